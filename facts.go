@@ -1,0 +1,203 @@
+package assay
+
+import "context"
+
+// Ledger names the account that a stretch of time, an episode or a request belongs to. The four are never summed.
+type Ledger string
+
+// The ledgers.
+const (
+	Natural  Ledger = "natural"  // what the service does of itself: MTBF, failure rate, natural availability
+	Injected Ledger = "injected" // inside a fault's window and washout
+	Overload Ledger = "overload" // load beyond the limit on purpose
+	Planned  Ledger = "planned"  // rollouts, scale-in, recycling, drains
+)
+
+// Role says what a load phase is for.
+type Role string
+
+// The roles. Only steady phases feed the natural ledger's latency objectives; warm-up is recorded and shown but not judged.
+const (
+	RoleWarmup Role = "warmup"
+	RoleSteady Role = "steady"
+	RoleStress Role = "stress" // overload on purpose: feeds the overload ledger
+	RoleIdle   Role = "idle"   // no load on purpose
+)
+
+// A Phase is one stretch of the load plan as it ran.
+type Phase struct {
+	Name  string  `json:"name"`
+	Role  Role    `json:"role"`
+	Begin int64   `json:"begin_ns"`
+	End   int64   `json:"end_ns"`
+	Rate  float64 `json:"rate_per_s"`     // planned mean rate; 0 where there is none
+	Step  int     `json:"step,omitempty"` // number of the step within a search, from 1
+	Of    string  `json:"of,omitempty"`   // name of the search the step belongs to
+}
+
+// A FaultWindow is the life of one injected fault.
+type FaultWindow struct {
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`    // kill, hang, delay, cut, …
+	Target   string `json:"target"`  // the instance hurt, or what else
+	Healthy  int    `json:"healthy"` // instances ready when it was applied, the victim included
+	Armed    int64  `json:"armed_ns"`
+	Applied  int64  `json:"applied_ns"`        // 0: never applied
+	Verified int64  `json:"verified_ns"`       // 0: effect never measured
+	Reverted int64  `json:"reverted_ns"`       // 0: not reverted
+	Clear    int64  `json:"clear_ns"`          // 0: revert never verified
+	Void     string `json:"void,omitempty"`    // why the fault was not in effect
+	Washout  int64  `json:"washout_ns"`        // end of the washout after it
+	Effect   string `json:"effect,omitempty"`  // the effect that was measured
+	Remains  string `json:"remains,omitempty"` // what may remain
+}
+
+// A Segment is a stretch of the watched time that belongs to one ledger. The segments of a run are in order, do not overlap and cover it.
+type Segment struct {
+	Ledger Ledger `json:"ledger"`
+	Fault  string `json:"fault,omitempty"` // id, in the injected ledger
+	Begin  int64  `json:"begin_ns"`
+	End    int64  `json:"end_ns"`
+}
+
+// Subject is what an episode happened to.
+type Subject string
+
+// The subjects.
+const (
+	Service    Subject = "service"
+	InstanceOf Subject = "instance"
+	GPU        Subject = "gpu"
+)
+
+// An Episode is one stretch of failure: the unit of counting. Its ends are intervals,
+// since they are known no better than the traffic or the probe that showed them.
+type Episode struct {
+	Subject       Subject `json:"subject"`
+	Ledger        Ledger  `json:"ledger"`
+	Instance      string  `json:"instance,omitempty"`
+	Fault         string  `json:"fault,omitempty"`
+	Cause         string  `json:"cause,omitempty"` // crash, hang, oom, network, …: as far as the evidence goes
+	BeginLo       int64   `json:"begin_lo_ns"`     // last instant known good
+	Begin         int64   `json:"begin_ns"`        // first instant known bad
+	End           int64   `json:"end_ns"`          // last instant known bad
+	EndHi         int64   `json:"end_hi_ns"`       // first instant known good again
+	LeftCensored  bool    `json:"left_censored,omitempty"`
+	RightCensored bool    `json:"right_censored,omitempty"`
+	Lost          int     `json:"lost"` // failed requests in it
+}
+
+// A Life is the life of one instance, from the events and spans that speak of it. Absent instants are 0.
+type Life struct {
+	Instance string     `json:"instance"`
+	Reason   string     `json:"reason,omitempty"` // why it was created: scale_from_zero, scale_out, replace, …
+	Forced   bool       `json:"forced,omitempty"`
+	Trigger  int64      `json:"trigger_ns"` // arrival of the first request that had to wait for it, if one did
+	Created  int64      `json:"created_ns"`
+	Started  int64      `json:"started_ns"`
+	Ready    int64      `json:"ready_ns"`       // first time in routing
+	First    int64      `json:"first_token_ns"` // first token it gave to anyone
+	Draining int64      `json:"draining_ns"`
+	Exited   int64      `json:"exited_ns"`
+	Exit     string     `json:"exit,omitempty"` // reason of the exit
+	Ledger   Ledger     `json:"ledger"`         // of its exit, or natural
+	Phases   []Interval `json:"phases,omitempty"`
+	Unready  []Interval `json:"unready,omitempty"` // stretches out of routing between Ready and Exited; Name says why
+	Served   int        `json:"served"`
+	Held     int        `json:"held"` // requests that waited for its start
+}
+
+// An Interval is a named stretch of time with the resolution of the clock or poll that saw it.
+type Interval struct {
+	Name       string `json:"name"`
+	Begin      int64  `json:"begin_ns"`
+	End        int64  `json:"end_ns"`
+	Resolution int64  `json:"resolution_ns,omitempty"`
+}
+
+// A Trace is one request with the spans that its target emitted for it.
+type Trace struct {
+	Request *Request
+	Spans   []Span
+}
+
+// Metrics answers PromQL over the run's samples.
+type Metrics interface {
+	// Range evaluates expr at each step in [begin, end] (ns) and returns at most one series per label set.
+	Range(ctx context.Context, expr string, begin, end, step int64) ([]Series, error)
+}
+
+// Facts are what all analyzers share, computed once: the run's windows, ledgers, episodes and instances.
+// Slices are in order of time. Analyzers must not change them.
+type Facts struct {
+	Manifest *Manifest
+	Begin    int64 // first instant watched: load or probe began
+	End      int64 // last instant watched
+	Phases   []Phase
+	Faults   []FaultWindow
+	Segments []Segment
+	Episodes []Episode // of the service and of instances
+	Lives    []Life
+	Events   []Event
+	Metrics  Metrics // nil when the run has none
+	Requests int     // in the run
+	Spans    int     // in the run; 0 when there are none
+	Traced   int     // requests that have at least one span of the target
+}
+
+// At returns the ledger and fault of instant t.
+func (f *Facts) At(t int64) (Ledger, string) {
+	lo, hi := 0, len(f.Segments)
+	for lo < hi {
+		if m := (lo + hi) / 2; f.Segments[m].End <= t {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	if lo < len(f.Segments) && f.Segments[lo].Begin <= t {
+		return f.Segments[lo].Ledger, f.Segments[lo].Fault
+	}
+	return Natural, ""
+}
+
+// PhaseOf returns the phase named name, or nil.
+func (f *Facts) PhaseOf(name string) *Phase {
+	for i := range f.Phases {
+		if f.Phases[i].Name == name {
+			return &f.Phases[i]
+		}
+	}
+	return nil
+}
+
+// Desc describes one metric that an analyzer can report.
+type Desc struct {
+	Metric string // path, for example ttft/p95
+	Unit   Unit
+	Better string // "lower", "higher" or ""
+	Help   string // one sentence: what it is, how it is computed
+}
+
+// An Analyzer computes findings from a run. It holds settings only: Begin may be called for many runs at once.
+type Analyzer interface {
+	Describe() []Desc
+	Begin(f *Facts) Pass
+}
+
+// A Pass is one analyzer at work on one run. One scan of the run feeds all
+// passes: Requests is called with consecutive blocks in order of Due, from one
+// goroutine at a time; blocks are borrowed. Requests carry the resolved cold state and instance. Finish is called once, in the
+// order of the table of kinds, and adds findings and sections to r. Too little data is a
+// warning or a reason on a finding, not an error.
+type Pass interface {
+	Requests(block []Request)
+	Finish(r *Report) error
+}
+
+// A TracePass is a Pass that also wants each traced request with its spans. Blocks come in
+// no particular order, before Finish, from one goroutine at a time, and are borrowed.
+type TracePass interface {
+	Pass
+	Traces(block []Trace)
+}

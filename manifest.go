@@ -1,0 +1,104 @@
+package assay
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Num is a float64 whose JSON form is null where JSON has no number for it.
+type Num float64
+
+// MarshalJSON writes NaN and infinities as null.
+func (n Num) MarshalJSON() ([]byte, error) {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
+	}
+	return []byte("null"), nil
+}
+
+// UnmarshalJSON reads null as NaN.
+func (n *Num) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = Num(math.NaN())
+		return nil
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return fmt.Errorf("number %q: %w", b, err)
+	}
+	*n = Num(f)
+	return nil
+}
+
+// A Manifest is run.json: everything about a run that is not a record. It is all
+// that `assay assess` needs besides the records.
+type Manifest struct {
+	Schema     string          `json:"schema"` // "assay/run/v1"
+	ID         string          `json:"id"`     // random, hex; sent with each request as the run-id header
+	Name       string          `json:"name"`
+	Plan       json.RawMessage `json:"plan,omitempty"` // the whole plan, defaults filled in, secrets as references
+	PlanHash   string          `json:"plan_hash,omitempty"`
+	Seed       uint64          `json:"seed"`
+	Schedule   string          `json:"schedule,omitempty"` // hash of the send schedule
+	Target     Target          `json:"target"`
+	Objectives []Objective     `json:"objectives,omitempty"`
+	Epoch      int64           `json:"epoch_unix_ns"` // wall clock at run time 0
+	Version    string          `json:"version"`       // of the tool that recorded it
+	Host       Host            `json:"host"`
+	Offsets    []Offset        `json:"offsets,omitempty"` // clocks of the sources against ours
+	Probe      int64           `json:"probe_period_ns"`   // of the platform's readiness probe, where known
+	Resolution int64           `json:"resolution_ns"`     // of our own stamps
+	MaxWait    int64           `json:"max_wait_ns"`       // deadline of a request
+	Attempt    int             `json:"attempt,omitempty"`
+	Imported   bool            `json:"imported,omitempty"`
+	End        Ending          `json:"end"`
+}
+
+// Target says what was assessed.
+type Target struct {
+	Kind      string   `json:"kind"` // sandbox, openai, http, …
+	Name      string   `json:"name"` // as reports show it; no credentials
+	Model     string   `json:"model,omitempty"`
+	Release   string   `json:"release,omitempty"`
+	Simulated []string `json:"simulated,omitempty"` // what of it is simulated, in words
+}
+
+// Host is the machine that ran the load.
+type Host struct {
+	OS     string `json:"os"`
+	Arch   string `json:"arch"`
+	CPUs   int    `json:"cpus"`
+	Kernel string `json:"kernel,omitempty"`
+	Go     string `json:"go"`
+}
+
+// Offset is the clock of one source against the run's: source time = run time + Offset ± Error.
+type Offset struct {
+	Source string `json:"source"`
+	Offset int64  `json:"offset_ns"`
+	Error  int64  `json:"error_ns"`
+}
+
+// How a run ended.
+const (
+	EndRunning     = "running" // it was killed: nothing wrote the end
+	EndComplete    = "complete"
+	EndInterrupted = "interrupted" // by a person
+	EndAborted     = "aborted"     // by a guard
+	EndBudget      = "budget"      // the budget was spent
+	EndDiskFull    = "disk_full"
+	EndFailed      = "failed" // internal error
+)
+
+// Ending is how a run ended and what it could not record.
+type Ending struct {
+	Status     string           `json:"status"` // one of the End constants
+	Reason     string           `json:"reason,omitempty"`
+	At         int64            `json:"at_ns"`
+	ClockDrift int64            `json:"clock_drift_ns"`       // wall minus monotonic since the epoch: a stepped clock shows here
+	Unrecorded map[string]int64 `json:"unrecorded,omitempty"` // records lost, by cause
+	Remaining  []string         `json:"remaining,omitempty"`  // faults that may still be active
+	Steps      []string         `json:"steps,omitempty"`      // path of each search
+}

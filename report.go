@@ -1,0 +1,237 @@
+package assay
+
+// Schema names the version of result.json.
+const Schema = "assay/result/v1"
+
+// A Finding is one conclusion.
+type Finding struct {
+	Metric   string            `json:"metric"`           // path
+	Labels   map[string]string `json:"labels,omitempty"` // selectors: phase, fault, cold, by
+	Ledger   Ledger            `json:"ledger,omitempty"`
+	Quantity Quantity          `json:"quantity"`
+	Evidence []string          `json:"evidence,omitempty"` // what it rests on
+	Warnings []string          `json:"warnings,omitempty"` // the doubts
+}
+
+// An Objective is what the plan asks of one metric. Min and Max are in the metric's base unit; nil where there is none.
+type Objective struct {
+	Metric string            `json:"metric"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Min    *float64          `json:"min,omitempty"`
+	Max    *float64          `json:"max,omitempty"`
+	Unit   Unit              `json:"unit,omitempty"`
+}
+
+// A Judgement is one objective with what was found.
+type Judgement struct {
+	Objective Objective `json:"objective"`
+	Title     string    `json:"title"` // as people say it: "TTFT p95, warm"
+	Quantity  Quantity  `json:"quantity"`
+	Verdict   Verdict   `json:"verdict"`
+	Why       string    `json:"why,omitempty"`    // why it is not a pass
+	Enough    string    `json:"enough,omitempty"` // what data would decide it
+}
+
+// Decision is the answer of the whole run.
+type Decision string
+
+// The decisions.
+const (
+	Go             Decision = "GO"
+	NoGo           Decision = "NO-GO"
+	Undecided      Decision = "INCONCLUSIVE"
+	InvalidRun     Decision = "INVALID"
+	Aborted        Decision = "ABORTED"
+	Interrupted    Decision = "INTERRUPTED"
+	FaultMayRemain Decision = "FAULT MAY REMAIN"
+	Failed         Decision = "FAILED" // internal error: the report is incomplete
+)
+
+// Exit statuses of run, assess and compare.
+const (
+	ExitGo             = 0
+	ExitError          = 1
+	ExitUsage          = 2
+	ExitPreflight      = 3
+	ExitNoGo           = 10
+	ExitInconclusive   = 11
+	ExitInvalid        = 12
+	ExitAborted        = 13
+	ExitFaultMayRemain = 14
+	ExitInterrupted    = 130
+)
+
+// A Report is all findings of a run, ready to be shown. It is a pure function of the
+// run directory: no clock, path or version of the tool is in it.
+type Report struct {
+	Schema    string   `json:"schema"`
+	Name      string   `json:"name"`
+	Target    string   `json:"target"`              // as the plan names it, without credentials
+	Simulated []string `json:"simulated,omitempty"` // what of it is simulated, in words
+	Seed      uint64   `json:"seed"`
+	Schedule  string   `json:"schedule,omitempty"` // hash of the send schedule
+	PlanHash  string   `json:"plan_hash,omitempty"`
+	Attempt   int      `json:"attempt,omitempty"` // n-th run of this plan on this release
+	Begin     int64    `json:"begin_ns"`
+	End       int64    `json:"end_ns"`
+
+	Decision   Decision    `json:"decision"`
+	Exit       int         `json:"exit"`
+	Why        string      `json:"why"`            // one sentence
+	Next       string      `json:"next,omitempty"` // what to do now
+	Objectives []Judgement `json:"objectives"`
+	Findings   []Finding   `json:"findings"`
+
+	Phases      []Phase       `json:"phases,omitempty"`
+	Segments    []Segment     `json:"segments,omitempty"`
+	Episodes    []Episode     `json:"episodes,omitempty"`
+	Faults      []FaultResult `json:"faults,omitempty"`
+	Lives       []Life        `json:"instances,omitempty"`
+	Starts      []Start       `json:"starts,omitempty"`
+	Attribution []Share       `json:"attribution,omitempty"` // ranked; Unexplained last
+	Stages      []Interval    `json:"-"`
+	Limit       *Limit        `json:"limit,omitempty"`
+	Scaling     []ScaleStep   `json:"scaling,omitempty"`
+	Slowest     []Slow        `json:"slowest,omitempty"` // at most 10 of the slowest requests
+	Errors      []ErrorRow    `json:"errors,omitempty"`  // by ledger and outcome
+	Trust       Trust         `json:"trust"`
+	Series      []Series      `json:"series,omitempty"`
+	Warnings    []string      `json:"warnings,omitempty"`
+}
+
+// State of a fault experiment.
+type FaultState string
+
+// The states. Unmeasured and void never count as tolerated.
+const (
+	Tolerated   FaultState = "tolerated"   // no objective of the users was breached
+	Recovered   FaultState = "recovered"   // users were hurt and are well again
+	Unrecovered FaultState = "unrecovered" // users were hurt and the run ended first
+	Unmeasured  FaultState = "unmeasured"  // the victim carried too little traffic to be felt
+	VoidFault   FaultState = "void"        // the fault was not in effect
+)
+
+// A FaultResult is what one injected fault did. Detect, Isolate and Restore sum to User for every fault.
+type FaultResult struct {
+	Window   FaultWindow    `json:"window"`
+	State    FaultState     `json:"state"`
+	Detect   Quantity       `json:"detect"`   // from applied to the platform's first reaction
+	Isolate  Quantity       `json:"isolate"`  // from there until the victim gets no more traffic
+	Restore  Quantity       `json:"restore"`  // from there until users are well again
+	User     Quantity       `json:"user"`     // from applied to user recovery
+	Capacity Quantity       `json:"capacity"` // from applied to as many ready instances as before
+	Lost     int            `json:"lost"`     // failed requests
+	Touched  int            `json:"touched"`  // requests due inside window and washout
+	Streams  map[string]int `json:"streams"`  // outcomes of cut or stalled answers
+	Revert   string         `json:"revert"`   // verified, self, not verified
+	Warnings []string       `json:"warnings,omitempty"`
+}
+
+// A Start is one start of an instance, seen as a cold start. Phases are intervals that may
+// overlap; Shares are their part of the critical path and sum, with the unattributed remainder, to Total.
+type Start struct {
+	Instance     string     `json:"instance"`
+	Ledger       Ledger     `json:"ledger"`
+	Forced       bool       `json:"forced,omitempty"`
+	Reason       string     `json:"reason,omitempty"`
+	Begin        int64      `json:"begin_ns"` // trigger, or creation where none is known
+	Total        Quantity   `json:"total"`    // from Begin to ready
+	Phases       []Interval `json:"phases"`
+	Shares       []Share    `json:"shares"`
+	Unattributed float64    `json:"unattributed_s"`
+	Held         int        `json:"held"`
+}
+
+// A Share is a named part of a whole.
+type Share struct {
+	Name     string   `json:"name"`
+	Seconds  float64  `json:"seconds"`
+	Ratio    Quantity `json:"ratio"`
+	Evidence []string `json:"evidence,omitempty"`
+}
+
+// A Limit is the highest load that still held, as far as the run showed, and what bounds it.
+type Limit struct {
+	Rate   Quantity `json:"rate"`   // requests per second
+	Cause  string   `json:"cause"`  // class of the first-ranked cause at the limit
+	Detail string   `json:"detail"` // for example "decode"
+	Broke  string   `json:"broke"`  // what stopped holding beyond it
+}
+
+// A ScaleStep is one change of the number of instances in answer to load. Lags are in order: Decide, Provision and Serve sum to Total.
+type ScaleStep struct {
+	At        int64    `json:"at_ns"` // load changed
+	From      int      `json:"from"`
+	To        int      `json:"to"`
+	Decide    Quantity `json:"decide"`    // from the load's change to the decision
+	Provision Quantity `json:"provision"` // from the decision to ready
+	Serve     Quantity `json:"serve"`     // from ready to the first answer
+	Total     Quantity `json:"total"`
+}
+
+// A Slow is one slow request with where its time went.
+type Slow struct {
+	Request uint64  `json:"request"`
+	TraceID string  `json:"trace_id,omitempty"`
+	Due     int64   `json:"due_ns"`
+	E2E     float64 `json:"e2e_s"`
+	TTFT    float64 `json:"ttft_s"`
+	Outcome Outcome `json:"outcome"`
+	Cold    Cold    `json:"cold"`
+	Fault   string  `json:"fault,omitempty"`
+	Shares  []Share `json:"shares,omitempty"`
+}
+
+// An ErrorRow counts requests of one ledger by outcome.
+type ErrorRow struct {
+	Ledger  Ledger  `json:"ledger"`
+	Outcome Outcome `json:"outcome"`
+	Count   int     `json:"count"`
+	Example string  `json:"example,omitempty"`
+}
+
+// Trust says whether the run could measure what it claims.
+type Trust struct {
+	Valid    bool       `json:"valid"`
+	Problems []string   `json:"problems,omitempty"` // each makes the run invalid
+	Doubts   []string   `json:"doubts,omitempty"`   // threats to validity that do not
+	Rows     []TrustRow `json:"rows"`
+}
+
+// A TrustRow is one check of the measurement itself.
+type TrustRow struct {
+	Name     string   `json:"name"`
+	Quantity Quantity `json:"quantity"`
+	Limit    string   `json:"limit,omitempty"`
+	OK       bool     `json:"ok"`
+}
+
+// A Series is a bounded plot: at most 1000 points. Lo and Hi, if not nil, are a band of the same length.
+type Series struct {
+	Name   string  `json:"name"`
+	Labels []Label `json:"labels,omitempty"`
+	Unit   Unit    `json:"unit"`
+	Times  []int64 `json:"times_ns"`
+	Values []Num   `json:"values"`
+	Lo     []Num   `json:"lo,omitempty"`
+	Hi     []Num   `json:"hi,omitempty"`
+	Kind   string  `json:"kind,omitempty"` // line, step, scatter, ecdf
+}
+
+// Find returns the finding with the metric whose labels are exactly the given pairs of name and value, or nil.
+func (r *Report) Find(metric string, pairs ...string) *Finding {
+next:
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Metric != metric || len(f.Labels) != len(pairs)/2 {
+			continue
+		}
+		for j := 0; j+1 < len(pairs); j += 2 {
+			if f.Labels[pairs[j]] != pairs[j+1] {
+				continue next
+			}
+		}
+		return f
+	}
+	return nil
+}
