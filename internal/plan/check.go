@@ -1,0 +1,411 @@
+package plan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay"
+)
+
+// Limits of what one plan may ask: beyond them a mistake is likelier than a wish.
+const (
+	maxRate     = 200_000 // requests per second
+	maxFor      = 30 * 24 * time.Hour
+	maxTokens   = 1 << 20
+	maxSchedule = 50_000_000 // requests
+)
+
+var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,62}$`)
+
+func (p *Plan) defaults() {
+	def := func(d *Duration, v time.Duration) {
+		if *d == 0 {
+			*d = Duration(v)
+		}
+	}
+	if p.Seed == 0 {
+		p.Seed = 1
+	}
+	t := &p.Target
+	def(&t.Deadline, 20*time.Second)
+	if t.Cap == 0 {
+		t.Cap = 256
+	}
+	if t.Stream == nil {
+		yes := true
+		t.Stream = &yes
+	}
+	if t.API == "" {
+		t.API = "chat"
+	}
+	if t.Kind == "http" && t.Method == "" {
+		t.Method = "GET"
+	}
+	if t.Kind == "sandbox" && t.Model == "" {
+		t.Model = "tiny"
+	}
+	for i := range p.Load {
+		l := &p.Load[i]
+		if l.Role == "" {
+			switch {
+			case l.Search != nil:
+				l.Role = assay.RoleStress
+			case l.Arrivals == nil:
+				l.Role = assay.RoleIdle
+			default:
+				l.Role = assay.RoleSteady
+			}
+		}
+		if l.Prompt.Tokens == 0 {
+			l.Prompt.Tokens = 64
+		}
+		if l.Output.Tokens == 0 {
+			l.Output.Tokens = 32
+		}
+		if l.Search != nil && l.Search.Saturation != nil {
+			s := l.Search.Saturation
+			if s.Factor == 0 {
+				s.Factor = 1.5
+			}
+			def(&s.Step, 4*time.Second)
+			def(&s.For, 30*time.Second)
+			if s.Max == 0 {
+				s.Max = s.Start * 64
+			}
+		}
+	}
+	for i := range p.Chaos {
+		if p.Chaos[i].Instances == 0 {
+			p.Chaos[i].Instances = 1
+		}
+		if p.Chaos[i].Fault == "cut" && p.Chaos[i].Mode == "" {
+			p.Chaos[i].Mode = "reset"
+		}
+	}
+	for i := range p.Guards {
+		def(&p.Guards[i].Over, 10*time.Second)
+	}
+	for i := range p.Collect.Prometheus {
+		def(&p.Collect.Prometheus[i].Interval, time.Second)
+	}
+}
+
+// checker gathers what is wrong with the meaning of a plan, each with the place of its setting.
+type checker struct {
+	d    *decoder
+	errs []error
+}
+
+func (c *checker) bad(path, format string, args ...any) {
+	e := &Error{File: c.d.file, Path: path, Msg: fmt.Sprintf(format, args...)}
+	for at := path; ; {
+		if w, ok := c.d.where[at]; ok {
+			e.Line, e.Column = w[0], w[1]
+			break
+		}
+		i := strings.LastIndexAny(at, ".[")
+		if i < 0 {
+			break
+		}
+		at = at[:i]
+	}
+	c.errs = append(c.errs, e)
+}
+
+// err joins what was found, in the order of the file.
+func (c *checker) err() error {
+	slices.SortStableFunc(c.errs, func(a, b error) int {
+		x, y := a.(*Error), b.(*Error)
+		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column), cmp.Compare(x.Path, y.Path))
+	})
+	return errors.Join(c.errs...)
+}
+
+func (c *checker) oneOf(path, got string, allowed ...string) {
+	if !slices.Contains(allowed, got) {
+		c.bad(path, "%q is unknown; %s", got, suggest(got, allowed))
+	}
+}
+
+// check tests what needs no knowledge of the parts.
+func (p *Plan) check() error {
+	c := &checker{d: p.src}
+	if p.APIVersion != APIVersion {
+		c.bad("apiVersion", "is %q; write %s", p.APIVersion, APIVersion)
+	}
+	if !nameForm.MatchString(p.Name) {
+		c.bad("name", "%q is not a name; use 1 to 63 letters, digits, dots, dashes and underscores", p.Name)
+	}
+	c.target(&p.Target)
+	if len(p.Load) == 0 {
+		c.bad("load", "is empty; a plan needs at least one load phase")
+	}
+	phases := map[string]bool{}
+	total := 0.0
+	for i := range p.Load {
+		total += c.load(fmt.Sprintf("load[%d]", i), &p.Load[i], phases)
+	}
+	if total > maxSchedule {
+		c.bad("load", "plans %.0f requests; at most %d", total, maxSchedule)
+	}
+	for i := range p.Chaos {
+		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases, p.Target.Kind)
+	}
+	for i, o := range p.Objectives {
+		at := fmt.Sprintf("objectives[%d]", i)
+		if o.Max == nil && o.Min == nil {
+			c.bad(at, "asks nothing; give max or min")
+		}
+		if o.Phase != "" && !phases[o.Phase] {
+			c.bad(at+".phase", "%q is no load phase; %s", o.Phase, suggest(o.Phase, names(phases)))
+		}
+		if o.Cold != "" {
+			c.oneOf(at+".cold", o.Cold, "cold", "all")
+		}
+		if o.By != "" {
+			c.oneOf(at+".by", o.By, "request", "time")
+		}
+	}
+	for i, g := range p.Guards {
+		at := fmt.Sprintf("guards[%d]", i)
+		c.oneOf(at+".metric", g.Metric, "error_ratio", "ttft/p95", "e2e/p95")
+		switch {
+		case g.Max == nil:
+			c.bad(at, "has no limit; give max")
+		default:
+			unit := assay.Seconds
+			if g.Metric == "error_ratio" {
+				unit = assay.Ratio
+			}
+			if _, err := g.Max.in(unit); err != nil {
+				c.bad(at+".max", "%v", err)
+			}
+		}
+		if g.Over.D() < time.Second {
+			c.bad(at+".over", "%v is too short to judge by; at least 1s", g.Over.D())
+		}
+	}
+	if p.Budget.Requests < 0 {
+		c.bad("budget.requests", "%d is negative", p.Budget.Requests)
+	}
+	for i, s := range p.Collect.Prometheus {
+		at := fmt.Sprintf("collect.prometheus[%d]", i)
+		if (s.URL == "") == (s.HTTPSD == "") {
+			c.bad(at, "needs exactly one of url and httpSD")
+		}
+		for _, u := range []string{s.URL, s.HTTPSD} {
+			if u != "" {
+				c.url(at, u)
+			}
+		}
+		if s.Interval.D() < 100*time.Millisecond {
+			c.bad(at+".interval", "%v is too short; at least 100ms", s.Interval.D())
+		}
+	}
+	return c.err()
+}
+
+func names(m map[string]bool) []string {
+	var out []string
+	for n := range m {
+		out = append(out, n)
+	}
+	return out
+}
+
+func (c *checker) url(path, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		c.bad(path, "%q is not a URL; write for example http://host:8000", redact(raw))
+		return
+	}
+	if u.User != nil {
+		c.bad(path, "a URL in a plan must not carry credentials; use auth with env or file")
+	}
+}
+
+// redact cuts what may be a credential out of a URL that did not parse.
+func redact(raw string) string {
+	if i := strings.LastIndex(raw, "@"); i >= 0 {
+		return "…" + raw[i:]
+	}
+	return raw
+}
+
+func (c *checker) target(t *Target) {
+	c.oneOf("target.kind", t.Kind, "sandbox", "openai", "http")
+	switch t.Kind {
+	case "sandbox":
+		if t.URL != "" {
+			c.bad("target.url", "the sandbox starts its own endpoint; leave url out or use kind openai")
+		}
+		c.oneOf("target.model", t.Model, "tiny", "small", "base")
+		if t.Sandbox.Dial != "" {
+			c.oneOf("target.sandbox.dial", t.Sandbox.Dial, "compute", "memory", "storage", "network", "concurrency", "cold_start")
+		}
+	case "openai", "http":
+		if t.URL == "" {
+			c.bad("target", "needs url for kind %s", t.Kind)
+		} else {
+			c.url("target.url", t.URL)
+		}
+		if t.Sandbox != (Sandbox{}) {
+			c.bad("target.sandbox", "only kind sandbox has these dials")
+		}
+	}
+	if t.Auth.Env != "" && t.Auth.File != "" {
+		c.bad("target.auth", "give env or file, not both")
+	}
+	c.oneOf("target.api", t.API, "chat", "completions")
+	if t.Method != "" {
+		c.oneOf("target.method", t.Method, "GET", "POST", "HEAD", "PUT")
+	}
+	if d := t.Deadline.D(); d < 100*time.Millisecond || d > time.Hour {
+		c.bad("target.deadline", "%v is out of range; 100ms to 1h", d)
+	}
+	if t.Cap < 1 || t.Cap > 100_000 {
+		c.bad("target.cap", "%d is out of range; 1 to 100000", t.Cap)
+	}
+}
+
+// load checks one phase and returns the number of requests it plans.
+func (c *checker) load(at string, l *Load, phases map[string]bool) float64 {
+	switch {
+	case !nameForm.MatchString(l.Name):
+		c.bad(at+".name", "%q is not a name; use letters, digits, dots, dashes and underscores", l.Name)
+	case phases[l.Name]:
+		c.bad(at+".name", "%q is taken by an earlier phase", l.Name)
+	}
+	phases[l.Name] = true
+	c.oneOf(at+".role", string(l.Role), "warmup", "steady", "stress", "idle")
+	for what, n := range map[string]int{"prompt": l.Prompt.Tokens, "output": l.Output.Tokens} {
+		if n < 1 || n > maxTokens {
+			c.bad(at+"."+what+".tokens", "%d is out of range; 1 to %d", n, maxTokens)
+		}
+	}
+	if l.Search != nil {
+		if l.Arrivals != nil || l.For != 0 {
+			c.bad(at, "has search beside arrivals or for; a search sets its own rate and time")
+		}
+		if l.Search.Saturation == nil {
+			c.bad(at+".search", "is empty; give saturation")
+			return 0
+		}
+		return c.saturation(at+".search.saturation", l.Search.Saturation)
+	}
+	if l.For <= 0 || l.For.D() > maxFor {
+		c.bad(at+".for", "is %v; a phase lasts more than 0 and at most %v", l.For.D(), maxFor)
+	}
+	if l.Arrivals == nil {
+		if l.Role != assay.RoleIdle {
+			c.bad(at, "has role %s but no arrivals", l.Role)
+		}
+		return 0
+	}
+	if l.Role == assay.RoleIdle {
+		c.bad(at, "has role idle and arrivals; leave one out")
+	}
+	proc, kind := l.Arrivals.Poisson, "poisson"
+	if l.Arrivals.Even != nil {
+		if proc != nil {
+			c.bad(at+".arrivals", "has both poisson and even; give one")
+		}
+		proc, kind = l.Arrivals.Even, "even"
+	}
+	if proc == nil {
+		c.bad(at+".arrivals", "is empty; give poisson or even")
+		return 0
+	}
+	mean := float64(proc.Rate)
+	for name, r := range map[string]*Rate{"rate": &proc.Rate, "to": proc.To} {
+		if r != nil && (*r > maxRate || *r < 0 || (name == "rate" && proc.To == nil && *r == 0)) {
+			c.bad(at+".arrivals."+kind+"."+name, "%g/s is out of range; more than 0 and at most %d/s", float64(*r), maxRate)
+		}
+	}
+	if proc.To != nil {
+		mean = (mean + float64(*proc.To)) / 2
+	}
+	return mean * l.For.D().Seconds()
+}
+
+func (c *checker) saturation(at string, s *Saturation) float64 {
+	if s.Start <= 0 || s.Start > maxRate {
+		c.bad(at+".start", "%g/s is out of range; more than 0 and at most %d/s", float64(s.Start), maxRate)
+	}
+	if s.Factor <= 1 || s.Factor > 10 {
+		c.bad(at+".factor", "%g is out of range; more than 1 and at most 10", s.Factor)
+	}
+	if s.Step.D() < 500*time.Millisecond {
+		c.bad(at+".step", "%v is too short; at least 500ms", s.Step.D())
+	}
+	if s.For < s.Step {
+		c.bad(at+".for", "%v is shorter than one step of %v", s.For.D(), s.Step.D())
+	}
+	if s.Max < s.Start {
+		c.bad(at+".max", "%g/s is below start", float64(s.Max))
+	}
+	if len(s.SLO) == 0 {
+		c.bad(at+".slo", "is empty; say what must hold, for example {ttft/p95: 500ms}")
+	}
+	for metric, v := range s.SLO {
+		unit, ok := searchMetrics[metric]
+		if !ok {
+			c.bad(at+".slo."+metric, "%q cannot be searched by; %s", metric, suggest(metric, keys(searchMetrics)))
+			continue
+		}
+		if n, err := v.in(unit); err != nil {
+			c.bad(at+".slo."+metric, "%v", err)
+		} else if n <= 0 {
+			c.bad(at+".slo."+metric, "%g never holds; give more than 0", n)
+		}
+	}
+	return math.Min(float64(s.Max), float64(s.Start)*64) * s.For.D().Seconds() / 4
+}
+
+var searchMetrics = map[string]assay.Unit{"ttft/p50": assay.Seconds, "ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "ttft/p99": assay.Seconds,
+	"e2e/p50": assay.Seconds, "e2e/p90": assay.Seconds, "e2e/p95": assay.Seconds, "e2e/p99": assay.Seconds, "error_ratio": assay.Ratio}
+
+func keys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+func (c *checker) fault(at string, f *Fault, phases map[string]bool, target string) {
+	if f.Fault == "" {
+		c.bad(at, "names no fault; for example kill")
+	}
+	if target != "sandbox" && target != "" {
+		c.bad(at, "target kind %s offers no way to hurt it; only sandbox does", target)
+	}
+	if f.Phase != "" && !phases[f.Phase] {
+		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest(f.Phase, names(phases)))
+	}
+	if f.Instances < 1 || f.Instances > 1000 {
+		c.bad(at+".instances", "%d is out of range; 1 to 1000", f.Instances)
+	}
+	if f.Fault == "delay" && (f.Delay == nil || *f.Delay <= 0) {
+		c.bad(at, "a delay of nothing; give delay, for example 200ms")
+	}
+	if f.Fault != "delay" && (f.Delay != nil || f.Jitter != nil) {
+		c.bad(at, "delay and jitter belong to fault delay, not %s", f.Fault)
+	}
+	if f.Mode != "" {
+		if f.Fault != "cut" {
+			c.bad(at+".mode", "belongs to fault cut, not %s", f.Fault)
+		}
+		c.oneOf(at+".mode", f.Mode, "reset", "close", "blackhole", "refuse")
+	}
+	if f.For.D() > time.Hour {
+		c.bad(at+".for", "%v is out of range; at most 1h", f.For.D())
+	}
+}

@@ -1,0 +1,152 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay"
+)
+
+// An Estimate says what a plan will do and whether its sample can decide each objective.
+type Estimate struct {
+	For        time.Duration // load, faults and searches; without start and drain
+	Requests   int           // expected; searches counted at their start rate at least
+	Faults     int
+	Objectives []Decidable
+}
+
+// Decidable says whether an objective can be decided by what the plan will sample.
+type Decidable struct {
+	Objective assay.Objective
+	OK        bool
+	Why       string // expected n and what is needed
+}
+
+// washout is the longest time after a fault that the natural ledger leaves out.
+const washout = 30 * time.Second
+
+// Estimate computes what the plan will do. leastN gives the fewest independent observations for
+// a two-sided interval of quantile q at confidence c.
+func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) int) Estimate {
+	e := Estimate{Faults: len(p.Chaos)}
+	type phase struct {
+		begin, end time.Duration
+		n          float64
+	}
+	phases := map[string]phase{}
+	var sent, steady float64
+	for _, l := range p.Load {
+		n, d := 0.0, l.For.D()
+		if l.Search != nil && l.Search.Saturation != nil {
+			s := l.Search.Saturation
+			d, n = s.For.D(), float64(s.Start)*s.For.D().Seconds()
+		} else if a := l.Arrivals; a != nil {
+			proc := a.Poisson
+			if proc == nil {
+				proc = a.Even
+			}
+			rate := float64(proc.Rate)
+			if proc.To != nil {
+				rate = (rate + float64(*proc.To)) / 2
+			}
+			n = rate * d.Seconds()
+		}
+		phases[l.Name] = phase{e.For, e.For + d, n}
+		e.For += d
+		sent += n
+	}
+	var hurt time.Duration
+	hurtIn := func(b, t time.Duration) time.Duration {
+		var sum time.Duration
+		for _, f := range p.Chaos {
+			from := f.At.D()
+			if f.Phase != "" {
+				from += phases[f.Phase].begin
+			}
+			to := from + f.For.D() + washout/3
+			if lo, hi := max(from, b), min(to, t); hi > lo {
+				sum += hi - lo
+			}
+		}
+		return min(sum, t-b)
+	}
+	for _, l := range p.Load {
+		if ph := phases[l.Name]; l.Role == assay.RoleSteady && ph.end > ph.begin {
+			hurt = hurtIn(ph.begin, ph.end)
+			steady += ph.n * float64(ph.end-ph.begin-hurt) / float64(ph.end-ph.begin)
+		}
+	}
+	e.Requests = int(math.Ceil(sent))
+	if p.Budget.Requests > 0 {
+		e.Requests = min(e.Requests, p.Budget.Requests)
+	}
+	for _, o := range objectives {
+		e.Objectives = append(e.Objectives, p.decidable(o, func() float64 {
+			name, ok := o.Labels["phase"]
+			if !ok {
+				return steady
+			}
+			ph := phases[name]
+			if ph.end == ph.begin {
+				return 0
+			}
+			return ph.n * float64(ph.end-ph.begin-hurtIn(ph.begin, ph.end)) / float64(ph.end-ph.begin)
+		}, e.For, leastN))
+	}
+	return e
+}
+
+func (p *Plan) decidable(o assay.Objective, natural func() float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
+	d := Decidable{Objective: o, OK: true}
+	head, last, _ := strings.Cut(o.Metric, "/")
+	switch {
+	case strings.HasPrefix(last, "p") && (head == "ttft" || head == "itl" || head == "tpot" || head == "e2e"):
+		q, err := strconv.ParseFloat(last[1:], 64)
+		if err != nil {
+			break
+		}
+		need, n := leastN(q/100, 0.95), natural()
+		d.OK = n >= float64(need)
+		d.Why = fmt.Sprintf("about %.0f natural requests expected; %d independent ones are the least for a 95 %% interval of %s", n, need, last)
+	case head == "mtbf" && o.Min != nil:
+		need := *o.Min * math.Log(20)
+		d.OK = whole.Seconds() >= need
+		d.Why = fmt.Sprintf("%v watched; %v without a failure are needed to show %v at 95 %%",
+			whole, seconds(need), seconds(*o.Min))
+	case head == "failure_rate" && o.Max != nil && *o.Max > 0:
+		need := 3600 * math.Log(20) / *o.Max
+		d.OK = whole.Seconds() >= need
+		d.Why = fmt.Sprintf("%v watched; %v without a failure are needed to show at most %g/h at 95 %%", whole, seconds(need), *o.Max)
+	case o.Labels["fault"] != "" || strings.HasPrefix(o.Metric, "recovery/") || o.Metric == "fault_tolerance":
+		n := 0
+		for _, f := range p.Chaos {
+			if kind := o.Labels["fault"]; kind == "" || kind == f.Fault {
+				n++
+			}
+		}
+		d.OK = n > 0
+		d.Why = fmt.Sprintf("%d such faults planned; the worst of them is measured, not estimated", n)
+		if o.Metric == "recovery/rate" || o.Metric == "fault_tolerance" {
+			if o.Min != nil && *o.Min > 0 && *o.Min < 1 {
+				need := int(math.Ceil(math.Log(0.025) / math.Log(*o.Min)))
+				d.OK = n >= need
+				d.Why = fmt.Sprintf("%d faults planned; %d that all succeed are needed to show %g at 95 %%", n, need, *o.Min)
+			}
+		}
+	case strings.HasPrefix(o.Metric, "cold/"):
+		d.Why = "decided by the instance starts that the run sees"
+	default:
+		d.Why = "decided by the requests that the run sees"
+	}
+	return d
+}
+
+func seconds(s float64) time.Duration {
+	if s > math.MaxInt64/1e9 {
+		return math.MaxInt64
+	}
+	return time.Duration(s * 1e9).Round(time.Second)
+}

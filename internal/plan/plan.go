@@ -1,0 +1,225 @@
+// Package plan reads what a person wants to know and is willing to do to find out: target, load,
+// faults, objectives, guards and budget, in one strict YAML file.
+//
+// Parse decodes the file with the position of every setting, so that a wrong one is
+// refused with its line, its path, its value and what would be right. Validate then checks
+// what only the parts can know: which faults and metrics exist. It gets their names as
+// [Kinds], since this package imports none of the parts. A plan without a setting gets the
+// default written in the field's comment. Schema gives the JSON schema of the types below.
+//
+// Secrets never stand in a plan: a credential is the name of an environment variable or of a file.
+package plan
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/assay-dev/assay"
+)
+
+// APIVersion is the only version of the plan's format.
+const APIVersion = "assay/v1"
+
+// A Plan is one plan file.
+type Plan struct {
+	APIVersion string      `yaml:"apiVersion" json:"apiVersion" jsonschema:"enum=assay/v1,description=Version of the plan's format."`
+	Name       string      `yaml:"name" json:"name" jsonschema:"pattern=^[a-zA-Z0-9][a-zA-Z0-9._-]{0\\,62}$,description=Name of the plan; it becomes part of the run's directory."`
+	Seed       uint64      `yaml:"seed" json:"seed,omitempty" jsonschema:"description=Seed of all randomness; the same seed gives the same schedule and faults. Default 1."`
+	Target     Target      `yaml:"target" json:"target" jsonschema:"description=What is assessed."`
+	Load       []Load      `yaml:"load" json:"load" jsonschema:"minItems=1,description=Load phases, one after another."`
+	Chaos      []Fault     `yaml:"chaos" json:"chaos,omitempty" jsonschema:"description=Faults, on the same clock as the load."`
+	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
+	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
+	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
+	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
+
+	src *decoder // where each setting stands in the file
+}
+
+// Target says what is assessed.
+type Target struct {
+	Kind     string   `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=http,description=sandbox: the embedded platform. openai: an OpenAI-compatible endpoint. http: any URL."`
+	URL      string   `yaml:"url" json:"url,omitempty" jsonschema:"description=Base URL of the endpoint (openai: up to and without /v1)."`
+	Model    string   `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: tiny or small or base."`
+	Release  string   `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
+	Auth     Auth     `yaml:"auth" json:"auth,omitempty" jsonschema:"description=Where the bearer token comes from."`
+	Method   string   `yaml:"method" json:"method,omitempty" jsonschema:"enum=GET,enum=POST,enum=HEAD,enum=PUT,description=For kind http. Default GET."`
+	Body     string   `yaml:"body" json:"body,omitempty" jsonschema:"description=For kind http: body of each request."`
+	API      string   `yaml:"api" json:"api,omitempty" jsonschema:"enum=chat,enum=completions,description=For kinds openai and sandbox. Default chat."`
+	Stream   *bool    `yaml:"stream" json:"stream,omitempty" jsonschema:"description=For kinds openai and sandbox: ask for a streamed answer. Default true."`
+	Deadline Duration `yaml:"deadline" json:"deadline,omitempty" jsonschema:"description=Longest wait for one answer from the instant it was due. Default 20s."`
+	Cap      int      `yaml:"cap" json:"cap,omitempty" jsonschema:"minimum=1,description=Most requests in flight; what is over it is refused by us and counted as ours. Default 256."`
+	Sandbox  Sandbox  `yaml:"sandbox" json:"sandbox,omitempty" jsonschema:"description=Dials of the embedded platform."`
+}
+
+// Auth names where a credential is; it never holds one.
+type Auth struct {
+	Env  string `yaml:"env" json:"env,omitempty" jsonschema:"description=Name of the environment variable that holds the bearer token."`
+	File string `yaml:"file" json:"file,omitempty" jsonschema:"description=Path of the file that holds the bearer token."`
+}
+
+// Sandbox holds the dials of the embedded platform. A setting that is left out keeps the sandbox's own default.
+type Sandbox struct {
+	Dial             string    `yaml:"dial" json:"dial,omitempty" jsonschema:"enum=compute,enum=memory,enum=storage,enum=network,enum=concurrency,enum=cold_start,description=Start from a configuration whose bottleneck is known."`
+	Threads          *int      `yaml:"threads" json:"threads,omitempty" jsonschema:"minimum=1,description=Cores one instance computes on."`
+	MaxSeqs          *int      `yaml:"maxSeqs" json:"maxSeqs,omitempty" jsonschema:"minimum=1,description=Most sequences in one batch."`
+	KVTokens         *int      `yaml:"kvTokens" json:"kvTokens,omitempty" jsonschema:"minimum=16,description=Tokens that the KV cache of one instance holds."`
+	StepOverhead     *Duration `yaml:"stepOverhead" json:"stepOverhead,omitempty" jsonschema:"description=Host time of each step in which the accelerator idles."`
+	LoadFloor        *Duration `yaml:"loadFloor" json:"loadFloor,omitempty" jsonschema:"description=Shortest time that reading the weights takes; a local disk is no model store."`
+	LoadRate         *Size     `yaml:"loadRate" json:"loadRate,omitempty" jsonschema:"description=Bytes per second at which weights are read."`
+	RetrievalDelay   *Duration `yaml:"retrievalDelay" json:"retrievalDelay,omitempty" jsonschema:"description=Time of the retrieval before each request."`
+	HopDelay         *Duration `yaml:"hopDelay" json:"hopDelay,omitempty" jsonschema:"description=Delay in each direction between gateway and instance."`
+	ConcurrencyLimit *int      `yaml:"concurrencyLimit" json:"concurrencyLimit,omitempty" jsonschema:"minimum=0,description=Requests that one instance gets at once; 0 is no limit."`
+	TargetConc       *float64  `yaml:"targetConcurrency" json:"targetConcurrency,omitempty" jsonschema:"description=Requests in flight per instance that the autoscaler aims at, before the utilization factor."`
+	MinScale         *int      `yaml:"minScale" json:"minScale,omitempty" jsonschema:"minimum=0,description=Fewest instances."`
+	MaxScale         *int      `yaml:"maxScale" json:"maxScale,omitempty" jsonschema:"minimum=1,description=Most instances."`
+	StableWindow     *Duration `yaml:"stableWindow" json:"stableWindow,omitempty" jsonschema:"description=Stable window of the autoscaler."`
+	Grace            *Duration `yaml:"scaleToZeroGrace" json:"scaleToZeroGrace,omitempty" jsonschema:"description=Grace before the last instance goes."`
+	ProbePeriod      *Duration `yaml:"probePeriod" json:"probePeriod,omitempty" jsonschema:"description=Period of the readiness probe."`
+}
+
+// Load is one phase: arrivals for a time, a search, or silence.
+type Load struct {
+	Name     string     `yaml:"name" json:"name" jsonschema:"description=Name of the phase; objectives select by it."`
+	Role     assay.Role `yaml:"role" json:"role,omitempty" jsonschema:"enum=warmup,enum=steady,enum=stress,enum=idle,description=warmup is shown but not judged; stress is beyond the limit on purpose. Default steady; idle without arrivals."`
+	For      Duration   `yaml:"for" json:"for,omitempty" jsonschema:"description=How long. Needed unless search is given."`
+	Arrivals *Arrivals  `yaml:"arrivals" json:"arrivals,omitempty" jsonschema:"description=When requests are due. Without it the phase is idle."`
+	Search   *Search    `yaml:"search" json:"search,omitempty" jsonschema:"description=Find a limit instead of holding a rate."`
+	Prompt   Tokens     `yaml:"prompt" json:"prompt,omitempty" jsonschema:"description=Length of prompts. Default 64 tokens."`
+	Output   Tokens     `yaml:"output" json:"output,omitempty" jsonschema:"description=Length of answers asked for. Default 32 tokens."`
+	Class    string     `yaml:"class" json:"class,omitempty" jsonschema:"description=Class written on the requests."`
+}
+
+// Arrivals is one arrival process; exactly one is given.
+type Arrivals struct {
+	Poisson *Process `yaml:"poisson" json:"poisson,omitempty" jsonschema:"description=Independent users: exponential gaps."`
+	Even    *Process `yaml:"even" json:"even,omitempty" jsonschema:"description=Equal gaps."`
+}
+
+// Process is the rate of an arrival process; with To it changes linearly over the phase.
+type Process struct {
+	Rate Rate  `yaml:"rate" json:"rate" jsonschema:"description=Mean rate at the beginning."`
+	To   *Rate `yaml:"to" json:"to,omitempty" jsonschema:"description=Mean rate at the end."`
+}
+
+// Search is one search; exactly one is given.
+type Search struct {
+	Saturation *Saturation `yaml:"saturation" json:"saturation,omitempty" jsonschema:"description=Highest rate at which the slo holds."`
+}
+
+// Saturation raises the rate step by step until the slo breaks, then narrows the limit down.
+type Saturation struct {
+	Start  Rate             `yaml:"start" json:"start" jsonschema:"description=Rate of the first step."`
+	SLO    map[string]Value `yaml:"slo" json:"slo" jsonschema:"description=What must hold in a step: metric and its highest allowed value."`
+	Factor float64          `yaml:"factor" json:"factor,omitempty" jsonschema:"description=Ratio of one step's rate to the one before. Default 1.5."`
+	Step   Duration         `yaml:"step" json:"step,omitempty" jsonschema:"description=Length of a step. Default 4s."`
+	Max    Rate             `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest rate tried. Default 64 times start."`
+	For    Duration         `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time the search may take. Default 30s."`
+}
+
+// Tokens is a length in tokens.
+type Tokens struct {
+	Tokens int `yaml:"tokens" json:"tokens" jsonschema:"minimum=1"`
+}
+
+// Fault is one fault and when it strikes.
+type Fault struct {
+	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list names them."`
+	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
+	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
+	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
+	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=For delay: added to each direction."`
+	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,description=For cut: how connections end. Default reset."`
+}
+
+// Objective asks something of one metric.
+type Objective struct {
+	Metric string `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
+	Phase  string `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
+	Fault  string `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
+	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
+	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
+	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
+	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
+}
+
+// Guard ends the run when what it watches crosses its limit.
+type Guard struct {
+	Metric string   `yaml:"metric" json:"metric" jsonschema:"enum=error_ratio,enum=ttft/p95,enum=e2e/p95,description=What is watched; from our own requests."`
+	Over   Duration `yaml:"over" json:"over,omitempty" jsonschema:"description=Window it is computed over. Default 10s."`
+	Max    *Value   `yaml:"max" json:"max" jsonschema:"description=Limit."`
+}
+
+// Budget holds hard stops of the run.
+type Budget struct {
+	Requests int      `yaml:"requests" json:"requests,omitempty" jsonschema:"minimum=1,description=Most requests sent."`
+	For      Duration `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time from the first request."`
+}
+
+// Collect says what is watched beside our own requests. The sandbox is watched without asking.
+type Collect struct {
+	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces from the target."`
+	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
+}
+
+// OTLP is where traces are taken in.
+type OTLP struct {
+	GRPC  string `yaml:"grpc" json:"grpc,omitempty" jsonschema:"description=Address to listen on. Default 127.0.0.1:4317."`
+	HTTP  string `yaml:"http" json:"http,omitempty" jsonschema:"description=Address to listen on. Default 127.0.0.1:4318."`
+	Token Auth   `yaml:"token" json:"token,omitempty" jsonschema:"description=Where the token is that senders must show; needed beyond loopback."`
+}
+
+// Prometheus is one metrics endpoint or a list of them.
+type Prometheus struct {
+	URL      string            `yaml:"url" json:"url,omitempty" jsonschema:"description=Metrics endpoint."`
+	HTTPSD   string            `yaml:"httpSD" json:"httpSD,omitempty" jsonschema:"description=Endpoint that lists targets in Prometheus' HTTP service discovery form."`
+	Interval Duration          `yaml:"interval" json:"interval,omitempty" jsonschema:"description=Default 1s."`
+	Labels   map[string]string `yaml:"labels" json:"labels,omitempty" jsonschema:"description=Labels added to each series."`
+}
+
+//go:embed builtin.yaml
+var builtin []byte
+
+// Builtin returns the pre-release plan on the sandbox: what `assay run` does without a plan.
+func Builtin() []byte { return builtin }
+
+// Read reads and decodes the plan file at path.
+func Read(path string) (*Plan, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse decodes a plan and fills in defaults. The error joins one *Error for each thing wrong. What it returns
+// must still be validated.
+func Parse(file string, data []byte) (*Plan, error) {
+	p := &Plan{}
+	d, err := decode(file, data, p)
+	if err != nil {
+		return nil, err
+	}
+	p.src = d
+	p.defaults()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// JSON returns the plan with its defaults, as run.json keeps it, and its hash.
+func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
+	raw, err = json.Marshal(p)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode plan: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return raw, hex.EncodeToString(sum[:8]), nil
+}

@@ -1,0 +1,207 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay"
+)
+
+var kinds = Kinds{
+	Faults: []FaultKind{{Name: "kill"}, {Name: "hang", NeedsFor: true}, {Name: "delay", NeedsFor: true},
+		{Name: "cut", NeedsFor: true, Available: errors.New("needs Linux")}},
+	Known: []string{"ttft/p95", "recovery/user", "availability/natural", "mtbf/service"},
+	Metrics: func(m string) (assay.Desc, bool) {
+		units := map[string]assay.Unit{"ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
+			"availability/natural": assay.Ratio, "mtbf/service": assay.Seconds, "failure_rate/service": assay.PerHour, "recovery/rate": assay.Ratio}
+		u, ok := units[m]
+		return assay.Desc{Metric: m, Unit: u}, ok
+	},
+}
+
+const head = "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox}\n"
+const load = "load: [{name: a, arrivals: {poisson: {rate: 2/s}}, for: 10s}]\n"
+
+func TestBuiltinIsValid(t *testing.T) {
+	p, err := Parse("builtin", Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := p.Validate(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(obj) != 4 || *obj[0].Max != 0.8 || obj[0].Unit != assay.Seconds || obj[0].Labels["phase"] != "steady" {
+		t.Errorf("objectives: got %+v", obj)
+	}
+}
+
+// Every wrong plan gets one line a mistake that names file, line, column, path, and what would be right.
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct{ name, plan, want string }{
+		{"unknown key", head + "load:\n  - {name: a, arivals: {poisson: {rate: 2/s}}, for: 10s}\n",
+			`plan.yaml:5:15: load[0].arivals: unknown key "arivals"; did you mean "arrivals"?`},
+		{"unknown top key", head + load + "objective: []\n", `plan.yaml:5:1: objective: unknown key "objective"; did you mean "objectives"?`},
+		{"duration", head + "load: [{name: a, for: ten}]\n", `plan.yaml:4:23: load[0].for: "ten" is not a duration; write for example 800ms, 30s or 5m`},
+		{"duration without unit", head + "load: [{name: a, for: 10}]\n", `plan.yaml:4:23: load[0].for: "10" is not a duration; write for example 800ms, 30s or 5m`},
+		{"rate", head + "load: [{name: a, for: 9s, arrivals: {even: {rate: 8}}}]\n", `plan.yaml:4:51: load[0].arrivals.even.rate: "8" is not a rate; write for example 8/s, 30/m or 100/h`},
+		{"zero rate", head + "load: [{name: a, for: 9s, arrivals: {even: {rate: 0/s}}}]\n", `load[0].arrivals.even.rate: 0/s is out of range`},
+		{"kind", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbix}\n" + load, `plan.yaml:3:16: target.kind: "sandbix" is unknown; did you mean "sandbox"?`},
+		{"list for mapping", head + "load: {name: a}\n", `plan.yaml:4:`},
+		{"version", "apiVersion: assay/v9\nname: t\ntarget: {kind: sandbox}\n" + load, `plan.yaml:1:13: apiVersion: is "assay/v9"; write assay/v1`},
+		{"empty", "", `plan.yaml: is empty`},
+		{"not yaml", "a: [", `plan.yaml:1:`},
+		{"url", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai}\n" + load, `target: needs url for kind openai`},
+		{"credentials in url", "apiVersion: assay/v1\nname: t\ntarget: {kind: http, url: 'http://me:secret@h/'}\n" + load, `must not carry credentials`},
+		{"fault kind", head + load + "chaos: [{fault: kil, at: 1s}]\n", `plan.yaml:5:17: chaos[0].fault: "kil" is no kind of fault; did you mean "kill"?`},
+		{"fault without end", head + load + "chaos: [{fault: hang, at: 1s}]\n", `chaos[0]: hang needs for: how long it is held`},
+		{"fault not here", head + load + "chaos: [{fault: cut, at: 1s, for: 2s}]\n", `cut is not available here: needs Linux`},
+		{"delay of nothing", head + load + "chaos: [{fault: delay, at: 1s, for: 2s}]\n", `a delay of nothing`},
+		{"metric", head + load + "objectives: [{metric: ttft/p59, max: 1s}]\n", `plan.yaml:5:23: objectives[0].metric: "ttft/p59" is no metric; did you mean "ttft/p95"?`},
+		{"bound's unit", head + load + "objectives: [{metric: ttft/p95, max: 99%}]\n", `objectives[0].max: "99%" has the wrong unit for this metric; write a duration such as 800ms`},
+		{"asks nothing", head + load + "objectives: [{metric: ttft/p95}]\n", `objectives[0]: asks nothing; give max or min`},
+		{"phase", head + load + "objectives: [{metric: ttft/p95, phase: b, max: 1s}]\n", `"b" is no load phase; did you mean "a"?`},
+		{"twice", head + "name: again\n" + load, `"name"`},
+		{"guard", head + load + "guards: [{metric: error_ratio}]\n", `guards[0]: has no limit; give max`},
+		{"two phases of one name", head + "load: [{name: a, for: 1s}, {name: a, for: 1s}]\n", `load[1].name: "a" is taken by an earlier phase`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Parse("plan.yaml", []byte(tt.plan))
+			if err == nil {
+				_, err = p.Validate(kinds)
+			}
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAtOnceInOrder(t *testing.T) {
+	_, err := Parse("p", []byte("apiVersion: assay/v1\nname: '?'\ntarget: {kind: x}\nload: [{name: a, for: 0s}]\n"))
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "p:2:") || !strings.HasPrefix(lines[1], "p:3:") || !strings.HasPrefix(lines[2], "p:4:") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestValue(t *testing.T) {
+	for text, want := range map[string]Value{
+		"800ms": {0.8, assay.Seconds, "800ms"}, "99.9%": {0.9990000000000001, assay.Ratio, "99.9%"}, "12/s": {12, assay.PerSecond, "12/s"},
+		"3/h": {3, assay.PerHour, "3/h"}, "4": {4, assay.Count, "4"}, "1h30m": {5400, assay.Seconds, "1h30m"},
+	} {
+		var got Value
+		if err := got.UnmarshalText([]byte(text)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Value{})); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", text, diff)
+		}
+	}
+	for _, text := range []string{"", "x", "NaN", "5/d", "%"} {
+		if err := new(Value).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+func TestEstimateSaysWhatCanBeDecided(t *testing.T) {
+	p, err := Parse("p", []byte(head+"load: [{name: a, arrivals: {poisson: {rate: 5/s}}, for: 60s}]\nchaos: [{fault: kill, at: 10s}]\n"+
+		"objectives:\n  - {metric: ttft/p95, max: 1s}\n  - {metric: mtbf/service, min: 720h}\n  - {metric: recovery/user, fault: kill, max: 9s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := p.Validate(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Estimate(obj, func(q, c float64) int { return 59 })
+	if e.For != time.Minute || e.Requests != 300 || e.Faults != 1 {
+		t.Errorf("got %+v", e)
+	}
+	var ok []bool
+	for _, d := range e.Objectives {
+		ok = append(ok, d.OK)
+	}
+	if diff := cmp.Diff([]bool{true, false, true}, ok); diff != "" {
+		t.Errorf("decidable (-want +got)\n%s\n%+v", diff, e.Objectives)
+	}
+	if want := "2156h55m38s"; !strings.Contains(e.Objectives[1].Why, want) {
+		t.Errorf("got %q, want the planned time %s in it", e.Objectives[1].Why, want)
+	}
+}
+
+func TestHashFollowsThePlan(t *testing.T) {
+	a, _ := Parse("p", []byte(head+load))
+	b, _ := Parse("p", []byte("# a comment\n"+head+load))
+	c, _ := Parse("p", []byte(head+load+"seed: 2\n"))
+	_, ha, _ := a.JSON()
+	_, hb, _ := b.JSON()
+	_, hc, _ := c.JSON()
+	if ha != hb || ha == hc {
+		t.Errorf("hashes %s %s %s: want the first two equal, the third not", ha, hb, hc)
+	}
+}
+
+func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
+	raw, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Properties map[string]any
+		Required   []string
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for k := range s.Properties {
+		got = append(got, k)
+	}
+	slices.Sort(got)
+	want := []string{"apiVersion", "budget", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "target"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	golden := filepath.Join("testdata", "schema.json")
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(golden, raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(old), string(raw)); diff != "" {
+		t.Errorf("the schema changed; run UPDATE=1 go test ./internal/plan (-committed +now)\n%s", diff)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(builtin)
+	f.Add([]byte("a: &x [*x]"))
+	f.Add([]byte("load: [{name: a, for: 1s, arrivals: {poisson: {rate: 1e400/s}}}]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := Parse("p", data)
+		if (p == nil) == (err == nil) {
+			t.Fatalf("plan %v and error %v", p, err)
+		}
+		if p != nil {
+			p.Validate(kinds)
+			p.Estimate(nil, func(q, c float64) int { return 1 })
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay"
+)
+
+// Duration is a length of time written as people write it: 800ms, 30s, 5m, 2h.
+type Duration time.Duration
+
+// UnmarshalText reads a duration. A number without a unit is refused.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration; write for example 800ms, 30s or 5m", b)
+	}
+	if v < 0 {
+		return fmt.Errorf("%q is negative; a duration here is 0 or more", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText writes the duration as Go does, which UnmarshalText reads.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// D returns the duration as the standard library's type.
+func (d Duration) D() time.Duration { return time.Duration(d) }
+
+// Rate is a number of requests per second, written as 8/s, 30/m or 100/h.
+type Rate float64
+
+var ratePer = map[string]float64{"s": 1, "m": 60, "h": 3600}
+
+// UnmarshalText reads a rate.
+func (r *Rate) UnmarshalText(b []byte) error {
+	num, per, ok := strings.Cut(string(b), "/")
+	v, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
+	div, known := ratePer[strings.TrimSpace(per)]
+	if !ok || err != nil || !known || v < 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return fmt.Errorf("%q is not a rate; write for example 8/s, 30/m or 100/h", b)
+	}
+	*r = Rate(v / div)
+	return nil
+}
+
+// MarshalText writes the rate per second.
+func (r Rate) MarshalText() ([]byte, error) {
+	return []byte(strconv.FormatFloat(float64(r), 'g', -1, 64) + "/s"), nil
+}
+
+// Size is a number of bytes, written as 64MiB, 1GB or 4096.
+type Size int64
+
+var sizeUnits = []struct {
+	suffix string
+	bytes  float64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}}
+
+// UnmarshalText reads a size.
+func (s *Size) UnmarshalText(b []byte) error {
+	text, unit := strings.TrimSpace(string(b)), 1.0
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
+			text, unit = strings.TrimSpace(rest), u.bytes
+			break
+		}
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v < 0 || v*unit >= math.MaxInt64 {
+		return fmt.Errorf("%q is not a size; write for example 4096, 64MiB or 1GB", b)
+	}
+	*s = Size(v * unit)
+	return nil
+}
+
+// MarshalText writes the size in bytes.
+func (s Size) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s), 10), nil }
+
+// Value is the bound of an objective or guard: a number in base units with the unit it was written in.
+type Value struct {
+	Number float64
+	Unit   assay.Unit
+	text   string
+}
+
+// UnmarshalText reads 800ms, 99.9 %, 12/s, 3/h or a plain number.
+func (v *Value) UnmarshalText(b []byte) error {
+	text := strings.TrimSpace(string(b))
+	bad := fmt.Errorf("%q is not a bound; write for example 800ms, 99.9%%, 12/s or 3", b)
+	parse := func(s string, scale float64, u assay.Unit) error {
+		n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return bad
+		}
+		*v = Value{n * scale, u, text}
+		return nil
+	}
+	if rest, ok := strings.CutSuffix(text, "%"); ok {
+		return parse(rest, 0.01, assay.Ratio)
+	}
+	if num, per, ok := strings.Cut(text, "/"); ok {
+		switch strings.TrimSpace(per) {
+		case "s":
+			return parse(num, 1, assay.PerSecond)
+		case "h":
+			return parse(num, 1, assay.PerHour)
+		}
+		return bad
+	}
+	if d, err := time.ParseDuration(text); err == nil && text != "0" {
+		*v = Value{d.Seconds(), assay.Seconds, text}
+		return nil
+	}
+	return parse(text, 1, assay.Count)
+}
+
+// MarshalText writes the bound as it was written.
+func (v Value) MarshalText() ([]byte, error) { return []byte(v.text), nil }
+
+// in converts the bound to a metric's unit, or says why it cannot.
+func (v Value) in(u assay.Unit) (float64, error) {
+	switch {
+	case v.Unit == u,
+		v.Unit == assay.Count && (u == assay.Ratio || u == assay.Tokens):
+		return v.Number, nil
+	case v.Unit == assay.PerSecond && u == assay.PerHour:
+		return v.Number * 3600, nil
+	case v.Unit == assay.PerHour && u == assay.PerSecond:
+		return v.Number / 3600, nil
+	}
+	want := map[assay.Unit]string{assay.Seconds: "a duration such as 800ms", assay.Ratio: "a share such as 99.9%",
+		assay.PerSecond: "a rate such as 12/s", assay.PerHour: "a rate such as 3/h", assay.Count: "a plain number", assay.Tokens: "a plain number", assay.Bytes: "a plain number of bytes"}[u]
+	return 0, fmt.Errorf("%q has the wrong unit for this metric; write %s", v.text, want)
+}

@@ -1,0 +1,103 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/assay-dev/assay"
+)
+
+// Kinds names what the parts offer, so that a plan that asks for something else is refused before the run.
+type Kinds struct {
+	Faults  []FaultKind
+	Metrics func(metric string) (assay.Desc, bool) // description of a metric path
+	Known   []string                               // metric paths, for suggestions
+}
+
+// FaultKind is what a plan must know of one kind of fault.
+type FaultKind struct {
+	Name      string
+	NeedsFor  bool // it is held, so a plan must say how long
+	Available error
+}
+
+// Validate checks the plan against what the parts offer and returns its objectives in base units.
+func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
+	c := &checker{d: p.src}
+	var faults []string
+	for _, f := range k.Faults {
+		faults = append(faults, f.Name)
+	}
+	for i, f := range p.Chaos {
+		at := fmt.Sprintf("chaos[%d]", i)
+		j := slices.Index(faults, f.Fault)
+		switch {
+		case j < 0:
+			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest(f.Fault, faults))
+		case k.Faults[j].Available != nil:
+			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Faults[j].Available)
+		case k.Faults[j].NeedsFor && f.For == 0:
+			c.bad(at, "%s needs for: how long it is held", f.Fault)
+		case !k.Faults[j].NeedsFor && f.For != 0:
+			c.bad(at+".for", "%s strikes once and is not held; leave for out", f.Fault)
+		}
+	}
+	var out []assay.Objective
+	for i, o := range p.Objectives {
+		if got, ok := c.objective(fmt.Sprintf("objectives[%d]", i), o, p, k); ok {
+			out = append(out, got)
+		}
+	}
+	return out, c.err()
+}
+
+func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Objective, bool) {
+	desc, ok := k.Metrics(o.Metric)
+	if !ok {
+		c.bad(at+".metric", "%q is no metric; %s", o.Metric, suggest(o.Metric, k.Known))
+		return assay.Objective{}, false
+	}
+	out := assay.Objective{Metric: o.Metric, Unit: desc.Unit}
+	for side, v := range map[string]*Value{"max": o.Max, "min": o.Min} {
+		if v == nil {
+			continue
+		}
+		n, err := v.in(desc.Unit)
+		if err != nil {
+			c.bad(at+"."+side, "%v", err)
+			return out, false
+		}
+		if side == "max" {
+			out.Max = &n
+		} else {
+			out.Min = &n
+		}
+	}
+	if out.Max != nil && out.Min != nil && *out.Min > *out.Max {
+		c.bad(at, "min is above max: nothing can hold")
+	}
+	if o.Fault != "" && !slices.ContainsFunc(p.Chaos, func(f Fault) bool { return f.Fault == o.Fault }) {
+		c.bad(at+".fault", "no fault %q in chaos: nothing would decide this", o.Fault)
+	}
+	for _, kv := range [][2]string{{"phase", o.Phase}, {"fault", o.Fault}, {"cold", o.Cold}, {"by", o.By}} {
+		if kv[1] != "" {
+			if out.Labels == nil {
+				out.Labels = map[string]string{}
+			}
+			out.Labels[kv[0]] = kv[1]
+		}
+	}
+	return out, true
+}
+
+// GuardLimit returns a guard's limit in base units.
+func (g Guard) GuardLimit() float64 { return g.Max.Number }
+
+// SearchLimits returns a search's slo in base units.
+func (s *Saturation) SearchLimits() map[string]float64 {
+	out := map[string]float64{}
+	for m, v := range s.SLO {
+		out[m] = v.Number
+	}
+	return out
+}
