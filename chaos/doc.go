@@ -1,0 +1,43 @@
+// Package chaos hurts a deployment on purpose, proves that it hurt, and takes the
+// hurt away again, whatever happens to the injector meanwhile.
+//
+// # The life of a fault
+//
+// A [Step] says what to do and when; the table [Kinds] knows how. A [Driver] lists the
+// [Victim]s and turns a step and a victim into an [Action]. The [Runner], a
+// source of events, then walks each action through one life cycle:
+//
+//	arm       the undo is on disk (fsync) and with the guardian process
+//	apply     the fault is put in force
+//	verify    its effect is measured; a fault that is not in effect is void
+//	hold      for as long as the step says, or until the victim is gone
+//	revert    the undo is done
+//	clear     the undo is verified; else the fault remains, and the run says so
+//
+// Nothing is applied that is not armed. The instant of apply is taken just before the
+// call that puts the fault in force and the instant of revert just after the
+// call that ends it, so that no effect of a fault lies outside its window.
+//
+// # Undo is data
+//
+// An [Undo] is plain data that can be done by anyone, any number of times, in any
+// state: a signal to a process known by pid and start time, an HTTP request to the process that
+// holds the fault, the end of a process group. Three parties can do it: the runner, the
+// guardian when the runner has died ([GuardianMain], [StartGuardian]), and
+// [Heal], from the journal on disk, when both have died or the machine was restarted.
+//
+// The guardian also owns the process groups that the run has started. When its pipe
+// closes, it undoes what is armed, last first, and kills what is owned.
+// What the guardian and Heal did stands in guardian.jsonl beside the run's own events ([ReadNotes]).
+//
+// # Who is never hurt
+//
+// The local driver refuses this process and its ancestors, process 1, leaders of a
+// session, the platform's own process, and whatever the platform does not list as its
+// instance. A pid is only ever used together with the start time of its process.
+//
+// # Adding to it
+//
+// A fault is one file with its plan function and one line in the table of kinds. A driver is an
+// implementation of [Driver].
+package chaos

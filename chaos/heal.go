@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/assay-dev/assay"
+)
+
+// healTimeout bounds the undo of one fault, and the look at its result.
+const healTimeout = 2 * time.Second
+
+// A HealReport says what Heal found and did, in lines for people.
+type HealReport struct {
+	Reverted  []string // was armed; the undo was done now, and verified
+	Clear     []string // was armed; nothing was left to undo
+	Killed    []string // process groups that the run had left behind
+	Remaining []string // may still be in force; each with what a person can do
+	Running   bool     // the run is alive: its faults were reverted, its processes left alone
+}
+
+// fault is what the journal says about one fault.
+type journaled struct {
+	undo   Undo
+	boot   string
+	target string
+	kind   string
+}
+
+// Heal reads the journal of a run, its events and the notes in dir, and undoes whatever was
+// armed and is not known to be clear, last first; then it kills the process groups that the run has left
+// behind. It may be called any number of times, while the run is alive, after the
+// guardian has done its work, after both have died and after a restart of the machine. What it
+// did is noted in dir. A fault that it could not verify to be away is in Remaining.
+func Heal(ctx context.Context, dir string, events []assay.Event) (HealReport, error) {
+	var rep HealReport
+	notes, err := ReadNotes(dir, func(ns int64) int64 { return ns })
+	if err != nil {
+		return rep, err
+	}
+	faults, err := openFaults(events, notes)
+	if err != nil {
+		return rep, err
+	}
+	owned, run := leftGroups(notes)
+	rep.Running = run.PID > 0 && !run.Gone()
+	book := notebook{dir: dir, source: "heal"}
+	var log []assay.Event
+	add := func(e assay.Event) {
+		e.Time = time.Now().UnixNano()
+		log = append(log, e)
+	}
+	for _, f := range slices.Backward(faults) {
+		f.heal(ctx, &rep, add)
+	}
+	for _, p := range slices.Backward(owned) {
+		if !rep.Running {
+			killLeft(ctx, p, run, &rep, add)
+		}
+	}
+	return rep, book.write(log...)
+}
+
+// openFaults returns the faults that were armed and are not known to be clear, in the order of arming.
+func openFaults(events, notes []assay.Event) ([]journaled, error) {
+	clear := map[string]bool{}
+	for _, list := range [][]assay.Event{events, notes} {
+		for i := range list {
+			if list[i].Kind == assay.EventFaultClear {
+				clear[list[i].Fault] = true
+			}
+		}
+	}
+	var open []journaled
+	for i := range events {
+		e := &events[i]
+		if e.Kind != assay.EventFaultArmed || clear[e.Fault] {
+			continue
+		}
+		f := journaled{boot: e.Attrs[attrBoot], target: e.Attrs[attrTarget], kind: e.Attrs[attrKind]}
+		if err := json.Unmarshal([]byte(e.Attrs[attrUndo]), &f.undo); err != nil {
+			return nil, fmt.Errorf("heal: undo of fault %s: %w", e.Fault, err)
+		}
+		f.undo.ID = e.Fault
+		open = append(open, f)
+	}
+	return open, nil
+}
+
+// leftGroups returns the groups that the guardian owned and did not see gone, and the run's own process.
+func leftGroups(notes []assay.Event) (owned []Process, run Process) {
+	for i := range notes {
+		e := &notes[i]
+		if e.Attrs[attrBoot] != bootID() {
+			continue // ended with that boot
+		}
+		if p, ok := attrProcess(e, attrRun); ok {
+			run = p
+		}
+		if p, ok := attrProcess(e, attrOwn); ok {
+			owned = append(owned, p)
+		}
+		if p, ok := attrProcess(e, attrRelease); ok {
+			owned = slices.DeleteFunc(owned, func(o Process) bool { return o == p })
+		}
+	}
+	return owned, run
+}
+
+func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Event)) {
+	id := f.undo.ID
+	name := fmt.Sprintf("%s: %s of %s", id, f.kind, f.target)
+	settled := func(why string) {
+		rep.Clear = append(rep.Clear, name+": "+why)
+		add(assay.Event{Kind: assay.EventFaultClear, Fault: id, Text: why})
+	}
+	switch {
+	case f.undo.Kind == UndoNone:
+		settled("nothing to undo")
+		return
+	case f.boot != "" && bootID() != "" && f.boot != bootID():
+		settled("ended with the restart of the machine")
+		return
+	}
+	quick, cancel := context.WithTimeout(ctx, healTimeout)
+	defer cancel()
+	if err := f.undo.check(); err == nil && f.undo.away(quick) == nil {
+		settled("no longer in force")
+		return
+	}
+	err := f.undo.Do(quick)
+	if err == nil {
+		add(assay.Event{Kind: assay.EventFaultReverted, Fault: id})
+		err = f.undo.Verify(quick)
+	}
+	if err == nil {
+		rep.Reverted = append(rep.Reverted, name)
+		add(assay.Event{Kind: assay.EventFaultClear, Fault: id})
+		return
+	}
+	rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v; by hand: %s", name, err, &f.undo))
+	add(assay.Event{Kind: assay.EventFaultRemaining, Fault: id, Text: err.Error()})
+}
+
+func killLeft(ctx context.Context, p, run Process, rep *HealReport, add func(assay.Event)) {
+	u := Undo{ID: fmt.Sprint("process group ", p.PID), Kind: UndoGroup, Process: &p}
+	was, err := p.members()
+	if err == nil && len(was) > 0 {
+		quick, cancel := context.WithTimeout(ctx, healTimeout)
+		defer cancel()
+		if err = u.Do(quick); err == nil {
+			err = u.Verify(quick)
+		}
+	}
+	if err != nil {
+		rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v; by hand: %s", u.ID, err, &u))
+		add(assay.Event{Kind: assay.EventWarning, Text: err.Error()})
+		return
+	}
+	e := ownership(attrRelease, p, run)
+	e.Text = u.ID + " is gone"
+	if len(was) > 0 {
+		rep.Killed = append(rep.Killed, fmt.Sprintf("%s: %d processes", u.ID, len(was)))
+		e.Text = fmt.Sprintf("%s: killed %d processes", u.ID, len(was))
+	}
+	add(e)
+}

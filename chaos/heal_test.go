@@ -1,0 +1,197 @@
+package chaos
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/google/go-cmp/cmp"
+)
+
+// Both the injector and its guardian are killed: the journal is all that is left.
+func TestHealAfterBothDied(t *testing.T) {
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	for _, step := range []Step{{Fault: "hang", Instances: 1, For: time.Minute}, {Fault: "cut", Instances: 1, For: time.Minute},
+		{Fault: "delay", Instances: 1, For: time.Minute, Delay: 50 * time.Millisecond}, {Fault: "kill", Instances: 1, For: time.Minute}} {
+		t.Run(step.Fault, func(t *testing.T) {
+			p.healthy(t, 1)
+			dir := t.TempDir()
+			cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: assay.EventFaultVerified, Own: step.Fault == "hang", Step: step})
+			cmd.Process.Signal(syscall.SIGSTOP) // or it would revert when its guardian dies
+			syscall.Kill(said.Guardian, syscall.SIGKILL)
+			ctx := context.Background()
+			if step.Fault == "hang" { // the injector still lives: its processes are its own
+				rep, err := Heal(ctx, t.TempDir(), nil)
+				if err != nil || !cmp.Equal(rep, HealReport{}) {
+					t.Errorf("healing an empty directory: %+v, %v", rep, err)
+				}
+			}
+			cmd.Process.Kill()
+			cmd.Wait()
+			p.mu.Lock()
+			if step.Fault == "kill" {
+				p.mu.Unlock()
+				p.healthy(t, 1)
+			} else {
+				p.mu.Unlock()
+				if left := p.trouble(); len(left) != 1 {
+					t.Fatalf("before heal: %v", left)
+				}
+			}
+			events := readEvents(t, dir)
+			rep, err := Heal(ctx, dir, events)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left := p.trouble(); len(left) > 0 || len(rep.Remaining) > 0 {
+				t.Errorf("after heal: %v, %+v", left, rep)
+			}
+			healed, want := rep.Reverted, 1
+			if step.Fault == "kill" {
+				healed = rep.Clear
+			}
+			if len(healed) != want || !strings.HasPrefix(healed[0], step.Fault+"-1: "+step.Fault+" of w-") {
+				t.Errorf("report %+v", rep)
+			}
+			if step.Fault == "hang" {
+				if pids, _ := said.Group.members(); len(pids) > 0 || len(rep.Killed) != 1 {
+					t.Errorf("group has %v, killed %v", pids, rep.Killed)
+				}
+			}
+			again, err := Heal(ctx, dir, events)
+			if err != nil || !cmp.Equal(again, HealReport{}) {
+				t.Errorf("healing again: %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+func TestHealTouchesNothingUnrelated(t *testing.T) {
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	victims, _, _ := (&Local{Platform: p}).Victims(context.Background())
+	proc := victims[0].Process
+	if err := proc.signal(sigStop, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	defer proc.signal(sigCont, func() {})
+	reused := Process{proc.PID, proc.Start - 1} // the same pid, an earlier process
+	armed := func(boot string, u Undo) []assay.Event {
+		return []assay.Event{{Kind: assay.EventFaultArmed, Fault: "f", Time: 1,
+			Attrs: map[string]string{"kind": "hang", "target": "w", "boot_id": boot, "undo": asJSON(u)}}}
+	}
+	cont := func(p Process) Undo {
+		return Undo{ID: "f", Kind: UndoSignal, Process: &p, Signal: int(sigCont)}
+	}
+	self, _ := ProcessOf(os.Getpid())
+	for name, tc := range map[string]struct {
+		events []assay.Event
+		want   HealReport
+	}{
+		"reused pid":   {armed(bootID(), cont(reused)), HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
+		"another boot": {armed("0000", cont(proc)), HealReport{Clear: []string{"f: hang of w: ended with the restart of the machine"}}},
+		"no holder": {armed(bootID(), Undo{Kind: UndoHTTP, Method: "DELETE", URL: "http://127.0.0.1:1/admin/links/w", Want: "{}"}),
+			HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
+		"dead holder": {armed(bootID(), Undo{Kind: UndoHTTP, Method: "DELETE", URL: p.URL, Want: "{}", Process: &reused}),
+			HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
+		"refused by the holder": {armed(bootID(), Undo{Kind: UndoHTTP, Method: "PUT", URL: p.URL + "/admin/instances/x/y", Want: `{"a":1}`, Process: &self}),
+			HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			rep, err := Heal(context.Background(), dir, tc.events)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, rep); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if s, err := proc.look(); err != nil || !s.stopped() {
+				t.Errorf("the process was touched: %+v, %v", s, err)
+			}
+		})
+	}
+}
+
+func TestHealSaysWhatRemains(t *testing.T) {
+	t.Parallel()
+	p := newPlatform(t, 1) // its list of instances never becomes {"x":1}
+	dir := t.TempDir()
+	u := Undo{Kind: UndoHTTP, Method: "GET", URL: p.URL + "/admin/instances", Want: `{"x":1}`}
+	events := []assay.Event{{Kind: assay.EventFaultArmed, Fault: "f", Attrs: map[string]string{"kind": "cut", "target": "w", "undo": asJSON(u)}}}
+	start := time.Now()
+	rep, err := Heal(context.Background(), dir, events)
+	if err != nil || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], "by hand: GET "+u.URL) {
+		t.Errorf("report %+v, %v", rep, err)
+	}
+	if took := time.Since(start); took > 2*healTimeout {
+		t.Errorf("took %v", took)
+	}
+	if got := kinds(unixNotes(t, dir)); !cmp.Equal(got, []string{assay.EventFaultReverted, assay.EventFaultRemaining}) {
+		t.Errorf("notes %v", got)
+	}
+	events[0].Attrs["undo"] = "{"
+	if _, err := Heal(context.Background(), dir, events); err == nil {
+		t.Error("an undo that cannot be read is passed over")
+	}
+}
+
+func TestHealLeavesALiveRunItsProcesses(t *testing.T) {
+	lookOnly(t)
+	dir := t.TempDir()
+	self, _ := ProcessOf(os.Getpid())
+	cmd := role("victim")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	group, _ := ProcessOf(cmd.Process.Pid)
+	book := notebook{dir: dir, source: "guardian"}
+	if err := book.write(ownership(attrOwn, group, self)); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Heal(context.Background(), dir, nil)
+	if err != nil || !cmp.Equal(rep, HealReport{Running: true}) || group.Gone() {
+		t.Errorf("report %+v, %v; gone %v", rep, err, group.Gone())
+	}
+}
+
+func TestNotesSurviveATornLine(t *testing.T) {
+	dir := t.TempDir()
+	book := notebook{dir: dir, source: "heal"}
+	if err := book.write(assay.Event{Time: 5, Kind: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, NotesFile), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(`{"kind":"torn`)
+	f.Close()
+	if err := book.write(assay.Event{Time: 7, Kind: "b", Fault: "f"}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadNotes(dir, func(ns int64) int64 { return ns - 4 })
+	want := []assay.Event{{Time: 1, Kind: "a", Source: "heal"}, {Time: 3, Kind: "b", Fault: "f", Source: "heal"}}
+	if err != nil || !cmp.Equal(want, got) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	b, _ := os.ReadFile(filepath.Join(dir, NotesFile))
+	if first, _, _ := strings.Cut(string(b), "\n"); first != `{"kind":"a","source":"heal","time_unix_ns":5}` {
+		t.Errorf("line %s", first)
+	}
+	if got, err := ReadNotes(t.TempDir(), nil); got != nil || err != nil {
+		t.Errorf("without notes: %v, %v", got, err)
+	}
+}

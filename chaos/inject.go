@@ -1,0 +1,162 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/assay-dev/assay"
+)
+
+// event makes an event of the fault.
+func (f *injection) event(kind, text string, attrs ...string) *assay.Event {
+	e := &assay.Event{Kind: kind, Fault: f.ID, Instance: f.Target, Phase: f.step.Phase, Text: text,
+		Attrs: map[string]string{attrKind: f.Kind, attrTarget: f.Target}}
+	for i := 0; i < len(attrs); i += 2 {
+		e.Attrs[attrs[i]] = attrs[i+1]
+	}
+	return e
+}
+
+// inject plans, arms and applies the fault. It reports whether the fault goes on to be verified; if
+// not, it was void and nothing of it is left.
+func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
+	if ctx.Err() != nil {
+		r.say(f.event(assay.EventFaultVoid, "not injected: "+cause(ctx)))
+		return false
+	}
+	a, err := r.Driver.Plan(ctx, f.step, v)
+	if err != nil {
+		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
+		return false
+	}
+	a.Undo.ID = f.ID
+	f.action = a
+	if err := r.arm(ctx, f); err != nil {
+		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
+		r.clear(ctx, f, "never applied")
+		if ctx.Err() == nil {
+			r.Abort(err.Error()) // without journal or guardian nothing may be injected
+		}
+		return false
+	}
+	before := int64(0)
+	err = a.Apply(ctx, func() { before = r.Clock.Now() })
+	took := r.Clock.Now() - before
+	if before != 0 { // even if the call failed, it may have had its effect
+		f.applied = before
+		e := f.event(assay.EventFaultApplied, "", attrHealthy, itoa(int64(f.healthy)), attrTook, itoa(took))
+		e.Time = before
+		r.set(f, StateInjected)
+		r.say(e)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return true // interrupted: whether it is in force is not known, so it is reverted like the others
+		}
+		r.say(f.event(assay.EventFaultVoid, err.Error()))
+		r.set(f, StateReverting)
+		r.revert(ctx, f, "")
+		return false
+	}
+	return true
+}
+
+// arm puts the undo on disk and in the guardian's hands.
+func (r *Runner) arm(ctx context.Context, f *injection) error {
+	if err := f.action.Undo.check(); err != nil {
+		return err
+	}
+	f.Since = r.Clock.Now()
+	f.State = StateArmed
+	r.mu.Lock()
+	r.active = append(r.active, f)
+	r.mu.Unlock()
+	e := f.event(assay.EventFaultArmed, "", attrHealthy, itoa(int64(f.healthy)), attrUndo, asJSON(f.action.Undo), attrBoot, bootID())
+	if len(f.action.Touches) > 0 {
+		e.Text = f.action.Touches[0]
+	}
+	r.fill(e)
+	if err := r.Sync(e); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return r.Guard.Arm(ctx, f.action.Undo)
+}
+
+// hold verifies the effect and waits until the fault is to end. It reports whether the fault is
+// over; it is not when the run was stopped, and is then reverted with the others.
+func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool) {
+	limit := orElse(r.Verify, 5*time.Second+2*(f.step.Delay+f.step.Jitter))
+	looking, cancel := context.WithTimeout(ctx, limit)
+	effect, err := f.action.Effect(looking)
+	cancel()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return "", false
+	case err != nil:
+		r.say(f.event(assay.EventFaultVoid, fmt.Sprintf("no effect was seen within %v: %v", limit, err)))
+		return "it was not in effect", true
+	}
+	r.say(f.event(assay.EventFaultVerified, "", attrEffect, effect))
+
+	end := time.NewTimer(time.Duration(f.applied + int64(f.step.For) - r.Clock.Now()))
+	defer end.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return "", false
+		case <-end.C:
+			return "", true
+		case <-look.C:
+			if f.action.Ended != nil {
+				if why := f.action.Ended(); why != "" {
+					return "ended early: " + why, true
+				}
+			}
+		}
+	}
+}
+
+// revert takes the fault away and verifies that it is away. Exactly one caller has claimed the
+// fault by setting its state. It does not stop when ctx is done.
+func (r *Runner) revert(ctx context.Context, f *injection, why string) {
+	ctx = context.WithoutCancel(ctx)
+	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter)))
+	defer cancel()
+	u := &f.action.Undo
+	err := until(limit, 50*time.Millisecond, func() error { return u.Do(limit) })
+	if err == nil {
+		r.say(f.event(assay.EventFaultReverted, why))
+		err = u.Verify(limit)
+	}
+	if err == nil && f.action.Lifted != nil {
+		err = f.action.Lifted(limit)
+	}
+	if err == nil {
+		r.clear(ctx, f, "")
+		return
+	}
+	// The guardian keeps the undo and tries once more at the end.
+	r.mu.Lock()
+	r.remains = append(r.remains, fmt.Sprintf("%s: %s of %s: %v; by hand: %s", f.ID, f.Kind, f.Target, err, u))
+	r.mu.Unlock()
+	r.say(f.event(assay.EventFaultRemaining, err.Error()))
+	r.drop(f)
+}
+
+// clear ends a fault's life.
+func (r *Runner) clear(ctx context.Context, f *injection, why string) {
+	r.say(f.event(assay.EventFaultClear, why))
+	// If the guardian does not hear it, it does the undo once more, which harms nothing.
+	_ = r.Guard.Disarm(context.WithoutCancel(ctx), f.ID)
+	r.drop(f)
+}
+
+func (r *Runner) drop(f *injection) {
+	r.mu.Lock()
+	r.active = slices.DeleteFunc(r.active, func(g *injection) bool { return g == f })
+	r.mu.Unlock()
+}

@@ -1,0 +1,128 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/assay-dev/assay/internal/link"
+)
+
+// A Victim is one instance that a fault may be laid on.
+type Victim struct {
+	ID      string // the platform's name of it
+	Process Process
+	Addr    string // where it listens itself
+	Link    string // where it is reached through its link
+	State   string // starting, ready, ejected, draining, exited
+}
+
+// Ready is the state of an instance that serves.
+const Ready = "ready"
+
+// A Platform is a deployment on this machine that lists its instances and has a link in front
+// of each. Its methods may be called at once.
+type Platform interface {
+	// Instances lists all instances, whatever their state.
+	Instances(ctx context.Context) ([]Victim, error)
+	// Link returns the conditions laid on an instance's link, on top of its own; zero is none.
+	Link(ctx context.Context, id string) (link.Conditions, error)
+	// SetLink lays conditions on it, live connections included, calling stamp right before.
+	SetLink(ctx context.Context, id string, c link.Conditions, stamp func()) error
+	// UndoLink returns the undo that takes what is laid on an instance's link away.
+	UndoLink(id string) Undo
+	// Process is the platform's own process; zero if it is not known.
+	Process() Process
+}
+
+// Local is the driver for a platform on this machine: signals to the processes of its instances, and
+// conditions on the links in front of them. It needs no privileges.
+type Local struct {
+	Platform Platform
+	Probe    string // path asked for to measure a fault; any answer will do. Default /health
+	RunID    string // sent with each probe, so that the target can tell ours from its users'
+}
+
+var _ Driver = (*Local)(nil)
+
+// Victims lists the ready instances that may be hurt, by id.
+func (d *Local) Victims(ctx context.Context) ([]Victim, int, error) {
+	all, err := d.Platform.Instances(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list instances: %w", err)
+	}
+	var may []Victim
+	ready := 0
+	for _, v := range all {
+		if v.State != Ready {
+			continue
+		}
+		ready++
+		if refusal(v.Process, d.Platform.Process()) == "" {
+			may = append(may, v)
+		}
+	}
+	slices.SortFunc(may, func(a, b Victim) int { return cmp.Compare(a.ID, b.ID) })
+	return may, ready, nil
+}
+
+// Plan makes the action of a step against a victim, or says why the victim is refused.
+func (d *Local) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
+	k, ok := find(s.Fault)
+	if !ok || k.local == nil {
+		return nil, fmt.Errorf("plan %s of %s: no fault of the local driver", s.Fault, v.ID)
+	}
+	if why := refusal(v.Process, d.Platform.Process()); why != "" {
+		return nil, fmt.Errorf("plan %s of %s (%v): refused: %s", s.Fault, v.ID, v.Process, why)
+	}
+	a, err := k.local(ctx, d, s, v)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s of %s: %w", s.Fault, v.ID, err)
+	}
+	a.Kind, a.Target = s.Fault, v.ID
+	return a, nil
+}
+
+// planLink makes the action that lays conditions on the victim's link. The caller adds how to measure it.
+func (d *Local) planLink(ctx context.Context, v Victim, c link.Conditions) (*Action, error) {
+	if v.Link == "" {
+		return nil, fmt.Errorf("the platform has no link in front of it")
+	}
+	now, err := d.Platform.Link(ctx, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !now.IsZero() {
+		return nil, fmt.Errorf("its link is under %+v already, laid on it by someone else", now)
+	}
+	return &Action{
+		Touches: []string{fmt.Sprintf("the link %s in front of %s", v.Link, v.ID)},
+		Undo:    d.Platform.UndoLink(v.ID),
+		Apply: func(ctx context.Context, stamp func()) error {
+			return d.Platform.SetLink(ctx, v.ID, c, stamp)
+		},
+		Ended: func() string {
+			if v.Process.Gone() {
+				return "the instance is gone, and its link with it"
+			}
+			return ""
+		},
+	}, nil
+}
+
+// Preview says in a few lines what the steps may hurt and what will never be, to be
+// shown before the run.
+func (d *Local) Preview(steps []Step) []string {
+	var lines []string
+	for i := range steps {
+		s := &steps[i]
+		if k, ok := find(s.Fault); ok {
+			lines = append(lines, fmt.Sprintf("%s: %s", s.when(), k.preview(s)))
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list")
+	}
+	return lines
+}

@@ -1,0 +1,129 @@
+package chaos
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/link"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestVictimsAreSeeded(t *testing.T) {
+	d := scripted{act: func(v Victim) (*Action, error) { return nothing(v), nil }}
+	for i := range 20 {
+		d.ids = append(d.ids, "w-"+strconv.Itoa(i))
+	}
+	targets := func(seed uint64, s Step) (list []string) {
+		tr := newTrial(d, s)
+		tr.Seed = seed
+		tr.run(t, context.Background())
+		for _, e := range tr.log {
+			if e.Kind == assay.EventFaultApplied {
+				list = append(list, e.Fault+" "+e.Instance)
+			}
+		}
+		return list
+	}
+	three := Step{Fault: "kill", Instances: 3}
+	a, b, c := targets(1, three), targets(1, three), targets(2, three)
+	if !cmp.Equal(a, b) {
+		t.Errorf("same seed chose %v and %v", a, b)
+	}
+	if cmp.Equal(a, c) {
+		t.Errorf("seeds 1 and 2 both chose %v", a)
+	}
+	if len(a) != 3 || !strings.HasPrefix(a[1], "kill-1.2 ") {
+		t.Errorf("chose %v", a)
+	}
+	for share, want := range map[float64]int{0.01: 1, 0.3: 6, 0.31: 7, 1: 20} {
+		if got := targets(1, Step{Fault: "kill", Share: share}); len(got) != want {
+			t.Errorf("share %v of 20 hurts %d, want %d", share, len(got), want)
+		}
+	}
+	if got := targets(1, Step{Fault: "kill", Instances: 30}); len(got) != 20 {
+		t.Errorf("30 of 20 hurts %d", len(got))
+	}
+}
+
+func TestRefusal(t *testing.T) {
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	d := &Local{Platform: p}
+	victims, ready, err := d.Victims(context.Background())
+	if err != nil || len(victims) != 1 || ready != 1 {
+		t.Fatalf("victims %v of %d, %v", victims, ready, err)
+	}
+	self, _ := ProcessOf(os.Getpid())
+	parent, _ := ProcessOf(os.Getppid())
+	leader := role("victim")
+	leader.SysProcAttr = ownSession()
+	if _, err := leader.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := leader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer leader.Wait()
+	defer leader.Process.Kill()
+	session, _ := ProcessOf(leader.Process.Pid)
+	victim := victims[0].Process
+	for want, proc := range map[string]Process{
+		"platform itself": self, "ancestor": parent, "first process": {1, 1}, "leads a session": session,
+		"process is gone": {victim.PID, victim.Start + 1}, // the pid is another's by now
+	} {
+		v := victims[0]
+		v.Process = proc
+		_, err := d.Plan(context.Background(), &Step{Fault: "kill"}, v)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", proc, err, want)
+		}
+	}
+	if err := p.SetLink(context.Background(), victims[0].ID, link.Conditions{Delay: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Plan(context.Background(), &Step{Fault: "cut"}, victims[0]); err == nil || !strings.Contains(err.Error(), "by someone else") {
+		t.Errorf("a link that is under a delay already: %v", err)
+	}
+	p.mu.Lock()
+	for _, i := range p.list {
+		i.State = "starting"
+	}
+	p.mu.Unlock()
+	if victims, ready, _ := d.Victims(context.Background()); len(victims) != 0 || ready != 0 {
+		t.Errorf("an instance that is not ready may be hurt: %v", victims)
+	}
+}
+
+// The stall of a busy instance must not be taken for a delay of its link.
+func TestEffectNeedsTheLink(t *testing.T) {
+	t.Parallel()
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	victims, _, err := (&Local{Platform: p}).Victims(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}} {
+		a, err := (&Local{Platform: p}).Plan(context.Background(), &s, victims[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Ever so short a look, ended in the middle of a probe, must not see an effect either.
+		for limit := 500 * time.Millisecond; limit > 100*time.Microsecond; limit = limit * 2 / 3 {
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			if effect, err := a.Effect(ctx); err == nil {
+				t.Errorf("%s was not applied, but its effect was seen: %s", s.Fault, effect)
+			}
+			cancel()
+		}
+		if !slices.ContainsFunc(a.Touches, func(s string) bool { return strings.Contains(s, victims[0].ID) }) {
+			t.Errorf("%s touches %v", s.Fault, a.Touches)
+		}
+	}
+}

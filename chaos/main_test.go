@@ -1,0 +1,181 @@
+package chaos
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/clock"
+)
+
+// The test binary plays all the processes of these tests: the guardian, victims, and
+// injectors that are killed at a given stage.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "x-guardian" {
+		if err := GuardianMain(context.Background(), os.Stdin, os.Stdout, GuardianOptions{}); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	switch os.Getenv("ASSAY_CHAOS_ROLE") {
+	case "victim":
+		victimMain()
+	case "tree":
+		treeMain()
+	case "injector":
+		injectorMain()
+	default:
+		// The race detector would make each of those processes wait a second before it ends.
+		os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
+		os.Exit(m.Run())
+	}
+}
+
+func lookOnly(t *testing.T) {
+	t.Helper()
+	if err := signalsWork(); err != nil {
+		t.Skip(err)
+	}
+}
+
+func role(name string, env ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), "ASSAY_CHAOS_ROLE="+name, "GOMAXPROCS=1"), env...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// victimMain is a tiny server that ends with its parent, or after a minute.
+func victimMain() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(ln.Addr())
+	time.AfterFunc(time.Minute, func() { os.Exit(1) })
+	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") }))
+	io.Copy(io.Discard, os.Stdin)
+	os.Exit(0)
+}
+
+// treeMain is the leader of a group of two victims.
+func treeMain() {
+	for range 2 {
+		v := role("victim")
+		v.StdinPipe()
+		if err := v.Start(); err != nil {
+			panic(err)
+		}
+	}
+	time.Sleep(time.Minute)
+}
+
+// config is what an injector is told.
+type config struct {
+	Dir, Admin, Stage string
+	Step              Step
+	Own               bool // start a process group and have the guardian own it
+}
+
+// told is what an injector says once it has reached its stage.
+type told struct {
+	Guardian int
+	Group    Process
+}
+
+// injectorMain runs one step and stops dead at the given stage, to be killed there.
+func injectorMain() {
+	var c config
+	if err := json.Unmarshal([]byte(os.Getenv("ASSAY_CHAOS_CONFIG")), &c); err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	g, err := StartGuardian(ctx, os.Args[0], c.Dir)
+	if err != nil {
+		panic(err)
+	}
+	say := told{Guardian: g.PID()}
+	if c.Own {
+		tree := role("tree")
+		tree.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := tree.Start(); err != nil {
+			panic(err)
+		}
+		if say.Group, err = ProcessOf(tree.Process.Pid); err != nil {
+			panic(err)
+		}
+		if err := g.Own(ctx, say.Group); err != nil {
+			panic(err)
+		}
+	}
+	var once sync.Once
+	reached := func(stage string) {
+		if stage == c.Stage {
+			once.Do(func() { json.NewEncoder(os.Stdout).Encode(say) })
+			select {}
+		}
+	}
+	journal, err := os.Create(filepath.Join(c.Dir, "events.jsonl"))
+	if err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	write := func(rec assay.Record) error {
+		e := rec.(*assay.Event)
+		mu.Lock()
+		err := json.NewEncoder(journal).Encode(e)
+		journal.Sync()
+		mu.Unlock()
+		if e.Kind != assay.EventFaultArmed {
+			reached(e.Kind)
+		}
+		return err
+	}
+	r := &Runner{Steps: []Step{c.Step}, Driver: &Local{Platform: &AdminPlatform{URL: c.Admin}}, Clock: clock.New(), Seed: 1,
+		Sync: func(e *assay.Event) error { return write(e) }, Guard: stageGuard{g, reached},
+		Begin: func(context.Context, string) (int64, error) { return 1, nil }}
+	if err := r.Run(ctx, write); err != nil {
+		panic(err)
+	}
+	reached("done")
+}
+
+// stageGuard stops right after the guardian has answered.
+type stageGuard struct {
+	*Guardian
+	reached func(string)
+}
+
+func (g stageGuard) Arm(ctx context.Context, u Undo) error {
+	err := g.Guardian.Arm(ctx, u)
+	g.reached(assay.EventFaultArmed)
+	return err
+}
+
+func readEvents(t *testing.T, dir string) []assay.Event {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var events []assay.Event
+	for d := json.NewDecoder(f); ; {
+		var e assay.Event
+		if err := d.Decode(&e); err != nil {
+			return events
+		}
+		events = append(events, e)
+	}
+}

@@ -1,0 +1,187 @@
+package chaos
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/assay-dev/assay/internal/link"
+)
+
+// platform is a small real platform: victims in processes of their own, a link in front of
+// each, the admin API, and a replacement for each victim that dies.
+type platform struct {
+	*AdminPlatform
+	mu      sync.Mutex
+	wg      sync.WaitGroup
+	list    map[string]*instance
+	started int
+	closed  bool
+}
+
+type instance struct {
+	Victim
+	link *link.Link
+}
+
+func newPlatform(t testing.TB, n int) *platform {
+	p := &platform{list: map[string]*instance{}}
+	srv := httptest.NewServer(p.admin())
+	self, err := ProcessOf(os.Getpid())
+	if err != nil {
+		t.Skip(err)
+	}
+	p.AdminPlatform = &AdminPlatform{URL: srv.URL, Self: self}
+	t.Cleanup(func() {
+		srv.Close()
+		p.mu.Lock()
+		p.closed = true
+		for _, i := range p.list {
+			i.Process.signal(9, func() {})
+		}
+		p.mu.Unlock()
+		p.wg.Wait()
+	})
+	for range n {
+		if err := p.start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func (p *platform) start() error {
+	cmd := role("victim")
+	if _, err := cmd.StdinPipe(); err != nil { // closed with us, and the victim with it
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	addr = strings.TrimSpace(addr)
+	proc, err := ProcessOf(cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	l, err := link.Listen("127.0.0.1:0", addr, link.Conditions{})
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.started++
+	id := "w-" + string(rune('0'+p.started/10)) + string(rune('0'+p.started%10))
+	p.list[id] = &instance{Victim{id, proc, addr, l.Addr(), Ready}, l}
+	if p.closed { // started while the others were ended
+		cmd.Process.Kill()
+	}
+	p.mu.Unlock()
+	p.wg.Go(func() {
+		cmd.Wait()
+		l.Close()
+		p.mu.Lock()
+		delete(p.list, id)
+		closed := p.closed
+		p.mu.Unlock()
+		if !closed {
+			p.start()
+		}
+	})
+	return nil
+}
+
+func (p *platform) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /admin/instances", func(w http.ResponseWriter, r *http.Request) {
+		list := []map[string]any{}
+		p.mu.Lock()
+		for _, i := range p.list {
+			list = append(list, map[string]any{"id": i.ID, "pid": i.Process.PID, "pid_start": i.Process.Start, "addr": i.Addr,
+				"link_addr": i.Link, "state": i.State, "in_flight": 0})
+		}
+		p.mu.Unlock()
+		json.NewEncoder(w).Encode(list)
+	})
+	mux.HandleFunc("/admin/links/{id}", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		i := p.list[r.PathValue("id")]
+		p.mu.Unlock()
+		if i == nil {
+			http.NotFound(w, r)
+			return
+		}
+		var c link.Conditions
+		switch r.Method {
+		case http.MethodPut:
+			if err := json.NewDecoder(r.Body).Decode(&c); err != nil || c.Check() != nil {
+				http.Error(w, "bad conditions", http.StatusBadRequest)
+				return
+			}
+			i.link.Set(c)
+		case http.MethodDelete:
+			i.link.Reset()
+		}
+		json.NewEncoder(w).Encode(i.link.Conditions())
+	})
+	return mux
+}
+
+// get returns the instance with the id, or nil.
+func (p *platform) get(id string) *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.list[id]
+}
+
+// trouble says what of a fault is left on any instance.
+func (p *platform) trouble() (left []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, i := range p.list {
+		if s, err := i.Process.look(); err == nil && s.stopped() {
+			left = append(left, id+" is stopped")
+		}
+		if c := i.link.Conditions(); !c.IsZero() {
+			left = append(left, id+" has "+asJSON(c)+" on its link")
+		}
+	}
+	return left
+}
+
+// healthy waits until n instances run and nothing is wrong with them.
+func (p *platform) healthy(t testing.TB, n int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		p.mu.Lock()
+		have := 0
+		for _, i := range p.list { // one that was killed stays listed for a moment
+			if !i.Process.Gone() {
+				have++
+			}
+		}
+		listed := len(p.list)
+		p.mu.Unlock()
+		left := p.trouble()
+		if have == n && listed == n && len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d instances, want %d; left: %v", have, n, left)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}

@@ -1,0 +1,95 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+// The ends of a probe, as its client sees them.
+const (
+	endAnswer  = "an answer"
+	endReset   = "a reset"
+	endEOF     = "an orderly end without an answer"
+	endRefused = "a refused connect"
+	endSilence = "no answer"
+	endStopped = "nothing before it was stopped"
+)
+
+// A sight is what one probe saw.
+type sight struct {
+	end   string
+	first time.Duration // until the first byte, or the end
+	err   error         // of other ends
+}
+
+// probe asks addr for the driver's probe path on a connection of its own and sees how long the first
+// byte of any answer takes, or how the connection ends. It speaks HTTP/1.1 by hand, since
+// a client that retries or keeps connections would hide what is measured.
+func (d *Local) probe(ctx context.Context, addr string) sight {
+	start := time.Now()
+	saw := func(err error) sight {
+		s := sight{first: time.Since(start), err: err}
+		var ne net.Error
+		switch {
+		case err == nil:
+			s.end = endAnswer
+		case errors.Is(err, syscall.ECONNREFUSED):
+			s.end = endRefused
+		case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+			s.end = endReset
+		case errors.Is(err, io.EOF):
+			s.end = endEOF
+		case ctx.Err() != nil, errors.As(err, &ne) && ne.Timeout():
+			s.end = endSilence
+		default:
+			s.end = err.Error()
+		}
+		return s
+	}
+	var dial net.Dialer
+	c, err := dial.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return saw(err)
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+	path := d.Probe
+	if path == "" {
+		path = "/health"
+	}
+	header := ""
+	if d.RunID != "" {
+		header = "X-Assay-Run: " + d.RunID + "\r\n"
+	}
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: assay\r\n%sConnection: close\r\n\r\n", path, addr, header); err != nil {
+		return saw(err)
+	}
+	_, err = c.Read(make([]byte, 1))
+	return saw(err)
+}
+
+// both probes the victim directly and through its link at once. The probe through the link goes on for
+// grace after the direct one has ended, if grace is not 0. A probe that was stopped because ctx was done
+// says nothing, and its silence is not taken for an end.
+func (d *Local) both(ctx context.Context, v Victim, grace time.Duration) (direct, through sight) {
+	probing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan sight, 1)
+	go func() { done <- d.probe(probing, v.Link) }()
+	direct = d.probe(probing, v.Addr)
+	if grace > 0 {
+		defer time.AfterFunc(grace, cancel).Stop()
+	}
+	through = <-done
+	for _, s := range []*sight{&direct, &through} {
+		if s.end == endSilence && ctx.Err() != nil {
+			s.end = endStopped
+		}
+	}
+	return direct, through
+}

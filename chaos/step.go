@@ -1,0 +1,157 @@
+package chaos
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of one step. Beyond them a mistake is likelier than a wish.
+const (
+	MaxFor       = time.Hour
+	MaxInstances = 1000
+)
+
+// A Step is one fault of an experiment and when it strikes.
+type Step struct {
+	Name      string        `json:"name,omitempty"`      // for people; the kind where empty
+	Fault     string        `json:"fault"`               // name of the kind
+	Phase     string        `json:"phase,omitempty"`     // load phase that At counts from; empty is the beginning of the load
+	At        time.Duration `json:"at_ns"`               // when it strikes
+	For       time.Duration `json:"for_ns,omitempty"`    // how long it is held
+	Instances int           `json:"instances,omitempty"` // how many instances are hurt; or
+	Share     float64       `json:"share,omitempty"`     // which part of those ready, rounded up
+	Delay     time.Duration `json:"delay_ns,omitempty"`  // delay: added to each direction
+	Jitter    time.Duration `json:"jitter_ns,omitempty"` // delay: varies it by this much to either side
+	Mode      string        `json:"mode,omitempty"`      // cut: how connections end; reset where empty
+}
+
+// A Wrong is one thing wrong with a step: the field, and what would be right.
+type Wrong struct {
+	Path string // chaos[1].delay
+	Msg  string
+}
+
+// Error returns "path: message".
+func (w *Wrong) Error() string { return w.Path + ": " + w.Msg }
+
+// Check returns all that is wrong with the steps, joined, each a *[Wrong] with the
+// field's path below at (for example "chaos"); nil if they can be run on this machine.
+func Check(at string, steps []Step) error {
+	var errs []error
+	for i := range steps {
+		for _, w := range steps[i].check() {
+			w.Path = fmt.Sprintf("%s[%d].%s", at, i, w.Path)
+			errs = append(errs, &w)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Step) check() []Wrong {
+	k, ok := find(s.Fault)
+	switch {
+	case s.Fault == "":
+		return []Wrong{{"fault", "is missing; one of " + strings.Join(kindNames(), ", ")}}
+	case !ok:
+		return []Wrong{{"fault", fmt.Sprintf("%q is no kind of fault; %s", s.Fault, meant(s.Fault, kindNames()))}}
+	}
+	var w []Wrong
+	bad := func(path, format string, args ...any) { w = append(w, Wrong{path, fmt.Sprintf(format, args...)}) }
+	if err := k.Available(); err != nil {
+		bad("fault", "%s cannot be done here: %v", s.Fault, err)
+	}
+	if s.At < 0 {
+		bad("at", "%v lies before the beginning; 0s or later", s.At)
+	}
+	switch {
+	case s.For < 0 || s.For > MaxFor:
+		bad("for", "%v is out of range; at most %v", s.For, MaxFor)
+	case s.For == 0 && k.Lasting:
+		bad("for", "is missing: %s holds until it is undone; for example 5s", s.Fault)
+	}
+	switch {
+	case s.Share != 0 && s.Instances != 0:
+		bad("instances", "is a number or a share, not both")
+	case s.Share != 0 && !(s.Share > 0 && s.Share <= 1):
+		bad("instances", "a share of %v is out of range; more than 0%% and at most 100%%", s.Share)
+	case s.Share == 0 && (s.Instances < 1 || s.Instances > MaxInstances):
+		bad("instances", "%d is out of range; 1 to %d", s.Instances, MaxInstances)
+	}
+	if s.Fault != "delay" && (s.Delay != 0 || s.Jitter != 0) {
+		bad("delay", "belongs to fault delay, not %s", s.Fault)
+	}
+	if s.Fault != "cut" && s.Mode != "" {
+		bad("mode", "belongs to fault cut, not %s", s.Fault)
+	}
+	return append(w, k.check(s)...)
+}
+
+// count returns how many of n ready instances the step hurts.
+func (s *Step) count(n int) int {
+	if s.Share > 0 {
+		return min(n, max(1, int(math.Ceil(s.Share*float64(n)-1e-9))))
+	}
+	return min(n, s.Instances)
+}
+
+// when says in words when the step strikes.
+func (s *Step) when() string {
+	if s.Phase == "" {
+		return fmt.Sprintf("%v into the load", s.At)
+	}
+	return fmt.Sprintf("%v into phase %s", s.At, s.Phase)
+}
+
+// whom says in words whom the step hurts.
+func (s *Step) whom() string {
+	switch {
+	case s.Share > 0:
+		return fmt.Sprintf("%.0f%% of the ready instances", 100*s.Share)
+	case s.Instances == 1:
+		return "1 ready instance"
+	}
+	return fmt.Sprintf("%d ready instances", s.Instances)
+}
+
+func kindNames() []string {
+	var names []string
+	for _, k := range Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// meant suggests which of the names a wrong one may have meant.
+func meant(word string, names []string) string {
+	best := slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
+	if distance(word, best) <= max(1, len(word)/2) {
+		return "did you mean " + best + "?"
+	}
+	return "one of " + strings.Join(names, ", ")
+}
+
+// distance is the number of letters to insert, delete or change to turn a into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diag
+			if a[i] != b[j] {
+				cost++
+			}
+			diag = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,141 @@
+package chaos
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCheck(t *testing.T) {
+	lookOnly(t)
+	s := time.Second
+	for _, tc := range []struct {
+		step Step
+		want string
+	}{
+		{Step{Fault: "kill", Instances: 1}, ""},
+		{Step{Fault: "kill", Instances: 2, For: 5 * s, At: 20 * s, Phase: "steady"}, ""},
+		{Step{Fault: "hang", Share: 0.5, For: s}, ""},
+		{Step{Fault: "delay", Instances: 1, For: s, Delay: s / 10, Jitter: s / 20}, ""},
+		{Step{Fault: "cut", Instances: 1, For: s, Mode: "blackhole"}, ""},
+		{Step{}, "chaos[0].fault: is missing; one of kill, hang, delay, cut"},
+		{Step{Fault: "kil"}, `chaos[0].fault: "kil" is no kind of fault; did you mean kill?`},
+		{Step{Fault: "meteorite"}, `chaos[0].fault: "meteorite" is no kind of fault; one of kill, hang, delay, cut`},
+		{Step{Fault: "kill"}, "chaos[0].instances: 0 is out of range; 1 to 1000"},
+		{Step{Fault: "kill", Instances: -1}, "chaos[0].instances: -1 is out of range; 1 to 1000"},
+		{Step{Fault: "kill", Instances: 1, Share: 0.5}, "chaos[0].instances: is a number or a share, not both"},
+		{Step{Fault: "kill", Share: 1.5}, "chaos[0].instances: a share of 1.5 is out of range; more than 0% and at most 100%"},
+		{Step{Fault: "kill", Instances: 1, At: -s}, "chaos[0].at: -1s lies before the beginning; 0s or later"},
+		{Step{Fault: "hang", Instances: 1}, "chaos[0].for: is missing: hang holds until it is undone; for example 5s"},
+		{Step{Fault: "hang", Instances: 1, For: 2 * time.Hour}, "chaos[0].for: 2h0m0s is out of range; at most 1h0m0s"},
+		{Step{Fault: "hang", Instances: 1, For: s, Delay: s}, "chaos[0].delay: belongs to fault delay, not hang"},
+		{Step{Fault: "hang", Instances: 1, For: s, Mode: "reset"}, "chaos[0].mode: belongs to fault cut, not hang"},
+		{Step{Fault: "delay", Instances: 1, For: s}, "chaos[0].delay: 0s delays nothing; for example 200ms"},
+		{Step{Fault: "delay", Instances: 1, For: s, Delay: s / 10, Jitter: s / 5}, "chaos[0].jitter: 200ms is out of range; at most the delay, 100ms"},
+		{Step{Fault: "delay", Instances: 1, For: s, Delay: s}, "chaos[0].for: 1s is no longer than one delayed round trip, so the effect cannot be measured; more than 2s"},
+		{Step{Fault: "cut", Instances: 1, For: s, Mode: "chop"}, `chaos[0].mode: "chop" is no way to cut; one of reset, close, blackhole, refuse`},
+		{Step{Fault: "cut"}, "chaos[0].for: is missing: cut holds until it is undone; for example 5s\nchaos[0].instances: 0 is out of range; 1 to 1000"},
+	} {
+		got := ""
+		if err := Check("chaos", []Step{tc.step}); err != nil {
+			got = err.Error()
+			var w *Wrong
+			if !errors.As(err, &w) || !strings.HasPrefix(w.Path, "chaos[0].") {
+				t.Errorf("%+v: no path in %v", tc.step, err)
+			}
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tc.step, diff)
+		}
+	}
+}
+
+func TestKindsAreComplete(t *testing.T) {
+	for _, k := range Kinds() {
+		if k.Name == "" || !strings.HasSuffix(k.Help, ".") || k.Available == nil || k.check == nil || k.preview == nil || k.local == nil {
+			t.Errorf("%+v", k)
+		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	got := (&Local{}).Preview([]Step{
+		{Fault: "kill", At: 20 * time.Second, Instances: 1},
+		{Fault: "hang", At: time.Second, Phase: "steady", Share: 0.5, For: 5 * time.Second},
+		{Fault: "delay", Instances: 2, For: time.Second, Delay: 200 * time.Millisecond, Jitter: 50 * time.Millisecond},
+		{Fault: "cut", Instances: 1, For: time.Second},
+	})
+	want := []string{
+		"20s into the load: SIGKILL to the process of 1 ready instance",
+		"1s into phase steady: SIGSTOP to the process of 50% of the ready instances, SIGCONT after 5s",
+		"0s into the load: 200ms ± 50ms each way on the link in front of 2 ready instances, for 1s",
+		"0s into the load: reset on the link in front of 1 ready instance, for 1s",
+		"never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := (&Local{}).Preview(nil); got != nil {
+		t.Errorf("without steps: %v", got)
+	}
+}
+
+func TestProcess(t *testing.T) {
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	proc := p.get("w-01").Process
+	stamped := 0
+	wrong := Process{proc.PID, proc.Start + 1}
+	if err := wrong.signal(9, func() { stamped++ }); !errors.Is(err, errGone) || stamped != 0 {
+		t.Errorf("signal to a reused pid: %v, stamped %d times", err, stamped)
+	}
+	if proc.Gone() || !wrong.Gone() {
+		t.Errorf("gone %v, and as another %v", proc.Gone(), wrong.Gone())
+	}
+	for _, bad := range []Process{{}, {1, 1}, {proc.PID, 0}, {-proc.PID, proc.Start}} {
+		if err := bad.signal(9, func() {}); err == nil || errors.Is(err, errGone) {
+			t.Errorf("signal to %v: %v", bad, err)
+		}
+		if err := bad.killGroup(); err == nil {
+			t.Errorf("kill group of %v", bad)
+		}
+	}
+	self, err := ProcessOf(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := (Process{self.PID, self.Start - 1}).members(); len(pids) > 0 || err != nil {
+		t.Errorf("a group whose number was reused has members %v, %v", pids, err)
+	}
+	if _, err := ProcessOf(1 << 30); !errors.Is(err, errGone) {
+		t.Errorf("a pid that is none: %v", err)
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte("42 (a) b) (c) S 1 42 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 0 0"))
+	f.Add([]byte("1 (x) Z 0"))
+	f.Add([]byte(")"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := parseStat(b)
+		if err == nil && (s.state == 0 || s.state == ' ') {
+			t.Errorf("%q gave %+v", b, s)
+		}
+	})
+}
+
+func TestParseStat(t *testing.T) {
+	got, err := parseStat([]byte("42 (a) b) (c) T 3 40 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n"))
+	if want := (stat{state: 'T', ppid: 3, pgrp: 40, sid: 7, start: 12345}); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "1 (x", "1 (x) S 1 2", "1 (x) S a 42 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345", "1 (x) S 1 42 7 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 -5"} {
+		if s, err := parseStat([]byte(bad)); err == nil {
+			t.Errorf("%q gave %+v", bad, s)
+		}
+	}
+}

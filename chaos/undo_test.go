@@ -1,0 +1,85 @@
+package chaos
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUndoOverHTTP(t *testing.T) {
+	var asked []string
+	var status int
+	var answer string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		asked = append(asked, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+string(b)))
+		w.WriteHeader(status)
+		io.WriteString(w, answer)
+	}))
+	defer srv.Close()
+	u := Undo{ID: "f", Kind: UndoHTTP, Method: "PUT", URL: srv.URL + "/x", Body: `{"cut":""}`, Want: `{"cut":"","rate":0}`}
+	for _, tc := range []struct {
+		status     int
+		answer     string
+		do, verify string
+	}{
+		{200, `{"rate":0,"cut":"","stats":{"live":3}}`, "", ""},
+		{200, `{"rate":0,"cut":"reset"}`, "", `GET ` + u.URL + `: {"rate":0,"cut":"reset"}, want {"cut":"","rate":0}`},
+		{200, `{"cut":""}`, "", `GET ` + u.URL + `: {"cut":""}, want {"cut":"","rate":0}`},
+		{404, "", "", ""}, // the instance is no longer known
+		{410, "", "", ""}, // or has exited
+		{500, "", "PUT " + u.URL + ": status 500", "GET " + u.URL + ": status 500"},
+		{302, "", "PUT " + u.URL + ": status 302", "GET " + u.URL + ": status 302"},
+	} {
+		asked, status, answer = nil, tc.status, tc.answer
+		do, verify := u.Do(context.Background()), ""
+		if err := u.away(context.Background()); err != nil {
+			verify = err.Error()
+		}
+		got := ""
+		if do != nil {
+			got = do.Error()
+		}
+		if got != tc.do || verify != tc.verify {
+			t.Errorf("status %d %s: do %q, verify %q; want %q, %q", tc.status, tc.answer, got, verify, tc.do, tc.verify)
+		}
+		if want := []string{`PUT /x {"cut":""}`, "GET /x"}; !cmp.Equal(want, asked) {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+	}
+	srv.Close() // nobody is left who could hold the fault
+	if err := u.Do(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := u.Verify(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUndoThatNobodyCanDo(t *testing.T) {
+	for _, u := range []Undo{{}, {Kind: "shell"}, {Kind: UndoSignal, Signal: 9}, {Kind: UndoSignal, Process: &Process{5, 5}},
+		{Kind: UndoGroup}, {Kind: UndoGroup, Process: &Process{1, 5}}, {Kind: UndoHTTP, URL: "http://x"}, {Kind: UndoHTTP, Method: "GET", URL: "x"}} {
+		if err := u.Do(context.Background()); err == nil {
+			t.Errorf("did %+v", u)
+		}
+		if err := u.Verify(context.Background()); err == nil {
+			t.Errorf("verified %+v", u)
+		}
+	}
+	for want, u := range map[string]Undo{
+		"nothing":                  {Kind: UndoNone},
+		"kill -18 7":               {Kind: UndoSignal, Signal: 18, Process: &Process{7, 5}},
+		"kill -9 -- -7":            {Kind: UndoGroup, Process: &Process{7, 5}},
+		"DELETE http://h/x":        {Kind: UndoHTTP, Method: "DELETE", URL: "http://h/x"},
+		`PUT http://h/x {"cut":1}`: {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
+	} {
+		if got := u.String(); got != want {
+			t.Errorf("got %q want %q", got, want)
+		}
+	}
+}
