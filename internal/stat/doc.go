@@ -1,0 +1,23 @@
+// Package stat holds the statistics of the suite: intervals that are honest for small
+// samples and for failures that come in clusters.
+//
+// Everything takes and returns plain numbers. A bound that does not exist is an
+// infinity, an impossible question gives NaN, and every interval carries the
+// confidence that it really attains where that differs from what was asked.
+//
+// The pieces:
+//
+//   - rate.go: how often things fail (MTBF, failure rate, how long to watch);
+//   - proportion.go: shares of independent trials (Wilson, Clopper-Pearson);
+//   - availability.go: the share of bad time or requests when failures cluster;
+//   - quantile.go: quantiles by their Hyndman-Fan type and intervals from order statistics;
+//   - batch.go: how much a correlated sample is worth (design effect by batch means);
+//   - trend.go: whether a failure rate is constant;
+//   - sketch.go: a bounded histogram for samples that do not fit into memory.
+package stat
+
+// An Interval is a range with the confidence that it covers the truth. An open side is infinite.
+type Interval struct {
+	Lo, Hi     float64
+	Confidence float64
+}
