@@ -1,0 +1,403 @@
+package analyzers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
+
+	"github.com/assay-dev/assay"
+)
+
+// Attribution says where the end-to-end time of delivered requests went: six classes that sum,
+// with an unexplained remainder, to the time from due to the last byte. The rules by which a span is
+// charged are in classify.go.
+//
+// Each share is the classes' seconds over the end-to-end seconds of all requests in scope. Its interval is
+// a bootstrap over blocks of consecutive requests, since neighbours share their queue. Scopes: all traced requests of
+// the natural ledger outside stress phases (no label), and each phase or search (label phase).
+type Attribution struct{}
+
+var _ assay.Analyzer = Attribution{}
+
+// The classes, in the order of their index in a decomposition.
+const (
+	classCompute = iota
+	classMemory
+	classStorage
+	classNetwork
+	classConcurrency
+	classCold
+	classUnexplained
+	classes
+)
+
+var classNames = [classes]string{"compute", "memory", "storage", "network", "concurrency", "cold_start", "unexplained"}
+
+// Parts of compute that are told apart.
+const (
+	partPrefill = iota
+	partDecode
+	partQueue
+	parts
+)
+
+var partNames = [parts]string{"prefill", "decode", "queue"}
+
+// Describe lists bottleneck/… .
+func (Attribution) Describe() []assay.Desc {
+	var out []assay.Desc
+	for _, n := range classNames {
+		out = append(out, assay.Desc{Metric: "bottleneck/" + n, Unit: assay.Ratio, Better: "lower",
+			Help: "share of the end-to-end time of traced, delivered requests charged to " + n})
+	}
+	for _, n := range partNames {
+		out = append(out, assay.Desc{Metric: "bottleneck/compute/" + n, Unit: assay.Ratio, Better: "lower",
+			Help: "part of bottleneck/compute spent in " + n})
+	}
+	return out
+}
+
+// decomposition is the seconds of one request by class, with the parts of compute.
+type decomposition struct {
+	due   int64
+	class [classes]float32
+	part  [parts]float32
+}
+
+func (d *decomposition) total() (s float64) {
+	for _, v := range d.class {
+		s += float64(v)
+	}
+	return s
+}
+
+// Limits of memory: beyond keepTraced the scopes keep a seeded reservoir, and say so.
+const (
+	keepTraced = 1 << 20
+	keepSlow   = 64
+)
+
+type attribution struct {
+	f       *assay.Facts
+	busy    *busyness
+	scopes  map[string]*scope
+	slow    []slowRequest
+	spans   []node
+	edges   []int64
+	seen    int
+	skipped int // traced but not delivered, or inside a fault
+}
+
+type scope struct {
+	kept []decomposition
+	seen int
+	rng  *rand.Rand
+}
+
+type slowRequest struct {
+	id  uint64
+	e2e float64
+	d   decomposition
+}
+
+// Begin reads the accelerators' busy share, by which waiting is charged.
+func (Attribution) Begin(f *assay.Facts) assay.Pass {
+	return &attribution{f: f, busy: readBusyness(context.Background(), f), scopes: map[string]*scope{}}
+}
+
+// Requests does nothing: attribution needs traces.
+func (a *attribution) Requests([]assay.Request) {}
+
+// Traces decomposes each delivered request.
+func (a *attribution) Traces(block []assay.Trace) {
+	for i := range block {
+		r := block[i].Request
+		if r == nil || len(block[i].Spans) == 0 || r.Canary {
+			continue
+		}
+		ledger, _ := a.f.At(r.Due)
+		if r.Outcome != assay.OK || ledger == assay.Injected || r.End <= r.Due {
+			a.skipped++
+			continue
+		}
+		a.seen++
+		d := a.decompose(r, block[i].Spans)
+		phase, stress := r.Phase, false
+		if p := a.f.PhaseOf(r.Phase); p != nil {
+			stress = p.Role == assay.RoleStress
+			if p.Of != "" {
+				phase = p.Of
+			}
+		}
+		a.scope("phase " + phase).add(d)
+		if !stress {
+			a.scope("").add(d)
+		}
+		a.keepSlow(r, d)
+	}
+}
+
+func (a *attribution) scope(name string) *scope {
+	s := a.scopes[name]
+	if s == nil {
+		s = &scope{rng: rand.New(rand.NewPCG(1, uint64(len(name))))}
+		a.scopes[name] = s
+	}
+	return s
+}
+
+func (s *scope) add(d decomposition) {
+	if s.seen++; len(s.kept) < keepTraced {
+		s.kept = append(s.kept, d)
+	} else if i := s.rng.IntN(s.seen); i < keepTraced {
+		s.kept[i] = d
+	}
+}
+
+func (a *attribution) keepSlow(r *assay.Request, d decomposition) {
+	e2e := float64(r.End-r.Due) / 1e9
+	i := sort.Search(len(a.slow), func(i int) bool { return a.slow[i].e2e < e2e }) // after its equals: the first seen stays
+	if i < keepSlow {
+		a.slow = slices.Insert(a.slow, i, slowRequest{r.ID, e2e, d})
+		a.slow = a.slow[:min(len(a.slow), keepSlow)]
+	}
+}
+
+// Finish adds the shares of each scope, the ranking, and the shares of the slowest requests.
+func (a *attribution) Finish(r *assay.Report) error {
+	coverage := fmt.Sprintf("%d of %d requests have spans of the target", a.f.Traced, a.f.Requests)
+	var names []string
+	for name := range a.scopes {
+		names = append(names, name)
+	}
+	if a.scopes[""] == nil {
+		because := "no delivered request outside faults and stress has spans of the target"
+		for _, n := range classNames {
+			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/" + n, Ledger: assay.Natural,
+				Quantity: assay.NotMeasured(assay.Ratio, because)})
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		s := a.scopes[name]
+		slices.SortFunc(s.kept, func(x, y decomposition) int { return cmp.Compare(x.due, y.due) })
+		var labels map[string]string
+		if phase, ok := cutPrefix(name, "phase "); ok {
+			labels = map[string]string{"phase": phase}
+		}
+		shares := s.shares()
+		var rows []assay.Share
+		for c, n := range classNames {
+			evidence := append([]string{coverage}, a.evidence(c, shares)...)
+			if s.seen > len(s.kept) {
+				evidence = append(evidence, fmt.Sprintf("from a random %d of %d traced requests", len(s.kept), s.seen))
+			}
+			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/" + n, Labels: labels, Ledger: assay.Natural,
+				Quantity: shares.class[c], Evidence: evidence})
+			rows = append(rows, assay.Share{Name: n, Seconds: shares.seconds[c], Ratio: shares.class[c], Evidence: evidence[1:]})
+		}
+		for p, n := range partNames {
+			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/compute/" + n, Labels: labels, Ledger: assay.Natural,
+				Quantity: shares.part[p]})
+		}
+		if labels == nil {
+			slices.SortStableFunc(rows, func(x, y assay.Share) int {
+				if ux, uy := x.Name == classNames[classUnexplained], y.Name == classNames[classUnexplained]; ux != uy {
+					return map[bool]int{true: 1, false: -1}[ux]
+				}
+				return cmp.Compare(y.Seconds, x.Seconds)
+			})
+			r.Attribution = rows
+		}
+	}
+	for i := range r.Slowest {
+		for _, s := range a.slow {
+			if s.id == r.Slowest[i].Request {
+				for c, n := range classNames {
+					if v := float64(s.d.class[c]); v > 0 {
+						r.Slowest[i].Shares = append(r.Slowest[i].Shares, assay.Share{Name: n, Seconds: v, Ratio: measuredShare(v / s.d.total())})
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func cutPrefix(s, prefix string) (string, bool) {
+	if len(s) >= len(prefix) && s[:len(prefix)] == prefix {
+		return s[len(prefix):], true
+	}
+	return s, false
+}
+
+// measuredShare is a share of one request's time: nothing is estimated.
+func measuredShare(v float64) assay.Quantity {
+	return assay.Quantity{Value: v, Lo: v, Hi: v, Confidence: 1, Unit: assay.Ratio, N: 1, Of: "requests", Method: "share of one request's time", Basis: assay.Measured}
+}
+
+// evidence says in words what a class rests on.
+func (a *attribution) evidence(class int, s scopeShares) []string {
+	pct := func(q assay.Quantity) string { return fmt.Sprintf("%.0f %%", 100*q.Value) }
+	switch class {
+	case classCompute:
+		out := []string{fmt.Sprintf("queueing behind a busy accelerator %s, prefill %s, decode %s of the end-to-end time",
+			pct(s.part[partQueue]), pct(s.part[partPrefill]), pct(s.part[partDecode]))}
+		return append(out, a.busy.evidence()...)
+	case classMemory:
+		return []string{"waiting for KV blocks, and preemption with recompute, as the engine's spans say"}
+	case classStorage:
+		return []string{"spans with database or object-store attributes"}
+	case classNetwork:
+		return []string{"gaps between a caller's span and its callee's"}
+	case classConcurrency:
+		return []string{"waiting for a slot while the accelerators had idle capacity"}
+	case classCold:
+		return []string{"waiting at the gateway while no instance was ready"}
+	}
+	return []string{"our own send lateness, time inside spans that no child covers, and steps in which the accelerator idled"}
+}
+
+type scopeShares struct {
+	seconds [classes]float64
+	class   [classes]assay.Quantity
+	part    [parts]assay.Quantity
+}
+
+// Blocks of the bootstrap: at least blockMin requests each, at most blocksMax blocks.
+const (
+	blockMin  = 5
+	blocksMax = 40
+	resamples = 400
+)
+
+// shares computes each share with a percentile interval from a seeded bootstrap over blocks.
+func (s *scope) shares() scopeShares {
+	const dims = classes + parts
+	blocks := max(1, min(blocksMax, len(s.kept)/blockMin))
+	sums := make([][dims]float64, blocks)
+	var all [dims]float64
+	for i := range s.kept {
+		b := i * blocks / len(s.kept)
+		for c, v := range s.kept[i].class {
+			sums[b][c] += float64(v)
+		}
+		for p, v := range s.kept[i].part {
+			sums[b][classes+p] += float64(v)
+		}
+	}
+	for b := range sums {
+		for k, v := range sums[b] {
+			all[k] += v
+		}
+	}
+	ratio := func(x *[dims]float64, k int) float64 {
+		total := 0.0
+		for c := range classes {
+			total += x[c]
+		}
+		return x[k] / total
+	}
+	var draws [dims][]float64
+	rng := rand.New(rand.NewPCG(2, 3))
+	for range resamples {
+		var x [dims]float64
+		for range blocks {
+			b := rng.IntN(blocks)
+			for k, v := range sums[b] {
+				x[k] += v
+			}
+		}
+		for k := range dims {
+			draws[k] = append(draws[k], ratio(&x, k))
+		}
+	}
+	quantity := func(k int) assay.Quantity {
+		q := assay.Quantity{Value: ratio(&all, k), Confidence: 0.95, Unit: assay.Ratio, N: len(s.kept), Of: fmt.Sprintf("requests in %d blocks", blocks),
+			Method: "ratio of sums; percentile bootstrap over blocks of consecutive requests", Basis: assay.Estimated}
+		if blocks < 5 {
+			return assay.Quantity{Value: q.Value, Lo: 0, Hi: 1, Confidence: 1, Unit: assay.Ratio, N: q.N, Of: q.Of,
+				Method: "ratio of sums; fewer than 5 blocks of 5 requests bound nothing", Basis: assay.Estimated}
+		}
+		slices.Sort(draws[k])
+		q.Lo, q.Hi = min(q.Value, draws[k][resamples*25/1000]), max(q.Value, draws[k][resamples*975/1000])
+		return q
+	}
+	var out scopeShares
+	for c := range classes {
+		out.seconds[c] = all[c]
+		out.class[c] = quantity(c)
+	}
+	for p := range parts {
+		out.part[p] = quantity(classes + p)
+	}
+	return out
+}
+
+// busyness is the mean busy share of the accelerators over time.
+type busyness struct {
+	step   int64
+	begin  int64
+	values []float64 // NaN where unknown
+	known  int
+}
+
+// busyQueries are tried in order: accelerator busy share from the exporters' names.
+var busyQueries = []string{
+	"avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)",
+	"avg(DCGM_FI_DEV_GPU_UTIL) / 100",
+	"avg(hw_gpu_utilization_ratio)",
+}
+
+const busyStep = int64(500e6)
+
+func readBusyness(ctx context.Context, f *assay.Facts) *busyness {
+	b := &busyness{step: busyStep, begin: f.Begin}
+	if f.Metrics == nil || f.End <= f.Begin {
+		return b
+	}
+	if n := (f.End - f.Begin) / b.step; n > 10_000 { // the engine answers at most 11,000 points
+		b.step = (f.End - f.Begin) / 10_000
+	}
+	for _, query := range busyQueries {
+		series, err := f.Metrics.Range(ctx, query, f.Begin, f.End, b.step)
+		if err != nil || len(series) == 0 || len(series[0].Times) == 0 {
+			continue
+		}
+		b.values = make([]float64, (f.End-f.Begin)/b.step+2)
+		for i := range b.values {
+			b.values[i] = math.NaN()
+		}
+		for i, t := range series[0].Times {
+			if j := (t - b.begin) / b.step; j >= 0 && j < int64(len(b.values)) && !math.IsNaN(float64(series[0].Values[i])) {
+				b.values[j] = float64(series[0].Values[i])
+				b.known++
+			}
+		}
+		break
+	}
+	return b
+}
+
+// over returns the highest busy share seen in [from, to] and one step after it, since an exporter's value speaks of the time
+// before it; false where nothing was recorded.
+func (b *busyness) over(from, to int64) (float64, bool) {
+	best, ok := 0.0, false
+	for j := max(0, (from-b.begin)/b.step); j <= (to-b.begin)/b.step+1 && j < int64(len(b.values)); j++ {
+		if v := b.values[j]; !math.IsNaN(v) {
+			best, ok = max(best, v), true
+		}
+	}
+	return best, ok
+}
+
+func (b *busyness) evidence() []string {
+	if b.known == 0 {
+		return []string{"no accelerator metrics: waiting for a slot is left unexplained"}
+	}
+	return []string{"accelerator busy share from the exporter"}
+}

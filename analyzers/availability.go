@@ -1,0 +1,172 @@
+package analyzers
+
+import (
+	"fmt"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// Availability reports the share of requests and of time that was good in the natural ledger. Failures with fewer than
+// clusterGap successes between them are one failure that took several requests.
+type Availability struct{}
+
+const clusterGap = 5 // as many good ones in a row end an episode
+
+// Describe returns the metrics.
+func (Availability) Describe() []assay.Desc {
+	return []assay.Desc{
+		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) or of time (by=time) that was good in the natural ledger; the interval counts failures by the episode."},
+		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
+	}
+}
+
+// Begin starts a pass.
+func (Availability) Begin(f *assay.Facts) assay.Pass {
+	return &availabilityPass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence},
+		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}}
+}
+
+type tally struct {
+	clusters stat.Clusters
+	silent   int // judged nothing: throttled, unfinished
+}
+
+type availabilityPass struct {
+	f      *assay.Facts
+	watch  facts.Watch
+	all    tally
+	phases map[string]*tally
+}
+
+func (p *availabilityPass) Requests(block []assay.Request) {
+	for i := range block {
+		r := &block[i]
+		if r.Canary {
+			continue
+		}
+		p.watch.Add(r)
+		if l, _ := facts.LedgerOf(p.f, r); l != assay.Natural {
+			continue
+		}
+		t := p.phases[r.Phase]
+		if t == nil {
+			t = &tally{}
+			p.phases[r.Phase] = t
+		}
+		for _, t := range []*tally{&p.all, t} {
+			switch {
+			case r.Outcome.Judged():
+				t.clusters.Add(r.Outcome.Failed())
+			case r.Outcome != assay.RefusedByCap && r.Outcome != assay.ClientError && r.Outcome != assay.Credential:
+				t.silent++
+			}
+		}
+	}
+}
+
+func (p *availabilityPass) Finish(r *assay.Report) error {
+	byRequest := p.byRequest()
+	byTime := p.byTime()
+	if n := p.all.silent; n > 0 {
+		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were throttled or unfinished and judge nothing", n))
+	}
+	if !byRequest.Quantity.Known() {
+		if w := worstRecovery(r); w > 0 {
+			if up := p.watch.In(p.f, assay.Natural); up > 0 {
+				in := stat.UnavailabilityBound(seconds(up), w, Confidence)
+				byTime.Evidence = append(byTime.Evidence, fmt.Sprintf("if a failure lasted %s on average, as the slowest recovery from a fault did, availability would be at least %.3g %% (95 %%)", duration(w), 100*(1-in.Hi)))
+			}
+		}
+	}
+	r.Findings = append(r.Findings, byRequest)
+	labelled := byRequest
+	labelled.Labels = map[string]string{"by": "request"}
+	byTime.Labels = map[string]string{"by": "time"}
+	r.Findings = append(r.Findings, labelled, byTime)
+
+	r.Findings = append(r.Findings, p.errors(&p.all, nil))
+	for _, name := range keys(p.phases) {
+		if p.f.PhaseOf(name) != nil {
+			r.Findings = append(r.Findings, p.errors(p.phases[name], map[string]string{"phase": name}))
+		}
+	}
+	return nil
+}
+
+const because = "no natural failure was seen, and so nothing bounds how long one would last"
+
+func (p *availabilityPass) byRequest() assay.Finding {
+	c := &p.all.clusters
+	f := assay.Finding{Metric: "availability/natural", Ledger: assay.Natural}
+	n := c.Good + c.Bad
+	switch {
+	case n == 0:
+		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")
+	case c.N == 0:
+		f.Quantity = assay.NotEstimable(assay.Ratio, n, "requests", because)
+		f.Evidence = []string{fmt.Sprintf("%d of %d requests were served", c.Good, n)}
+	default:
+		in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, Confidence)
+		f.Quantity = assay.Quantity{Value: float64(c.Good) / float64(n), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: c.N, Of: "failures",
+			Method: "good of judged requests; interval: rate of failures × requests lost to one", Basis: assay.Estimated}
+		f.Evidence = []string{fmt.Sprintf("%d of %d requests were served; %d failures took %d, the largest %d", c.Good, n, c.N, c.Bad, c.Longest)}
+	}
+	return f
+}
+
+func (p *availabilityPass) byTime() assay.Finding {
+	f := assay.Finding{Metric: "availability/natural", Ledger: assay.Natural}
+	var down int64
+	k := 0
+	for i := range p.f.Episodes {
+		if e := &p.f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
+			// The middle of what the requests leave open.
+			begin, end := (e.BeginLo+e.Begin)/2, (e.End+e.EndHi)/2
+			down += facts.Within(p.f, assay.Natural, begin, max(begin+1, end))
+			k++
+			if e.RightCensored {
+				f.Warnings = append(f.Warnings, "one failure had not ended when it was last seen: its length is a lower bound")
+			}
+		}
+	}
+	known := p.watch.In(p.f, assay.Natural)
+	up := known - down
+	switch {
+	case known <= 0:
+		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")
+	case k == 0:
+		f.Quantity = assay.NotEstimable(assay.Ratio, 0, "failures", because)
+		f.Evidence = []string{fmt.Sprintf("up in all of %.0f s", seconds(up))}
+	default:
+		in := stat.Unavailability(seconds(up), seconds(down), k, Confidence)
+		f.Quantity = assay.Quantity{Value: float64(up) / float64(known), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: k, Of: "failures",
+			Method: "up of known time; interval: rate of failures × mean length", Basis: assay.Estimated}
+		f.Evidence = []string{fmt.Sprintf("down for %.3g s of %.0f s", seconds(down), seconds(known))}
+	}
+	return f
+}
+
+func (p *availabilityPass) errors(t *tally, labels map[string]string) assay.Finding {
+	f := assay.Finding{Metric: "error_ratio", Labels: labels, Ledger: assay.Natural}
+	c := &t.clusters
+	n := c.Good + c.Bad
+	if n == 0 {
+		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")
+		return f
+	}
+	f.Quantity = counted(float64(c.Bad)/float64(n), assay.Ratio, n, "requests", "failed of judged requests, in this run")
+	return f
+}
+
+// worstRecovery returns the longest user recovery from a fault of this run, in seconds; 0 if there is none.
+func worstRecovery(r *assay.Report) float64 {
+	var worst float64
+	for i := range r.Faults {
+		if r.Faults[i].State == assay.Recovered {
+			worst = max(worst, r.Faults[i].User.Value)
+		}
+	}
+	return worst
+}

@@ -1,0 +1,238 @@
+package analyzers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// ColdStarts reports how instances start and what that costs users. The unit is the instance start, since
+// one start can hold many requests. A start runs from the arrival of the first request that had to wait for it, or
+// from its creation where none did, until it is in routing. Its phases are intervals
+// that may overlap: each instant is charged to the phase that began last, and what no phase covers is unattributed. Forced
+// starts are counted apart.
+type ColdStarts struct{}
+
+var _ assay.Analyzer = ColdStarts{}
+
+// startPhases are the canonical phases of a start, in their usual order.
+var startPhases = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "compile", "warmup", "readiness"}
+
+// unattributed is the name of the remainder that no phase covers.
+const unattributed = "unattributed"
+
+// Describe lists cold/… .
+func (ColdStarts) Describe() []assay.Desc {
+	out := []assay.Desc{
+		{Metric: "cold/share", Unit: assay.Ratio, Better: "lower", Help: "share of requests (of=requests) that waited for an instance to start, or of instance starts (of=instances) that held a request"},
+		{Metric: "cold/start/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from trigger to routing over instance starts"},
+		{Metric: "cold/start/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the time from trigger to routing over instance starts"},
+		{Metric: "cold/start/worst", Unit: assay.Seconds, Better: "lower", Help: "longest time from trigger to routing that was seen"},
+		{Metric: "cold/held", Unit: assay.Count, Better: "lower", Help: "requests that waited for an instance to start"},
+	}
+	for _, p := range append(slices.Clone(startPhases), unattributed) {
+		out = append(out, assay.Desc{Metric: "cold/phase/" + p, Unit: assay.Seconds, Better: "lower", Help: "median time charged to " + p + " over instance starts"})
+	}
+	return out
+}
+
+type coldPass struct {
+	f                   *assay.Facts
+	cold, warm, unknown int
+}
+
+// Begin starts the count.
+func (ColdStarts) Begin(f *assay.Facts) assay.Pass { return &coldPass{f: f} }
+
+// Requests counts cold states of requests that speak of the target.
+func (c *coldPass) Requests(block []assay.Request) {
+	for i := range block {
+		r := &block[i]
+		if r.Canary || !r.Outcome.Judged() {
+			continue
+		}
+		switch r.Cold {
+		case assay.ColdYes:
+			c.cold++
+		case assay.ColdNo:
+			c.warm++
+		default:
+			c.unknown++
+		}
+	}
+}
+
+// Finish builds the starts and their distribution.
+func (c *coldPass) Finish(r *assay.Report) error {
+	add := func(metric string, labels map[string]string, q assay.Quantity, evidence ...string) {
+		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Labels: labels, Quantity: q, Evidence: evidence})
+	}
+	byPhase := map[string][]float64{}
+	var natural, forced []assay.Start
+	holding, held := 0, 0
+	for i := range c.f.Lives {
+		s, ok := startOf(&c.f.Lives[i])
+		if !ok {
+			continue
+		}
+		r.Starts = append(r.Starts, s)
+		if s.Forced {
+			forced = append(forced, s)
+		} else {
+			natural = append(natural, s)
+		}
+		if s.Held > 0 {
+			holding++
+		}
+		held += s.Held
+		for _, share := range s.Shares {
+			byPhase[share.Name] = append(byPhase[share.Name], share.Seconds)
+		}
+		byPhase[unattributed] = append(byPhase[unattributed], s.Unattributed)
+	}
+	add("cold/share", map[string]string{"of": "requests"}, c.share())
+	if len(r.Starts) == 0 {
+		because := "no start of an instance was seen"
+		for _, d := range (ColdStarts{}).Describe()[1:] {
+			add(d.Metric, nil, assay.NotMeasured(d.Unit, because))
+		}
+		add("cold/share", map[string]string{"of": "instances"}, assay.NotMeasured(assay.Ratio, because))
+		return nil
+	}
+	n := len(r.Starts)
+	add("cold/share", map[string]string{"of": "instances"}, exactly(float64(holding)/float64(n), assay.Ratio, n, "instance starts", "starts that held a request over all starts seen"))
+	add("cold/held", nil, exactly(float64(held), assay.Count, n, "instance starts", "requests that waited for a start"))
+	distribution(add, nil, natural)
+	if len(forced) > 0 {
+		distribution(add, map[string]string{"forced": "true"}, forced)
+	}
+	for _, p := range append(slices.Clone(startPhases), unattributed) {
+		if v := byPhase[p]; len(v) > 0 {
+			slices.Sort(v)
+			add("cold/phase/"+p, nil, middle(v, 0.5))
+		} else {
+			add("cold/phase/"+p, nil, assay.NotMeasured(assay.Seconds, "no start showed this phase"))
+		}
+	}
+	return nil
+}
+
+// share is the share of requests that were cold; requests of unknown state widen it.
+func (c *coldPass) share() assay.Quantity {
+	n := c.cold + c.warm + c.unknown
+	if c.cold+c.warm == 0 {
+		return assay.NotMeasured(assay.Ratio, "no request's cold state is known")
+	}
+	q := exactly(float64(c.cold)/float64(c.cold+c.warm), assay.Ratio, n, "requests", "cold over cold and warm; requests of unknown state widen the interval")
+	q.Lo, q.Hi = float64(c.cold)/float64(n), float64(c.cold+c.unknown)/float64(n)
+	return q
+}
+
+// exactly is a count or share of this run that was seen without error.
+func exactly(v float64, u assay.Unit, n int, of, method string) assay.Quantity {
+	return assay.Quantity{Value: v, Lo: v, Hi: v, Confidence: 1, Unit: u, N: n, Of: of, Method: method, Basis: assay.Measured}
+}
+
+func distribution(add func(string, map[string]string, assay.Quantity, ...string), labels map[string]string, starts []assay.Start) {
+	if len(starts) == 0 {
+		because := "no start of this kind was seen"
+		for _, m := range []string{"cold/start/p50", "cold/start/p90", "cold/start/worst"} {
+			add(m, labels, assay.NotMeasured(assay.Seconds, because))
+		}
+		return
+	}
+	var totals []float64
+	worst := 0
+	for i, s := range starts {
+		totals = append(totals, s.Total.Value)
+		if s.Total.Value > starts[worst].Total.Value {
+			worst = i
+		}
+	}
+	slices.Sort(totals)
+	q := starts[worst].Total
+	q.N, q.Method = len(starts), "longest start seen; interval is the resolution of its clocks"
+	add("cold/start/worst", labels, q, "instance "+starts[worst].Instance)
+	add("cold/start/p50", labels, middle(totals, 0.5))
+	add("cold/start/p90", labels, middle(totals, 0.9))
+}
+
+// middle is the p-quantile of a sorted sample of independent starts with its order-statistic interval. A sample too small for 95 %
+// gets the whole range with the confidence it attains, as long as that is at least one half.
+func middle(sorted []float64, p float64) assay.Quantity {
+	n := len(sorted)
+	const of = "instance starts"
+	if in, ok := stat.QuantileInterval(sorted, p, 0.95, float64(n)); ok {
+		return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Seconds, N: n, Of: of,
+			Method: "order statistics; quantile of Hyndman-Fan type 7", Basis: assay.Estimated}
+	}
+	attained := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
+	if n < 2 || attained < 0.5 {
+		return assay.NotEstimable(assay.Seconds, n, of, fmt.Sprintf("%d starts cannot bound this quantile; %d are the least for 95 %%", n, stat.LeastN(p, 0.95)))
+	}
+	return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: sorted[0], Hi: sorted[n-1], Confidence: attained, Unit: assay.Seconds, N: n, Of: of,
+		Method: fmt.Sprintf("range of the sample, which attains less than 95 %%: %d starts are the least; quantile of Hyndman-Fan type 7", stat.LeastN(p, 0.95)), Basis: assay.Estimated}
+}
+
+// startOf turns the life of an instance into a start. It is false for an instance that was there before the run, or never got ready.
+func startOf(l *assay.Life) (assay.Start, bool) {
+	if l.Created == 0 || l.Ready == 0 {
+		return assay.Start{}, false
+	}
+	s := assay.Start{Instance: l.Instance, Ledger: l.Ledger, Forced: l.Forced, Reason: l.Reason, Begin: l.Created, Phases: l.Phases, Held: l.Held}
+	if l.Trigger != 0 && l.Trigger < l.Created {
+		s.Begin = l.Trigger
+	}
+	total := float64(l.Ready-s.Begin) / 1e9
+	resolution := 0.0
+	for _, p := range l.Phases {
+		resolution = max(resolution, float64(p.Resolution)/1e9)
+	}
+	s.Total = assay.Quantity{Value: total, Lo: max(0, total-resolution), Hi: total + resolution, Confidence: 1, Unit: assay.Seconds, N: 1, Of: "instance starts",
+		Method: "trigger to routing; interval is the resolution of the clocks", Basis: assay.Measured}
+	s.Shares, s.Unattributed = chargePhases(l.Phases, s.Begin, l.Ready)
+	for i := range s.Shares {
+		s.Shares[i].Ratio = exactly(s.Shares[i].Seconds/max(total, 1e-9), assay.Ratio, 1, "instance starts", "part of the time from trigger to routing")
+	}
+	return s, true
+}
+
+// chargePhases lays the phases over [begin, end]: each instant belongs to the phase that began last among those that cover it.
+// It returns the seconds of each phase in order of its first instant, and the remainder.
+func chargePhases(phases []assay.Interval, begin, end int64) ([]assay.Share, float64) {
+	edges := []int64{begin, end}
+	for _, p := range phases {
+		edges = append(edges, min(max(p.Begin, begin), end), min(max(p.End, begin), end))
+	}
+	slices.Sort(edges)
+	edges = slices.Compact(edges)
+	var shares []assay.Share
+	charge := func(name string, s float64) {
+		for i := range shares {
+			if shares[i].Name == name {
+				shares[i].Seconds += s
+				return
+			}
+		}
+		shares = append(shares, assay.Share{Name: name, Seconds: s})
+	}
+	rest := 0.0
+	for i := 1; i < len(edges); i++ {
+		from, to := edges[i-1], edges[i]
+		best := -1
+		for j, p := range phases {
+			if p.Begin <= from && to <= p.End && (best < 0 || p.Begin >= phases[best].Begin) {
+				best = j
+			}
+		}
+		if s := float64(to-from) / 1e9; best < 0 {
+			rest += s
+		} else {
+			charge(phases[best].Name, s)
+		}
+	}
+	return shares, rest
+}

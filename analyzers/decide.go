@@ -1,0 +1,101 @@
+package analyzers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// decide answers for the whole run, by the precedence of exit statuses 14, 1, 130, 13, 12, 10, 11, 0.
+func decide(f *assay.Facts, r *assay.Report) {
+	end := &f.Manifest.End
+	count := map[assay.Verdict]int{}
+	for i := range r.Objectives {
+		count[r.Objectives[i].Verdict]++
+	}
+	total := len(r.Objectives)
+	undecided := count[assay.VerdictInconclusive] + count[assay.VerdictInvalid]
+	remains := append([]string(nil), end.Remaining...)
+	for i := range f.Faults {
+		if w := &f.Faults[i]; w.Remains != "" {
+			remains = append(remains, fmt.Sprintf("%s of %s: %s", w.Kind, w.Target, w.Remains))
+		}
+	}
+	reason := func(otherwise string) string {
+		if end.Reason != "" {
+			return end.Reason
+		}
+		return otherwise
+	}
+	set := func(d assay.Decision, exit int, why, next string) {
+		r.Decision, r.Exit, r.Why, r.Next = d, exit, why, next
+	}
+	tally := fmt.Sprintf("%d/%d gated objectives hold", count[assay.VerdictPass], total)
+	switch {
+	case len(remains) > 0:
+		set(assay.FaultMayRemain, assay.ExitFaultMayRemain, "a fault may still be active: "+remains[0], "assay heal")
+	case end.Status == assay.EndFailed:
+		set(assay.Failed, assay.ExitError, "the run failed: "+reason("no reason was recorded"), "fix the cause and run again")
+	case end.Status == assay.EndRunning || end.Status == "" && !f.Manifest.Imported:
+		set(assay.Interrupted, assay.ExitInterrupted, "the run was killed before it ended: the report covers what was recorded; "+tally, "run again to the end")
+	case end.Status == assay.EndInterrupted:
+		set(assay.Interrupted, assay.ExitInterrupted, reason("a person stopped the run")+"; "+tally, "run again to the end")
+	case end.Status == assay.EndAborted:
+		set(assay.Aborted, assay.ExitAborted, "a guard stopped the run: "+reason("no reason was recorded")+"; all faults are reverted", "look at the guard's metric at the instant of the abort")
+	case end.Status == assay.EndDiskFull:
+		set(assay.InvalidRun, assay.ExitInvalid, "the disk was full: "+reason("the run was stopped"), "free space and run again")
+	case !r.Trust.Valid:
+		why := "the run could not measure"
+		if len(r.Trust.Problems) > 0 {
+			why += ": " + r.Trust.Problems[0]
+		}
+		set(assay.InvalidRun, assay.ExitInvalid, why, "remove the cause and run again")
+	case end.Status == assay.EndBudget && (undecided > 0 || total == 0):
+		set(assay.InvalidRun, assay.ExitInvalid, fmt.Sprintf("the budget was spent with %d of %d objectives undecided: %s", undecided, total, reason("it was too small")), "raise the budget or ask for less")
+	case count[assay.VerdictFail] > 0:
+		first := firstWith(r, assay.VerdictFail)
+		set(assay.NoGo, assay.ExitNoGo, fmt.Sprintf("%s; %s misses its goal", tally, list(r, assay.VerdictFail)), "see "+first.Title+" and what bounds it")
+	case undecided > 0:
+		first := firstWith(r, assay.VerdictInconclusive)
+		next := "run longer"
+		if first.Enough != "" {
+			next = "to decide " + first.Title + ": " + first.Enough
+		}
+		set(assay.Undecided, assay.ExitInconclusive, fmt.Sprintf("%s; undecided: %s", tally, list(r, assay.VerdictInconclusive)), next)
+	case total == 0:
+		set(assay.Go, assay.ExitGo, "the run could measure; the plan has no objective to judge", "add objectives to the plan")
+	default:
+		set(assay.Go, assay.ExitGo, tally+missing(r), "")
+		if f.Manifest.Target.Kind == "sandbox" {
+			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, <= 300 requests)"
+		}
+	}
+}
+
+func firstWith(r *assay.Report, v assay.Verdict) *assay.Judgement {
+	for i := range r.Objectives {
+		if r.Objectives[i].Verdict == v {
+			return &r.Objectives[i]
+		}
+	}
+	return &assay.Judgement{}
+}
+
+func list(r *assay.Report, v assay.Verdict) string {
+	var names []string
+	for i := range r.Objectives {
+		if r.Objectives[i].Verdict == v {
+			names = append(names, r.Objectives[i].Title)
+		}
+	}
+	return strings.Join(names, "; ")
+}
+
+// missing names the headline figure that a good run cannot give.
+func missing(r *assay.Report) string {
+	if f := r.Find("availability/natural"); f != nil && !f.Quantity.Known() {
+		return "; availability " + strings.SplitN(f.Quantity.Reason, ",", 2)[0]
+	}
+	return ""
+}

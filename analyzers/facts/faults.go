@@ -1,0 +1,140 @@
+package facts
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/assay-dev/assay"
+)
+
+// faults gathers the life of each injected fault from the events of the injector and of its guardian.
+func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.FaultWindow {
+	var out []assay.FaultWindow
+	index := map[string]int{}
+	for i := range events {
+		e := &events[i]
+		if e.Fault == "" {
+			continue
+		}
+		j, ok := index[e.Fault]
+		if !ok {
+			switch e.Kind {
+			case assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVoid:
+			default:
+				continue
+			}
+			j = len(out)
+			index[e.Fault] = j
+			out = append(out, assay.FaultWindow{ID: e.Fault})
+		}
+		w := &out[j]
+		if k := e.Attrs["kind"]; k != "" && w.Kind == "" {
+			w.Kind = k
+		}
+		if t := e.Attrs["target"]; t != "" && w.Target == "" {
+			w.Target = t
+		}
+		if w.Target == "" {
+			w.Target = e.Instance
+		}
+		if n, err := strconv.Atoi(e.Attrs["healthy"]); err == nil {
+			w.Healthy = n
+		}
+		switch e.Kind {
+		case assay.EventFaultArmed:
+			w.Armed = e.Time
+		case assay.EventFaultApplied:
+			w.Applied = e.Time
+		case assay.EventFaultVerified:
+			w.Verified = e.Time
+			w.Effect = e.Attrs["effect"]
+			if w.Effect == "" {
+				w.Effect = e.Text
+			}
+		case assay.EventFaultVoid:
+			w.Void = e.Text
+			if w.Void == "" {
+				w.Void = "not in effect"
+			}
+		case assay.EventFaultReverted:
+			w.Reverted = e.Time
+		case assay.EventFaultClear:
+			w.Clear, w.Remains = e.Time, ""
+		case assay.EventFaultRemaining:
+			w.Remains = e.Text
+			if w.Remains == "" {
+				w.Remains = "its undo could not be verified"
+			}
+		}
+	}
+	for i := range out {
+		w := &out[i]
+		if w.Healthy == 0 && w.Applied != 0 {
+			w.Healthy = routed(ls, from(w))
+		}
+		// A fault that was armed is on disk before it is in force, so an armed one without an end may be in force.
+		if w.Reverted == 0 && w.Clear == 0 && w.Remains == "" && (w.Applied != 0 || w.Void == "") {
+			w.Remains = "no revert was recorded"
+		}
+	}
+	slices.SortStableFunc(out, func(a, b assay.FaultWindow) int { return int(sign(from(&a) - from(&b))) })
+	return out
+}
+
+func sign(v int64) int64 { return min(1, max(-1, v)) }
+
+// from returns the first instant at which a fault may have had an effect: it works a
+// little before the injector can say so.
+func from(w *assay.FaultWindow) int64 {
+	if w.Applied == 0 {
+		return w.Armed
+	}
+	return max(w.Armed, w.Applied-second)
+}
+
+// closed returns the instant at which a fault was no longer in force, as far as known.
+func closed(w *assay.FaultWindow) int64 { return max(w.Applied, w.Reverted, w.Clear) }
+
+// washout returns the end of the stretch that a fault still colours: until its users are well
+// again plus two probe periods, at most 30 s after it ended.
+func washout(f *assay.Facts, w *assay.FaultWindow, u Users) int64 {
+	if w.Applied == 0 {
+		return closed(w)
+	}
+	end := closed(w)
+	if w.Reverted == 0 && w.Clear == 0 {
+		end = f.End // it may still be in force
+	}
+	limit := end + maxWashout
+	if u.State == assay.VoidFault {
+		return end
+	}
+	if u.State == assay.Unrecovered {
+		return limit
+	}
+	return min(limit, max(end, u.Recovered)+2*Probe(f.Manifest))
+}
+
+// routed counts the instances in routing at t.
+func routed(ls []assay.Life, t int64) int {
+	n := 0
+	for i := range ls {
+		if InRouting(&ls[i], t) {
+			n++
+		}
+	}
+	return n
+}
+
+// InRouting reports whether the instance was in routing at t.
+func InRouting(l *assay.Life, t int64) bool {
+	if l.Ready == 0 || l.Ready > t || l.Exited != 0 && l.Exited <= t || l.Draining != 0 && l.Draining <= t {
+		return false
+	}
+	for _, u := range l.Unready {
+		if u.Begin <= t && (t < u.End || u.End == 0) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,317 @@
+package facts
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/assay-dev/assay"
+)
+
+// An instanceScan gathers what the requests tell about instances.
+type instanceScan struct {
+	f      *assay.Facts
+	index  map[string]int
+	failed map[string][]int64 // instants of the failed requests of each instance
+}
+
+func newInstanceScan(f *assay.Facts) *instanceScan {
+	s := &instanceScan{f: f, index: map[string]int{}, failed: map[string][]int64{}}
+	for i := range f.Lives {
+		s.index[f.Lives[i].Instance] = i
+	}
+	return s
+}
+
+func (s *instanceScan) add(r *assay.Request) {
+	if r.Instance == "" {
+		return
+	}
+	i, ok := s.index[r.Instance]
+	if !ok {
+		return
+	}
+	l := &s.f.Lives[i]
+	if r.Outcome == assay.OK {
+		l.Served++
+	}
+	if r.FirstToken != 0 && (l.First == 0 || r.FirstToken < l.First) {
+		l.First = r.FirstToken
+	}
+	if r.Cold == assay.ColdYes && (l.Ready == 0 || r.Due <= l.Ready) {
+		l.Held++
+		if l.Trigger == 0 || r.Due < l.Trigger {
+			l.Trigger = r.Due
+		}
+	}
+	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 {
+		s.failed[r.Instance] = append(s.failed[r.Instance], Stand(s.f.Faults, r))
+	}
+}
+
+func (s *instanceScan) finish() {
+	for i := range s.failed {
+		slices.Sort(s.failed[i])
+	}
+}
+
+func (s *instanceScan) lost(e *assay.Episode) int {
+	at := s.failed[e.Instance]
+	lo, _ := slices.BinarySearch(at, e.Begin)
+	hi, _ := slices.BinarySearch(at, e.EndHi+1)
+	return hi - lo
+}
+
+// instanceEpisodes returns one episode for each stretch in which an instance was down without
+// having been asked to: one for each kill and hang, one for each crash, each loss of readiness.
+func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
+	var out []assay.Episode
+	used := map[string]bool{} // replacements
+	claimed := map[string][]assay.Episode{}
+	emit := func(e assay.Episode) {
+		e.Subject = assay.InstanceOf
+		e.Lost = s.lost(&e)
+		out = append(out, e)
+		claimed[e.Instance] = append(claimed[e.Instance], e)
+	}
+	for i := range f.Faults {
+		w := &f.Faults[i]
+		j, ok := s.index[w.Target]
+		if !ok || w.Applied == 0 || w.Void != "" {
+			continue
+		}
+		l := &f.Lives[j]
+		certain := w.Kind == "kill" || w.Kind == "hang"
+		sign := firstSign(f, l, w)
+		if !certain && sign == 0 {
+			continue
+		}
+		e := assay.Episode{Ledger: assay.Injected, Instance: l.Instance, Fault: w.ID, Cause: w.Kind, BeginLo: w.Applied, Begin: w.Applied}
+		if !certain {
+			e.BeginLo, e.Begin = max(w.Applied, sign-Probe(f.Manifest)), sign
+		}
+		if sign == 0 && w.Kind == "hang" {
+			// The platform never noticed: it was down for as long as the fault held.
+			e.End, e.EndHi = max(w.Applied, w.Reverted), max(w.Applied, w.Reverted, w.Clear)
+			e.RightCensored = w.Reverted == 0
+			if e.RightCensored {
+				e.EndHi = f.End
+			}
+			emit(e)
+			continue
+		}
+		ending(f, l, &e, used)
+		emit(e)
+	}
+	for i := range f.Lives {
+		l := &f.Lives[i]
+		for _, u := range l.Unready {
+			if l.Draining != 0 && l.Draining <= u.Begin {
+				continue
+			}
+			if inside(claimed[l.Instance], u.Begin) {
+				continue
+			}
+			e := assay.Episode{Instance: l.Instance, Cause: u.Name, Begin: u.Begin, BeginLo: u.Begin - cmp.Or(u.Resolution, Probe(f.Manifest))}
+			ending(f, l, &e, used)
+			attribute(f, &e)
+			emit(e)
+		}
+		if l.Exited != 0 && !planned(l.Exit) && !inside(claimed[l.Instance], l.Exited) {
+			e := assay.Episode{Instance: l.Instance, Cause: cmp.Or(l.Exit, "exit"), Begin: l.Exited, BeginLo: l.Exited}
+			if l.Ready == 0 {
+				e.Cause = "start failed: " + e.Cause
+			}
+			ending(f, l, &e, used)
+			attribute(f, &e)
+			emit(e)
+		}
+	}
+	return out
+}
+
+func inside(es []assay.Episode, t int64) bool {
+	for i := range es {
+		begin := es[i].BeginLo
+		if es[i].Fault != "" {
+			begin -= second // a fault works a little before the injector can say so
+		}
+		if begin <= t && (t <= es[i].EndHi || es[i].RightCensored) {
+			return true
+		}
+	}
+	return false
+}
+
+// attribute gives an episode that no fault claims its ledger.
+func attribute(f *assay.Facts, e *assay.Episode) {
+	e.Ledger = assay.Natural
+	if w := faultOn(f, e.Instance, e.Begin); w != nil {
+		e.Ledger, e.Fault = assay.Injected, w.ID
+		return
+	}
+	if l, id := f.At(e.Begin); l != assay.Natural {
+		e.Ledger, e.Fault = l, id
+	}
+}
+
+// firstSign returns the first instant, after the fault came into force, at which the instance left routing or died, or 0.
+func firstSign(f *assay.Facts, l *assay.Life, w *assay.FaultWindow) int64 {
+	var first int64
+	note := func(t int64) {
+		if t != 0 && t >= from(w) && t <= max(w.Washout, closed(w)) && (first == 0 || t < first) {
+			first = t
+		}
+	}
+	for _, u := range l.Unready {
+		note(u.Begin)
+	}
+	note(l.Exited)
+	return first
+}
+
+// ending finds when the instance, or one that replaced it, was ready, or when it was no longer wanted.
+func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]bool) {
+	at := int64(0)
+	var resolution int64
+	better := func(t, r int64) bool {
+		if t > e.Begin && (at == 0 || t < at) {
+			at, resolution = t, r
+			return true
+		}
+		return false
+	}
+	// Itself: the end of the unready stretch that holds the beginning, if it did not end by its death.
+	for _, u := range l.Unready {
+		if u.End > e.Begin && u.End != l.Exited {
+			better(u.End, u.Resolution)
+			break
+		}
+	}
+	by := ""
+	for pass := range 3 {
+		for i := range f.Lives {
+			n := &f.Lives[i]
+			if n == l || used[n.Instance] || n.Created == 0 || n.Created < e.Begin-Probe(f.Manifest) {
+				continue
+			}
+			// First those that say so; a platform that gives no such reason replaces by whatever it creates next.
+			if n.Ready == 0 || pass == 0 && n.Reason != "replace" || pass == 1 && n.Reason == "scale_out" {
+				continue
+			}
+			if better(n.Ready, 0) {
+				by = n.Instance
+			}
+			break
+		}
+		if by != "" {
+			break
+		}
+	}
+	if t := unwanted(f, l, e.Begin); t != 0 && (at == 0 || t < at) {
+		// Nobody waits for it any more: down, but not for want of recovery.
+		e.End, e.EndHi = t, t
+		return
+	}
+	if at == 0 {
+		e.End, e.EndHi, e.RightCensored = max(e.Begin, f.End), max(e.Begin, f.End), true
+		return
+	}
+	if by != "" {
+		used[by] = true
+	}
+	if resolution == 0 {
+		resolution = Probe(f.Manifest)
+	}
+	e.End, e.EndHi = max(e.Begin, at-resolution), at
+}
+
+// unwanted returns the first instant after t at which the autoscaler wanted no more
+// instances than were in routing without l, or 0.
+func unwanted(f *assay.Facts, l *assay.Life, t int64) int64 {
+	alive := t // it may have died a moment before the injector could say so
+	if l.Exited != 0 {
+		alive = min(alive, l.Exited)
+	}
+	for _, u := range l.Unready {
+		if u.Begin > t-second {
+			alive = min(alive, u.Begin)
+		}
+	}
+	before := routed(f.Lives, alive-1)
+	for i := range f.Events {
+		e := &f.Events[i]
+		if e.Time <= t || e.Kind != assay.EventScale {
+			continue
+		}
+		desired, err := strconv.Atoi(e.Attrs["desired"])
+		if err != nil || desired >= before {
+			continue
+		}
+		n := routed(f.Lives, e.Time)
+		if InRouting(l, e.Time) {
+			n--
+		}
+		if desired <= n {
+			return e.Time
+		}
+	}
+	return 0
+}
+
+// Capacity returns when as many instances were in routing again as when the fault came into force, or as many as
+// the autoscaler still wanted if that became fewer. found is false if that was not seen; the instant is then the last one known not to be so.
+// dropped tells whether the fault took any instance out of routing at all.
+func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found, dropped bool) {
+	type change struct {
+		at, resolution int64
+		desired        int // of the autoscaler; -1 if the change is none of its
+	}
+	var changes []change
+	want := w.Healthy
+	latest := closed(w) + maxWashout // a loss that begins later is not this fault's
+	end := f.End
+	if n := len(f.Events); n > 0 {
+		end = max(end, f.Events[n-1].Time)
+	}
+	for i := range f.Events {
+		e := &f.Events[i]
+		if e.Time < from(w) {
+			continue
+		}
+		if e.Attrs["reason"] == exitShutdown && e.Instance != "" {
+			end = min(end, e.Time) // the platform is being taken down
+			break
+		}
+		switch e.Kind {
+		case assay.EventInstanceReady, assay.EventInstanceUnready, assay.EventInstanceEjected, assay.EventInstanceExited, assay.EventInstanceDraining, assay.EventScale, assay.EventStop:
+			c := change{e.Time, e.Resolution, -1}
+			if n, err := strconv.Atoi(e.Attrs["desired"]); err == nil && e.Kind == assay.EventScale {
+				c.desired = n
+			}
+			changes = append(changes, c)
+		}
+	}
+	last := w.Applied
+	for _, c := range changes {
+		if c.desired >= 0 {
+			want = min(want, c.desired)
+		}
+		n := routed(f.Lives, c.at)
+		if n < want {
+			if !dropped && c.at > latest {
+				break
+			}
+			dropped = true
+			last = max(last, c.at)
+			continue
+		}
+		if dropped {
+			return max(c.at, w.Applied), cmp.Or(c.resolution, Probe(f.Manifest)), true, true
+		}
+	}
+	if !dropped {
+		return w.Applied, 0, true, false
+	}
+	return max(last, end), 0, false, true
+}

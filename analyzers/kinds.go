@@ -1,0 +1,145 @@
+package analyzers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// A Kind is one analyzer by name.
+type Kind struct {
+	Name string
+	New  func() assay.Analyzer
+}
+
+// Kinds lists the analyzers in the order in which their passes finish: one that reads what another put into the report stands after it.
+func Kinds() []Kind {
+	return []Kind{
+		{"episodes", func() assay.Analyzer { return Episodes{} }},
+		{"recovery", func() assay.Analyzer { return Recovery{} }},
+		{"mtbf", func() assay.Analyzer { return MTBF{} }},
+		{"availability", func() assay.Analyzer { return Availability{} }},
+		{"latency", func() assay.Analyzer { return Latency{} }},
+		{"load", func() assay.Analyzer { return Load{} }},
+		{"overload", func() assay.Analyzer { return Overload{} }},
+		{"errors", func() assay.Analyzer { return Errors{} }},
+		{"slowest", func() assay.Analyzer { return Slowest{} }},
+		{"cold", func() assay.Analyzer { return ColdStarts{} }},
+		{"scaling", func() assay.Analyzer { return Scaling{} }},
+		{"attribution", func() assay.Analyzer { return Attribution{} }}, // after slowest, whose requests it explains
+		{"limit", func() assay.Analyzer { return Limit{} }},             // after attribution, which names its cause
+		{"timeline", func() assay.Analyzer { return Timeline{} }},
+		{"validity", func() assay.Analyzer { return Validity{} }},
+	}
+}
+
+// Describe returns every metric that any analyzer reports. A metric that ends in "pNN" stands for every
+// quantile ("ttft/p99.9"); one with "<…>" stands for every word in that place.
+func Describe() []assay.Desc {
+	var out []assay.Desc
+	for _, k := range Kinds() {
+		out = append(out, k.New().Describe()...)
+	}
+	return out
+}
+
+// Lookup returns the description of a metric, exact or by pattern.
+func Lookup(metric string) (assay.Desc, bool) {
+	for _, d := range Describe() {
+		if d.Metric == metric {
+			return d, true
+		}
+	}
+	for _, d := range Describe() {
+		if matches(d.Metric, metric) {
+			d.Metric = metric
+			return d, true
+		}
+	}
+	return assay.Desc{}, false
+}
+
+func matches(pattern, metric string) bool {
+	p, m := strings.Split(pattern, "/"), strings.Split(metric, "/")
+	if len(p) != len(m) {
+		return false
+	}
+	for i := range p {
+		switch {
+		case p[i] == m[i]:
+		case p[i] == "pNN":
+			if _, ok := quantileOf(m[i]); !ok {
+				return false
+			}
+		case strings.HasPrefix(p[i], "<") && m[i] != "":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Check reports what is wrong with an objective that no analyzer could answer: an unknown metric, with the nearest known one, or no bound.
+func Check(o assay.Objective) error {
+	if _, ok := Lookup(o.Metric); !ok {
+		return fmt.Errorf("no analyzer reports %q; nearest is %q", o.Metric, nearest(o.Metric))
+	}
+	if o.Min == nil && o.Max == nil {
+		return fmt.Errorf("objective on %s has neither min nor max", o.Metric)
+	}
+	if o.Min != nil && o.Max != nil && *o.Min > *o.Max {
+		return fmt.Errorf("objective on %s has min %g above max %g", o.Metric, *o.Min, *o.Max)
+	}
+	return nil
+}
+
+// LeastSample returns how much data an objective needs before it can pass at all: n independent things of a kind. ok is false where any
+// data will do or none can be told.
+func LeastSample(o assay.Objective) (n int, of string, ok bool) {
+	family, name, _ := strings.Cut(o.Metric, "/")
+	switch {
+	case slices.Contains(latencyFamilies, family):
+		if p, is := quantileOf(name); is {
+			return stat.LeastN(p, Confidence), "requests", true
+		}
+	case o.Metric == "recovery/rate" || o.Metric == "fault_tolerance":
+		if o.Min != nil && *o.Min > 0 && *o.Min < 1 {
+			return faultsFor(*o.Min), "faults", true
+		}
+	}
+	return 0, "", false
+}
+
+func nearest(metric string) string {
+	best, at := "", 1<<30
+	for _, d := range Describe() {
+		if n := distance(metric, d.Metric); n < at {
+			best, at = d.Metric, n
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to change, add or drop.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(d, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

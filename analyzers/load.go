@@ -1,0 +1,112 @@
+package analyzers
+
+import (
+	"fmt"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+)
+
+// Load reports what was offered, what was sent and what came back good.
+type Load struct{}
+
+// Describe returns the metrics.
+func (Load) Describe() []assay.Desc {
+	return []assay.Desc{
+		{Metric: "goodput", Unit: assay.PerSecond, Better: "higher", Help: "Requests per second, by due, that were served within the latency objectives; steady phases, or one phase."},
+		{Metric: "load/offered", Unit: assay.PerSecond, Help: "Requests per second that were due; steady phases, or one phase."},
+		{Metric: "load/sent", Unit: assay.PerSecond, Help: "Requests per second that were sent; less than offered where our own cap refused."},
+	}
+}
+
+// Begin starts a pass.
+func (Load) Begin(f *assay.Facts) assay.Pass {
+	return &loadPass{f: f, limits: facts.LimitsOf(f.Manifest), phases: map[string]*loadCount{}}
+}
+
+type loadCount struct{ offered, sent, good, capped int }
+
+type loadPass struct {
+	f      *assay.Facts
+	limits facts.Limits
+	phases map[string]*loadCount
+}
+
+func (p *loadPass) Requests(block []assay.Request) {
+	var c *loadCount
+	last := ""
+	for i := range block {
+		r := &block[i]
+		if r.Canary {
+			continue
+		}
+		if c == nil || r.Phase != last {
+			last = r.Phase
+			if c = p.phases[last]; c == nil {
+				c = &loadCount{}
+				p.phases[last] = c
+			}
+		}
+		if r.Attempt == 0 {
+			c.offered++
+		}
+		if r.Sent != 0 {
+			c.sent++
+		}
+		if r.Outcome == assay.OK && !p.limits.Slow(r) {
+			c.good++
+		}
+		if r.Outcome == assay.RefusedByCap {
+			c.capped++
+		}
+	}
+}
+
+func (p *loadPass) Finish(r *assay.Report) error {
+	var sum loadCount
+	var steady int64
+	for i := range p.f.Phases {
+		ph := &p.f.Phases[i]
+		c := p.phases[ph.Name]
+		if c == nil || ph.Role == assay.RoleIdle || ph.End <= ph.Begin {
+			continue
+		}
+		p.report(r, c, ph.End-ph.Begin, map[string]string{"phase": ph.Name})
+		if ph.Role == assay.RoleSteady {
+			sum.offered, sum.sent, sum.good, sum.capped = sum.offered+c.offered, sum.sent+c.sent, sum.good+c.good, sum.capped+c.capped
+			steady += ph.End - ph.Begin
+		}
+	}
+	if len(p.f.Phases) == 0 {
+		for _, name := range keys(p.phases) {
+			c := p.phases[name]
+			sum.offered, sum.sent, sum.good, sum.capped = sum.offered+c.offered, sum.sent+c.sent, sum.good+c.good, sum.capped+c.capped
+		}
+		steady = p.f.End - p.f.Begin
+	}
+	p.report(r, &sum, steady, nil)
+	return nil
+}
+
+func (p *loadPass) report(r *assay.Report, c *loadCount, length int64, labels map[string]string) {
+	for _, m := range []struct {
+		metric string
+		n      int
+		method string
+	}{
+		{"load/offered", c.offered, "requests due, over the length of the phase"},
+		{"load/sent", c.sent, "requests sent, over the length of the phase"},
+		{"goodput", c.good, "requests due in the phase and served within the latency objectives, over its length"},
+	} {
+		f := assay.Finding{Metric: m.metric, Labels: labels}
+		if length <= 0 || c.offered == 0 {
+			f.Quantity = assay.NotMeasured(assay.PerSecond, "no load was planned")
+		} else {
+			f.Quantity = counted(float64(m.n)/seconds(length), assay.PerSecond, m.n, "requests", m.method)
+		}
+		if m.metric == "goodput" && c.capped > 0 {
+			f.Warnings = []string{fmt.Sprintf("our own cap refused %d", c.capped)}
+		}
+		r.Findings = append(r.Findings, f)
+	}
+}

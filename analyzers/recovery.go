@@ -1,0 +1,350 @@
+package analyzers
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// Recovery reports what each injected fault did to users and capacity, and how the platform met it.
+//
+// Detection, isolation and restoration are cut at user recovery, so that they sum to it: what the platform did for users that were
+// already well again took no time from them. A fault that the platform did not react to spends all its time in detection.
+type Recovery struct{}
+
+const recoveryHelp = "From the fault in force to "
+
+// Describe returns the metrics.
+func (Recovery) Describe() []assay.Desc {
+	d := func(name, help string) assay.Desc {
+		return assay.Desc{Metric: "recovery/" + name, Unit: assay.Seconds, Better: "lower", Help: help}
+	}
+	return []assay.Desc{
+		d("user", recoveryHelp+"the first of eight requests in a row, by due, of which none failed or was slow; the worst fault counts."),
+		d("capacity", recoveryHelp+"as many instances in routing as before, or as are still wanted; the worst fault counts."),
+		d("detect", recoveryHelp+"the platform's first reaction; the worst fault counts."),
+		d("isolate", "From the platform's first reaction until the victim is out of routing; the worst fault counts."),
+		d("restore", "From the victim out of routing until users are well again; the worst fault counts."),
+		{Metric: "recovery/rate", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt from which users recovered or which they never felt; Clopper-Pearson interval."},
+		{Metric: "fault_tolerance", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt which hurt no user; Clopper-Pearson interval."},
+		{Metric: "availability/during/<kind>", Unit: assay.Ratio, Better: "higher", Help: "Share of requests served inside the windows and washouts of the faults of one kind, in this run."},
+	}
+}
+
+// Begin starts a pass.
+func (Recovery) Begin(f *assay.Facts) assay.Pass {
+	return &recoveryPass{f: f, trails: facts.NewTrails(f)}
+}
+
+type recoveryPass struct {
+	f      *assay.Facts
+	trails *facts.Trails
+	served map[string][3]int // by kind: well, judged, silent
+}
+
+func (p *recoveryPass) Requests(block []assay.Request) {
+	for i := range block {
+		p.trails.Add(&block[i])
+	}
+}
+
+func (p *recoveryPass) Finish(r *assay.Report) error {
+	p.served = map[string][3]int{}
+	for i := range p.f.Faults {
+		r.Faults = append(r.Faults, p.result(i))
+	}
+	if len(r.Faults) == 0 {
+		return nil
+	}
+	var kinds []string
+	for i := range r.Faults {
+		kinds = append(kinds, r.Faults[i].Window.Kind)
+	}
+	slices.Sort(kinds)
+	kinds = slices.Compact(kinds)
+	for _, part := range []struct {
+		name string
+		of   func(*assay.FaultResult) *assay.Quantity
+	}{
+		{"user", func(x *assay.FaultResult) *assay.Quantity { return &x.User }},
+		{"capacity", func(x *assay.FaultResult) *assay.Quantity { return &x.Capacity }},
+		{"detect", func(x *assay.FaultResult) *assay.Quantity { return &x.Detect }},
+		{"isolate", func(x *assay.FaultResult) *assay.Quantity { return &x.Isolate }},
+		{"restore", func(x *assay.FaultResult) *assay.Quantity { return &x.Restore }},
+	} {
+		for _, kind := range append([]string{""}, kinds...) {
+			f := worstOf(r.Faults, kind, part.of)
+			f.Metric = "recovery/" + part.name
+			r.Findings = append(r.Findings, f)
+		}
+	}
+	for _, kind := range append([]string{""}, kinds...) {
+		r.Findings = append(r.Findings, shares(r.Faults, kind)...)
+	}
+	for _, kind := range kinds {
+		s := p.served[kind]
+		f := assay.Finding{Metric: "availability/during/" + kind, Ledger: assay.Injected}
+		if s[1] == 0 {
+			f.Quantity = assay.NotMeasured(assay.Ratio, "no request was judged inside the windows of "+kind)
+		} else {
+			all := float64(s[1] + s[2])
+			f.Quantity = measured(float64(s[0])/float64(s[1]), float64(s[0])/all, float64(s[0]+s[2])/all, assay.Ratio, s[1], "requests",
+				"served of judged requests in window and washout; the interval counts those not judged as lost, then as served")
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	return nil
+}
+
+// result says what fault i did.
+func (p *recoveryPass) result(i int) assay.FaultResult {
+	f := p.f
+	w := &f.Faults[i]
+	u := p.trails.Users(f, i)
+	x := assay.FaultResult{Window: *w, State: u.State, Lost: u.Lost, Touched: u.Touched, Streams: u.Streams, Revert: revert(w), Warnings: u.Warnings}
+	if u.State == assay.VoidFault {
+		because := "the fault was not in effect"
+		if w.Void != "" {
+			because += ": " + w.Void
+		}
+		q := assay.NotMeasured(assay.Seconds, because)
+		x.Detect, x.Isolate, x.Restore, x.User, x.Capacity = q, q, q, q, q
+		return x
+	}
+	s := p.served[w.Kind]
+	p.served[w.Kind] = [3]int{s[0] + u.Well, s[1] + u.Touched, s[2] + u.Silent}
+	x.Capacity = p.capacity(w)
+	if u.State == assay.Unmeasured {
+		q := assay.NotMeasured(assay.Seconds, fmt.Sprintf("the victim carried too little traffic to be felt: about %.1f requests", u.Carried))
+		x.Detect, x.Isolate, x.Restore, x.User = q, q, q, q
+		return x
+	}
+	p.stages(&x, w, &u)
+	return x
+}
+
+func revert(w *assay.FaultWindow) string {
+	switch {
+	case w.Remains != "":
+		return "not verified: " + w.Remains
+	case w.Clear != 0:
+		return "verified"
+	case w.Reverted != 0:
+		return "not verified"
+	}
+	return "self"
+}
+
+const userMethod = "from the fault in force to the first of a sustained run of well requests, by due; interval: last hurt to first well"
+
+// stages fills the user recovery and its three parts, in whole nanoseconds, so that they sum to it.
+func (p *recoveryPass) stages(x *assay.FaultResult, w *assay.FaultWindow, u *facts.Users) {
+	one := func(v, lo, hi int64, method string) assay.Quantity {
+		return stretch(v, max(0, min(v, lo)), max(v, hi), 1, "fault", method)
+	}
+	detect, isolate, res := p.reaction(w)
+	ended := u.Recovered
+	open := u.State == assay.Unrecovered
+	if open {
+		ended = max(u.Until, w.Applied)
+		x.User = atLeast(ended-w.Applied, 1, "fault", userMethod)
+	} else {
+		x.User = one(ended-w.Applied, u.LastHurt-w.Applied, ended-w.Applied, userMethod)
+		if u.State == assay.Tolerated {
+			x.User = one(0, 0, 0, "no user was hurt")
+		}
+	}
+	if len(p.f.Lives) == 0 {
+		q := assay.NotMeasured(assay.Seconds, "nothing told how the platform reacted")
+		x.Detect, x.Isolate, x.Restore = q, q, q
+		return
+	}
+	const detectMethod, isolateMethod, restoreMethod = "from the fault in force to the platform's first reaction", "from there until the victim was out of routing", "from there until users were well again"
+	switch {
+	case detect == 0 || detect > ended:
+		if u.State != assay.Tolerated {
+			x.Warnings = append(x.Warnings, "the platform had not reacted by the time users were well again")
+		}
+		detect, isolate = ended, ended
+	case isolate == 0 || isolate > ended:
+		if u.State != assay.Tolerated {
+			x.Warnings = append(x.Warnings, "the victim was still in routing when users were well again")
+		}
+		isolate = ended
+	}
+	d, s, rest := detect-w.Applied, isolate-detect, ended-isolate
+	gap := int64(0)
+	if !open && u.State == assay.Recovered {
+		gap = u.Recovered - max(u.LastHurt, w.Applied)
+	}
+	part := func(v, below, above int64, method string) assay.Quantity {
+		if v == 0 && u.State == assay.Tolerated {
+			return one(0, 0, 0, method)
+		}
+		return one(v, v-below, v+above, method)
+	}
+	// An instant seen by a probe lies up to one period earlier; user recovery lies up to one gap of requests earlier.
+	x.Detect = part(d, res, 0, detectMethod)
+	x.Isolate = part(s, res, res, isolateMethod)
+	if open {
+		// What had not ended when the run did is a lower bound, in the part that it had reached.
+		switch {
+		case rest > 0:
+			x.Restore = atLeast(rest, 1, "fault", restoreMethod)
+		case s > 0:
+			x.Isolate, x.Restore = atLeast(s, 1, "fault", isolateMethod), atLeast(0, 1, "fault", restoreMethod)
+		default:
+			x.Detect, x.Isolate, x.Restore = atLeast(d, 1, "fault", detectMethod), atLeast(0, 1, "fault", isolateMethod), atLeast(0, 1, "fault", restoreMethod)
+		}
+		return
+	}
+	x.Restore = part(rest, gap+res, res, restoreMethod)
+}
+
+// reaction returns when the platform first reacted to the fault and when the victim was out of routing, not before the fault was in force; 0 where
+// it did not.
+func (p *recoveryPass) reaction(w *assay.FaultWindow) (detect, isolate, resolution int64) {
+	begin := max(w.Armed, w.Applied-1e9)
+	end := max(w.Washout, w.Clear, w.Reverted)
+	for i := range p.f.Events {
+		e := &p.f.Events[i]
+		if e.Time < begin || e.Time > end {
+			continue
+		}
+		t := max(e.Time, w.Applied)
+		switch e.Kind {
+		case assay.EventInstanceProbe:
+			if e.Instance != w.Target || e.Attrs["ok"] == "true" {
+				continue
+			}
+		case assay.EventInstanceUnready, assay.EventInstanceEjected, assay.EventInstanceExited, assay.EventInstanceDraining:
+			if e.Instance != w.Target {
+				continue
+			}
+			if isolate == 0 {
+				isolate = t
+			}
+		case assay.EventInstanceCreated:
+			if e.Attrs["reason"] != "replace" {
+				continue
+			}
+		default:
+			continue
+		}
+		if detect == 0 {
+			detect, resolution = t, cmp.Or(e.Resolution, facts.Probe(p.f.Manifest))
+		}
+	}
+	return detect, isolate, resolution
+}
+
+func (p *recoveryPass) capacity(w *assay.FaultWindow) assay.Quantity {
+	const method = "from the fault in force to as many instances in routing as before, or as were still wanted"
+	if len(p.f.Lives) == 0 {
+		return assay.NotMeasured(assay.Seconds, "nothing told of the life of instances")
+	}
+	at, res, found, dropped := facts.Capacity(p.f, w)
+	v := at - w.Applied
+	switch {
+	case !dropped:
+		return assay.NotMeasured(assay.Seconds, "the fault took no instance out of routing")
+	case !found:
+		return atLeast(v, 1, "fault", method)
+	}
+	return stretch(v, max(0, v-res), v, 1, "fault", method)
+}
+
+// worstOf returns the finding for the fault with the longest part of one kind, or of all.
+func worstOf(xs []assay.FaultResult, kind string, of func(*assay.FaultResult) *assay.Quantity) assay.Finding {
+	f := assay.Finding{Ledger: assay.Injected}
+	if kind != "" {
+		f.Labels = map[string]string{"fault": kind}
+	}
+	n, skipped := 0, 0
+	var why string
+	var worst *assay.Quantity
+	for i := range xs {
+		x := &xs[i]
+		if kind != "" && x.Window.Kind != kind {
+			continue
+		}
+		q := of(x)
+		if !q.Known() {
+			skipped++
+			why = q.Reason
+			continue
+		}
+		n++
+		if worst == nil || math.IsInf(q.Hi, 1) && !math.IsInf(worst.Hi, 1) || math.IsInf(q.Hi, 1) == math.IsInf(worst.Hi, 1) && most(q) > most(worst) {
+			worst = q
+			f.Evidence = []string{fmt.Sprintf("%s of %s, %s", x.Window.Kind, x.Window.Target, x.State)}
+		}
+	}
+	if worst == nil {
+		f.Quantity = assay.Quantity{}
+		f.Quantity = assay.NotMeasured(assay.Seconds, "")
+		f.Quantity.Reason = why
+		return f
+	}
+	f.Quantity = *worst
+	f.Quantity.N, f.Quantity.Of = n, "faults"
+	if n == 1 {
+		f.Quantity.Of = "fault"
+	}
+	if skipped > 0 {
+		f.Warnings = []string{fmt.Sprintf("%d faults are left out: %s", skipped, why)}
+	}
+	return f
+}
+
+func most(q *assay.Quantity) float64 {
+	if math.IsNaN(q.Value) {
+		return q.Lo
+	}
+	return q.Value
+}
+
+// shares returns the recovery rate and fault tolerance of one kind, or of all.
+func shares(xs []assay.FaultResult, kind string) []assay.Finding {
+	var labels map[string]string
+	if kind != "" {
+		labels = map[string]string{"fault": kind}
+	}
+	n, recovered, tolerated, out := 0, 0, 0, 0
+	for i := range xs {
+		if kind != "" && xs[i].Window.Kind != kind {
+			continue
+		}
+		switch xs[i].State {
+		case assay.Tolerated:
+			n, recovered, tolerated = n+1, recovered+1, tolerated+1
+		case assay.Recovered:
+			n, recovered = n+1, recovered+1
+		case assay.Unrecovered:
+			n++
+		default:
+			out++
+		}
+	}
+	q := func(x int) assay.Quantity {
+		if n == 0 {
+			return assay.NotEstimable(assay.Ratio, 0, "faults", "no fault was in effect and could be felt")
+		}
+		in := stat.ClopperPearson(x, n, Confidence)
+		return assay.Quantity{Value: float64(x) / float64(n), Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: n, Of: "faults",
+			Method: "Clopper-Pearson", Basis: assay.Estimated}
+	}
+	var warnings []string
+	if out > 0 {
+		warnings = []string{fmt.Sprintf("%d faults that were void or unmeasured are not counted", out)}
+	}
+	return []assay.Finding{
+		{Metric: "recovery/rate", Labels: labels, Ledger: assay.Injected, Quantity: q(recovered), Warnings: warnings},
+		{Metric: "fault_tolerance", Labels: labels, Ledger: assay.Injected, Quantity: q(tolerated), Warnings: warnings},
+	}
+}

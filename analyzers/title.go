@@ -1,0 +1,63 @@
+package analyzers
+
+import (
+	"slices"
+	"strings"
+)
+
+var titles = map[string]string{
+	"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "end to end", "mtbf/service": "MTBF, service", "mtbf/instance": "MTBF, instance",
+	"failure_rate/service": "failure rate, service", "failure_rate/instance": "failure rate, instance",
+	"availability/natural": "availability", "error_ratio": "error ratio", "fault_tolerance": "fault tolerance",
+	"recovery/user": "recovery", "recovery/capacity": "capacity recovery", "recovery/detect": "detection", "recovery/isolate": "isolation",
+	"recovery/restore": "restoration", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
+	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
+	"overload/throttled": "throttled in overload",
+}
+
+// Title returns a metric with its selectors as people say it: "TTFT p95, warm".
+func Title(metric string, labels map[string]string) string {
+	name, ok := titles[metric]
+	if !ok {
+		family, last := metric, ""
+		if i := strings.LastIndexByte(metric, '/'); i > 0 {
+			family, last = metric[:i], metric[i+1:]
+		}
+		if t, ok := titles[family]; ok {
+			family = t
+		}
+		name = strings.TrimSpace(strings.ReplaceAll(family, "/", " ") + " " + last)
+	}
+	family, _, _ := strings.Cut(metric, "/")
+	latency := slices.Contains(latencyFamilies, family)
+	var parts []string
+	for _, k := range keys(labels) {
+		if k == "cold" && latency {
+			continue
+		}
+		parts = append(parts, labels[k])
+	}
+	if latency {
+		switch c := labels["cold"]; c {
+		case "":
+			parts = append(parts, "warm")
+		case "all":
+			parts = append(parts, "cold and warm")
+		default:
+			parts = append(parts, c)
+		}
+	}
+	if len(parts) == 0 {
+		return name
+	}
+	return name + ", " + strings.Join(parts, ", ")
+}
+
+func keys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,280 @@
+package analyzers
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// Validity checks the measurement itself and fills the report's Trust. A problem makes the run invalid: what it then says of
+// the target may be about ourselves. A doubt is told and leaves it valid.
+type Validity struct{}
+
+const (
+	dropShare  = 0.01        // of the load outside stress phases that our own cap may refuse
+	spanShare  = 0.95        // of the traced requests that must have spans of the target
+	gapShare   = 0.05        // of the scrapes that may fail
+	clockLimit = int64(10e6) // ns that the wall clock may step away during a run
+	lateFloor  = int64(1e6)  // ns: no objective is so tight that this matters
+	lateShare  = 0.01        // of the tightest latency objective
+	lateAt     = 0.99        // quantile of the lateness that is held against the limit
+)
+
+// Describe returns the metrics.
+func (Validity) Describe() []assay.Desc {
+	return []assay.Desc{
+		{Metric: "validity/lateness/p99", Unit: assay.Seconds, Better: "lower", Help: "How late our generator sent: from due to the first write; p99, type 7. Invalid above the larger of 1 ms and 1 % of the tightest latency objective."},
+		{Metric: "validity/dropped", Unit: assay.Count, Better: "lower", Help: "Requests outside stress phases that our own in-flight cap refused. Invalid above 1 %."},
+		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
+		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
+		{Metric: "validity/gaps", Unit: assay.Ratio, Better: "lower", Help: "Share of the scrapes that failed while their target was known."},
+		{Metric: "validity/clock", Unit: assay.Seconds, Better: "lower", Help: "How far the wall clock stepped away from the monotonic one during the run."},
+	}
+}
+
+// Begin starts a pass.
+func (Validity) Begin(f *assay.Facts) assay.Pass { return &validityPass{f: f, stress: stress(f)} }
+
+func stress(f *assay.Facts) map[string]bool {
+	out := map[string]bool{}
+	for i := range f.Phases {
+		if f.Phases[i].Role == assay.RoleStress {
+			out[f.Phases[i].Name] = true
+		}
+	}
+	return out
+}
+
+type validityPass struct {
+	f          *assay.Facts
+	stress     map[string]bool
+	late       column
+	total      int
+	gentle     int // outside stress phases
+	dropped    int
+	answered   int // with a trace asked for
+	noSchedule int
+}
+
+func (p *validityPass) Requests(block []assay.Request) {
+	for i := range block {
+		r := &block[i]
+		p.total++
+		gentle := !p.stress[r.Phase]
+		if gentle {
+			p.gentle++
+		}
+		if r.Outcome == assay.RefusedByCap {
+			if gentle {
+				p.dropped++
+			}
+			continue
+		}
+		if r.NoSchedule {
+			p.noSchedule++
+		} else if r.Sent != 0 {
+			p.late.add(0, max(0, r.Sent-r.Due))
+		}
+		if !r.TraceID.IsZero() && r.Status != 0 {
+			p.answered++
+		}
+	}
+}
+
+func (p *validityPass) Finish(r *assay.Report) error {
+	m := p.f.Manifest
+	t := &r.Trust
+	t.Rows = []assay.TrustRow{}
+	check := func(name string, q assay.Quantity, limit string, ok bool, problem, doubt string) {
+		t.Rows = append(t.Rows, assay.TrustRow{Name: name, Quantity: q, Limit: limit, OK: ok})
+		if name != "attempt" {
+			r.Findings = append(r.Findings, assay.Finding{Metric: "validity/" + name, Quantity: q})
+		}
+		if !ok && problem != "" {
+			t.Problems = append(t.Problems, problem)
+		}
+		if !ok && problem == "" && doubt != "" {
+			t.Doubts = append(t.Doubts, doubt)
+		}
+	}
+	p.lateness(check)
+
+	q := counted(float64(p.dropped), assay.Count, p.gentle, "requests", "refused by our own in-flight cap outside stress phases")
+	if p.total == 0 {
+		q = assay.NotMeasured(assay.Count, "no request was recorded")
+	}
+	check("dropped", q, fmt.Sprintf("at most %g %% outside stress phases", dropShare*100), float64(p.dropped) <= dropShare*float64(p.gentle),
+		fmt.Sprintf("our own in-flight cap refused %d of %d requests outside stress phases", p.dropped, p.gentle), "")
+
+	var lost int64
+	var causes []string
+	for _, k := range keys(m.End.Unrecorded) {
+		if n := m.End.Unrecorded[k]; n > 0 {
+			lost += n
+			causes = append(causes, fmt.Sprintf("%d %s", n, k))
+		}
+	}
+	check("unrecorded", counted(float64(lost), assay.Count, p.total, "requests", "records that could not be kept"), "none", lost == 0,
+		"records were lost: "+strings.Join(causes, ", "), "")
+
+	p.spans(check)
+	p.gaps(check)
+
+	drift := m.End.ClockDrift
+	step := max(drift, -drift)
+	q = stretch(step, max(0, step-m.Resolution), step+m.Resolution, 1, "run", "wall clock against the monotonic one, at the end")
+	if m.Imported || m.End.Status == assay.EndRunning {
+		q = assay.NotMeasured(assay.Seconds, "nothing compared the clocks at the end of the run")
+	}
+	check("clock", q, duration(seconds(clockLimit)), step <= clockLimit, "",
+		fmt.Sprintf("the wall clock stepped by %s: spans and events of other processes may lie wrong by as much", duration(seconds(step))))
+
+	for _, o := range m.Offsets {
+		if o.Error > clockLimit {
+			t.Doubts = append(t.Doubts, fmt.Sprintf("the clock of %s is known to ±%s only", o.Source, duration(seconds(o.Error))))
+		}
+	}
+
+	attempt := max(1, m.Attempt)
+	check("attempt", counted(float64(attempt), assay.Count, 1, "plan", "runs of this plan on this release so far"), "", attempt == 1, "",
+		fmt.Sprintf("this is run %d of this plan on this release: one that passes at last is weaker than one that passes at once", attempt))
+
+	if p.total == 0 {
+		t.Problems = append(t.Problems, "no request was recorded")
+	}
+	if m.End.Status == assay.EndRunning || m.End.Status == "" && !m.Imported {
+		t.Doubts = append(t.Doubts, "the run was killed: up to its last second may be missing")
+	}
+	for i := range r.Faults {
+		x := &r.Faults[i]
+		switch x.State {
+		case assay.VoidFault:
+			t.Doubts = append(t.Doubts, fmt.Sprintf("the %s of %s was void: %s", x.Window.Kind, x.Window.Target, x.Window.Void))
+		case assay.Unmeasured:
+			t.Doubts = append(t.Doubts, fmt.Sprintf("the %s of %s is unmeasured: %s", x.Window.Kind, x.Window.Target, x.User.Reason))
+		}
+	}
+	p.warnings(r)
+	t.Valid = len(t.Problems) == 0
+	return nil
+}
+
+type checkFunc = func(name string, q assay.Quantity, limit string, ok bool, problem, doubt string)
+
+// LatenessLimit returns how late the generator may send at p99, in ns.
+func LatenessLimit(m *assay.Manifest) int64 {
+	tightest := math.Inf(1)
+	for _, o := range m.Objectives {
+		family, _, _ := strings.Cut(o.Metric, "/")
+		if o.Max != nil && slices.Contains(latencyFamilies, family) {
+			tightest = min(tightest, *o.Max)
+		}
+	}
+	if math.IsInf(tightest, 1) {
+		return lateFloor
+	}
+	return max(lateFloor, int64(math.Round(lateShare*tightest*1e9)))
+}
+
+func (p *validityPass) lateness(check checkFunc) {
+	limit := LatenessLimit(p.f.Manifest)
+	s := p.late.pick(func(uint16) bool { return true })
+	if s.n == 0 {
+		why := "no request was sent by a schedule"
+		if p.noSchedule > 0 {
+			why = "the load had no schedule: due is the instant a slot was free"
+		}
+		check("lateness/p99", assay.NotMeasured(assay.Seconds, why), duration(seconds(limit)), true, "", "")
+		return
+	}
+	v := s.quantile(lateAt)
+	res := seconds(p.f.Manifest.Resolution)
+	q := measured(v, max(0, v-res), v+res, assay.Seconds, s.n, "requests", "type 7 quantile of sent less due")
+	check("lateness/p99", q, duration(seconds(limit)), v <= seconds(limit),
+		fmt.Sprintf("our generator fell behind: it sent %s late at p99, and %s is the limit", duration(v), duration(seconds(limit))), "")
+}
+
+func (p *validityPass) spans(check checkFunc) {
+	limit := fmt.Sprintf("at least %g %%", spanShare*100)
+	switch {
+	case p.f.Spans == 0:
+		check("spans", assay.NotMeasured(assay.Ratio, "the run has no spans"), limit, false, "", "the run has no spans: nothing tells cold from warm but the client, and there is no attribution")
+	case p.answered == 0:
+		check("spans", assay.NotMeasured(assay.Ratio, "no answered request asked for a trace"), limit, true, "", "")
+	default:
+		v := min(1, float64(p.f.Traced)/float64(p.answered))
+		check("spans", counted(v, assay.Ratio, p.answered, "requests", "requests with spans of the target, of those answered"), limit, v >= spanShare, "",
+			fmt.Sprintf("only %.0f %% of the answered requests have spans of the target: cold states and attribution speak of these", 100*v))
+	}
+}
+
+// gaps asks the scrapes' own series whether they succeeded.
+func (p *validityPass) gaps(check checkFunc) {
+	limit := fmt.Sprintf("at most %g %%", gapShare*100)
+	missing := func(why string) { check("gaps", assay.NotMeasured(assay.Ratio, why), limit, true, "", "") }
+	if p.f.Metrics == nil || p.f.End <= p.f.Begin {
+		missing("the run has no metrics")
+		return
+	}
+	step := max(int64(1e9), (p.f.End-p.f.Begin)/1000)
+	series, err := p.f.Metrics.Range(context.Background(), "up", p.f.Begin, p.f.End, step)
+	if err != nil {
+		missing("the series of the scrapes cannot be read: " + err.Error())
+		return
+	}
+	n, bad := 0, 0
+	for i := range series {
+		for _, v := range series[i].Values {
+			if f := float64(v); !math.IsNaN(f) {
+				n++
+				if f == 0 {
+					bad++
+				}
+			}
+		}
+	}
+	if n == 0 {
+		missing("no scrape was recorded")
+		return
+	}
+	v := float64(bad) / float64(n)
+	check("gaps", counted(v, assay.Ratio, n, "scrapes", "steps at which the last scrape of a target had failed"), limit, v <= gapShare, "",
+		fmt.Sprintf("%.0f %% of the scrapes failed: metrics have gaps", 100*v))
+}
+
+// warnings adds what the run itself had to say, each text once with its count.
+func (p *validityPass) warnings(r *assay.Report) {
+	count := map[string]int{}
+	var order []string
+	for i := range p.f.Events {
+		e := &p.f.Events[i]
+		if e.Kind != assay.EventWarning {
+			continue
+		}
+		text := e.Text
+		if e.Source != "" {
+			text = e.Source + ": " + text
+		}
+		if count[text] == 0 {
+			order = append(order, text)
+		}
+		count[text]++
+	}
+	for i, text := range order {
+		if i == 20 {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%d further warnings", len(order)-i))
+			break
+		}
+		if n := count[text]; n > 1 {
+			text = fmt.Sprintf("%s (%d times)", text, n)
+		}
+		r.Warnings = append(r.Warnings, text)
+	}
+	if len(order) > 0 {
+		r.Trust.Doubts = append(r.Trust.Doubts, fmt.Sprintf("the run gave %d kinds of warnings", len(order)))
+	}
+}
