@@ -225,6 +225,7 @@ type Scrape struct {
 	Time    int64  // ns: when it was asked for
 	Took    int64  // ns
 	Error   string
+	Gone    bool // the target is no longer known: its series end here, which is no failure
 	Samples []Sample
 }
 

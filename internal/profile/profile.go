@@ -1,0 +1,226 @@
+// Package profile holds the vocabularies of engines, GPUs and platforms as data:
+// which series shows a quantity, in which unit, under which name since when. Raw
+// series are recorded under the names their exporters gave them; names are mapped
+// here, when the series are read, so that a mistake in a table costs a reading
+// and never a recording.
+//
+// Each table is one YAML file beside this one, embedded, with a version and the
+// date and source it was checked against. Adding an engine is one such file.
+//
+//	profile.For("vllm").Query(profile.KVUsage, "instance_id", "w-1")
+//
+// is the PromQL for the KV cache's use of one instance, whatever vLLM calls it in
+// the version that was recorded. [Detect] names the vocabularies that a set of metric
+// names belongs to. attributes.yaml does the same for span attributes: see [Renamed] and [Private].
+package profile
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/assay-dev/assay"
+)
+
+// A Quantity is one thing that can be read off a target, by our name for it.
+type Quantity string
+
+// The quantities.
+const (
+	Running     Quantity = "running"     // requests in the running batch
+	Waiting     Quantity = "waiting"     // requests in the engine's queue
+	KVUsage     Quantity = "kv_usage"    // used share of the KV cache
+	Preemptions Quantity = "preemptions" // requests pushed out of the batch
+	TokensIn    Quantity = "tokens_in"
+	TokensOut   Quantity = "tokens_out"
+	Success     Quantity = "success" // requests answered
+	TTFT        Quantity = "ttft"    // as the server counts it
+	ITL         Quantity = "itl"
+	TPOT        Quantity = "tpot"
+	E2E         Quantity = "e2e"
+	QueueTime   Quantity = "queue_time"
+	PrefillTime Quantity = "prefill_time"
+	DecodeTime  Quantity = "decode_time"
+
+	GPUBusy         Quantity = "gpu_busy"
+	GPUTensorActive Quantity = "gpu_tensor_active"
+	GPUDRAMActive   Quantity = "gpu_dram_active"
+	GPUMemUsed      Quantity = "gpu_mem_used"
+	GPUMemFree      Quantity = "gpu_mem_free"
+
+	Desired           Quantity = "desired" // instances wanted
+	Ready             Quantity = "ready"   // instances in routing
+	NotReady          Quantity = "not_ready"
+	Panic             Quantity = "panic"  // the autoscaler is in its panic window
+	Queued            Quantity = "queued" // requests held by the platform
+	Concurrency       Quantity = "concurrency"
+	ConcurrencyStable Quantity = "concurrency_stable"
+	ConcurrencyPanic  Quantity = "concurrency_panic"
+	ConcurrencyTarget Quantity = "concurrency_target"
+)
+
+// The types of series.
+const (
+	Gauge     = "gauge"
+	Counter   = "counter"
+	Histogram = "histogram"
+)
+
+// A Profile is one vocabulary.
+type Profile struct {
+	Kind       string            `yaml:"kind"`
+	Title      string            `yaml:"title"`
+	Version    int               `yaml:"version"` // of the table
+	Date       string            `yaml:"date"`    // when it was last checked
+	Source     string            `yaml:"source"`
+	Labels     map[string]string `yaml:"labels"` // our name of a dimension: theirs
+	Quantities map[Quantity]Spec `yaml:"quantities"`
+
+	index map[string]Quantity // by every name of a series
+}
+
+// A Spec says how a quantity is exposed.
+type Spec struct {
+	Type  string     `yaml:"type"`
+	Unit  assay.Unit `yaml:"unit"` // after Scale
+	Help  string     `yaml:"help"`
+	Names []Name     `yaml:"names"` // the newest first; where several are exposed, the first counts
+}
+
+// A Name is one name that a quantity has or had.
+type Name struct {
+	Metric string  `yaml:"metric"`
+	Scale  float64 `yaml:"scale"` // exposed value × Scale is in Unit; 0 means 1
+	Since  string  `yaml:"since"` // first version of the exporter that has it; empty where not known
+	Until  string  `yaml:"until"` // first version without it
+}
+
+//go:embed *.yaml
+var files embed.FS
+
+var load = sync.OnceValue(func() []*Profile {
+	names, err := fs.Glob(files, "*.yaml")
+	if err != nil {
+		panic(err)
+	}
+	var out []*Profile
+	for _, name := range names {
+		if name == "attributes.yaml" {
+			continue
+		}
+		b, err := files.ReadFile(name)
+		if err != nil {
+			panic(err)
+		}
+		p, err := parse(b)
+		if err != nil {
+			panic(fmt.Sprintf("profile %s: %v", name, err)) // embedded, so a bug
+		}
+		out = append(out, p)
+	}
+	return out
+})
+
+func parse(b []byte) (*Profile, error) {
+	p := &Profile{index: make(map[string]Quantity)}
+	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(p); err != nil {
+		return nil, err
+	}
+	for q, s := range p.Quantities {
+		if len(s.Names) == 0 || !slices.Contains([]string{Gauge, Counter, Histogram}, s.Type) {
+			return nil, fmt.Errorf("%s: needs names and one of the types %s, %s, %s", q, Gauge, Counter, Histogram)
+		}
+		for _, n := range s.Names {
+			for _, suffix := range suffixes(s.Type) {
+				if other, taken := p.index[n.Metric+suffix]; taken {
+					return nil, fmt.Errorf("%s: %s already shows %s", q, n.Metric, other)
+				}
+				p.index[n.Metric+suffix] = q
+			}
+		}
+	}
+	return p, nil
+}
+
+func suffixes(typ string) []string {
+	if typ == Histogram {
+		return []string{"", "_bucket", "_sum", "_count"}
+	}
+	return []string{""}
+}
+
+// Kinds returns the names of all vocabularies, sorted.
+func Kinds() []string {
+	var out []string
+	for _, p := range load() {
+		out = append(out, p.Kind)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// For returns the vocabulary of that kind, or nil; a nil Profile has no quantities.
+func For(kind string) *Profile {
+	for _, p := range load() {
+		if p.Kind == kind {
+			return p
+		}
+	}
+	return nil
+}
+
+// Detect returns the kinds whose quantities occur among the metric names, the one with most first.
+func Detect(names []string) []string {
+	type hit struct {
+		kind string
+		n    int
+	}
+	var hits []hit
+	for _, p := range load() {
+		found := make(map[Quantity]bool)
+		for _, n := range names {
+			if q, ok := p.Lookup(n); ok {
+				found[q] = true
+			}
+		}
+		if len(found) > 0 {
+			hits = append(hits, hit{p.Kind, len(found)})
+		}
+	}
+	slices.SortFunc(hits, func(a, b hit) int {
+		if a.n != b.n {
+			return b.n - a.n
+		}
+		return strings.Compare(a.kind, b.kind)
+	})
+	var out []string
+	for _, h := range hits {
+		out = append(out, h.kind)
+	}
+	return out
+}
+
+// Spec returns how q is exposed, and whether it is at all.
+func (p *Profile) Spec(q Quantity) (Spec, bool) {
+	if p == nil {
+		return Spec{}, false
+	}
+	s, ok := p.Quantities[q]
+	return s, ok
+}
+
+// Lookup returns the quantity that a metric name shows, and whether it shows one. The name of a histogram's
+// series may have its suffix.
+func (p *Profile) Lookup(metric string) (Quantity, bool) {
+	if p == nil {
+		return "", false
+	}
+	q, ok := p.index[metric]
+	return q, ok
+}
