@@ -7,6 +7,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // A Kind is one analyzer by name.
@@ -114,32 +115,10 @@ func LeastSample(o assay.Objective) (n int, of string, ok bool) {
 }
 
 func nearest(metric string) string {
-	best, at := "", 1<<30
+	var known []string
 	for _, d := range Describe() {
-		if n := distance(metric, d.Metric); n < at {
-			best, at = d.Metric, n
-		}
+		known = append(known, d.Metric)
 	}
+	best, _ := suggest.Nearest(metric, known)
 	return best
-}
-
-// distance is the number of letters to change, add or drop.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(d, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

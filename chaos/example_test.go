@@ -18,7 +18,7 @@ func Example() {
 		fmt.Println(line)
 	}
 	// Output:
-	// chaos[2].fault: "dela" is no kind of fault; did you mean delay?
+	// chaos[2].fault: "dela" is no kind of fault; did you mean "delay"?
 	// 20s into the load: SIGKILL to the process of 1 ready instance
 	// 5s into phase steady: SIGSTOP to the process of 1 ready instance, SIGCONT after 8s
 	// never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list

@@ -1,13 +1,13 @@
 package chaos
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // Limits of one step. Beyond them a mistake is likelier than a wish.
@@ -58,7 +58,7 @@ func (s *Step) check() []Wrong {
 	case s.Fault == "":
 		return []Wrong{{"fault", "is missing; one of " + strings.Join(kindNames(), ", ")}}
 	case !ok:
-		return []Wrong{{"fault", fmt.Sprintf("%q is no kind of fault; %s", s.Fault, meant(s.Fault, kindNames()))}}
+		return []Wrong{{"fault", fmt.Sprintf("%q is no kind of fault; %s", s.Fault, suggest.Meant(s.Fault, kindNames()))}}
 	}
 	var w []Wrong
 	bad := func(path, format string, args ...any) { w = append(w, Wrong{path, fmt.Sprintf(format, args...)}) }
@@ -124,34 +124,4 @@ func kindNames() []string {
 		names = append(names, k.Name)
 	}
 	return names
-}
-
-// meant suggests which of the names a wrong one may have meant.
-func meant(word string, names []string) string {
-	best := slices.MinFunc(names, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
-	if distance(word, best) <= max(1, len(word)/2) {
-		return "did you mean " + best + "?"
-	}
-	return "one of " + strings.Join(names, ", ")
-}
-
-// distance is the number of letters to insert, delete or change to turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diag := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
-			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // Limits of what one plan may ask: beyond them a mistake is likelier than a wish.
@@ -130,7 +131,7 @@ func (c *checker) err() error {
 
 func (c *checker) oneOf(path, got string, allowed ...string) {
 	if !slices.Contains(allowed, got) {
-		c.bad(path, "%q is unknown; %s", got, suggest(got, allowed))
+		c.bad(path, "%q is unknown; %s", got, suggest.Meant(got, allowed))
 	}
 }
 
@@ -164,7 +165,7 @@ func (p *Plan) check() error {
 			c.bad(at, "asks nothing; give max or min")
 		}
 		if o.Phase != "" && !phases[o.Phase] {
-			c.bad(at+".phase", "%q is no load phase; %s", o.Phase, suggest(o.Phase, names(phases)))
+			c.bad(at+".phase", "%q is no load phase; %s", o.Phase, suggest.Meant(o.Phase, names(phases)))
 		}
 		if o.Cold != "" {
 			c.oneOf(at+".cold", o.Cold, "cold", "all")
@@ -184,7 +185,7 @@ func (p *Plan) check() error {
 			if g.Metric == "error_ratio" {
 				unit = assay.Ratio
 			}
-			if _, err := g.Max.in(unit); err != nil {
+			if _, err := g.Max.In(unit); err != nil {
 				c.bad(at+".max", "%v", err)
 			}
 		}
@@ -246,7 +247,7 @@ func (c *checker) target(t *Target) {
 		if t.URL != "" {
 			c.bad("target.url", "the sandbox starts its own endpoint; leave url out or use kind openai")
 		}
-		c.oneOf("target.model", t.Model, "tiny", "small", "base")
+		c.oneOf("target.model", t.Model, "nano", "tiny", "small", "base")
 		if t.Sandbox.Dial != "" {
 			c.oneOf("target.sandbox.dial", t.Sandbox.Dial, "compute", "memory", "storage", "network", "concurrency", "cold_start")
 		}
@@ -357,10 +358,10 @@ func (c *checker) saturation(at string, s *Saturation) float64 {
 	for metric, v := range s.SLO {
 		unit, ok := searchMetrics[metric]
 		if !ok {
-			c.bad(at+".slo."+metric, "%q cannot be searched by; %s", metric, suggest(metric, keys(searchMetrics)))
+			c.bad(at+".slo."+metric, "%q cannot be searched by; %s", metric, suggest.Meant(metric, keys(searchMetrics)))
 			continue
 		}
-		if n, err := v.in(unit); err != nil {
+		if n, err := v.In(unit); err != nil {
 			c.bad(at+".slo."+metric, "%v", err)
 		} else if n <= 0 {
 			c.bad(at+".slo."+metric, "%g never holds; give more than 0", n)
@@ -388,7 +389,7 @@ func (c *checker) fault(at string, f *Fault, phases map[string]bool, target stri
 		c.bad(at, "target kind %s offers no way to hurt it; only sandbox does", target)
 	}
 	if f.Phase != "" && !phases[f.Phase] {
-		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest(f.Phase, names(phases)))
+		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest.Meant(f.Phase, names(phases)))
 	}
 	if f.Instances < 1 || f.Instances > 1000 {
 		c.bad(at+".instances", "%d is out of range; 1 to 1000", f.Instances)

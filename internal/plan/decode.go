@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // An Error is one thing wrong with a plan: where it stands, which setting, and what would be right.
@@ -199,7 +200,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string, depth int)
 		i, ok := fields[key]
 		switch {
 		case !ok:
-			d.fail(kv.Key, at, "unknown key %q; %s", key, suggest(key, names))
+			d.fail(kv.Key, at, "unknown key %q; %s", key, suggest.Meant(key, names))
 		case seen[key]:
 			d.fail(kv.Key, at, "key %q stands twice", key)
 		default:
@@ -337,40 +338,4 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
-}
-
-// suggest names the nearest of the allowed words, or lists them.
-func suggest(word string, allowed []string) string {
-	best, dist := "", 3
-	for _, a := range allowed {
-		if n := distance(strings.ToLower(word), strings.ToLower(a)); n < dist {
-			best, dist = a, n
-		}
-	}
-	if best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	sorted := slices.Clone(allowed)
-	slices.Sort(sorted)
-	return "known here: " + strings.Join(sorted, ", ")
-}
-
-// distance is the Levenshtein distance of two short words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		prev := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := prev
-			if a[i] != b[j] {
-				cost++
-			}
-			prev, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -44,7 +44,7 @@ type Plan struct {
 type Target struct {
 	Kind     string   `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=http,description=sandbox: the embedded platform. openai: an OpenAI-compatible endpoint. http: any URL."`
 	URL      string   `yaml:"url" json:"url,omitempty" jsonschema:"description=Base URL of the endpoint (openai: up to and without /v1)."`
-	Model    string   `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: tiny or small or base."`
+	Model    string   `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: nano or tiny or small or base."`
 	Release  string   `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
 	Auth     Auth     `yaml:"auth" json:"auth,omitempty" jsonschema:"description=Where the bearer token comes from."`
 	Method   string   `yaml:"method" json:"method,omitempty" jsonschema:"enum=GET,enum=POST,enum=HEAD,enum=PUT,description=For kind http. Default GET."`

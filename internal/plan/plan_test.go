@@ -20,7 +20,7 @@ var kinds = Kinds{
 		{Name: "cut", NeedsFor: true, Available: errors.New("needs Linux")}},
 	Known: []string{"ttft/p95", "recovery/user", "availability/natural", "mtbf/service"},
 	Metrics: func(m string) (assay.Desc, bool) {
-		units := map[string]assay.Unit{"ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
+		units := map[string]assay.Unit{"ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
 			"availability/natural": assay.Ratio, "mtbf/service": assay.Seconds, "failure_rate/service": assay.PerHour, "recovery/rate": assay.Ratio}
 		u, ok := units[m]
 		return assay.Desc{Metric: m, Unit: u}, ok

@@ -123,8 +123,8 @@ func (v *Value) UnmarshalText(b []byte) error {
 // MarshalText writes the bound as it was written.
 func (v Value) MarshalText() ([]byte, error) { return []byte(v.text), nil }
 
-// in converts the bound to a metric's unit, or says why it cannot.
-func (v Value) in(u assay.Unit) (float64, error) {
+// In converts the bound to a metric's unit, or says why it cannot.
+func (v Value) In(u assay.Unit) (float64, error) {
 	switch {
 	case v.Unit == u,
 		v.Unit == assay.Count && (u == assay.Ratio || u == assay.Tokens):

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // Kinds names what the parts offer, so that a plan that asks for something else is refused before the run.
@@ -33,7 +34,7 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 		j := slices.Index(faults, f.Fault)
 		switch {
 		case j < 0:
-			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest(f.Fault, faults))
+			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest.Meant(f.Fault, faults))
 		case k.Faults[j].Available != nil:
 			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Faults[j].Available)
 		case k.Faults[j].NeedsFor && f.For == 0:
@@ -54,7 +55,7 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Objective, bool) {
 	desc, ok := k.Metrics(o.Metric)
 	if !ok {
-		c.bad(at+".metric", "%q is no metric; %s", o.Metric, suggest(o.Metric, k.Known))
+		c.bad(at+".metric", "%q is no metric; %s", o.Metric, suggest.Meant(o.Metric, k.Known))
 		return assay.Objective{}, false
 	}
 	out := assay.Objective{Metric: o.Metric, Unit: desc.Unit}
@@ -62,7 +63,7 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 		if v == nil {
 			continue
 		}
-		n, err := v.in(desc.Unit)
+		n, err := v.In(desc.Unit)
 		if err != nil {
 			c.bad(at+"."+side, "%v", err)
 			return out, false
