@@ -1,0 +1,46 @@
+// Package loadgen puts load on a model endpoint and records what its clients saw.
+//
+// # How the pieces meet
+//
+// A plan of load is a list of [Phase], run one after another on one clock. [NewSchedule]
+// draws every request of the fixed-rate phases ahead, from the seed alone: due instant,
+// prompt and answer length. A [Generator] is the assay.Source that plays the
+// schedule: one goroutine on an OS thread of its own waits for each due instant and
+// hands the request to a worker, and the worker has an assay.Client do it: [OpenAI] or
+// [HTTP]. Both speak through an [Endpoint], over a small HTTP/1.1 client that
+// stamps the socket write and each socket read ([wire]) or, for https and proxies, over
+// net/http. A [Search] phase decides at run time which rate comes next. [Ramp] builds the
+// phases for an endpoint that must not be hurt, and [Calibrate] tells how much
+// this machine can send.
+//
+// Adding an arrival process or a client is one file and one line in [ArrivalKinds] or [ClientKinds].
+//
+// # Open loop
+//
+// Requests are sent when they are due, whether or not earlier ones have been answered, and
+// latency counts from the due instant. So a target that stalls for a second shows that
+// second in each request that was due during it. Two bounds keep the generator from
+// harm. A cap on the requests in flight: what is due above it is recorded as
+// refused by the cap, with Sent zero. And after the generator itself was held up for more than a few
+// milliseconds, the backlog goes out at no more than four times the planned rate; a
+// request later than its own deadline is refused, with the reason in Error.
+//
+// # Instants
+//
+// Sent is stamped just before the write of the request to an open connection. Where a
+// connection has to be opened first, Sent is stamped before that: setting up the
+// connection is time the target and the network take, and Sent less Due is the lateness of the
+// generator, by which a run is found invalid. FirstByte, FirstToken, Arrivals and End carry
+// the instant at which the socket read that brought the bytes returned. The deadline of
+// a request counts from the moment a worker takes it up, so that a late generator does not take time
+// from the target.
+//
+// # Choices
+//
+// A redirect (3xx) is a client error: the plan names the wrong URL, and following it would
+// time another server. An answer that is not streamed has no FirstToken: when its first
+// token existed is not observable. Exhausted local ports or file descriptors are client
+// errors too, since they say nothing about the target. A request that found a
+// pooled connection already closed by an idle server is sent again on a fresh one, once,
+// and only when nothing was received and the connection had been idle for a second; Sent keeps the first instant.
+package loadgen

@@ -1,0 +1,21 @@
+package loadgen
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Even spaces requests equally, the first at the phase's begin. With a rate that changes, the
+// expected number of requests between any two neighbours is one.
+type Even struct{ Profile }
+
+// Due implements [Arrivals].
+func (e Even) Due(dst []int64, d time.Duration, _ *rand.Rand) []int64 {
+	total := e.total(d)
+	for k := 0.0; k < total; k++ {
+		if at := e.at(k, d); at < int64(d) {
+			dst = append(dst, at)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,22 @@
+package loadgen
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Poisson is the arrival process of many independent users: the gaps are exponential. With a rate
+// that changes it is the inhomogeneous process of that rate.
+type Poisson struct{ Profile }
+
+// Due implements [Arrivals].
+func (p Poisson) Due(dst []int64, d time.Duration, rng *rand.Rand) []int64 {
+	// A unit-rate process, stretched by the inverse of the expected number.
+	total := p.total(d)
+	for s := rng.ExpFloat64(); s < total; s += rng.ExpFloat64() {
+		if at := p.at(s, d); at < int64(d) {
+			dst = append(dst, at)
+		}
+	}
+	return dst
+}
