@@ -1,0 +1,277 @@
+package dashboards
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+func (v *view) objectives(r *assay.Report) {
+	for i, j := range r.Objectives {
+		row := objectiveRow{Title: objectiveTitle(j), Metric: j.Objective.Metric + labelText(j.Objective.Labels), Goal: Goal(j.Objective, j.Quantity.Unit),
+			Value: Value(j.Quantity), Interval: Interval(j.Quantity), N: NText(j.Quantity), Verdict: string(j.Verdict), Sign: verdictSign(j.Verdict),
+			Plot: goalPlot(fmt.Sprintf("goal%d", i+1), j)}
+		if j.Verdict != assay.VerdictPass {
+			row.Because = because(j)
+		}
+		v.Objectives = append(v.Objectives, row)
+	}
+}
+
+func (v *view) tiles(r *assay.Report) {
+	tileOf := func(name, metric, fallback string) (tile, *assay.Finding) {
+		f := r.Find(metric)
+		if metric == "availability/natural" {
+			f = availability(r)
+		}
+		switch {
+		case f == nil:
+			return tile{Name: name, Value: "not measured", Sub: fallback}, nil
+		case !f.Quantity.Known():
+			_, why, _ := strings.Cut(f.Quantity.Reason, ", ")
+			return tile{Name: name, Value: Value(f.Quantity), Sub: orElse(why, f.Quantity.Reason)}, nil
+		}
+		sub := "on " + NText(f.Quantity)
+		if !math.IsNaN(f.Quantity.Value) {
+			sub = Interval(f.Quantity) + ", " + NText(f.Quantity)
+		} else if c := confidenceText(f.Quantity); c != "" {
+			sub = "one-sided bound" + c + ", " + NText(f.Quantity)
+		}
+		return tile{Name: name, Value: Value(f.Quantity), Sub: sub}, f
+	}
+	a, f := tileOf("availability, natural", "availability/natural", "no request was judged")
+	if f != nil && !math.IsNaN(f.Quantity.Value) {
+		a.More = Nines(f.Quantity.Value)
+	}
+	m, f := tileOf("MTBF of the service", "mtbf/service", "failures were not counted")
+	m.More = fmt.Sprintf("%s in %s watched", Things(naturalFailures(r, assay.Service), "natural failures"), Duration(watched(r)))
+	if f != nil {
+		if c := cleanTime(f.Quantity); c != "" {
+			m.More += "; " + c
+		}
+	}
+	rate, _ := tileOf("failure rate of the service", "failure_rate/service", "failures were not counted")
+	rate.More = "injected faults are never counted"
+	rec, _ := tileOf("recovery of users, worst", "recovery/user", "no fault was injected")
+	if len(r.Faults) > 0 {
+		rec.More = rates(r)
+	}
+	lim, _ := tileOf("limit", "limit/rate", "no load of the plan looked for it")
+	if l := r.Limit; l != nil && l.Rate.Known() {
+		lim.Value = strings.Replace(Value(l.Rate), "/s", " req/s", 1)
+		lim.Sub = Interval(l.Rate) + ", " + NText(l.Rate)
+		lim.More = strings.TrimSpace(words(l.Cause) + " " + words(l.Detail))
+	}
+	cold, _ := tileOf("cold start, worst", "cold/start/worst", "no instance started")
+	if p := r.Find("cold/start/p50"); p != nil && p.Quantity.Known() {
+		cold.More = "median " + Value(p.Quantity)
+	}
+	v.Tiles = []tile{a, m, rate, rec, lim, cold}
+}
+
+func (v *view) natural(r *assay.Report) {
+	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s of the service, %s of instances.", Duration(watched(r)),
+		Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf)))
+	if len(r.Segments) == 0 {
+		v.NaturalLine = "Not measured, because nothing was watched."
+	}
+	for _, e := range r.Episodes {
+		if e.Ledger != assay.Natural {
+			continue
+		}
+		row := episodeRow{Subject: string(e.Subject), Cause: words(orElse(e.Cause, "not known")), Begin: edge(e.BeginLo, e.Begin, r.Begin), End: edge(e.End, e.EndHi, r.Begin), Lost: Integer(e.Lost)}
+		if e.Instance != "" {
+			row.Subject += " " + e.Instance
+		}
+		if e.LeftCensored {
+			row.Notes = "began before the run"
+		}
+		if e.RightCensored {
+			row.Notes = strings.TrimSpace(row.Notes + " was not over when the run ended")
+		}
+		v.Episodes = append(v.Episodes, row)
+	}
+}
+
+// edge writes an end of an episode, which is known no better than the traffic that showed it.
+func edge(lo, hi, begin int64) string {
+	if lo == 0 || lo == hi {
+		return Instant(hi, begin)
+	}
+	if hi == 0 {
+		return Instant(lo, begin)
+	}
+	return bounds(seconds(lo-begin), seconds(hi-begin), assay.Seconds)
+}
+
+func (v *view) faults(r *assay.Report) {
+	if len(r.Faults) == 0 {
+		return
+	}
+	v.Rates = rates(r)
+	var rows []barRow
+	for i, f := range r.Faults {
+		name := fmt.Sprintf("%d %s", i+1, kindName(f))
+		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
+			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)),
+			Streams: streamText(f.Streams), Revert: f.Revert, Bad: f.Window.Remains != "" || f.State == assay.Unrecovered}
+		if f.Window.Applied != 0 {
+			row.At = Instant(f.Window.Applied, r.Begin)
+		}
+		if n := stateNote(f); n != "" {
+			row.Notes = append(row.Notes, n)
+		} else if f.Window.Effect != "" {
+			row.Notes = append(row.Notes, "effect: "+f.Window.Effect)
+		}
+		for _, q := range []struct {
+			name string
+			q    assay.Quantity
+		}{{"detect", f.Detect}, {"isolate", f.Isolate}, {"recover", f.Restore}, {"total", f.User}, {"capacity", f.Capacity}} {
+			if !q.q.Known() && f.State != assay.VoidFault && f.State != assay.Unmeasured {
+				row.Notes = append(row.Notes, q.name+": "+q.q.Reason)
+			}
+		}
+		row.Notes = append(row.Notes, f.Warnings...)
+		v.Faults = append(v.Faults, row)
+		bar := barRow{label: name, sub: f.Window.Target}
+		known := true
+		for _, part := range []struct {
+			name string
+			q    assay.Quantity
+		}{{"detect", f.Detect}, {"isolate", f.Isolate}, {"recover", f.Restore}} {
+			if !part.q.Known() {
+				known = false
+				continue
+			}
+			bar.parts = append(bar.parts, barPart{part.name, part.q.Value, part.name + " " + Measure(part.q)})
+		}
+		switch {
+		case f.State == assay.VoidFault, f.State == assay.Unmeasured:
+			bar.end = string(f.State)
+		case f.State == assay.Tolerated:
+			bar.end = strings.TrimSpace(Value(f.User) + " tolerated")
+		case !known:
+			bar.end = Value(f.User)
+		default:
+			bar.end = Value(f.User) + " " + string(f.State)
+		}
+		rows = append(rows, bar)
+	}
+	v.FaultBars = bars("faults", "Recovery of users after each fault", "For each fault, the time to detect it, to isolate the victim and to recover, in a row.", assay.Seconds, rows, 0)
+}
+
+// dash writes a value for a cell whose reason, if it has none, stands in the row below.
+func dash(q assay.Quantity) string {
+	if !q.Known() {
+		return "–"
+	}
+	return Value(q)
+}
+
+func (v *view) costs(r *assay.Report) {
+	var left int
+	v.ColdGantt, left = coldGantt("cold", r.Starts)
+	if left > 0 {
+		v.ColdLeft = fmt.Sprintf("The %d slowest are drawn; %s more are in result.json.", maxStarts, Integer(left))
+	}
+	parts, total, _ := coldParts(r.Starts)
+	for _, p := range parts {
+		row := costRow{Name: words(p.Name), Time: Duration(p.Seconds), Share: Percent(roundShare(p.Seconds / total)), Interval: "not measured"}
+		if f := r.Find("cold/phase/" + p.Name); f != nil {
+			row.Interval = Measure(f.Quantity)
+		}
+		v.ColdPhases = append(v.ColdPhases, row)
+	}
+	v.ECDF = ecdf("ecdf", r)
+	if len(r.Attribution) == 0 {
+		v.BottleneckNone = reasonOf(r, "bottleneck/unexplained", "not measured, because no request was traced")
+		return
+	}
+	row := barRow{label: "end-to-end time"}
+	for _, s := range r.Attribution {
+		c := costRow{Name: words(s.Name), Share: Value(s.Ratio), Interval: Interval(s.Ratio), Time: Duration(s.Seconds), Evidence: s.Evidence}
+		v.Causes = append(v.Causes, c)
+		if s.Ratio.Known() {
+			row.parts = append(row.parts, barPart{s.Name, s.Ratio.Value, words(s.Name) + " " + Measure(s.Ratio)})
+		}
+	}
+	v.Bottleneck = bars("bottleneck", "Where the end-to-end time of requests went", "Shares of the end-to-end time by cause, ranked, with the unexplained remainder last.", assay.Ratio, []barRow{row}, 1)
+}
+
+func (v *view) scaling(r *assay.Report) {
+	const most = 12
+	if len(r.Scaling) == 0 {
+		v.ScalingNone = reasonOf(r, "scaling/total", "not measured, because the number of instances did not follow a change of load")
+	}
+	var rows []barRow
+	for i, s := range r.Scaling {
+		v.Scaling = append(v.Scaling, scaleRow{Instant(s.At, r.Begin), fmt.Sprintf("%d → %d", s.From, s.To), Value(s.Decide), Value(s.Provision), Value(s.Serve), Value(s.Total)})
+		if i >= most || !s.Total.Known() {
+			continue
+		}
+		row := barRow{label: fmt.Sprintf("%d → %d", s.From, s.To), sub: "at " + Instant(s.At, r.Begin), end: Value(s.Total)}
+		for _, p := range []struct {
+			name string
+			q    assay.Quantity
+		}{{"decide", s.Decide}, {"provision", s.Provision}, {"serve", s.Serve}} {
+			if p.q.Known() {
+				row.parts = append(row.parts, barPart{p.name, p.q.Value, p.name + " " + Measure(p.q)})
+			}
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) > 0 {
+		v.ScalingBars = bars("scaling", "Lag from a change of load to an instance that serves it", "For each step, the time to decide, to provision and to serve, in a row.", assay.Seconds, rows, 0)
+	}
+	var more []string
+	for _, m := range []struct{ metric, word string }{{"scaling/overshoot", "overshoot"}, {"scaling/to_zero", "to zero"}} {
+		if f := r.Find(m.metric); f != nil {
+			more = append(more, m.word+" "+Measure(f.Quantity))
+		}
+	}
+	v.ScalingMore = strings.Join(more, "; ")
+}
+
+func (v *view) requests(r *assay.Report) {
+	for i, s := range r.Slowest {
+		row := slowRow{Request: fmt.Sprint(s.Request), At: Instant(s.Due, r.Begin), E2E: Duration(s.E2E), TTFT: "none", Outcome: words(s.Outcome.String()),
+			Cold: s.Cold.String(), Fault: s.Fault, Trace: s.TraceID, Bar: miniBar(fmt.Sprintf("slow%d", i+1), s.Shares), Bad: s.Outcome.Failed()}
+		if s.TTFT > 0 {
+			row.TTFT = Duration(s.TTFT)
+		}
+		v.Slowest = append(v.Slowest, row)
+	}
+	for _, e := range r.Errors {
+		v.Errors = append(v.Errors, errorRow{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), e.Example, e.Outcome.Failed()})
+	}
+}
+
+func (v *view) trust(r *assay.Report) {
+	v.Trust = trustBox{Valid: r.Trust.Valid, Problems: r.Trust.Problems, Doubts: r.Trust.Doubts, Warnings: r.Warnings}
+	for _, row := range r.Trust.Rows {
+		value := Value(row.Quantity)
+		if !row.Quantity.Known() {
+			value = row.Quantity.Reason
+		}
+		v.Trust.Rows = append(v.Trust.Rows, trustRow{row.Name, value, row.Limit, row.OK})
+	}
+}
+
+func (v *view) findings(r *assay.Report) {
+	v.FindingCount = Things(len(r.Findings), "findings")
+	for _, f := range r.Findings {
+		q := f.Quantity
+		row := findingRow{Metric: f.Metric, Labels: labelText(f.Labels), Ledger: string(f.Ledger), Value: Value(q), Interval: Interval(q), N: NText(q),
+			Method: q.Method, Basis: string(q.Basis), Simulated: q.Basis == assay.Simulated}
+		if !q.Known() {
+			row.Interval = ""
+			row.Notes = append(row.Notes, q.Reason)
+		}
+		row.Notes = append(row.Notes, f.Warnings...)
+		row.Notes = slices.Concat(row.Notes, f.Evidence)
+		v.Findings = append(v.Findings, row)
+	}
+}

@@ -1,0 +1,218 @@
+package dashboards
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/assay-dev/assay"
+)
+
+// Markdown writes the report as GitHub-flavoured Markdown, for pull requests and job summaries.
+func Markdown(w io.Writer, r *assay.Report) error {
+	m := &markdown{r: r}
+	m.head()
+	m.objectives()
+	m.service()
+	m.faults()
+	m.costs()
+	m.errors()
+	m.trust()
+	_, err := io.WriteString(w, m.b.String())
+	return err
+}
+
+type markdown struct {
+	b strings.Builder
+	r *assay.Report
+}
+
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;",
+	"&", "&amp;", "~", `\~`, "#", `\#`)
+
+// mdText makes s safe inside one line or one cell: no markup, no break, no further column.
+func mdText(s string) string {
+	s = strings.Map(func(c rune) rune {
+		switch {
+		case c == '\n' || c == '\t' || c == '\r' || c == '\u2028' || c == '\u2029':
+			return ' '
+		case unicode.IsControl(c) || unicode.Is(unicode.Cf, c):
+			return '?'
+		}
+		return c
+	}, s)
+	return markdownEscapes.Replace(s)
+}
+
+func (m *markdown) printf(format string, args ...any) { fmt.Fprintf(&m.b, format, args...) }
+
+// table writes a table; right tells which columns hold numbers. It does the escaping.
+func (m *markdown) table(head []string, right string, rows [][]string) {
+	row := func(cells []string) {
+		for _, c := range cells {
+			m.b.WriteString("| " + mdText(c) + " ")
+		}
+		m.b.WriteString("|\n")
+	}
+	row(head)
+	for i := range head {
+		if i < len(right) && right[i] == 'r' {
+			m.b.WriteString("| ---: ")
+			continue
+		}
+		m.b.WriteString("| --- ")
+	}
+	m.b.WriteString("|\n")
+	for _, r := range rows {
+		row(r)
+	}
+	m.b.WriteString("\n")
+}
+
+func (m *markdown) head() {
+	r := m.r
+	m.printf("## %s: %s\n\n", mdText(orElse(r.Name, "run")), mdText(string(r.Decision)))
+	m.printf("**%s** in %s, exit %d. %s\n\n", mdText(scoreLine(r)), Duration(seconds(r.End-r.Begin)), r.Exit, mdText(r.Why))
+	if r.Next != "" {
+		m.printf("Next: %s\n\n", mdText(r.Next))
+	}
+	m.printf("Target %s, seed %d", mdText(orElse(r.Target, "not named")), r.Seed)
+	if r.Attempt > 0 {
+		m.printf(", attempt %d of this plan on this release", r.Attempt)
+	}
+	m.printf(".\n\n")
+	if len(r.Simulated) > 0 {
+		m.printf("> **Demo:** real processes and faults; SIMULATED: %s.\n\n", mdText(strings.Join(r.Simulated, ", ")))
+	}
+}
+
+func (m *markdown) objectives() {
+	r := m.r
+	m.printf("### Objectives\n\n")
+	if len(r.Objectives) == 0 {
+		m.printf("None: the plan asks for nothing, so nothing can pass or fail.\n\n")
+		return
+	}
+	var rows [][]string
+	for _, j := range r.Objectives {
+		why := ""
+		if j.Verdict != assay.VerdictPass {
+			why = because(j)
+		}
+		rows = append(rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity), Interval(j.Quantity),
+			NText(j.Quantity), verdictSign(j.Verdict) + " " + string(j.Verdict), why})
+	}
+	m.table([]string{"objective", "goal", "measured", "95 % interval", "n", "verdict", "why"}, "lrrrrll", rows)
+}
+
+// verdictSign marks a verdict by shape, not colour.
+func verdictSign(v assay.Verdict) string {
+	switch v {
+	case assay.VerdictPass:
+		return "✓"
+	case assay.VerdictFail:
+		return "✗"
+	case assay.VerdictInconclusive:
+		return "?"
+	}
+	return "!"
+}
+
+func (m *markdown) service() {
+	r := m.r
+	m.printf("### Of itself (natural)\n\n")
+	if len(r.Segments) == 0 {
+		m.printf("Not measured, because nothing was watched.\n\n")
+		return
+	}
+	m.printf("%s watched, %s of the service, %s of instances.\n\n", Duration(watched(r)),
+		Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf)))
+	var rows [][]string
+	for _, f := range r.Findings {
+		switch f.Metric {
+		case "availability/natural", "mtbf/service", "mtbf/instance", "failure_rate/service", "failure_rate/instance", "error_ratio":
+			rows = append(rows, []string{f.Metric + labelText(f.Labels), Measure(f.Quantity), NText(f.Quantity), f.Quantity.Method})
+		}
+	}
+	if len(rows) > 0 {
+		m.table([]string{"metric", "value", "n", "method"}, "lrrl", rows)
+	}
+}
+
+func (m *markdown) faults() {
+	r := m.r
+	m.printf("### Injected faults\n\n")
+	if len(r.Faults) == 0 {
+		m.printf("Not measured, because the plan injects no faults.\n\n")
+		return
+	}
+	var rows [][]string
+	for i, f := range r.Faults {
+		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), string(f.State), Value(f.Detect), Value(f.Isolate), Value(f.Restore),
+			Value(f.User), Value(f.Capacity), Integer(f.Lost), streamText(f.Streams), f.Revert, stateNote(f)})
+	}
+	m.table([]string{"fault", "state", "detect", "isolate", "recover", "total", "capacity back", "lost", "streams", "reverted", "note"}, "llrrrrrrlll", rows)
+}
+
+func (m *markdown) costs() {
+	r := m.r
+	m.printf("### Limit, cold starts, bottleneck, scaling\n\n")
+	m.printf("* Limit: %s\n", mdText(limitLine(r)))
+	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
+	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
+	for _, s := range r.Scaling {
+		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))
+	}
+	m.printf("\n")
+	if len(r.Attribution) == 0 {
+		m.printf("Bottleneck: %s.\n\n", mdText(reasonOf(r, "bottleneck/unexplained", "not measured, because no request was traced")))
+		return
+	}
+	var rows [][]string
+	for _, s := range r.Attribution {
+		rows = append(rows, []string{words(s.Name), Value(s.Ratio), Interval(s.Ratio), Duration(s.Seconds), strings.Join(s.Evidence, "; ")})
+	}
+	m.table([]string{"cause", "share of time", "interval", "time", "evidence"}, "lrrrl", rows)
+}
+
+func (m *markdown) errors() {
+	if len(m.r.Errors) == 0 {
+		return
+	}
+	m.printf("### Outcomes by ledger\n\n")
+	var rows [][]string
+	for _, e := range m.r.Errors {
+		rows = append(rows, []string{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), e.Example})
+	}
+	m.table([]string{"ledger", "outcome", "requests", "example"}, "llrl", rows)
+}
+
+func (m *markdown) trust() {
+	r := m.r
+	m.printf("### Can this run be trusted?\n\n")
+	if r.Trust.Valid {
+		m.printf("Valid.\n\n")
+	} else {
+		m.printf("**INVALID.**\n\n")
+	}
+	for _, s := range r.Trust.Problems {
+		m.printf("* problem: %s\n", mdText(s))
+	}
+	for _, s := range r.Trust.Doubts {
+		m.printf("* doubt: %s\n", mdText(s))
+	}
+	for _, s := range r.Warnings {
+		m.printf("* warning: %s\n", mdText(s))
+	}
+	if len(r.Trust.Problems)+len(r.Trust.Doubts)+len(r.Warnings) > 0 {
+		m.printf("\n")
+	}
+	var rows [][]string
+	for _, t := range r.Trust.Rows {
+		rows = append(rows, []string{t.Name, Value(t.Quantity), t.Limit, map[bool]string{true: "✓ ok", false: "✗ not ok"}[t.OK]})
+	}
+	if len(rows) > 0 {
+		m.table([]string{"check", "value", "limit", "answer"}, "lrrl", rows)
+	}
+}

@@ -1,0 +1,318 @@
+package dashboards
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// natural writes what the service does of itself.
+func (p *page) natural() {
+	r := p.r
+	const label = "NATURAL"
+	switch {
+	case len(r.Segments) == 0:
+		p.para(label, 11, "not measured, because nothing was watched")
+		return
+	default:
+		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service, %s of instances", Duration(watched(r)),
+			Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf))))
+	}
+	for _, s := range []string{"service", "instance"} {
+		mtbf, rate := r.Find("mtbf/"+s), r.Find("failure_rate/"+s)
+		if mtbf == nil && rate == nil {
+			p.para("", 2, "MTBF/"+s+" not measured, because the run did not count failures of it")
+			continue
+		}
+		var parts []string
+		if mtbf != nil {
+			parts = append(parts, "MTBF/"+s+" "+Measure(mtbf.Quantity))
+		}
+		if rate != nil {
+			parts = append(parts, "rate "+Measure(rate.Quantity)+confidenceText(rate.Quantity))
+		}
+		if mtbf != nil && s == "service" {
+			if c := cleanTime(mtbf.Quantity); c != "" {
+				parts = append(parts, c)
+			}
+		}
+		p.para("", 2, strings.Join(parts, "; "))
+	}
+	if f := availability(r); f != nil {
+		p.para("", 2, "availability "+Measure(f.Quantity))
+	} else {
+		p.para("", 2, "availability not measured, because no request was judged")
+	}
+}
+
+func confidenceText(q assay.Quantity) string {
+	if !q.Bounded() || q.Confidence <= 0 || q.Confidence >= 1 {
+		return ""
+	}
+	return " (" + Percent(math.Round(q.Confidence*1000)/1000) + ")"
+}
+
+// monthHours is a round figure for what people ask of an MTBF.
+const monthHours = 720
+
+// cleanTime says how long a run without failure would have to be to show a month, when
+// this one saw no failure and shows less.
+func cleanTime(q assay.Quantity) string {
+	if !q.Bounded() || !math.IsInf(q.Hi, 1) || !math.IsNaN(q.Value) || q.Lo >= monthHours*3600 || q.Confidence <= 0 || q.Confidence >= 1 {
+		return ""
+	}
+	return fmt.Sprintf("%d h needs %s clean days", monthHours, Number(math.Ceil(monthHours/24*-math.Log(1-q.Confidence))))
+}
+
+// injected writes what each fault did.
+func (p *page) injected() error {
+	r := p.r
+	if len(r.Faults) == 0 {
+		p.para("INJECTED", 11, "not measured, because the plan injects no faults")
+		return nil
+	}
+	if p.Width < 76 {
+		p.injectedNarrow()
+		return nil
+	}
+	t := &table{head: []string{"INJECTED", "detect", "isolate", "recover", "total", "lost", "streams", "reverted"}}
+	var notes []string
+	for i, f := range r.Faults {
+		name := fmt.Sprintf("%d %s", i+1, kindName(f))
+		cell := func(part string, q assay.Quantity) string {
+			if q.Known() {
+				return Value(q)
+			}
+			if f.State != assay.VoidFault && f.State != assay.Unmeasured {
+				notes = append(notes, fmt.Sprintf("%s: %s %s", name, part, q.Reason))
+			}
+			return "–"
+		}
+		t.rows = append(t.rows, []string{"  " + name, cell("detect", f.Detect), cell("isolate", f.Isolate), cell("recover", f.Restore),
+			cell("total", f.User), Integer(f.Lost), streamText(f.Streams), f.Revert})
+		if s := stateNote(f); s != "" {
+			notes = append(notes, name+": "+s)
+		}
+		for _, w := range f.Warnings {
+			notes = append(notes, name+": "+w)
+		}
+	}
+	if err := p.table(t, 0); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		p.para("", 2, n)
+	}
+	p.para("", 2, rates(r))
+	return nil
+}
+
+// injectedNarrow writes the faults as sentences, where a table would break every word.
+func (p *page) injectedNarrow() {
+	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
+	for i, f := range p.r.Faults {
+		s := fmt.Sprintf("%d %s: %s = detect %s + isolate %s + recover %s; %d lost; streams %s; reverted: %s", i+1, kindName(f), Value(f.User),
+			Value(f.Detect), Value(f.Isolate), Value(f.Restore), f.Lost, streamText(f.Streams), f.Revert)
+		if note := stateNote(f); note != "" {
+			s = fmt.Sprintf("%d %s: %s", i+1, kindName(f), note)
+		}
+		p.para("", 2, strings.Join(append([]string{s}, f.Warnings...), "; "))
+	}
+	p.para("", 2, rates(p.r))
+}
+
+// rates says how many of the faults users recovered from and how many they never felt.
+func rates(r *assay.Report) string {
+	var parts []string
+	for _, s := range []struct{ word, metric string }{{"recovered", "recovery/rate"}, {"tolerated", "fault_tolerance"}} {
+		switch f := r.Find(s.metric); {
+		case f == nil:
+			parts = append(parts, s.word+" not measured, because no finding tells")
+		case !f.Quantity.Known():
+			parts = append(parts, s.word+" "+f.Quantity.Reason)
+		default:
+			parts = append(parts, s.word+" "+of(f.Quantity))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// stateNote says what a reader must know about a fault beyond its numbers.
+func stateNote(f assay.FaultResult) string {
+	switch {
+	case f.Window.Remains != "":
+		return "MAY REMAIN: " + f.Window.Remains
+	case f.State == assay.VoidFault:
+		return "void, because " + orElse(f.Window.Void, "it was not in effect") + "; counts for nothing"
+	case f.State == assay.Unmeasured:
+		return "unmeasured, because its victim carried too little traffic to be felt; not counted as tolerated"
+	case f.State == assay.Unrecovered:
+		return "users had not recovered when the run ended"
+	}
+	return ""
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// overload writes what happened past the limit.
+func (p *page) overload() { p.para("OVERLOAD", 11, overloadLine(p.r)) }
+
+func overloadLine(r *assay.Report) string {
+	var parts []string
+	for _, s := range []struct{ metric, word string }{{"overload/refused", "refused past the limit"}, {"overload/throttled", "throttled"}} {
+		if f := r.Find(s.metric); f != nil && f.Quantity.Known() {
+			parts = append(parts, Value(f.Quantity)+" "+s.word)
+		}
+	}
+	if len(parts) > 0 {
+		parts = append(parts, "not counted as failures")
+	} else {
+		parts = append(parts, reasonOf(r, "overload/refused", "not measured, because no load went past the limit on purpose"))
+	}
+	if n := capRefusals(r); n > 0 {
+		parts = append(parts, Integer(n)+" not sent: our own in-flight cap")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// cold writes what starting an instance costs and where the time goes.
+func (p *page) cold() { p.para("COLD", 11, coldLine(p.r)) }
+
+func coldLine(r *assay.Report) string {
+	if len(r.Starts) == 0 {
+		return reasonOf(r, "cold/start/worst", "not measured, because no instance started in the run")
+	}
+	parts, total, held := coldParts(r.Starts)
+	s := fmt.Sprintf("%s held %s", Things(len(r.Starts), "starts"), Things(held, "requests"))
+	if f := r.Find("cold/start/p50"); f != nil && f.Quantity.Known() {
+		s += ", median " + Value(f.Quantity)
+	}
+	if f := r.Find("cold/start/worst"); f != nil && f.Quantity.Known() {
+		s += ", worst " + Value(f.Quantity)
+	}
+	if total <= 0 {
+		return s + "; phases not measured, because no start told them"
+	}
+	var names []string
+	for i, part := range parts {
+		n := percent(roundShare(part.Seconds / total))
+		if i == 0 {
+			n += " %"
+		}
+		names = append(names, words(part.Name)+" "+n)
+	}
+	return s + ": " + strings.Join(names, " · ")
+}
+
+// bottleneck writes the ranked causes.
+func (p *page) bottleneck() {
+	r := p.r
+	if len(r.Attribution) == 0 {
+		p.para("BOTTLENECK", 11, reasonOf(r, "bottleneck/unexplained", "not measured, because no request was traced"))
+		return
+	}
+	var names []string
+	for i, s := range r.Attribution {
+		if !s.Ratio.Known() {
+			names = append(names, words(s.Name)+" "+reasonKind(s.Ratio.Reason))
+			continue
+		}
+		n := percent(roundShare(s.Ratio.Value))
+		if i == 0 {
+			n += " %"
+		}
+		names = append(names, words(s.Name)+" "+n)
+	}
+	p.para("BOTTLENECK", 11, strings.Join(names, " · "))
+	if first := r.Attribution[0]; len(first.Evidence) > 0 {
+		p.para("", 2, words(first.Name)+": "+strings.Join(first.Evidence, "; "))
+	}
+}
+
+// scaling writes how fast the number of instances followed the load.
+func (p *page) scaling() {
+	r := p.r
+	const most = 3
+	if len(r.Scaling) == 0 {
+		p.para("SCALING", 11, reasonOf(r, "scaling/total", "not measured, because the number of instances did not follow a change of load"))
+		return
+	}
+	for i, s := range r.Scaling {
+		label := ""
+		if i == 0 {
+			label = "SCALING"
+		}
+		if i == most {
+			p.para("", 11, fmt.Sprintf("and %s more", Things(len(r.Scaling)-most, "steps")))
+			break
+		}
+		p.para(label, 11, stepText(s, r.Begin))
+	}
+	var parts []string
+	for _, m := range []struct{ metric, word string }{{"scaling/overshoot", "overshoot"}, {"scaling/to_zero", "to zero"}} {
+		if f := r.Find(m.metric); f != nil && f.Quantity.Known() {
+			parts = append(parts, m.word+" "+Value(f.Quantity))
+		}
+	}
+	if len(parts) > 0 {
+		p.para("", 11, strings.Join(parts, ", "))
+	}
+}
+
+func stepText(s assay.ScaleStep, begin int64) string {
+	head := fmt.Sprintf("%d→%d at %s: ", s.From, s.To, Instant(s.At, begin))
+	if !s.Total.Known() {
+		return head + s.Total.Reason
+	}
+	return head + fmt.Sprintf("%s = decide %s + provision %s + serve %s", Value(s.Total), Value(s.Decide), Value(s.Provision), Value(s.Serve))
+}
+
+// trust writes whether the run could measure what it claims.
+func (p *page) trust() {
+	r := p.r
+	head := "valid"
+	if !r.Trust.Valid {
+		head = "INVALID"
+	}
+	var parts []string
+	for _, row := range r.Trust.Rows {
+		s := row.Name + " " + Value(row.Quantity)
+		if !row.OK {
+			s += " (MISSED"
+			if row.Limit != "" {
+				s += " " + row.Limit
+			}
+			s += ")"
+		}
+		parts = append(parts, s)
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "no check of the measurement was recorded")
+	}
+	if r.Attempt > 0 && !slices.ContainsFunc(r.Trust.Rows, func(row assay.TrustRow) bool { return row.Name == "attempt" }) {
+		parts = append(parts, fmt.Sprintf("attempt %d", r.Attempt))
+	}
+	p.para("TRUST", 11, head+": "+strings.Join(parts, ", "))
+	for _, s := range r.Trust.Problems {
+		p.para("", 11, "problem: "+s)
+	}
+	for _, s := range r.Trust.Doubts {
+		p.para("", 11, "doubt: "+s)
+	}
+	const most = 5
+	for i, s := range r.Warnings {
+		if i == most {
+			p.para("", 11, fmt.Sprintf("and %s more", Things(len(r.Warnings)-most, "warnings")))
+			break
+		}
+		p.para("", 11, "warning: "+s)
+	}
+}
