@@ -1,0 +1,23 @@
+# Two tiers of tests: `make test` is what CI runs; `make full` is what is run before a release: many seeds, kill
+# points, dials and scores, on an otherwise idle machine.
+.PHONY: build test full lint generate bench
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
+
+test:
+	go test -race -timeout 15m ./...
+
+full:
+	ASSAY_FULL=1 go test -timeout 90m -p 1 ./...
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./internal/sse ./loadgen ./internal/store ./collectors ./internal/live ./analyzers
+
+lint:
+	go vet ./...
+	golangci-lint run
+
+generate:
+	go generate ./...
+	UPDATE=1 go test ./internal/plan -run Schema

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/sandbox"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+// This file translates a plan into the settings of the parts.
+
+// phases returns the load of a plan.
+func phases(p *plan.Plan) []loadgen.Phase {
+	var out []loadgen.Phase
+	for _, l := range p.Load {
+		ph := loadgen.Phase{Name: l.Name, Role: l.Role, Class: l.Class, For: l.For.D(),
+			Prompt: loadgen.Fixed(l.Prompt.Tokens), Output: loadgen.Fixed(l.Output.Tokens)}
+		switch {
+		case l.Search != nil:
+			s := l.Search.Saturation
+			ph.Search = &loadgen.Search{Start: float64(s.Start), SLO: s.SearchLimits(), Factor: s.Factor, Step: s.Step.D(), For: s.For.D(), Max: float64(s.Max)}
+		case l.Arrivals != nil && l.Arrivals.Even != nil:
+			ph.Arrivals = loadgen.Even{Profile: profile(l.Arrivals.Even)}
+		case l.Arrivals != nil:
+			ph.Arrivals = loadgen.Poisson{Profile: profile(l.Arrivals.Poisson)}
+		}
+		out = append(out, ph)
+	}
+	return out
+}
+
+func profile(p *plan.Process) loadgen.Profile {
+	out := loadgen.Profile{Rate: float64(p.Rate)}
+	if p.To != nil {
+		to := float64(*p.To)
+		out.To = &to
+	}
+	return out
+}
+
+// steps returns the faults of a plan.
+func steps(p *plan.Plan) []chaos.Step {
+	var out []chaos.Step
+	for _, f := range p.Chaos {
+		s := chaos.Step{Fault: f.Fault, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode}
+		if f.Delay != nil {
+			s.Delay = f.Delay.D()
+		}
+		if f.Jitter != nil {
+			s.Jitter = f.Jitter.D()
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// deployment returns the sandbox that a plan asks for.
+func deployment(p *plan.Plan) (sandbox.Config, error) {
+	c := sandbox.Defaults()
+	c.Seed = p.Seed
+	t := p.Target.Sandbox
+	if t.Dial != "" {
+		d, ok := dialNamed(t.Dial)
+		if !ok {
+			return c, fmt.Errorf("target.sandbox.dial: the sandbox has no dial %q", t.Dial)
+		}
+		c = d.Config
+		c.Seed = p.Seed
+	}
+	if p.Target.Model != "" && t.Dial == "" {
+		c.Model = p.Target.Model
+	}
+	set(&c.Threads, t.Threads)
+	set(&c.MaxSeqs, t.MaxSeqs)
+	set(&c.KVTokens, t.KVTokens)
+	set(&c.ConcurrencyLimit, t.ConcurrencyLimit)
+	set(&c.Target, t.TargetConc)
+	set(&c.MinScale, t.MinScale)
+	set(&c.MaxScale, t.MaxScale)
+	setTime(&c.StepOverhead, t.StepOverhead)
+	setTime(&c.LoadFloor, t.LoadFloor)
+	setTime(&c.Retrieval, t.RetrievalDelay)
+	setTime(&c.HopDelay, t.HopDelay)
+	setTime(&c.StableWindow, t.StableWindow)
+	setTime(&c.Grace, t.Grace)
+	setTime(&c.ProbePeriod, t.ProbePeriod)
+	if t.LoadRate != nil {
+		c.LoadRate = int64(*t.LoadRate)
+	}
+	c.ActivationScale = min(c.ActivationScale, c.MaxScale)
+	c.InitialScale = min(max(c.InitialScale, c.MinScale), c.MaxScale)
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("target.sandbox: %w", err)
+	}
+	return c, nil
+}
+
+func set[T any](dst *T, v *T) {
+	if v != nil {
+		*dst = *v
+	}
+}
+
+func setTime(dst *time.Duration, v *plan.Duration) {
+	if v != nil {
+		*dst = v.D()
+	}
+}
+
+// credential reads the token that a plan names. It is read again for each use, so that a rotated file is seen.
+// path is where the plan names it.
+func credential(path string, a plan.Auth) (func() (string, error), error) {
+	switch {
+	case a.Env != "":
+		if os.Getenv(a.Env) == "" {
+			return nil, fmt.Errorf("%s.env: the environment variable %s is not set", path, a.Env)
+		}
+		return func() (string, error) { return os.Getenv(a.Env), nil }, nil
+	case a.File != "":
+		read := func() (string, error) {
+			b, err := os.ReadFile(a.File)
+			if err != nil {
+				return "", fmt.Errorf("%s.file: %w", path, err)
+			}
+			return strings.TrimSpace(string(b)), nil
+		}
+		if _, err := read(); err != nil {
+			return nil, err
+		}
+		return read, nil
+	}
+	return nil, nil
+}
+
+// gentle is the plan of `run --url`: a ramp on an endpoint that must not be hurt.
+func gentle(url, kind, model string, slo map[string]float64, auth plan.Auth) (*plan.Plan, error) {
+	if len(slo) == 0 {
+		return nil, exit(assay.ExitUsage, "--slo: say what must hold, for example --slo ttft/p95=2s")
+	}
+	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, model: %q, auth: {env: %q, file: %q}}\n"+
+		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, auth.Env, auth.File, loadgen.GentleRequests)
+	return plan.Parse("--url", []byte(yaml))
+}
+
+// runDir names the directory of a run that begins now.
+func runDir(parent, name string, now time.Time) string {
+	return filepath.Join(parent, now.UTC().Format("20060102T150405Z")+"-"+name)
+}
+
+// dialNamed returns the sandbox's configuration of that name.
+func dialNamed(name string) (sandbox.Dial, bool) {
+	for _, d := range sandbox.Dials() {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return sandbox.Dial{}, false
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
+)
+
+// drive runs load and faults to their end, or until something ends them early, and winds everything down. Whatever
+// happens, faults are reverted before the target is stopped, and the target before the collectors.
+func (s *session) drive(ctx context.Context) error {
+	watch, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
+	var failed sourceErrors
+	for name, src := range s.collectors() {
+		s.sources.Go(func() {
+			if err := src.Run(watch, s.emit); err != nil {
+				failed.add(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	loading, stopLoading := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoading()
+	hurting, stopHurting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHurting()
+	s.stopLoad = func(e *ending) {
+		if !s.ending.CompareAndSwap(nil, e) {
+			return
+		}
+		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventStop, Text: e.reason, Attrs: map[string]string{"reason": e.status}})
+		stopHurting()
+		stopLoading()
+	}
+	ended := make(chan struct{})
+	var side sync.WaitGroup
+	side.Go(func() { s.guard(ended) })
+	showing, stopShowing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopShowing()
+	side.Go(func() { s.progress.Run(showing, s.window) })
+
+	var hurt sync.WaitGroup
+	if s.faults != nil {
+		hurt.Go(func() {
+			if err := s.faults.Run(hurting, s.emit); err != nil {
+				failed.add(fmt.Errorf("faults: %w", err))
+			}
+		})
+	}
+	err := s.gen.Run(loading, s.emit)
+	// No fault outlives the load: without requests nobody would see what it does.
+	stopHurting()
+	hurt.Wait()
+	close(ended)
+	stopShowing()
+	side.Wait()
+	s.progress.Stop(s.window)
+	s.client.Close()
+	if s.platform != nil {
+		s.stopPlatform()
+	}
+	stopWatching()
+	s.sources.Wait()
+	s.metrics.close()
+	return errors.Join(err, failed.err())
+}
+
+// stopPlatform lets the sandbox finish and flush its spans; a person in a hurry does not wait for that.
+func (s *session) stopPlatform() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.hurry:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := s.platform.Stop(ctx); err != nil {
+		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("the sandbox did not stop cleanly: %v", err)})
+	}
+}
+
+// collectors returns what watches, by name.
+func (s *session) collectors() map[string]assay.Source {
+	out := map[string]assay.Source{}
+	if s.otlp != nil {
+		out["otlp"] = s.otlp
+	}
+	if s.platform != nil {
+		out["events"] = &collectors.Events{URL: s.platform.AdminURL + "/admin/events", Name: "sandbox", Clock: s.clock}
+		out["prometheus"] = &collectors.Prometheus{Discovery: s.platform.AdminURL + "/admin/targets", Interval: time.Second, Clock: s.clock,
+			Targets: []collectors.Target{{URL: s.platform.AdminURL + "/metrics", Labels: map[string]string{"job": "platform"}}}}
+	}
+	for i, p := range s.plan.Collect.Prometheus {
+		c := &collectors.Prometheus{Interval: p.Interval.D(), Clock: s.clock, Discovery: p.HTTPSD}
+		if p.URL != "" {
+			c.Targets = []collectors.Target{{URL: p.URL, Labels: p.Labels}}
+		}
+		out[fmt.Sprintf("collect.prometheus[%d]", i)] = c
+	}
+	return out
+}
+
+// sourceErrors gathers what made sources useless: the run goes on without them and says so.
+type sourceErrors struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (e *sourceErrors) add(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.errs = append(e.errs, err)
+}
+
+func (e *sourceErrors) err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return errors.Join(e.errs...)
+}
+
+// guardPeriod is how often guards are looked at.
+const guardPeriod = 250 * time.Millisecond
+
+// guard ends the load when a guard is breached, the disk fails, the sandbox dies, or the time of the budget is up.
+func (s *session) guard(ended <-chan struct{}) {
+	tick := time.NewTicker(guardPeriod)
+	defer tick.Stop()
+	var budget <-chan time.Time
+	if d := s.plan.Budget.For.D(); d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		budget = t.C
+	}
+	var died <-chan struct{}
+	if s.platform != nil {
+		died = s.platform.Done()
+	}
+	for {
+		select {
+		case <-ended:
+			return
+		case err := <-s.store.Failed():
+			s.stopLoad(&ending{assay.EndDiskFull, err.Error()})
+			return
+		case <-budget:
+			s.stopLoad(&ending{assay.EndBudget, fmt.Sprintf("the time of the budget, %v, is spent", s.plan.Budget.For.D())})
+			return
+		case <-died:
+			s.stopLoad(&ending{assay.EndFailed, "the sandbox died; see " + filepath.Join(s.dir, "logs", "platform.log")})
+			return
+		case <-tick.C:
+			if s.guards == nil {
+				continue
+			}
+			if breaches := s.guards.Evaluate(s.clock.Now()); len(breaches) > 0 {
+				s.stopLoad(&ending{assay.EndAborted, "guard: " + breaches[0].Text})
+				return
+			}
+		}
+	}
+}
+
+// seal closes the run directory and says how the run ended.
+func (s *session) seal(err error) error {
+	end := assay.Ending{Status: assay.EndComplete, At: s.clock.Now(), ClockDrift: s.clock.Drift(), Steps: s.gen.SearchPath()}
+	if e := s.ending.Load(); e != nil {
+		end.Status, end.Reason = e.status, e.reason
+	} else if reason := s.gen.Stopped(); reason != "" {
+		end.Status, end.Reason = assay.EndBudget, reason
+	} else if err != nil {
+		end.Status, end.Reason = assay.EndFailed, err.Error()
+	}
+	if s.faults != nil {
+		end.Remaining = s.faults.Remaining()
+	}
+	end.Unrecorded = s.store.Stats().Unrecorded
+	if n := s.gen.Unrecorded(); n > 0 {
+		if end.Unrecorded == nil {
+			end.Unrecorded = map[string]int64{}
+		}
+		end.Unrecorded["requests/generator"] = n
+	}
+	return errors.Join(s.store.Seal(end), s.guardian.Close())
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/store"
+)
+
+func healCommand(io stdio) *cobra.Command {
+	var parent string
+	cmd := &cobra.Command{
+		Use:   "heal [DIR]",
+		Short: "Undo faults and end processes that a run may have left behind",
+		Long: "Replays the journal of the run in DIR: every fault that was armed and is not known to be clear is undone and the undo is verified. Without DIR, that of every run " +
+			"under --dir. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dirs := args
+			if len(args) == 0 {
+				entries, err := os.ReadDir(parent)
+				if err != nil && !errors.Is(err, os.ErrNotExist) {
+					return &status{assay.ExitError, fmt.Errorf("list runs: %w", err)}
+				}
+				for _, e := range entries {
+					if _, err := os.Stat(filepath.Join(parent, e.Name(), "run.json")); err == nil {
+						dirs = append(dirs, filepath.Join(parent, e.Name()))
+					}
+				}
+			}
+			var remaining []string
+			for _, dir := range dirs {
+				left, err := healOne(cmd, io, dir)
+				if err != nil {
+					return openError(err)
+				}
+				remaining = append(remaining, left...)
+			}
+			if len(remaining) > 0 {
+				return &status{code: assay.ExitFaultMayRemain}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&parent, "dir", "runs", "directory of runs to look through when no DIR is given")
+	return cmd
+}
+
+func healOne(cmd *cobra.Command, io stdio, dir string) (remaining []string, err error) {
+	run, err := store.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Close()
+	events, err := run.Events()
+	if err != nil {
+		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
+	}
+	rep, err := chaos.Heal(cmd.Context(), dir, events)
+	if err != nil {
+		return nil, fmt.Errorf("heal %s: %w", dir, err)
+	}
+	for _, group := range []struct {
+		what  string
+		lines []string
+	}{{"reverted", rep.Reverted}, {"already clear", rep.Clear}, {"ended", rep.Killed}, {"MAY REMAIN", rep.Remaining}} {
+		for _, line := range group.lines {
+			fmt.Fprintf(io.out, "%s: %s: %s\n", dir, group.what, line)
+		}
+	}
+	if rep.Running {
+		fmt.Fprintf(io.out, "%s: the run is still alive; its faults were reverted, its processes left alone\n", dir)
+	}
+	if len(rep.Reverted)+len(rep.Clear)+len(rep.Killed)+len(rep.Remaining) == 0 && !rep.Running {
+		fmt.Fprintf(io.out, "%s: nothing to heal\n", dir)
+	}
+	return rep.Remaining, nil
+}

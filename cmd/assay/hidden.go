@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/sandbox"
+	"github.com/assay-dev/assay/internal/sandbox/engine"
+)
+
+// hidden returns the commands that assay starts itself as.
+func hidden(io stdio) []*cobra.Command {
+	sub := func(name, short string, fn func(ctx context.Context) error) *cobra.Command {
+		return &cobra.Command{Use: name, Short: short, Hidden: true, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fn(cmd.Context()); err != nil {
+				return &status{assay.ExitError, err}
+			}
+			return nil
+		}}
+	}
+	stop := func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	}
+	return []*cobra.Command{
+		sub("x-guardian", "undo faults and end processes when the run dies", func(ctx context.Context) error {
+			return chaos.GuardianMain(ctx, io.in, io.out, chaos.GuardianOptions{})
+		}),
+		sub(sandbox.PlatformCommand, "the sandbox's gateway and autoscaler", func(ctx context.Context) error {
+			ctx, cancel := stop(ctx)
+			defer cancel()
+			return sandbox.PlatformChild(ctx, io.in, io.out, io.err)
+		}),
+		sub(sandbox.WorkerCommand, "one model worker of the sandbox", func(ctx context.Context) error {
+			// Ctrl-C reaches the whole process group; the platform decides when its workers stop.
+			signal.Ignore(os.Interrupt)
+			ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM)
+			defer cancel()
+			var c engine.Config
+			if err := json.Unmarshal([]byte(os.Getenv(sandbox.WorkerEnv)), &c); err != nil {
+				return fmt.Errorf("read %s: %w", sandbox.WorkerEnv, err)
+			}
+			return engine.Main(ctx, c, io.out, io.err)
+		}),
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/sandbox"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+type listed struct {
+	Part   string `json:"part"`
+	Name   string `json:"name"`
+	Help   string `json:"help"`
+	Proven string `json:"proven,omitempty"` // how an integration was shown to work
+	Here   string `json:"here,omitempty"`   // why it is not available on this machine
+}
+
+// everything lists what the parts offer, in the order of the tables.
+func everything() []listed {
+	var out []listed
+	for _, k := range chaos.Kinds() {
+		l := listed{Part: "fault", Name: k.Name, Help: k.Help}
+		if err := k.Available(); err != nil {
+			l.Here = err.Error()
+		}
+		out = append(out, l)
+	}
+	for _, k := range collectors.Kinds {
+		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
+	}
+	for _, k := range loadgen.ArrivalKinds {
+		out = append(out, listed{Part: "arrivals", Name: k.Name, Help: k.Help})
+	}
+	for _, k := range loadgen.ClientKinds {
+		out = append(out, listed{Part: "client", Name: k.Name, Help: k.Help})
+	}
+	for _, d := range analyzers.Describe() {
+		out = append(out, listed{Part: "metric", Name: d.Metric, Help: fmt.Sprintf("%s [%s]", d.Help, d.Unit)})
+	}
+	for _, k := range dashboards.Kinds() {
+		out = append(out, listed{Part: "view", Name: k.Name, Help: k.Help})
+	}
+	for _, d := range sandbox.Dials() {
+		out = append(out, listed{Part: "dial", Name: d.Name, Help: d.Why})
+	}
+	return out
+}
+
+func listCommand(io stdio) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list [PART]",
+		Short: "List faults, collectors, arrivals, clients, metrics, views and dials",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			all := everything()
+			if len(args) == 1 {
+				var parts []string
+				for _, l := range all {
+					if !slices.Contains(parts, l.Part) {
+						parts = append(parts, l.Part)
+					}
+				}
+				if !slices.Contains(parts, args[0]) {
+					return exit(assay.ExitUsage, "%q is no part; one of %v", args[0], parts)
+				}
+				all = slices.DeleteFunc(all, func(l listed) bool { return l.Part != args[0] })
+			}
+			if output == "json" {
+				return printJSON(io, all)
+			} else if output != "text" {
+				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
+			}
+			w := tabwriter.NewWriter(io.out, 0, 8, 2, ' ', 0)
+			for _, l := range all {
+				help := l.Help
+				if l.Here != "" {
+					help = "NOT AVAILABLE HERE (" + l.Here + "): " + help
+				}
+				if l.Proven != "" {
+					help += " Proven " + l.Proven + "."
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\n", l.Part, l.Name, help)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	dir      string // parent of run directories
+	output   string
+	ui       string
+	metrics  string // address of the live metrics
+	truth    string // directory of the sandbox's truth log
+	seed     uint64
+	url      string
+	kind     string
+	model    string
+	slo      []string
+	tokenEnv string
+}
+
+func runCommand(io stdio) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [PLAN]",
+		Short: "Run a plan and report; without one, the built-in plan on the embedded sandbox",
+		Long: "Runs PLAN: load and faults on one clock, everything recorded, then the report. Without PLAN it runs the built-in pre-release plan on the embedded sandbox. " +
+			"With --url it drives a gentle ramp of at most 300 requests at your endpoint, without faults.\n\n" +
+			"Ctrl-C stops the load, reverts all faults and still writes the report; a second Ctrl-C does so as fast as is safe.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := newSession(io, o, args)
+			if err != nil {
+				return err
+			}
+			return s.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.dir, "dir", "runs", "directory that run directories are made in")
+	f.StringVarP(&o.output, "output", "o", "text", "what goes to standard output: text, markdown or json")
+	f.StringVar(&o.ui, "ui", "auto", "progress on standard error: auto, tty, plain, json or none")
+	f.StringVar(&o.metrics, "metrics", "", "serve live metrics for Prometheus on this loopback address, for example 127.0.0.1:9464")
+	f.StringVar(&o.truth, "truth", "", "let the sandbox write what really happened into this directory, to score the analyzers against")
+	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
+	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
+	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url: openai or http")
+	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
+	f.StringArrayVar(&o.slo, "slo", nil, "what must hold at --url, for example ttft/p95=2s or error_ratio=1%; repeatable")
+	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
+	return cmd
+}
+
+// newSession reads the plan that the flags name.
+func newSession(io stdio, o runOptions, args []string) (*session, error) {
+	switch o.output {
+	case "text", "markdown", "json":
+	default:
+		return nil, exit(assay.ExitUsage, "--output %q is unknown; text, markdown or json", o.output)
+	}
+	s := &session{io: io, opt: o}
+	if o.url != "" {
+		if len(args) > 0 {
+			return nil, exit(assay.ExitUsage, "give a plan or --url, not both")
+		}
+		if err := s.gentle(); err != nil {
+			return nil, err
+		}
+	} else {
+		for name, given := range map[string]bool{"--slo": len(o.slo) > 0, "--model": o.model != "", "--token-env": o.tokenEnv != ""} {
+			if given {
+				return nil, exit(assay.ExitUsage, "%s goes with --url", name)
+			}
+		}
+		path := ""
+		if len(args) == 1 {
+			path = args[0]
+		}
+		var err error
+		if s.plan, s.objectives, err = load(path); err != nil {
+			return nil, err
+		}
+	}
+	if o.seed != 0 {
+		s.plan.Seed = o.seed
+	}
+	if s.phases == nil {
+		s.phases = phases(s.plan)
+	}
+	s.dir = runDir(o.dir, s.plan.Name, time.Now())
+	return s, nil
+}
+
+// gentle makes the plan of --url.
+func (s *session) gentle() error {
+	limits := map[string]float64{}
+	kind := s.opt.kind
+	for _, text := range s.opt.slo {
+		metric, bound, ok := strings.Cut(text, "=")
+		if !ok {
+			return exit(assay.ExitUsage, "--slo %q: write metric=bound, for example ttft/p95=2s", text)
+		}
+		var v plan.Value
+		if err := v.UnmarshalText([]byte(bound)); err != nil {
+			return exit(assay.ExitUsage, "--slo %s: %v", metric, err)
+		}
+		d, known := kinds().Metrics(metric)
+		if !known {
+			return exit(assay.ExitUsage, "--slo %q is no metric; for example ttft/p95, e2e/p95 or error_ratio", metric)
+		}
+		limit, err := v.In(d.Unit)
+		if err != nil {
+			return exit(assay.ExitUsage, "--slo %s: %v", metric, err)
+		}
+		limits[metric] = limit
+		s.objectives = append(s.objectives, assay.Objective{Metric: metric, Unit: d.Unit, Max: &limit})
+	}
+	p, err := gentle(s.opt.url, kind, s.opt.model, limits, plan.Auth{Env: s.opt.tokenEnv})
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	if _, err := credential("target.auth", p.Target.Auth); err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	s.plan = p
+	s.phases = loadgen.Ramp(limits, p.Budget.Requests, loadgen.Fixed(64), loadgen.Fixed(32))
+	if _, err := loadgen.NewSchedule(s.phases, p.Seed); err != nil {
+		return &status{assay.ExitUsage, fmt.Errorf("--slo: %w", err)}
+	}
+	return nil
+}
+
+// run executes the session and reports.
+func (s *session) run(ctx context.Context) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	listening := make(chan struct{})
+	go func() {
+		defer close(listening)
+		s.obey(signals, over)
+	}()
+	err := s.drive(ctx)
+	if sealing := s.seal(err); sealing != nil {
+		fmt.Fprintf(s.io.err, "assay: close the run: %v\n", sealing)
+	}
+	signal.Stop(signals)
+	close(over)
+	<-listening
+	if err != nil {
+		fmt.Fprintf(s.io.err, "assay: %v\n", err)
+	}
+	r, files, reporting := assess(context.WithoutCancel(ctx), s.dir, true)
+	if reporting != nil {
+		return &status{assay.ExitError, reporting}
+	}
+	if err := printReport(s.io, r, s.opt.output, files); err != nil {
+		return &status{assay.ExitError, err}
+	}
+	if r.Exit == 0 {
+		return nil
+	}
+	return &status{code: r.Exit}
+}
+
+// obey turns signals into an orderly end: the first stops load and reverts faults, the second hurries.
+func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}) {
+	count := 0
+	for {
+		select {
+		case <-over:
+			return
+		case sig := <-signals:
+			switch count++; count {
+			case 1:
+				fmt.Fprintf(s.io.err, "\nassay: %v: stopping the load and reverting faults; again to hurry\n", sig)
+				s.stopLoad(&ending{assay.EndInterrupted, sig.String()})
+			case 2:
+				fmt.Fprintf(s.io.err, "\nassay: %v: hurrying\n", sig)
+				close(s.hurry)
+			}
+		}
+	}
+}

@@ -1,0 +1,423 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/live"
+	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/sandbox"
+	"github.com/assay-dev/assay/internal/store"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+// A session is one execution of a plan: it joins the parts on one clock and ends them in the order that loses nothing. Its
+// stages are prepare (which may refuse, and then leaves nothing behind), drive, wind down, and seal.
+type session struct {
+	io         stdio
+	opt        runOptions
+	plan       *plan.Plan
+	objectives []assay.Objective
+	phases     []loadgen.Phase // of the plan, or of the gentle ramp
+
+	dir      string
+	clock    *clock.Clock
+	manifest *assay.Manifest
+	store    *store.Writer
+	guardian *chaos.Guardian
+	platform *sandbox.Platform
+	gen      *loadgen.Generator
+	client   loadgen.Closer
+	faults   *chaos.Runner
+	otlp     *collectors.OTLP
+	window   *live.Window
+	guards   *live.Guards
+	progress *live.Progress
+	begun    *beginnings
+	metrics  *metricsServer
+
+	sources  sync.WaitGroup // collectors
+	ending   atomic.Pointer[ending]
+	stopLoad func(*ending) // ends load and faults; the first reason counts
+	hurry    chan struct{} // closed when a person asks a second time
+}
+
+// ending is why a run ended early.
+type ending struct {
+	status string // one of the assay.End constants
+	reason string
+}
+
+// collectorGrace is how long late spans are taken after the target has stopped.
+const collectorGrace = 700 * time.Millisecond
+
+// prepare gets everything ready that may refuse the run. On error nothing of it is left.
+func (s *session) prepare(ctx context.Context) (err error) {
+	s.clock = clock.New()
+	s.begun = newBeginnings()
+	s.hurry = make(chan struct{})
+	id := make([]byte, 8)
+	if _, err := rand.Read(id); err != nil {
+		return fmt.Errorf("make a run id: %w", err)
+	}
+	raw, hash, err := s.plan.JSON()
+	if err != nil {
+		return err
+	}
+	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
+		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
+		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
+		MaxWait: int64(s.plan.Target.Deadline.D()), End: assay.Ending{Status: assay.EndRunning}}
+	if s.plan.Target.Kind == "sandbox" {
+		s.manifest.Target.Simulated = []string{"accelerator metrics (DCGM names) are derived from the CPU's busy time"}
+	}
+	if err := s.preflight(ctx); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	s.manifest.Attempt = attempt(filepath.Dir(s.dir), s.manifest)
+	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
+		return &status{assay.ExitPreflight, fmt.Errorf("make the directory of runs: %w", err)}
+	}
+	if s.store, err = store.Create(s.dir, s.manifest); err != nil {
+		os.Remove(filepath.Dir(s.dir)) // only if it is empty: then we made it
+		return &status{assay.ExitPreflight, err}
+	}
+	defer func() {
+		if err != nil {
+			s.discard()
+		}
+	}()
+	if err := s.watch(); err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find our own binary: %w", err)
+	}
+	if s.guardian, err = chaos.StartGuardian(ctx, exe, s.dir); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	if err := s.listen(); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	if s.plan.Target.Kind == "sandbox" {
+		if err := s.startSandbox(ctx, exe); err != nil {
+			return &status{assay.ExitPreflight, err}
+		}
+	}
+	return s.generator(ctx)
+}
+
+// discard undoes prepare.
+func (s *session) discard() {
+	if s.platform != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		s.platform.Stop(ctx)
+	}
+	if s.otlp != nil {
+		s.otlp.Close()
+	}
+	s.metrics.close()
+	if s.guardian != nil {
+		s.guardian.Close()
+	}
+	s.store.Close()
+	os.RemoveAll(s.dir)
+	os.Remove(filepath.Dir(s.dir)) // only if it is empty: then we made it
+}
+
+// listen opens what listens, so that a port in use is found before anything else is started.
+func (s *session) listen() error {
+	if err := s.listenOTLP(); err != nil {
+		return err
+	}
+	var err error
+	s.metrics, err = serveMetrics(s.opt.metrics, s.window.Handler())
+	return err
+}
+
+// listenOTLP opens the intake of traces, if the target has anyone who sends them.
+func (s *session) listenOTLP() error {
+	o := s.plan.Collect.OTLP
+	if o == nil && s.plan.Target.Kind != "sandbox" {
+		return nil
+	}
+	s.otlp = &collectors.OTLP{Clock: s.clock, GRPC: collectors.Off, Grace: collectorGrace}
+	if o != nil {
+		s.otlp.HTTP, s.otlp.GRPC = or(o.HTTP, "127.0.0.1:4318"), or(o.GRPC, "127.0.0.1:4317")
+		token, err := credential("collect.otlp.token", o.Token)
+		if err != nil {
+			return err
+		}
+		if token != nil {
+			if s.otlp.Token, err = token(); err != nil {
+				return err
+			}
+		}
+	}
+	return s.otlp.Listen()
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (s *session) startSandbox(ctx context.Context, exe string) error {
+	c, err := deployment(s.plan)
+	if err != nil {
+		return err
+	}
+	c.OTLPEndpoint = "http://" + s.otlp.HTTPAddr()
+	c.LogDir = filepath.Join(s.dir, "logs")
+	if s.opt.truth != "" {
+		c.TruthDir = s.opt.truth
+	}
+	for _, d := range []string{c.LogDir, c.TruthDir, c.WeightsDir} {
+		if d == "" {
+			continue
+		}
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return fmt.Errorf("make the sandbox's directory: %w", err)
+		}
+	}
+	logs, err := os.Create(filepath.Join(c.LogDir, "platform.log"))
+	if err != nil {
+		return fmt.Errorf("make the sandbox's log: %w", err)
+	}
+	defer logs.Close() // the child has its own
+	s.platform, err = sandbox.Start(ctx, sandbox.StartOptions{Config: c, Exe: exe, Stderr: logs, Own: func(pid int, start uint64) error {
+		p, err := chaos.ProcessOf(pid)
+		if err != nil {
+			return err
+		}
+		return s.guardian.Own(ctx, p)
+	}})
+	if err != nil {
+		return err
+	}
+	return s.store.SetManifest(func(m *assay.Manifest) { m.Probe = int64(c.ProbePeriod); m.Target.Model = c.Name() })
+}
+
+// generator builds the client, the load and the faults.
+func (s *session) generator(ctx context.Context) error {
+	t := s.plan.Target
+	e := loadgen.Endpoint{URL: t.URL, Clock: s.clock}
+	model := t.Model
+	if s.platform != nil {
+		e.URL, model = s.platform.URL, s.manifest.Target.Model
+		if c, err := deployment(s.plan); err == nil {
+			model = c.Name()
+		}
+	}
+	token, err := credential("target.auth", t.Auth)
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	if token != nil {
+		e.Token = func(context.Context) (string, error) { return token() }
+	}
+	if t.Kind == "http" {
+		c, err := loadgen.NewHTTP(e)
+		if err != nil {
+			return &status{assay.ExitUsage, err}
+		}
+		c.Method, c.Body = t.Method, []byte(t.Body)
+		s.client = c
+	} else {
+		c, err := loadgen.NewOpenAI(e)
+		if err != nil {
+			return &status{assay.ExitUsage, err}
+		}
+		c.Completions = t.API == "completions"
+		s.client = c
+	}
+	deadline := t.Deadline.D()
+	s.gen, err = loadgen.New(loadgen.Config{Clock: s.clock, Client: s.client, Phases: s.phases, Seed: s.plan.Seed, Cap: t.Cap, Deadline: deadline,
+		RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	if err := s.store.SetManifest(func(m *assay.Manifest) { m.Schedule = s.gen.Schedule().Hash() }); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	if len(s.plan.Chaos) > 0 {
+		self, err := chaos.ProcessOf(s.platform.PID)
+		if err != nil {
+			return err
+		}
+		driver := &chaos.Local{Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
+		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
+			Sync: func(e *assay.Event) error { s.window.Observe(e); return s.store.EmitSync(e) }}
+		for _, line := range driver.Preview(s.faults.Steps) {
+			fmt.Fprintln(s.io.err, line)
+		}
+	}
+	return nil
+}
+
+// watch makes the live window, its guards and the progress view.
+func (s *session) watch() error {
+	schedule, err := loadgen.NewSchedule(s.phases, s.plan.Seed)
+	if err != nil {
+		return err
+	}
+	o := live.Options{Clock: s.clock, Run: s.plan.Name, Target: s.manifest.Target.Name, Total: schedule.Duration(),
+		InFlight: func() int { return int(s.load().InFlight) }, Sent: func() int64 { return s.load().Sent }}
+	for _, p := range s.phases {
+		if p.Search == nil {
+			o.Phases = append(o.Phases, assay.Phase{Name: p.Name, Role: p.Role})
+		}
+	}
+	var guards []live.Guard
+	for _, g := range s.plan.Guards {
+		guards = append(guards, live.Guard{Metric: g.Metric, Over: g.Over.D(), Max: g.Max.Number, Min: math.Inf(-1)})
+		o.Horizon = max(o.Horizon, g.Over.D())
+	}
+	s.window = live.New(o)
+	s.window.SetObjectives(s.objectives)
+	if s.guards, err = live.NewGuards(s.window, guards); err != nil {
+		return err
+	}
+	terminal, width := false, func() int { return 80 }
+	if f, ok := s.io.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		terminal = true
+		width = func() int {
+			w, _, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return 80
+			}
+			return w
+		}
+	}
+	mode, colour := live.Choose(s.opt.ui, terminal, os.Getenv)
+	s.progress = &live.Progress{W: s.io.err, Mode: mode, Colour: colour, Width: width}
+	return nil
+}
+
+// load returns the generator's counters; zero before there is one.
+func (s *session) load() loadgen.Live {
+	if s.gen == nil {
+		return loadgen.Live{}
+	}
+	return s.gen.Live()
+}
+
+// emit is where every record of every source passes.
+func (s *session) emit(r assay.Record) error {
+	s.window.Observe(r)
+	if e, ok := r.(*assay.Event); ok {
+		s.begun.see(e)
+	}
+	return s.store.Emit(r)
+}
+
+func host() assay.Host {
+	return assay.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
+}
+
+// kernel returns the kernel's release where the system tells it as a file.
+func kernel() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return string(b[:max(0, len(b)-1)])
+}
+
+// attempt counts the runs beside this one that had the same plan and release, this one included.
+func attempt(parent string, m *assay.Manifest) int {
+	n := 1
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return n // no runs yet
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		var other assay.Manifest
+		raw, err := os.ReadFile(filepath.Join(parent, e.Name(), "run.json"))
+		if err == nil && json.Unmarshal(raw, &other) == nil &&
+			other.PlanHash == m.PlanHash && other.Target.Release == m.Target.Release && other.Target.Name == m.Target.Name {
+			n++
+		}
+	}
+	return n
+}
+
+// beginnings tells who waits for a load phase when it begins.
+type beginnings struct {
+	mu    sync.Mutex
+	at    map[string]int64
+	ended bool
+	more  chan struct{} // closed and replaced whenever something changed
+}
+
+func newBeginnings() *beginnings {
+	return &beginnings{at: map[string]int64{}, more: make(chan struct{})}
+}
+
+// see notes phase.begin and load.end. The first phase is also the beginning of the load, and the first step of
+// a search that of the search.
+func (b *beginnings) see(e *assay.Event) {
+	if e.Kind != assay.EventPhaseBegin && e.Kind != assay.EventLoadEnd {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e.Kind == assay.EventLoadEnd {
+		b.ended = true
+	} else {
+		for _, name := range []string{"", e.Phase, e.Attrs["of"]} {
+			if _, ok := b.at[name]; !ok {
+				b.at[name] = e.Time
+			}
+		}
+	}
+	close(b.more)
+	b.more = make(chan struct{})
+}
+
+var errLoadEnded = errors.New("the load ended before")
+
+// wait returns the instant at which the phase began; "" is the load itself.
+func (b *beginnings) wait(ctx context.Context, phase string) (int64, error) {
+	for {
+		b.mu.Lock()
+		at, ok := b.at[phase]
+		ended, more := b.ended, b.more
+		b.mu.Unlock()
+		switch {
+		case ok:
+			return at, nil
+		case ended:
+			return 0, errLoadEnded
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-more:
+		}
+	}
+}

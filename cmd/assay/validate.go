@@ -1,0 +1,142 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+func kinds() plan.Kinds {
+	k := plan.Kinds{Metrics: analyzers.Lookup}
+	for _, f := range chaos.Kinds() {
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Available: f.Available()})
+	}
+	for _, d := range analyzers.Describe() {
+		k.Known = append(k.Known, d.Metric)
+	}
+	return k
+}
+
+// load reads a plan, or the built-in one where path is empty, and checks it against the parts.
+func load(path string) (*plan.Plan, []assay.Objective, error) {
+	var p *plan.Plan
+	var err error
+	if path == "" {
+		p, err = plan.Parse("built-in plan", plan.Builtin())
+	} else {
+		p, err = plan.Read(path)
+	}
+	if err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
+	objectives, err := p.Validate(kinds())
+	if err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
+	if err := chaos.Check("chaos", steps(p)); err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
+	if p.Target.Kind == "sandbox" {
+		if _, err := deployment(p); err != nil {
+			return nil, nil, &status{assay.ExitUsage, err}
+		}
+	}
+	if _, err := credential("target.auth", p.Target.Auth); err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
+	return p, objectives, nil
+}
+
+func validateCommand(io stdio) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "validate [PLAN]",
+		Short: "Check a plan, and whether its sample can decide each objective",
+		Long:  "Checks a plan without touching anything; without PLAN, the built-in one. It also says what the plan will do and whether its sample can decide each objective.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path := ""
+			if len(args) == 1 {
+				path = args[0]
+			}
+			p, objectives, err := load(path)
+			if err != nil {
+				return err
+			}
+			e := p.Estimate(objectives, stat.LeastN)
+			switch output {
+			case "json":
+				return printJSON(io, e)
+			case "text":
+			default:
+				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
+			}
+			fmt.Fprintf(io.out, "%s: valid\n", p.Name)
+			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
+			fmt.Fprintf(io.out, "  load      about %d requests in %v\n", e.Requests, e.For.Round(time.Second))
+			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
+			for _, s := range steps(p) {
+				from := "the load's beginning"
+				if s.Phase != "" {
+					from = s.Phase + "'s beginning"
+				}
+				fmt.Fprintf(io.out, "            %s: %d instance(s), %v after %s\n", s.Fault, s.Instances, s.At, from)
+			}
+			for _, d := range e.Objectives {
+				verdict := "can be decided"
+				if !d.OK {
+					verdict = "CANNOT be decided"
+				}
+				fmt.Fprintf(io.out, "  %s %s: %s: %s\n", objectiveName(d.Objective), dashboards.Goal(d.Objective, d.Objective.Unit), verdict, d.Why)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func objectiveName(o assay.Objective) string {
+	var b strings.Builder
+	b.WriteString(o.Metric)
+	for _, k := range []string{"phase", "fault", "cold", "by"} {
+		if v := o.Labels[k]; v != "" {
+			fmt.Fprintf(&b, " %s=%s", k, v)
+		}
+	}
+	return b.String()
+}
+
+// targetName names the target as reports show it, without credentials.
+func targetName(p *plan.Plan) string {
+	if p.Target.Kind == "sandbox" {
+		if d := p.Target.Sandbox.Dial; d != "" {
+			return "sandbox, dial " + d
+		}
+		return "sandbox, model " + p.Target.Model
+	}
+	name := p.Target.URL
+	if p.Target.Model != "" {
+		name += ", model " + p.Target.Model
+	}
+	return name
+}
+
+func printJSON(io stdio, v any) error {
+	enc := json.NewEncoder(io.out)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return &status{assay.ExitError, fmt.Errorf("encode: %w", err)}
+	}
+	return nil
+}
