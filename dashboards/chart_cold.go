@@ -106,7 +106,7 @@ func ecdf(id string, r *assay.Report) template.HTML {
 			if s.Name != c.name || len(s.Values) == 0 || len(s.Lo) != len(s.Values) {
 				continue
 			}
-			cv := curve{label: fmt.Sprintf("%s (%d points)", c.label, len(s.Values)), class: c.class}
+			cv := curve{label: c.label, class: c.class}
 			for k := range s.Values {
 				cv.xs = append(cv.xs, float64(s.Values[k]))
 				cv.ys = append(cv.ys, float64(s.Lo[k]))

@@ -256,6 +256,13 @@ func drawLine(s *svg, r *assay.Report, sr *assay.Series, l plotLine, x, y scale)
 			}
 		}
 	default:
+		if l.area {
+			base := make([]float64, n)
+			for i := range base {
+				base[i] = y.from
+			}
+			s.path(fmt.Sprintf("area f%d", l.class), bandPath(xs, base, ys))
+		}
 		s.path(class, linePath(xs, ys))
 	}
 }

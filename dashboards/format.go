@@ -202,7 +202,7 @@ func Value(q assay.Quantity) string {
 	case !math.IsNaN(q.Value):
 		return In(q.Value, q.Unit)
 	case q.Bounded():
-		return bounds(q.Lo, q.Hi, q.Unit)
+		return bounds(floor(q), q.Hi, q.Unit)
 	}
 	return "no value"
 }
@@ -213,10 +213,10 @@ func Interval(q assay.Quantity) string {
 	if !q.Bounded() {
 		return "none"
 	}
-	if q.Lo == q.Hi {
+	if q.Lo == q.Hi && q.Confidence == 1 {
 		return "exact"
 	}
-	s := bounds(q.Lo, q.Hi, q.Unit)
+	s := bounds(floor(q), q.Hi, q.Unit)
 	if half := (q.Hi - q.Lo) / 2; q.Confidence == 1 && half > 0 && math.Abs(q.Value-(q.Lo+half)) <= half/50 {
 		if q.Unit == assay.Seconds && math.Abs(q.Value) >= 1 && half < 1 && half >= 0.001 {
 			return "±" + Number(half) + " s" // in the unit of the value
@@ -229,9 +229,18 @@ func Interval(q assay.Quantity) string {
 	return s
 }
 
+// floor returns the lower end of the interval. Where only a bound is known, a lower end of zero says
+// nothing that the unit does not say: it is open, and the bound reads ≤152/h.
+func floor(q assay.Quantity) float64 {
+	if math.IsNaN(q.Value) && q.Lo == 0 && !math.IsInf(q.Hi, 1) {
+		return math.Inf(-1)
+	}
+	return q.Lo
+}
+
 // Bracket writes the interval of q in brackets without its unit: [10, 12].
 func Bracket(q assay.Quantity) string {
-	if !q.Bounded() || q.Lo == q.Hi {
+	if !q.Bounded() || q.Lo == q.Hi && q.Confidence == 1 {
 		return ""
 	}
 	lo, lu := split(q.Lo, q.Unit)

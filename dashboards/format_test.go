@@ -63,7 +63,7 @@ func TestQuantities(t *testing.T) {
 		{exact(assay.Count, 41, 41, "requests"), "41", "exact", "", "41"},
 		{bound(23, inf, assay.Seconds), "≥23 s", "≥23 s", "[≥23 s]", "≥23 s"},
 		{bound(-inf, 152, assay.PerHour), "≤152/h", "≤152/h", "[≤152/h]", "≤152/h"},
-		{bound(0, 152, assay.PerHour), "0..152/h", "0..152/h", "[0, 152]", "0..152/h"},
+		{bound(0, 152, assay.PerHour), "≤152/h", "≤152/h", "[0, 152]", "≤152/h"},
 		{est(assay.Ratio, 1, 0.158, 1, 2, "faults", ""), "100 %", "15.8..100 %", "[15.8, 100 %]", "100 % [15.8, 100 %]"},
 		{ninety, "1 s", "500 ms..2 s (90 %)", "[500 ms..2 s]", "1 s [500 ms..2 s]"},
 		{assay.NotEstimable(assay.Ratio, 0, "episodes", "no failure was seen"), "not estimable", "none", "", "not estimable, because no failure was seen"},

@@ -145,6 +145,7 @@ func newView(r *assay.Report) *view {
 	v.Facts = []pair{{"seed", fmt.Sprint(r.Seed)}}
 	for _, p := range []pair{{"plan", r.PlanHash}, {"schedule", r.Schedule}} {
 		if p.Value != "" {
+			p.Value = short(p.Value)
 			v.Facts = append(v.Facts, p)
 		}
 	}
@@ -164,6 +165,14 @@ func newView(r *assay.Report) *view {
 	v.trust(r)
 	v.findings(r)
 	return v
+}
+
+// short keeps what tells two hashes apart; result.json has the whole.
+func short(hash string) string {
+	if len(hash) > 16 {
+		return strings.ToValidUTF8(hash[:16], "")
+	}
+	return hash
 }
 
 func decisionClass(d assay.Decision) string {

@@ -15,7 +15,7 @@ func (v *view) objectives(r *assay.Report) {
 			Value: Value(j.Quantity), Interval: Interval(j.Quantity), N: NText(j.Quantity), Verdict: string(j.Verdict), Sign: verdictSign(j.Verdict),
 			Plot: goalPlot(fmt.Sprintf("goal%d", i+1), j)}
 		if j.Verdict != assay.VerdictPass {
-			row.Because = because(j)
+			row.Because = note(r, j)
 		}
 		v.Objectives = append(v.Objectives, row)
 	}

@@ -98,7 +98,7 @@ func (m *markdown) objectives() {
 	for _, j := range r.Objectives {
 		why := ""
 		if j.Verdict != assay.VerdictPass {
-			why = because(j)
+			why = note(r, j)
 		}
 		rows = append(rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity), Interval(j.Quantity),
 			NText(j.Quantity), verdictSign(j.Verdict) + " " + string(j.Verdict), why})

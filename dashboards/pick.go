@@ -65,6 +65,15 @@ func because(j assay.Judgement) string {
 	return strings.Join(parts, "; ")
 }
 
+// note is what a view adds to an objective that does not hold. What makes the whole run invalid is
+// said once, at the top, and not again for each objective.
+func note(r *assay.Report, j assay.Judgement) string {
+	if j.Verdict == assay.VerdictInvalid && r.Decision == assay.InvalidRun {
+		return j.Quantity.Reason
+	}
+	return because(j)
+}
+
 // watched is the natural ledger's share of the run, in seconds.
 func watched(r *assay.Report) float64 {
 	var ns int64
@@ -120,6 +129,9 @@ func coldParts(starts []assay.Start) (parts []assay.Share, total float64, held i
 	rest := 0.0
 	for _, s := range starts {
 		for _, p := range s.Shares {
+			if p.Name == "unattributed" {
+				continue // told by the start itself
+			}
 			sums[p.Name] += p.Seconds
 			total += p.Seconds
 		}

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -94,7 +95,7 @@ func (t *table) fit(width int) []int {
 	for i := range t.head {
 		for _, row := range append([][]string{t.head}, t.rows...) {
 			widths[i] = max(widths[i], textWidth(row[i]))
-			for _, w := range strings.Fields(row[i]) {
+			for _, w := range fields(row[i]) {
 				words[i] = max(words[i], textWidth(w))
 			}
 		}
@@ -132,36 +133,55 @@ func wrapCells(row []string, widths []int) []string {
 // wrap breaks s at spaces into lines of at most width cells; a longer word is cut.
 func wrap(s string, width int) []string {
 	var out []string
-	line := ""
-	for _, word := range strings.Fields(s) {
-		if line != "" && textWidth(line)+1+textWidth(word) <= width {
-			line += " " + word
-			continue
+	line, taken := "", 0
+	for _, word := range fields(s) {
+		for _, piece := range cut(word, width) {
+			n := textWidth(piece)
+			if line != "" && taken+1+n <= width {
+				line, taken = line+" "+piece, taken+1+n
+				continue
+			}
+			if line != "" {
+				out = append(out, line)
+			}
+			line, taken = piece, n
 		}
-		if line != "" {
-			out = append(out, line)
-		}
-		for textWidth(word) > width {
-			head, rest := cut(word, width)
-			out = append(out, head)
-			word = rest
-		}
-		line = word
 	}
 	if line != "" || len(out) == 0 {
 		out = append(out, line)
 	}
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], nbsp, " ")
+	}
 	return out
 }
 
-// cut splits a word after at most width cells and at least one rune.
-func cut(word string, width int) (head, rest string) {
-	n := 0
-	for i, c := range word {
-		n += textWidth(string(c))
-		if n > width && i > 0 {
-			return word[:i], word[i:]
-		}
+// A number stays with its unit.
+var (
+	beforeUnit    = regexp.MustCompile(`(\d) (ms|s|µs|us|ns|h|min|kB|MB|GB|req)\b`)
+	beforePercent = regexp.MustCompile(`(\d) %`)
+)
+
+// fields splits s at the spaces where a line may break.
+func fields(s string) []string {
+	s = beforePercent.ReplaceAllString(beforeUnit.ReplaceAllString(s, "${1}"+nbsp+"${2}"), "${1}"+nbsp+"%")
+	return strings.FieldsFunc(s, func(c rune) bool { return c == ' ' })
+}
+
+// cut splits a word into pieces of at most width cells and at least one rune.
+func cut(word string, width int) []string {
+	if len(word) <= width || textWidth(word) <= width {
+		return []string{word}
 	}
-	return word, ""
+	var pieces []string
+	from, n := 0, 0
+	for i, c := range word {
+		w := textWidth(string(c))
+		if n+w > width && i > from {
+			pieces = append(pieces, word[from:i])
+			from, n = i, 0
+		}
+		n += w
+	}
+	return append(pieces, word[from:])
 }

@@ -223,7 +223,7 @@ func limitLine(r *assay.Report) string {
 	}
 	s = strings.TrimSpace(s + " at " + rate + " " + Bracket(l.Rate))
 	if l.Broke != "" {
-		s += "; beyond it " + l.Broke
+		s += "; broke beyond it: " + l.Broke
 	}
 	return s
 }
@@ -235,19 +235,16 @@ func (p *page) objectives() error {
 		p.blank()
 		return nil
 	}
-	t := &table{head: []string{"OBJECTIVE", "goal", "measured", "95 % interval", "n", "verdict"}, paint: p.paint}
-	for _, j := range r.Objectives {
-		t.rows = append(t.rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity),
-			Interval(j.Quantity), shortN(j.Quantity), string(j.Verdict)})
-	}
-	if err := p.table(t, 0); err != nil {
+	if p.Width < narrow {
+		p.objectivesNarrow()
+	} else if err := p.objectivesTable(); err != nil {
 		return err
 	}
 	for _, j := range r.Objectives {
 		if j.Verdict == assay.VerdictPass {
 			continue
 		}
-		if s := because(j); s != "" {
+		if s := note(r, j); s != "" {
 			p.para("", 2, objectiveTitle(j)+": "+s)
 		}
 	}
@@ -255,12 +252,40 @@ func (p *page) objectives() error {
 	return nil
 }
 
+func (p *page) objectivesTable() error {
+	t := &table{head: []string{"OBJECTIVE", "goal", "measured", "95 % interval", "n", "verdict"}, paint: p.paint}
+	for _, j := range p.r.Objectives {
+		t.rows = append(t.rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity),
+			Interval(j.Quantity), shortN(j.Quantity), string(j.Verdict)})
+	}
+	return p.table(t, 0)
+}
+
+// narrow is the width below which tables would break words and lists are written in their place.
+const narrow = 76
+
+// objectivesNarrow writes each objective as a sentence after its verdict.
+func (p *page) objectivesNarrow() {
+	p.out = append(p.out, "OBJECTIVES")
+	for _, j := range p.r.Objectives {
+		verdict := p.clean(string(j.Verdict))
+		first := len(p.out)
+		rests := shortN(j.Quantity)
+		if j.Quantity.Bounded() {
+			rests = Interval(j.Quantity) + ", " + rests
+		}
+		p.para("  "+verdict, 15, fmt.Sprintf("%s: %s (%s), goal %s", objectiveTitle(j), Value(j.Quantity), rests, Goal(j.Objective, j.Quantity.Unit)))
+		before, after := p.paint(verdict)
+		p.out[first] = strings.Replace(p.out[first], verdict, before+verdict+after, 1)
+	}
+}
+
 // shortN writes n in the fewest words that the column needs.
 func shortN(q assay.Quantity) string {
-	switch q.Of {
-	case "requests":
-		return Integer(q.N) + " req"
-	case "instance starts":
+	if rest, ok := strings.CutPrefix(q.Of, "requests"); ok {
+		return Integer(q.N) + " req" + strings.Replace(rest, " in ", "/", 1)
+	}
+	if q.Of == "instance starts" {
 		q.Of = "starts"
 	}
 	return NText(q)

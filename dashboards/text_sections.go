@@ -74,7 +74,7 @@ func (p *page) injected() error {
 		p.para("INJECTED", 11, "not measured, because the plan injects no faults")
 		return nil
 	}
-	if p.Width < 76 {
+	if p.Width < narrow {
 		p.injectedNarrow()
 		return nil
 	}

@@ -43,7 +43,8 @@ func cli(t *testing.T, dir string, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), asMain+"=1", ofTest+"="+dir, "LC_ALL=C.UTF-8")
+	cmd.Env = append(os.Environ(), asMain+"=1", ofTest+"="+dir, "LC_ALL=C.UTF-8",
+		"GORACE=atexit_sleep_ms=0") // the race detector would hold each process for a second at its end
 	return cmd
 }
 

@@ -2,148 +2,116 @@ package grafana
 
 import (
 	"context"
-	"fmt"
+	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/live"
 )
 
-// A run exposes what the live endpoint of a run does, under the same names, and changes as one does.
+// A run feeds the live window of assay with what a real run would record, so that the queries meet
+// the exposition that users scrape.
 type run struct {
-	name   string
 	hurt   bool
 	rnd    *rand.Rand
-	reg    *prometheus.Registry
-	phase  *prometheus.GaugeVec
-	total  *prometheus.CounterVec
-	ttft   *prometheus.HistogramVec
-	e2e    *prometheus.HistogramVec
-	itl    *prometheus.HistogramVec
-	late   prometheus.Observer
-	flight prometheus.Gauge
-	rate   prometheus.Gauge
-	inst   *prometheus.GaugeVec
-	starts *prometheus.CounterVec
-	fault  *prometheus.GaugeVec
-	goal   *prometheus.GaugeVec
-	capped prometheus.Counter
-	spans  prometheus.Counter
-	scrape *prometheus.CounterVec
-	warned prometheus.Counter
-	n      int
+	clock  *clock.Clock
+	window *live.Window
+	n      uint64
+	done   map[string]bool
 }
 
-var buckets = prometheus.ExponentialBuckets(0.001, 2, 18) // to 131 s
-
 func newRun(name string, hurt bool) *run {
-	r := &run{name: name, hurt: hurt, rnd: rand.New(rand.NewPCG(1, uint64(len(name)))), reg: prometheus.NewRegistry()}
-	with := prometheus.Labels{"run": name}
-	reg := prometheus.WrapRegistererWith(with, r.reg)
-	gauges := func(n string, labels ...string) *prometheus.GaugeVec {
-		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: n, Help: n}, labels)
-		reg.MustRegister(v)
-		return v
-	}
-	counters := func(n string, labels ...string) *prometheus.CounterVec {
-		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: n, Help: n}, labels)
-		reg.MustRegister(v)
-		return v
-	}
-	histograms := func(n string, labels ...string) *prometheus.HistogramVec {
-		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: n, Help: n, Buckets: buckets}, labels)
-		reg.MustRegister(v)
-		return v
-	}
-	gauges("assay_run_info", "target").WithLabelValues("sandbox tiny").Set(1)
-	r.phase, r.total = gauges("assay_phase", "phase", "role"), counters("assay_requests_total", "phase", "outcome")
-	r.ttft, r.e2e, r.itl = histograms("assay_request_ttft_seconds", "phase", "cold"), histograms("assay_request_e2e_seconds", "phase", "cold"), histograms("assay_request_itl_seconds", "phase", "cold")
-	r.late = histograms("assay_send_lateness_seconds").WithLabelValues()
-	r.flight, r.rate = gauges("assay_requests_in_flight").WithLabelValues(), gauges("assay_offered_rate").WithLabelValues()
-	r.inst, r.starts = gauges("assay_instances", "state"), counters("assay_instance_starts_total", "reason")
-	r.fault, r.goal = gauges("assay_fault_active", "fault", "kind", "state"), gauges("assay_objective_goal", "metric", "bound")
-	r.capped, r.spans = counters("assay_refused_by_cap_total").WithLabelValues(), counters("assay_spans_total").WithLabelValues()
-	r.scrape, r.warned = counters("assay_scrape_errors_total", "target"), counters("assay_warnings_total").WithLabelValues()
-
-	for _, p := range []string{"warmup", "steady"} {
-		for o := assay.OutcomeUnknown; o <= assay.Credential; o++ {
-			r.total.WithLabelValues(p, o.String())
-		}
-	}
-	r.phase.WithLabelValues("warmup", "warmup").Set(1)
-	r.phase.WithLabelValues("steady", "steady").Set(0)
-	r.starts.WithLabelValues("scale_from_zero").Inc()
+	r := &run{hurt: hurt, rnd: rand.New(rand.NewPCG(1, uint64(len(name)))), clock: clock.New(), done: map[string]bool{}}
+	r.window = live.New(live.Options{Clock: r.clock, Run: name, Target: "sandbox tiny", Total: time.Minute,
+		Phases:   []assay.Phase{{Name: "warmup", Role: assay.RoleWarmup}, {Name: "steady", Role: assay.RoleSteady}},
+		InFlight: func() int { return 3 }, Offered: func() float64 { return 20 }})
 	if hurt {
 		// Only the hurt run has goals and faults: without them their panels may be empty.
+		limit := 0.8
+		var goals []assay.Objective
 		for _, m := range []string{"ttft/p95", "e2e/p95", "itl/p95", "error_ratio"} {
-			r.goal.WithLabelValues(m, "max").Set(0.8)
+			goals = append(goals, assay.Objective{Metric: m, Max: &limit})
 		}
-		for _, state := range []string{"injected", "recovering"} {
-			r.fault.WithLabelValues("f1", "kill", state).Set(0)
-		}
+		r.window.SetObjectives(goals)
 	}
-	r.at(0)
+	r.event(assay.Event{Kind: assay.EventPhaseBegin, Phase: "warmup", Attrs: map[string]string{"role": "warmup", "rate": "20"}})
+	r.event(assay.Event{Kind: assay.EventScale, Attrs: map[string]string{"desired": "2", "ready": "1"}})
+	for _, id := range []string{"w-1", "w-2"} {
+		r.event(assay.Event{Kind: assay.EventInstanceCreated, Instance: id, Attrs: map[string]string{"reason": "scale_from_zero"}})
+		r.event(assay.Event{Kind: assay.EventInstanceReady, Instance: id})
+	}
+	r.window.Observe(&assay.Scrape{Target: "w-1", Time: r.clock.Now()})
 	return r
 }
 
-func (r *run) handler() http.Handler {
-	return promhttp.HandlerFor(r.reg, promhttp.HandlerOpts{EnableOpenMetrics: true})
+func (r *run) handler() http.Handler { return r.window.Handler() }
+
+func (r *run) event(e assay.Event) {
+	e.Time = r.clock.Now()
+	r.window.Observe(&e)
 }
 
-// at brings the run to its next moment: some requests end, and in the hurt run a fault comes and goes.
+// once records events when their time has come.
+func (r *run) once(name string, now bool, events ...assay.Event) {
+	if !now || r.done[name] {
+		return
+	}
+	r.done[name] = true
+	for _, e := range events {
+		r.event(e)
+	}
+}
+
+// at brings the run to its next moment: a request ends, and in the hurt run a fault comes and goes.
 func (r *run) at(since time.Duration) {
 	s := since.Seconds()
 	phase := "warmup"
 	if s > 2 {
 		phase = "steady"
-		r.phase.WithLabelValues("warmup", "warmup").Set(0)
-		r.phase.WithLabelValues("steady", "steady").Set(1)
 	}
-	injected, recovering := r.hurt && s > 6 && s < 8, r.hurt && s >= 8 && s < 10
+	r.once("steady", s > 2, assay.Event{Kind: assay.EventPhaseEnd, Phase: "warmup"},
+		assay.Event{Kind: assay.EventPhaseBegin, Phase: "steady", Attrs: map[string]string{"role": "steady", "rate": "20"}})
 	if r.hurt {
-		r.fault.WithLabelValues("f1", "kill", "injected").Set(bit(injected))
-		r.fault.WithLabelValues("f1", "kill", "recovering").Set(bit(recovering))
-		if injected && r.n%10 == 0 {
-			r.scrape.WithLabelValues("w-1").Inc()
-			r.warned.Inc()
-			r.starts.WithLabelValues("replace").Inc()
-		}
+		kill := map[string]string{"kind": "kill", "target": "w-1"}
+		r.once("armed", s > 1, assay.Event{Kind: assay.EventFaultArmed, Fault: "f1", Attrs: kill})
+		r.once("injected", s > 6, assay.Event{Kind: assay.EventFaultApplied, Fault: "f1", Attrs: kill},
+			assay.Event{Kind: assay.EventInstanceExited, Instance: "w-1", Attrs: map[string]string{"reason": "crash"}},
+			assay.Event{Kind: assay.EventInstanceCreated, Instance: "w-3", Attrs: map[string]string{"reason": "replace"}},
+			assay.Event{Kind: assay.EventWarning, Text: "w-1 could not be scraped"})
+		r.once("reverted", s > 8, assay.Event{Kind: assay.EventFaultReverted, Fault: "f1"}, assay.Event{Kind: assay.EventInstanceReady, Instance: "w-3"})
+		r.once("clear", s > 10, assay.Event{Kind: assay.EventFaultClear, Fault: "f1"})
 	}
-	ready := 2 - bit(injected || recovering)
-	r.inst.WithLabelValues("desired").Set(2)
-	r.inst.WithLabelValues("ready").Set(ready)
-	r.inst.WithLabelValues("starting").Set(2 - ready)
-	r.rate.Set(20)
-	r.flight.Set(3 + 10*bit(injected))
-	r.spans.Add(6)
-	r.late.Observe(0.0001 + 0.0002*r.rnd.Float64())
+	injected := r.hurt && s > 6 && s < 8
 	r.n++
-	outcome, cold := assay.OK, "warm"
-	if injected && r.n%4 == 0 {
-		outcome = assay.CutRST
+	if injected {
+		r.window.Observe(&assay.Scrape{Target: "w-1", Time: r.clock.Now(), Error: "connection refused"})
 	}
+	q := &assay.Request{ID: r.n, Phase: phase, Outcome: assay.OK, Cold: assay.ColdNo}
+	binary.BigEndian.PutUint64(q.TraceID[:], r.n)
 	if s < 1 || r.n%25 == 0 {
-		cold = "cold"
+		q.Cold = assay.ColdYes
 	}
-	wait := 0.1 + 0.2*r.rnd.Float64() + 3*bit(cold == "cold") + bit(recovering)
-	trace := prometheus.Labels{"trace_id": fmt.Sprintf("%032x", r.n)}
-	r.total.WithLabelValues(phase, outcome.String()).Inc()
-	r.ttft.WithLabelValues(phase, cold).(prometheus.ExemplarObserver).ObserveWithExemplar(wait, trace)
-	r.e2e.WithLabelValues(phase, cold).(prometheus.ExemplarObserver).ObserveWithExemplar(wait+0.4, trace)
-	for range 8 {
-		r.itl.WithLabelValues(phase, cold).Observe(0.004 + 0.004*r.rnd.Float64())
+	wait := 100*time.Millisecond + time.Duration(r.rnd.IntN(200))*time.Millisecond
+	if q.Cold == assay.ColdYes {
+		wait += 3 * time.Second
 	}
-}
-
-func bit(b bool) float64 {
-	if b {
-		return 1
+	q.End = r.clock.Now()
+	q.FirstToken = q.End - int64(80*time.Millisecond)
+	q.Due = q.FirstToken - int64(wait)
+	q.Sent = q.Due + int64(100*time.Microsecond)
+	for i := range 10 {
+		q.Arrivals = append(q.Arrivals, q.FirstToken+int64(i)*int64(8*time.Millisecond))
 	}
-	return 0
+	if injected && r.n%4 == 0 {
+		q.Outcome = assay.CutRST
+	}
+	r.window.Observe(q)
+	for range 6 {
+		r.window.Observe(&assay.Span{Name: "llm_request"})
+	}
 }
 
 // play moves the runs on, twenty times a second, until ctx is done.
