@@ -247,7 +247,11 @@ func (a *attribution) evidence(class int, s scopeShares) []string {
 	case classCompute:
 		out := []string{fmt.Sprintf("queueing behind a busy accelerator %s, prefill %s, decode %s of the end-to-end time",
 			pct(s.part[partQueue]), pct(s.part[partPrefill]), pct(s.part[partDecode]))}
-		return append(out, a.busy.evidence()...)
+		busy := a.busy.evidence()
+		if len(a.f.Manifest.Target.Simulated) > 0 && a.busy.known > 0 {
+			busy[0] += " (SIMULATED)"
+		}
+		return append(out, busy...)
 	case classMemory:
 		return []string{"waiting for KV blocks, and preemption with recompute, as the engine's spans say"}
 	case classStorage:

@@ -163,3 +163,28 @@ func dialNamed(name string) (sandbox.Dial, bool) {
 	}
 	return sandbox.Dial{}, false
 }
+
+// simulated says in words what of the sandbox is not what it seems.
+func simulated(p *plan.Plan) []string {
+	out := []string{"accelerator metrics (DCGM names) are derived from the CPU's busy time"}
+	c, err := deployment(p)
+	if err != nil {
+		return out
+	}
+	if c.LoadFloor > 0 {
+		out = append(out, fmt.Sprintf("reading the weights is slowed down to take at least %v", c.LoadFloor))
+	}
+	if c.LoadRate > 0 {
+		out = append(out, fmt.Sprintf("weights are read at no more than %d MB/s", c.LoadRate/1e6))
+	}
+	if c.Retrieval > 0 {
+		out = append(out, fmt.Sprintf("the store behind each request answers after %v", c.Retrieval))
+	}
+	if c.HopDelay > 0 {
+		out = append(out, fmt.Sprintf("the network before each instance is delayed by %v each way", c.HopDelay))
+	}
+	if c.StepOverhead > 0 {
+		out = append(out, fmt.Sprintf("each step of the engine idles for %v", c.StepOverhead))
+	}
+	return out
+}

@@ -20,8 +20,8 @@ func (s *session) drive(ctx context.Context) error {
 	var failed sourceErrors
 	for name, src := range s.collectors() {
 		s.sources.Go(func() {
-			if err := src.Run(watch, s.emit); err != nil {
-				failed.add(fmt.Errorf("%s: %w", name, err))
+			if err := src.Run(watch, s.emit); err != nil { // the run goes on without it, and says so
+				s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("%s: %v", name, err)})
 			}
 		})
 	}
@@ -29,13 +29,10 @@ func (s *session) drive(ctx context.Context) error {
 	defer stopLoading()
 	hurting, stopHurting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHurting()
-	s.stopLoad = func(e *ending) {
-		if !s.ending.CompareAndSwap(nil, e) {
-			return
-		}
-		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventStop, Text: e.reason, Attrs: map[string]string{"reason": e.status}})
-		stopHurting()
-		stopLoading()
+	halt := func() { stopHurting(); stopLoading() }
+	s.halt.Store(&halt)
+	if s.ending.Load() != nil { // asked to stop in between
+		halt()
 	}
 	ended := make(chan struct{})
 	var side sync.WaitGroup
@@ -70,17 +67,34 @@ func (s *session) drive(ctx context.Context) error {
 	return errors.Join(err, failed.err())
 }
 
+// stopLoad ends load and faults; the first reason counts. It is false if they have not begun: then whoever asks must refuse the run.
+func (s *session) stopLoad(e *ending) bool {
+	first := s.ending.CompareAndSwap(nil, e)
+	halt := s.halt.Load()
+	if halt == nil {
+		return false
+	}
+	if first {
+		(*halt)()
+		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventStop, Text: e.reason, Attrs: map[string]string{"reason": e.status}})
+	}
+	return true
+}
+
 // stopPlatform lets the sandbox finish and flush its spans; a person in a hurry does not wait for that.
 func (s *session) stopPlatform() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	go func() {
+	var hurrying sync.WaitGroup
+	hurrying.Go(func() {
 		select {
 		case <-s.hurry:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
+	})
+	defer hurrying.Wait()
+	defer cancel()
 	if err := s.platform.Stop(ctx); err != nil {
 		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("the sandbox did not stop cleanly: %v", err)})
 	}
@@ -155,6 +169,9 @@ func (s *session) guard(ended <-chan struct{}) {
 		case <-died:
 			s.stopLoad(&ending{assay.EndFailed, "the sandbox died; see " + filepath.Join(s.dir, "logs", "platform.log")})
 			return
+		case <-s.guardian.Lost():
+			s.stopLoad(&ending{assay.EndFailed, "the guardian died: nobody would clean up after this run"})
+			return
 		case <-tick.C:
 			if s.guards == nil {
 				continue
@@ -170,12 +187,15 @@ func (s *session) guard(ended <-chan struct{}) {
 // seal closes the run directory and says how the run ended.
 func (s *session) seal(err error) error {
 	end := assay.Ending{Status: assay.EndComplete, At: s.clock.Now(), ClockDrift: s.clock.Drift(), Steps: s.gen.SearchPath()}
-	if e := s.ending.Load(); e != nil {
-		end.Status, end.Reason = e.status, e.reason
-	} else if reason := s.gen.Stopped(); reason != "" {
-		end.Status, end.Reason = assay.EndBudget, reason
-	} else if err != nil {
+	switch e, reason := s.ending.Load(), s.gen.Stopped(); {
+	case err != nil:
 		end.Status, end.Reason = assay.EndFailed, err.Error()
+	case e != nil:
+		end.Status, end.Reason = e.status, e.reason
+	case reason == "budget":
+		end.Status, end.Reason = assay.EndBudget, fmt.Sprintf("all %d requests of the budget were sent", s.plan.Budget.Requests)
+	case reason != "":
+		end.Status, end.Reason = assay.EndBudget, reason
 	}
 	if s.faults != nil {
 		end.Remaining = s.faults.Remaining()

@@ -35,15 +35,18 @@ func healCommand(io stdio) *cobra.Command {
 				}
 			}
 			var remaining []string
-			for _, dir := range dirs {
+			var errs []error
+			for _, dir := range dirs { // one that cannot be read must not keep the others from being healed
 				left, err := healOne(cmd, io, dir)
-				if err != nil {
-					return openError(err)
-				}
+				errs = append(errs, err)
 				remaining = append(remaining, left...)
 			}
-			if len(remaining) > 0 {
-				return &status{code: assay.ExitFaultMayRemain}
+			err := errors.Join(errs...)
+			switch {
+			case len(remaining) > 0:
+				return &status{assay.ExitFaultMayRemain, err}
+			case err != nil:
+				return openError(err)
 			}
 			return nil
 		},

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -12,9 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/live"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/loadgen"
 )
+
+// uis are the ways to show progress.
+var uis = []string{"auto", string(live.Terminal), string(live.Plain), string(live.JSON), string(live.None)}
 
 // runOptions are the flags of run.
 type runOptions struct {
@@ -51,7 +57,7 @@ func runCommand(io stdio) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.dir, "dir", "runs", "directory that run directories are made in")
 	f.StringVarP(&o.output, "output", "o", "text", "what goes to standard output: text, markdown or json")
-	f.StringVar(&o.ui, "ui", "auto", "progress on standard error: auto, tty, plain, json or none")
+	f.StringVar(&o.ui, "ui", "auto", "progress on standard error: auto, tui, plain, json or none")
 	f.StringVar(&o.metrics, "metrics", "", "serve live metrics for Prometheus on this loopback address, for example 127.0.0.1:9464")
 	f.StringVar(&o.truth, "truth", "", "let the sandbox write what really happened into this directory, to score the analyzers against")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
@@ -70,7 +76,10 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	default:
 		return nil, exit(assay.ExitUsage, "--output %q is unknown; text, markdown or json", o.output)
 	}
-	s := &session{io: io, opt: o}
+	if !slices.Contains(uis, o.ui) {
+		return nil, exit(assay.ExitUsage, "--ui %q is unknown; one of %s", o.ui, strings.Join(uis, ", "))
+	}
+	s := &session{io: io, opt: o, hurry: make(chan struct{})}
 	if o.url != "" {
 		if len(args) > 0 {
 			return nil, exit(assay.ExitUsage, "give a plan or --url, not both")
@@ -144,42 +153,62 @@ func (s *session) gentle() error {
 
 // run executes the session and reports.
 func (s *session) run(ctx context.Context) error {
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
+	ctx, refuse := context.WithCancel(ctx)
+	defer refuse()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	over := make(chan struct{})
 	listening := make(chan struct{})
 	go func() {
 		defer close(listening)
-		s.obey(signals, over)
+		s.obey(signals, over, refuse)
 	}()
+	defer func() {
+		signal.Stop(signals)
+		close(over)
+		<-listening
+	}()
+	if err := s.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return exit(assay.ExitInterrupted, "interrupted before the load began; nothing was left behind")
+		}
+		return err
+	}
 	err := s.drive(ctx)
 	if sealing := s.seal(err); sealing != nil {
 		fmt.Fprintf(s.io.err, "assay: close the run: %v\n", sealing)
 	}
-	signal.Stop(signals)
-	close(over)
-	<-listening
 	if err != nil {
 		fmt.Fprintf(s.io.err, "assay: %v\n", err)
 	}
 	r, files, reporting := assess(context.WithoutCancel(ctx), s.dir, true)
-	if reporting != nil {
+	if r != nil {
+		reporting = errors.Join(reporting, printReport(s.io, r, s.opt.output, files))
+	}
+	switch {
+	case s.faults != nil && len(s.faults.Remaining()) > 0:
+		return &status{assay.ExitFaultMayRemain, reporting}
+	case reporting != nil && s.status() == assay.EndDiskFull:
+		return &status{assay.ExitInvalid, reporting}
+	case reporting != nil:
 		return &status{assay.ExitError, reporting}
+	case r.Exit != 0:
+		return &status{code: r.Exit}
 	}
-	if err := printReport(s.io, r, s.opt.output, files); err != nil {
-		return &status{assay.ExitError, err}
-	}
-	if r.Exit == 0 {
-		return nil
-	}
-	return &status{code: r.Exit}
+	return nil
 }
 
-// obey turns signals into an orderly end: the first stops load and reverts faults, the second hurries.
-func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}) {
+// status returns why the run ended early, as one of the End constants, or "".
+func (s *session) status() string {
+	if e := s.ending.Load(); e != nil {
+		return e.status
+	}
+	return ""
+}
+
+// obey turns signals into an orderly end: the first stops load and reverts faults, or refuses a run that has not begun; the second hurries. What is
+// said comes after what is done, since the terminal may be stuck.
+func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}, refuse func()) {
 	count := 0
 	for {
 		select {
@@ -188,11 +217,13 @@ func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}) {
 		case sig := <-signals:
 			switch count++; count {
 			case 1:
+				if !s.stopLoad(&ending{assay.EndInterrupted, sig.String()}) {
+					refuse()
+				}
 				fmt.Fprintf(s.io.err, "\nassay: %v: stopping the load and reverting faults; again to hurry\n", sig)
-				s.stopLoad(&ending{assay.EndInterrupted, sig.String()})
 			case 2:
-				fmt.Fprintf(s.io.err, "\nassay: %v: hurrying\n", sig)
 				close(s.hurry)
+				fmt.Fprintf(s.io.err, "\nassay: %v: hurrying\n", sig)
 			}
 		}
 	}

@@ -53,10 +53,10 @@ type session struct {
 	begun    *beginnings
 	metrics  *metricsServer
 
-	sources  sync.WaitGroup // collectors
-	ending   atomic.Pointer[ending]
-	stopLoad func(*ending) // ends load and faults; the first reason counts
-	hurry    chan struct{} // closed when a person asks a second time
+	sources sync.WaitGroup // collectors
+	ending  atomic.Pointer[ending]
+	halt    atomic.Pointer[func()] // ends load and faults; nil before they begin
+	hurry   chan struct{}          // closed when a person asks a second time
 }
 
 // ending is why a run ended early.
@@ -68,11 +68,13 @@ type ending struct {
 // collectorGrace is how long late spans are taken after the target has stopped.
 const collectorGrace = 700 * time.Millisecond
 
+// startLimit is how long the sandbox may take to serve; making a large weights file takes seconds.
+const startLimit = time.Minute
+
 // prepare gets everything ready that may refuse the run. On error nothing of it is left.
 func (s *session) prepare(ctx context.Context) (err error) {
 	s.clock = clock.New()
 	s.begun = newBeginnings()
-	s.hurry = make(chan struct{})
 	id := make([]byte, 8)
 	if _, err := rand.Read(id); err != nil {
 		return fmt.Errorf("make a run id: %w", err)
@@ -86,7 +88,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
 		MaxWait: int64(s.plan.Target.Deadline.D()), End: assay.Ending{Status: assay.EndRunning}}
 	if s.plan.Target.Kind == "sandbox" {
-		s.manifest.Target.Simulated = []string{"accelerator metrics (DCGM names) are derived from the CPU's busy time"}
+		s.manifest.Target.Simulated = simulated(s.plan)
 	}
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
@@ -206,7 +208,9 @@ func (s *session) startSandbox(ctx context.Context, exe string) error {
 		return fmt.Errorf("make the sandbox's log: %w", err)
 	}
 	defer logs.Close() // the child has its own
-	s.platform, err = sandbox.Start(ctx, sandbox.StartOptions{Config: c, Exe: exe, Stderr: logs, Own: func(pid int, start uint64) error {
+	starting, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	s.platform, err = sandbox.Start(starting, sandbox.StartOptions{Config: c, Exe: exe, Stderr: logs, Own: func(pid int, start uint64) error {
 		p, err := chaos.ProcessOf(pid)
 		if err != nil {
 			return err
@@ -266,7 +270,7 @@ func (s *session) generator(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		driver := &chaos.Local{Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
+		driver := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
 		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
 			Sync: func(e *assay.Event) error { s.window.Observe(e); return s.store.EmitSync(e) }}
 		for _, line := range driver.Preview(s.faults.Steps) {

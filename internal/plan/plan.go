@@ -214,12 +214,19 @@ func Parse(file string, data []byte) (*Plan, error) {
 	return p, nil
 }
 
-// JSON returns the plan with its defaults, as run.json keeps it, and its hash.
+// JSON returns the plan with its defaults, as run.json keeps it, and its hash. The hash leaves out the seed and where things listen and
+// credentials lie: another seed is another attempt at the same plan.
 func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	raw, err = json.Marshal(p)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)
 	}
-	sum := sha256.Sum256(raw)
+	same := *p
+	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Auth{}
+	essence, err := json.Marshal(&same)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode plan: %w", err)
+	}
+	sum := sha256.Sum256(essence)
 	return raw, hex.EncodeToString(sum[:8]), nil
 }

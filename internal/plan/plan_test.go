@@ -145,12 +145,14 @@ func TestEstimateSaysWhatCanBeDecided(t *testing.T) {
 func TestHashFollowsThePlan(t *testing.T) {
 	a, _ := Parse("p", []byte(head+load))
 	b, _ := Parse("p", []byte("# a comment\n"+head+load))
-	c, _ := Parse("p", []byte(head+load+"seed: 2\n"))
+	c, _ := Parse("p", []byte(head+load+"budget: {requests: 9}\n"))
+	d, _ := Parse("p", []byte(head+load+"seed: 2\n"))
 	_, ha, _ := a.JSON()
 	_, hb, _ := b.JSON()
 	_, hc, _ := c.JSON()
-	if ha != hb || ha == hc {
-		t.Errorf("hashes %s %s %s: want the first two equal, the third not", ha, hb, hc)
+	_, hd, _ := d.JSON()
+	if ha != hb || ha == hc || ha != hd {
+		t.Errorf("hashes %s %s %s %s: want all equal but the third; another seed is another attempt", ha, hb, hc, hd)
 	}
 }
 
