@@ -198,7 +198,7 @@ func (a *attribution) Finish(r *assay.Report) error {
 			}
 			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/" + n, Labels: labels, Ledger: assay.Natural,
 				Quantity: shares.class[c], Evidence: evidence})
-			rows = append(rows, assay.Share{Name: n, Seconds: shares.seconds[c], Ratio: shares.class[c], Evidence: evidence[1:]})
+			rows = append(rows, assay.Share{Name: n, Seconds: shares.seconds[c], Ratio: shares.class[c], Evidence: append(evidence[1:len(evidence):len(evidence)], coverage)})
 		}
 		for p, n := range partNames {
 			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/compute/" + n, Labels: labels, Ledger: assay.Natural,

@@ -16,7 +16,10 @@ func decide(f *assay.Facts, r *assay.Report) {
 	}
 	total := len(r.Objectives)
 	undecided := count[assay.VerdictInconclusive] + count[assay.VerdictInvalid]
-	remains := append([]string(nil), end.Remaining...)
+	var remains []string
+	if len(f.Faults) == 0 { // else the journal tells, which a later heal continues
+		remains = append(remains, end.Remaining...)
+	}
 	for i := range f.Faults {
 		if w := &f.Faults[i]; w.Remains != "" {
 			remains = append(remains, fmt.Sprintf("%s of %s: %s", w.Kind, w.Target, w.Remains))

@@ -103,7 +103,7 @@ func (m *markdown) objectives() {
 		rows = append(rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity), Interval(j.Quantity),
 			NText(j.Quantity), verdictSign(j.Verdict) + " " + string(j.Verdict), why})
 	}
-	m.table([]string{"objective", "goal", "measured", "95 % interval", "n", "verdict", "why"}, "lrrrrll", rows)
+	m.table([]string{"objective", "goal", "measured", "interval", "n", "verdict", "why"}, "lrrrrll", rows)
 }
 
 // verdictSign marks a verdict by shape, not colour.

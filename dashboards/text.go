@@ -253,7 +253,7 @@ func (p *page) objectives() error {
 }
 
 func (p *page) objectivesTable() error {
-	t := &table{head: []string{"OBJECTIVE", "goal", "measured", "95 % interval", "n", "verdict"}, paint: p.paint}
+	t := &table{head: []string{"OBJECTIVE", "goal", "measured", "interval", "n", "verdict"}, paint: p.paint}
 	for _, j := range p.r.Objectives {
 		t.rows = append(t.rows, []string{objectiveTitle(j), Goal(j.Objective, j.Quantity.Unit), Value(j.Quantity),
 			Interval(j.Quantity), shortN(j.Quantity), string(j.Verdict)})

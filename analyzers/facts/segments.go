@@ -25,7 +25,7 @@ func segments(f *assay.Facts) []assay.Segment {
 	for i := range f.Phases {
 		if f.Phases[i].Role == assay.RoleStress {
 			add(f.Phases[i].Begin)
-			add(f.Phases[i].End)
+			add(overloadEnd(f, i))
 		}
 	}
 	slices.Sort(cuts)
@@ -43,6 +43,21 @@ func segments(f *assay.Facts) []assay.Segment {
 	return out
 }
 
+// overloadEnd is the instant at which stress phase i stops being felt: what it left in flight drains until the next phase begins, or the run
+// ends. So the pauses between the steps of a search are overload too.
+func overloadEnd(f *assay.Facts, i int) int64 {
+	end, next := f.Phases[i].End, f.End
+	for j := range f.Phases {
+		switch p := &f.Phases[j]; {
+		case p.Role != assay.RoleStress && p.Begin <= end && end < p.End:
+			return end // other load goes on
+		case p.Begin >= end:
+			next = min(next, p.Begin)
+		}
+	}
+	return max(end, next)
+}
+
 func ledgerAt(f *assay.Facts, t int64) (assay.Ledger, string) {
 	for i := range f.Faults {
 		if w := &f.Faults[i]; w.Applied != 0 && from(w) <= t && t < w.Washout {
@@ -50,7 +65,7 @@ func ledgerAt(f *assay.Facts, t int64) (assay.Ledger, string) {
 		}
 	}
 	for i := range f.Phases {
-		if p := &f.Phases[i]; p.Role == assay.RoleStress && p.Begin <= t && t < p.End {
+		if p := &f.Phases[i]; p.Role == assay.RoleStress && p.Begin <= t && t < overloadEnd(f, i) {
 			return assay.Overload, ""
 		}
 	}
@@ -103,11 +118,19 @@ func (w *Watch) Add(r *assay.Request) {
 	w.Spans = append(w.Spans, assay.Interval{Begin: r.Due, End: r.Due + w.Silence})
 }
 
-// In returns how much of the known time within [f.Begin, f.End] lies in a ledger.
+// In returns how much of the known time within [f.Begin, f.End] lies in a ledger. Phases without load on purpose do not count: nobody
+// asked, so nothing says that the service was up.
 func (w *Watch) In(f *assay.Facts, l assay.Ledger) int64 {
 	var sum int64
 	for _, s := range w.Spans {
 		sum += Within(f, l, s.Begin, s.End)
+		for i := range f.Phases {
+			if p := &f.Phases[i]; p.Role == assay.RoleIdle {
+				if from, to := max(s.Begin, p.Begin), min(s.End, p.End); from < to {
+					sum -= Within(f, l, from, to)
+				}
+			}
+		}
 	}
 	return sum
 }

@@ -156,7 +156,23 @@ func (p *Plan) check() error {
 	if total > maxSchedule {
 		c.bad("load", "plans %.0f requests; at most %d", total, maxSchedule)
 	}
+	lengths, whole := map[string]time.Duration{}, time.Duration(0)
+	for _, l := range p.Load {
+		d := l.For.D()
+		if l.Search != nil && l.Search.Saturation != nil {
+			d = l.Search.Saturation.For.D()
+		}
+		lengths[l.Name] = d
+		whole += d
+	}
 	for i := range p.Chaos {
+		limit, of := whole, "the load"
+		if f := p.Chaos[i]; f.Phase != "" {
+			limit, of = lengths[f.Phase], "phase "+f.Phase
+		}
+		if at := p.Chaos[i].At.D(); at >= limit && limit > 0 {
+			c.bad(fmt.Sprintf("chaos[%d].at", i), "%v is not before the end of %s, %v: the fault would never strike", at, of, limit)
+		}
 		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases, p.Target.Kind)
 	}
 	for i, o := range p.Objectives {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,8 +137,23 @@ func (p *Plan) decidable(o assay.Objective, natural func() float64, whole time.D
 				d.Why = fmt.Sprintf("%d faults planned; %d that all succeed are needed to show %g at 95 %%", n, need, *o.Min)
 			}
 		}
+	case strings.HasPrefix(o.Metric, "availability/during/"):
+		kind := strings.TrimPrefix(o.Metric, "availability/during/")
+		d.OK = slices.ContainsFunc(p.Chaos, func(f Fault) bool { return f.Fault == kind })
+		d.Why = map[bool]string{true: "what happened during the planned faults is measured", false: "no fault " + kind + " is planned"}[d.OK]
+	case strings.HasPrefix(o.Metric, "availability/natural"):
+		d.OK = false
+		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last"
+	case strings.HasPrefix(o.Metric, "limit/"):
+		d.OK = slices.ContainsFunc(p.Load, func(l Load) bool { return l.Search != nil })
+		d.Why = map[bool]string{true: "the planned search brackets it", false: "no search is planned"}[d.OK]
 	case strings.HasPrefix(o.Metric, "cold/"):
 		d.Why = "decided by the instance starts that the run sees"
+		if last == "start/p50" || last == "start/p90" {
+			q := map[string]float64{"start/p50": 0.5, "start/p90": 0.9}[last]
+			d.OK = false
+			d.Why = fmt.Sprintf("%d independent instance starts are the least for a 95 %% interval, and how many a run sees is not planned", leastN(q, 0.95))
+		}
 	default:
 		d.Why = "decided by the requests that the run sees"
 	}
