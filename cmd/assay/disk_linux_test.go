@@ -25,7 +25,7 @@ func TestDiskFull(t *testing.T) {
 		t.Skipf("needs to mount a small disk: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
-	write(t, dir, "plan.yaml", strings.Replace(hurtPlan, "at: 2s}", "at: 1m}", 1)+"budget: {for: 1m}\n")
+	write(t, dir, "plan.yaml", strings.Replace(hurtPlan, "at: 2s}", "at: 7s}", 1)+"budget: {for: 1m}\n")
 	cmd, errs := start(t, dir, "run", "plan.yaml")
 	until(t, "load", 30*time.Second, func() bool { return eventsHave(dir, `"phase.begin"`) })
 	hog, err := os.Create(filepath.Join(disk, "hog"))

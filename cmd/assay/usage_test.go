@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 		{"no run, heal", "", []string{"heal", "."}, 2, "not a run directory: it has no run.json"},
 		{"no such directory", "", []string{"report", "nowhere"}, 2, "nowhere"},
 		{"output", "", []string{"run", "--output", "pdf"}, 2, `--output "pdf" is unknown`},
-		{"fault that is not there", okPlan + "chaos: [{fault: kil, at: 1s}]\n", []string{"validate", "plan.yaml"}, 2, `did you mean "kill"?`},
+		{"fault that is not there", okPlan + "chaos: [{fault: kil, at: 500ms}]\n", []string{"validate", "plan.yaml"}, 2, `did you mean "kill"?`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
