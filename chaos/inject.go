@@ -149,7 +149,13 @@ func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 
 // clear ends a fault's life.
 func (r *Runner) clear(ctx context.Context, f *injection, why string) {
-	r.say(f.event(assay.EventFaultClear, why))
+	e := f.event(assay.EventFaultClear, why)
+	r.fill(e)
+	// On disk before the guardian lets go of the undo: else a run killed now would not know that the fault is away. A disk that does
+	// not take it at once may take it later; the fault is clear all the same.
+	if r.Sync(e) != nil {
+		_ = r.emit(e)
+	}
 	// If the guardian does not hear it, it does the undo once more, which harms nothing.
 	_ = r.Guard.Disarm(context.WithoutCancel(ctx), f.ID)
 	r.drop(f)

@@ -34,7 +34,7 @@ type Runner struct {
 	Seed   uint64 // of the choice of victims
 
 	// Sync records an event and returns once it is on disk. It is used for the events that a
-	// fault's undo hangs on, instead of emit.
+	// fault's undo hangs on, armed and clear, instead of emit.
 	Sync func(*assay.Event) error
 	// Begin waits until the load phase has begun (the load itself for "") and returns the instant. An error means that it
 	// will not begin.
