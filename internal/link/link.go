@@ -205,14 +205,16 @@ func (l *Link) admit(client *net.TCPConn) {
 	c.ctx, c.stop = context.WithCancel(l.ctx)
 	c.done = c.ctx.Done()
 	l.conns[c] = struct{}{}
-	l.wg.Go(func() {
+	l.wg.Add(1)
+	l.mu.Unlock()
+	if cut == CutReset || cut == CutClose || cut == CutRefuse {
+		c.cut(cut) // before anything is relayed
+	}
+	go func() {
+		defer l.wg.Done()
 		c.serve()
 		l.mu.Lock()
 		delete(l.conns, c)
 		l.mu.Unlock()
-	})
-	l.mu.Unlock()
-	if cut == CutReset || cut == CutClose || cut == CutRefuse {
-		c.cut(cut)
-	}
+	}()
 }
