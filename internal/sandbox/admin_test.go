@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -189,7 +190,7 @@ func TestConfigSurvivesJSON(t *testing.T) {
 		var got Config
 		dec := json.NewDecoder(bytes.NewReader(b))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&got); err != nil || got != d.Config {
+		if err := dec.Decode(&got); err != nil || !reflect.DeepEqual(got, d.Config) {
 			t.Errorf("%s: (-want +got):\n%s %v", d.Name, cmp.Diff(d.Config, got), err)
 		}
 	}

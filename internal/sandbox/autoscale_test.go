@@ -20,7 +20,7 @@ func TestAutoscalerLoop(t *testing.T) {
 		var got []change
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			p := newPool(cfg.ConcurrencyLimit, cfg.QueueLimit, 2*cfg.StableWindow, func() {})
+			p := newPool(cfg, 2*cfg.StableWindow, func() {})
 			a := newAutoscaler(cfg, p, newEventLog(), func(want int, reason string) {
 				got = append(got, change{time.Since(start), want, reason})
 			})

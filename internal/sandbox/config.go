@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay/internal/sandbox/engine"
+	"github.com/assay-dev/assay/internal/sandbox/vision"
 )
 
 // Config holds the dials of a deployment. The zero value is not usable: start from [Defaults].
@@ -19,26 +20,30 @@ type Config struct {
 	AdminListen string `json:"admin_listen"` // admin server
 
 	// The model and its workers.
-	Model        string        `json:"model"`                // size: nano, tiny, small or base
-	ModelName    string        `json:"model_name"`           // as the API names it; empty: sandbox- and the size
-	WeightsDir   string        `json:"weights_dir"`          // cache of weights files
-	Seed         uint64        `json:"seed"`                 // of weights, sampling and stored documents
-	Threads      int           `json:"threads"`              // cores one worker computes on
-	MaxSeqs      int           `json:"max_seqs"`             // sequences in one batch of a worker
-	KVTokens     int           `json:"kv_tokens"`            // KV cache of a worker, in tokens
-	StepOverhead time.Duration `json:"step_overhead_ns"`     // host time of each step, the accelerator idle
-	LoadFloor    time.Duration `json:"load_floor_ns"`        // least duration of reading the weights; negative for none
-	LoadRate     int64         `json:"load_rate_bytes"`      // bytes per second of reading the weights; 0 unlimited
-	Retrieval    time.Duration `json:"retrieval_delay_ns"`   // duration of the retrieval before each request; 0 for none
-	HopDelay     time.Duration `json:"hop_delay_ns"`         // network delay in each direction between gateway and worker
-	Nice         int           `json:"nice"`                 // scheduling priority of the platform and its workers, 0 to 19
-	Exe          string        `json:"executable,omitempty"` // binary of the workers; empty: this one
+	Kind         string        `json:"kind,omitempty"`            // llm or vision; empty: llm
+	Model        string        `json:"model"`                     // size: nano, tiny, small or base
+	ModelName    string        `json:"model_name"`                // as the API names it; empty: sandbox-, the kind unless llm, and the size
+	WeightsDir   string        `json:"weights_dir"`               // cache of weights files
+	Seed         uint64        `json:"seed"`                      // of weights, sampling and stored documents
+	Threads      int           `json:"threads"`                   // cores one worker computes on
+	MaxSeqs      int           `json:"max_seqs"`                  // sequences or images in one batch of a worker
+	KVTokens     int           `json:"kv_tokens"`                 // KV cache of a worker, in tokens; llm only
+	BatchWindow  time.Duration `json:"batch_window_ns,omitempty"` // longest wait of an image for its batch to fill; 0: 2 ms, negative for none; vision only
+	StepOverhead time.Duration `json:"step_overhead_ns"`          // host time of each step, the accelerator idle
+	LoadFloor    time.Duration `json:"load_floor_ns"`             // least duration of reading the weights; negative for none
+	LoadRate     int64         `json:"load_rate_bytes"`           // bytes per second of reading the weights; 0 unlimited
+	Retrieval    time.Duration `json:"retrieval_delay_ns"`        // duration of the retrieval before each request; 0 for none
+	HopDelay     time.Duration `json:"hop_delay_ns"`              // network delay in each direction between gateway and worker
+	Nice         int           `json:"nice"`                      // scheduling priority of the platform and its workers, 0 to 19
+	Exe          string        `json:"executable,omitempty"`      // binary of the workers; empty: this one
 
 	// The gateway.
-	ConcurrencyLimit int           `json:"concurrency_limit"` // requests one instance gets at once; 0 is no limit
-	QueueLimit       int           `json:"queue_limit"`       // requests that may wait at the gateway; the next gets 429
-	QueueTimeout     time.Duration `json:"queue_timeout_ns"`  // longest wait at the gateway, then 503
-	NoRetry          bool          `json:"no_retry"`          // do not try another instance when one refuses the connection
+	ConcurrencyLimit int           `json:"concurrency_limit"`    // requests one instance gets at once; 0 is no limit
+	QueueLimit       int           `json:"queue_limit"`          // requests of one tenant that may wait at the gateway; the next gets 429
+	QueueTimeout     time.Duration `json:"queue_timeout_ns"`     // longest wait at the gateway, then 503
+	NoRetry          bool          `json:"no_retry"`             // do not try another instance when one refuses the connection
+	Scheduling       string        `json:"scheduling,omitempty"` // least_loaded, round_robin, priority or queue_length; empty: least_loaded
+	Tenants          []Tenant      `json:"tenants,omitempty"`    // who share the deployment, by the header X-Tenant; none: one tenant
 
 	// The autoscaler, in Knative's terms.
 	MinScale          int           `json:"min_scale"`
@@ -103,6 +108,9 @@ func (c Config) Name() string {
 	if c.ModelName != "" {
 		return c.ModelName
 	}
+	if c.Kind == KindVision {
+		return "sandbox-vision-" + c.Model
+	}
 	return "sandbox-" + c.Model
 }
 
@@ -113,7 +121,44 @@ func (c Config) kpa() KPASpec {
 		MaxScaleUpRate: c.MaxScaleUpRate, MaxScaleDownRate: c.MaxScaleDownRate, ActivationScale: c.ActivationScale, ScaleDownDelay: c.ScaleDownDelay}
 }
 
-// worker returns the settings of one worker.
+// The kinds of model, in Config.Kind.
+const (
+	KindLLM    = "llm"
+	KindVision = vision.Kind
+)
+
+// settings returns the settings of one worker of the deployment's kind, as its process reads them.
+func (c Config) settings(id string, spawned time.Time) any {
+	if c.Kind == KindVision {
+		return c.vision(id, spawned)
+	}
+	return c.worker(id, spawned)
+}
+
+// ensureWeights makes the weights file of the deployment.
+func (c Config) ensureWeights() error {
+	var err error
+	if c.Kind == KindVision {
+		_, _, err = vision.EnsureWeights(c.vision("w-0", time.Now()))
+	} else {
+		_, _, err = engine.EnsureWeights(c.worker("w-0", time.Now()))
+	}
+	return err
+}
+
+// vision returns the settings of one image classifier.
+func (c Config) vision(id string, spawned time.Time) vision.Config {
+	llm := c.worker(id, spawned) // what both have is decided in one place
+	w := vision.Config{Kind: vision.Kind, Instance: id, Listen: llm.Listen, Model: c.Model, ModelName: llm.ModelName, Threads: c.Threads,
+		MaxBatch: c.MaxSeqs, Window: c.BatchWindow, StepOverhead: c.StepOverhead, Seed: c.Seed, WeightsDir: c.WeightsDir,
+		LoadFloor: llm.LoadFloor, LoadRate: c.LoadRate, OTLPEndpoint: c.OTLPEndpoint, SpawnedUnixNS: llm.SpawnedUnixNS, Nice: c.Nice, Drain: llm.Drain}
+	if c.TruthDir != "" {
+		w.TruthPath = filepath.Join(c.TruthDir, "vision-"+id+".jsonl")
+	}
+	return w
+}
+
+// worker returns the settings of one language model worker.
 func (c Config) worker(id string, spawned time.Time) engine.Config {
 	w := engine.Config{Instance: id, Listen: "127.0.0.1:0", Model: c.Model, ModelName: c.Name(),
 		Threads: c.Threads, MaxSeqs: c.MaxSeqs, KVTokens: c.KVTokens, StepOverhead: c.StepOverhead, Seed: c.Seed,
@@ -203,8 +248,18 @@ func (c Config) Validate() error {
 	if u, err := url.Parse(c.OTLPEndpoint); c.OTLPEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http") {
 		bad("otlp_endpoint", "%q is not an http URL; write for example http://127.0.0.1:4318", c.OTLPEndpoint)
 	}
-	if err := c.worker("w-1", time.Now()).Validate(); err != nil {
+	if c.Kind != "" && c.Kind != KindLLM && c.Kind != KindVision {
+		bad("kind", "%q is no kind of model; write %s or %s", c.Kind, KindLLM, KindVision)
+	}
+	var err error
+	if c.Kind == KindVision {
+		err = c.vision("w-1", time.Now()).Validate()
+	} else {
+		err = c.worker("w-1", time.Now()).Validate()
+	}
+	if err != nil {
 		errs = append(errs, fmt.Errorf("worker: %w", err))
 	}
+	errs = append(errs, c.checkTenants()...)
 	return errors.Join(errs...)
 }

@@ -14,12 +14,14 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/assay-dev/assay/internal/sandbox/vision"
 )
 
 // RunHeader is the request header that names the run a request belongs to.
 const RunHeader = "X-Assay-Run"
 
-const maxBody = 1 << 20 // of a request
+const maxBody = 1 << 20 // of a request to a language model
 
 // A gateway is the front door: it takes requests, waits with them for an instance, and passes the answer on as it comes.
 type gateway struct {
@@ -34,9 +36,11 @@ type gateway struct {
 
 func (g *gateway) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/chat/completions", g.complete)
-	mux.HandleFunc("POST /v1/completions", g.complete)
-	mux.HandleFunc("GET /v1/models", g.models)
+	if g.cfg.Kind == KindVision {
+		g.serveVision(mux)
+	} else {
+		g.serveLLM(mux)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		io.WriteString(w, "ok\n")
@@ -46,6 +50,53 @@ func (g *gateway) handler() http.Handler {
 	})
 	return mux
 }
+
+// serveLLM registers OpenAI's paths, and answers those of image classifiers in their own form.
+func (g *gateway) serveLLM(mux *http.ServeMux) {
+	for _, path := range []string{"/v1/chat/completions", "/v1/completions"} {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { g.complete(w, r, openAI, path) })
+	}
+	mux.HandleFunc("GET /v1/models", g.models)
+	for _, r := range vision.Routes() {
+		mux.HandleFunc(r.Method+" "+r.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			openInference.fail(w, http.StatusNotFound, "", "", fmt.Sprintf("%s %s is not served here: %s is a language model; use POST /v1/chat/completions", r.Method, r.URL.Path, g.cfg.Name()))
+		})
+	}
+}
+
+// serveVision registers the paths of image classifiers, and answers those of language models in their own form. As behind
+// Knative, a question about the model is passed on to an instance, and starts one if there is none; only
+// what is about the platform is answered here.
+func (g *gateway) serveVision(mux *http.ServeMux) {
+	for _, r := range vision.Routes() {
+		mux.HandleFunc(r.Method+" "+r.Pattern, func(w http.ResponseWriter, req *http.Request) { g.complete(w, req, openInference, r.Name) })
+	}
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"models": []string{g.cfg.Name()}})
+	})
+	mux.HandleFunc("GET /v2/health/live", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
+	})
+	for _, path := range []string{"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"} {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			writeError(w, http.StatusNotFound, "invalid_request_error", "not_found", fmt.Sprintf(
+				"%s %s is not served here: %s is an image classifier; use POST /v1/models/%[3]s:predict or /v2/models/%[3]s/infer", r.Method, r.URL.Path, g.cfg.Name()))
+		})
+	}
+}
+
+// A dialect is how one family of protocols is spoken at the gateway.
+type dialect struct {
+	maxBody int64
+	fail    func(w http.ResponseWriter, status int, kind, code, message string)
+}
+
+var (
+	openAI        = &dialect{maxBody, writeError}
+	openInference = &dialect{vision.MaxBody, func(w http.ResponseWriter, status int, _, _, message string) {
+		writeJSON(w, status, map[string]string{"error": message})
+	}}
+)
 
 func (g *gateway) models(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
@@ -64,6 +115,7 @@ func writeError(w http.ResponseWriter, status int, kind, code, message string) {
 type exchange struct {
 	w     http.ResponseWriter
 	r     *http.Request
+	speak *dialect
 	ctx   context.Context // of the client's connection, with the server span
 	span  trace.Span
 	body  []byte
@@ -71,17 +123,21 @@ type exchange struct {
 	began bool // something of the answer has been sent
 }
 
-func (g *gateway) complete(w http.ResponseWriter, r *http.Request) {
+// complete passes one request on. route is what it is called in spans and logs.
+func (g *gateway) complete(w http.ResponseWriter, r *http.Request, speak *dialect, route string) {
 	arrived := time.Now()
-	route := r.URL.Path
 	ctx := traceContext.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	parent := trace.SpanContextFromContext(ctx)
-	ctx, span := g.tracer.Start(ctx, "POST "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(arrived),
-		trace.WithAttributes(attribute.String("http.request.method", "POST"), attribute.String("http.route", route), attribute.String("faas.name", g.cfg.Name())))
-	x := &exchange{w: w, r: r, ctx: ctx, span: span, truth: TruthRequest{TraceID: span.SpanContext().TraceID().String(),
+	ctx, span := g.tracer.Start(ctx, r.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(arrived),
+		trace.WithAttributes(attribute.String("http.request.method", r.Method), attribute.String("http.route", route), attribute.String("faas.name", g.cfg.Name())))
+	x := &exchange{w: w, r: r, speak: speak, ctx: ctx, span: span, truth: TruthRequest{TraceID: span.SpanContext().TraceID().String(),
 		Run: r.Header.Get(RunHeader), Route: route, Arrived: arrived.UnixNano()}}
 	if parent.IsValid() {
 		x.truth.Parent = parent.SpanID().String()
+	}
+	if len(g.cfg.Tenants) > 0 {
+		x.truth.Tenant = g.pool.tenant(r.Header.Get(TenantHeader)).name
+		span.SetAttributes(attribute.String("sandbox.tenant", x.truth.Tenant))
 	}
 
 	g.pass(x)
@@ -107,7 +163,7 @@ func (g *gateway) complete(w http.ResponseWriter, r *http.Request) {
 
 // pass does all of a request but the accounts of it.
 func (g *gateway) pass(x *exchange) {
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, x.speak.maxBody))
 	if err != nil {
 		status, code := http.StatusBadRequest, "bad_body"
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -145,7 +201,7 @@ func (g *gateway) pass(x *exchange) {
 
 // wait takes a ticket and leaves a span if that took a wait.
 func (g *gateway) wait(x *exchange, attempt int, timeout time.Duration) (ticket, error) {
-	t, err := g.pool.acquire(x.ctx, timeout)
+	t, err := g.pool.acquire(x.ctx, x.truth.Tenant, timeout)
 	end := t.granted
 	if err != nil {
 		end = time.Now()
@@ -161,6 +217,9 @@ func (g *gateway) wait(x *exchange, attempt int, timeout time.Duration) (ticket,
 	}
 	x.truth.Wait += int64(end.Sub(t.arrived))
 	_, span := g.tracer.Start(x.ctx, "activator.wait", trace.WithTimestamp(t.arrived), trace.WithAttributes(attribute.String("wait.reason", t.reason)))
+	if x.truth.Tenant != "" {
+		span.SetAttributes(attribute.String("sandbox.tenant", x.truth.Tenant))
+	}
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 	} else {
@@ -175,8 +234,12 @@ func (g *gateway) refuse(x *exchange, t ticket, err error) {
 	switch {
 	case errors.Is(err, errQueueFull):
 		x.w.Header().Set("Retry-After", "1")
+		whose := ""
+		if x.truth.Tenant != "" {
+			whose = " of tenant " + x.truth.Tenant
+		}
 		x.fail(outcomeQueueFull, http.StatusTooManyRequests, "rate_limit_error", "queue_full",
-			fmt.Sprintf("the queue is full: %d requests wait already", g.cfg.QueueLimit))
+			fmt.Sprintf("the queue is full: %d requests%s wait already", t.tenant.limit, whose))
 	case errors.Is(err, errQueueWait):
 		code, message := "at_capacity", "all instances are busy"
 		if t.reason == waitNoInstance {
@@ -194,7 +257,7 @@ func (g *gateway) refuse(x *exchange, t ticket, err error) {
 // fail ends the exchange with an error answer.
 func (x *exchange) fail(outcome string, status int, kind, code, message string) {
 	x.truth.Outcome, x.truth.Status, x.truth.Error, x.began = outcome, status, message, true
-	writeError(x.w, status, kind, code, message)
+	x.speak.fail(x.w, status, kind, code, message)
 }
 
 // gone ends the exchange of a client that left.

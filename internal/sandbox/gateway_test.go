@@ -43,7 +43,7 @@ func newFront(t *testing.T, change func(*Config)) *front {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPool(cfg.ConcurrencyLimit, cfg.QueueLimit, time.Minute, func() { f.woken <- struct{}{} })
+	p := newPool(cfg, time.Minute, func() { f.woken <- struct{}{} })
 	f.g = &gateway{cfg: cfg, pool: p, tracer: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(f.spans)).Tracer("test"), truth: truth,
 		failed: func(b *backend, cause string) {
 			f.mu.Lock()
@@ -269,7 +269,7 @@ func TestGatewayRoutesToTheLeastLoaded(t *testing.T) {
 	var got []string
 	var tickets []ticket
 	take := func() {
-		tk, err := p.acquire(t.Context(), time.Second)
+		tk, err := p.acquire(t.Context(), "", time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -415,7 +415,7 @@ func TestReadTruthTornTail(t *testing.T) {
 }
 
 func BenchmarkPool(b *testing.B) {
-	p := newPool(8, 64, 12*time.Second, func() {})
+	p := newPool(Config{ConcurrencyLimit: 8, QueueLimit: 64}, 12*time.Second, func() {})
 	for range 4 {
 		x := &backend{}
 		p.add(x)
@@ -423,7 +423,7 @@ func BenchmarkPool(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		t, err := p.acquire(b.Context(), time.Second)
+		t, err := p.acquire(b.Context(), "", time.Second)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -132,7 +132,7 @@ func (s *supervisor) live(in *instance) {
 // launch starts the process of an instance.
 func (s *supervisor) launch(in *instance) (*exec.Cmd, io.ReadCloser, error) {
 	spawned := time.Now()
-	settings, err := json.Marshal(s.cfg.worker(in.id, spawned))
+	settings, err := json.Marshal(s.cfg.settings(in.id, spawned))
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the settings of %s: %w", in.id, err)
 	}
@@ -194,6 +194,9 @@ func (s *supervisor) follow(in *instance, stdout io.ReadCloser, inner *sync.Wait
 				continue
 			}
 			inner.Go(func() { s.probe(in) })
+			if s.cfg.Scheduling == QueueLength {
+				inner.Go(func() { s.reports(in) })
+			}
 		case line.Name != "":
 			s.phase(in, line.Phase, 0)
 		case line.Ready && !announced:

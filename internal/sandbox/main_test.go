@@ -67,5 +67,5 @@ func workerMain(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	return engine.Main(ctx, cfg, os.Stdout, os.Stderr)
+	return WorkerMain(ctx, os.Stdout, os.Stderr)
 }

@@ -42,6 +42,11 @@ func newMetrics(cfg Config, p *pool, a *autoscaler, lost func() float64) *metric
 	gauge("kn_revision_concurrency_target", "Number of requests per instance that the autoscaler aims at.", func() float64 { return cfg.kpa().Target })
 	gauge("kn_revision_request_queued", "Number of requests that wait at the activator.", now(func(l look) int { return l.queued }))
 	gauge("kn_revision_request_concurrency", "Number of requests at the platform, waiting or in flight.", now(func(l look) int { return l.queued + l.inFlight }))
+	for _, t := range cfg.Tenants {
+		wrapped.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sandbox_tenant_request_queued",
+			Help: "Number of requests of a tenant that wait at the activator.", ConstLabels: prometheus.Labels{"tenant": t.Name}},
+			func() float64 { return float64(p.tenantQueued(t.Name)) }))
+	}
 	wrapped.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sandbox_spans_lost_total",
 		Help: "Spans of the platform that could not be delivered."}, lost))
 	m := &metrics{handler: promhttp.HandlerFor(reg, promhttp.HandlerOpts{})}

@@ -13,8 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/assay-dev/assay/internal/sandbox/engine"
 )
 
 // ErrParentGone is the cause of ending a platform whose parent has died.
@@ -99,7 +97,7 @@ func open(cfg Config, stderr io.Writer) (_ *platform, err error) {
 		}
 	}
 	// Once, here: workers that start together must not all build the same file.
-	if _, _, err = engine.EnsureWeights(cfg.worker("w-0", time.Now())); err != nil {
+	if err = cfg.ensureWeights(); err != nil {
 		return nil, fmt.Errorf("make the weights: %w", err)
 	}
 	if p.truth, err = openTruth(cfg.TruthDir); err != nil {
@@ -114,7 +112,7 @@ func open(cfg Config, stderr io.Writer) (_ *platform, err error) {
 			return nil, err
 		}
 	}
-	p.pool = newPool(cfg.ConcurrencyLimit, cfg.QueueLimit, 2*cfg.StableWindow, func() { p.scaler.wake() })
+	p.pool = newPool(cfg, 2*cfg.StableWindow, func() { p.scaler.wake() })
 	p.sup = newSupervisor(cfg, exe, p.pool, p.events, p.telemetry.platform, stderr)
 	p.scaler = newAutoscaler(cfg, p.pool, p.events, p.sup.scale)
 	m := newMetrics(cfg, p.pool, p.scaler, func() float64 { return float64(p.telemetry.lost.Load()) })

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"net/http"
@@ -44,21 +43,25 @@ type backend struct {
 	state    State
 	inFlight int
 	used     uint64        // when it was last chosen, in choices
+	reported int64         // requests waiting in it, as it said last
+	sent     int64         // requests granted to it since then
 	born     time.Time     // when it came into routing for the first time
 	idle     chan struct{} // made when it drains, closed when nothing is in flight
 }
 
 // A pool is the one table of instances and of the requests that wait for them. Waiting
-// requests are served in the order in which they came.
+// requests of one tenant are served in the order in which they came; whose turn it is among tenants is next's to say.
 type pool struct {
 	limit      int // requests one instance gets at once; 0 is no limit
-	queueLimit int
+	scheduling string
 	wake       func() // called when a request begins to wait and no instance is ready; must not block
 
 	mu       sync.Mutex
 	stopping bool
 	backends []*backend
-	waiting  list.List // of *waiter
+	tenants  map[string]*tenant
+	waiting  int     // requests of all tenants
+	virtual  float64 // virtual time of the tenant that was last granted a slot, before it paid
 	choices  uint64
 	load     *meter // requests between arrival at the activator and their end
 }
@@ -69,6 +72,8 @@ type waiter struct {
 	b       *backend // set before granted is closed; nil when the platform stops
 	at      time.Time
 	born    time.Time
+	price   float64
+	since   time.Time // when it began to wait
 }
 
 // A ticket is the right to send one request to one instance.
@@ -78,31 +83,37 @@ type ticket struct {
 	granted time.Time
 	born    time.Time // when the instance first came into routing
 	reason  string    // why it waited; empty if it did not
+	tenant  *tenant
+	price   float64 // what its tenant was charged for the slot
 }
 
 // cold applies the rule of the package comment to a request whose first ticket is t and
 // that was served under got.
 func (t ticket) cold(got ticket) bool { return t.reason != "" && got.born.After(t.arrived) }
 
-func newPool(limit, queueLimit int, keep time.Duration, wake func()) *pool {
-	return &pool{limit: limit, queueLimit: queueLimit, wake: wake, load: newMeter(time.Now(), keep)}
+func newPool(cfg Config, keep time.Duration, wake func()) *pool {
+	return &pool{limit: cfg.ConcurrencyLimit, scheduling: cfg.Scheduling, tenants: newTenants(cfg), wake: wake, load: newMeter(time.Now(), keep)}
 }
 
-// acquire returns a ticket for the least loaded instance with room, waiting in line if there is
+// acquire returns a ticket for an instance with room, waiting in the line of the tenant if there is
 // none. The request counts as load until release, or until acquire returns an error: errQueueFull at
 // once, errQueueWait after the timeout, errStopping, or the context's.
-func (p *pool) acquire(ctx context.Context, timeout time.Duration) (ticket, error) {
+func (p *pool) acquire(ctx context.Context, tenant string, timeout time.Duration) (ticket, error) {
 	p.mu.Lock()
 	now := time.Now()
-	t := ticket{arrived: now, granted: now}
+	own := p.tenant(tenant)
+	t := ticket{arrived: now, granted: now, tenant: own}
 	if p.stopping {
 		p.mu.Unlock()
 		return t, errStopping
 	}
-	if p.waiting.Len() == 0 {
+	if own.waiting.Len() == 0 {
+		own.virtual = max(own.virtual, p.virtual)
+	}
+	if p.waiting == 0 {
 		if b := p.pick(); b != nil {
 			p.load.add(now, 1)
-			p.grant(b)
+			t.price = p.grant(b, own)
 			t.b, t.born = b, b.born
 			p.mu.Unlock()
 			return t, nil
@@ -113,13 +124,14 @@ func (p *pool) acquire(ctx context.Context, timeout time.Duration) (ticket, erro
 	if alone {
 		t.reason = waitNoInstance
 	}
-	if p.waiting.Len() >= p.queueLimit {
+	if own.waiting.Len() >= own.limit {
 		p.mu.Unlock()
 		return t, errQueueFull
 	}
 	p.load.add(now, 1)
-	w := &waiter{granted: make(chan struct{})}
-	place := p.waiting.PushBack(w)
+	w := &waiter{granted: make(chan struct{}), since: now}
+	place := own.waiting.PushBack(w)
+	p.waiting++
 	p.mu.Unlock()
 	if alone {
 		p.wake()
@@ -144,13 +156,15 @@ func (p *pool) acquire(ctx context.Context, timeout time.Duration) (ticket, erro
 			return t, errStopping
 		}
 		if ctx.Err() != nil {
-			p.free(w.b)
+			t.granted, t.price = w.at, w.price
+			p.free(w.b, t)
 			return t, context.Cause(ctx)
 		}
-		t.b, t.granted, t.born = w.b, w.at, w.born
+		t.b, t.granted, t.born, t.price = w.b, w.at, w.born, w.price
 		return t, nil
 	default:
-		p.waiting.Remove(place)
+		own.waiting.Remove(place)
+		p.waiting--
 		p.load.add(time.Now(), -1)
 		return t, err
 	}
@@ -160,11 +174,13 @@ func (p *pool) acquire(ctx context.Context, timeout time.Duration) (ticket, erro
 func (p *pool) release(t ticket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.free(t.b)
+	p.free(t.b, t)
 }
 
-func (p *pool) free(b *backend) {
-	p.load.add(time.Now(), -1)
+func (p *pool) free(b *backend, t ticket) {
+	now := time.Now()
+	p.load.add(now, -1)
+	t.tenant.settle(t.price, now.Sub(t.granted))
 	b.inFlight--
 	if b.inFlight == 0 && b.idle != nil {
 		close(b.idle)
@@ -173,36 +189,66 @@ func (p *pool) free(b *backend) {
 	p.serve()
 }
 
-// pick returns the ready instance with the fewest requests in flight that has room, of several the one not chosen for longest.
+// pick returns the ready instance with room that the scheduling prefers, of several the one not chosen for longest. In turn,
+// that is all there is to it.
 func (p *pool) pick() *backend {
 	var best *backend
 	for _, b := range p.backends {
 		if b.state != Ready || p.limit > 0 && b.inFlight >= p.limit {
 			continue
 		}
-		if best == nil || b.inFlight < best.inFlight || b.inFlight == best.inFlight && b.used < best.used {
+		if best == nil || p.before(b, best) {
 			best = b
 		}
 	}
 	return best
 }
 
-func (p *pool) grant(b *backend) {
+// before reports whether a is to be chosen rather than b.
+func (p *pool) before(a, b *backend) bool {
+	switch p.scheduling {
+	case RoundRobin:
+	case QueueLength:
+		// What was sent since the report may wait there too; a report that does not come makes an instance look longer and longer.
+		if x, y := a.reported+a.sent, b.reported+b.sent; x != y {
+			return x < y
+		}
+		fallthrough
+	default:
+		if a.inFlight != b.inFlight {
+			return a.inFlight < b.inFlight
+		}
+	}
+	return a.used < b.used
+}
+
+// report takes note of how many requests wait in an instance.
+func (p *pool) report(b *backend, waiting int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.reported, b.sent = waiting, 0
+}
+
+// grant gives a slot of an instance to a tenant and returns its price.
+func (p *pool) grant(b *backend, t *tenant) float64 {
 	p.choices++
 	b.used = p.choices
 	b.inFlight++
+	b.sent++
+	p.virtual = max(p.virtual, t.virtual)
+	return t.charge()
 }
 
-// serve hands room to those who wait, first come first served.
+// serve hands room to those who wait, one tenant after another as their shares say, and first come first served within one.
 func (p *pool) serve() {
-	for front := p.waiting.Front(); front != nil; front = p.waiting.Front() {
+	for t := p.next(); t != nil; t = p.next() {
 		b := p.pick()
 		if b == nil {
 			return
 		}
-		p.waiting.Remove(front)
-		p.grant(b)
-		w := front.Value.(*waiter)
+		w := t.waiting.Remove(t.waiting.Front()).(*waiter)
+		p.waiting--
+		w.price = p.grant(b, t)
 		w.b, w.at, w.born = b, time.Now(), b.born
 		close(w.granted)
 	}
@@ -274,9 +320,9 @@ func (p *pool) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopping = true
-	for e := p.waiting.Front(); e != nil; e = p.waiting.Front() {
-		p.waiting.Remove(e)
-		close(e.Value.(*waiter).granted)
+	for t := p.next(); t != nil; t = p.next() {
+		close(t.waiting.Remove(t.waiting.Front()).(*waiter).granted)
+		p.waiting--
 	}
 }
 
@@ -290,7 +336,7 @@ type look struct {
 func (p *pool) look(now time.Time, stable, panicked time.Duration) look {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := look{queued: p.waiting.Len(), stable: p.load.mean(now, stable), panic: p.load.mean(now, panicked)}
+	l := look{queued: p.waiting, stable: p.load.mean(now, stable), panic: p.load.mean(now, panicked)}
 	for _, b := range p.backends {
 		l.inFlight += b.inFlight
 		switch b.state {

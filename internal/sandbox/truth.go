@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/assay-dev/assay/internal/sandbox/engine"
+	"github.com/assay-dev/assay/internal/sandbox/vision"
 )
 
 // Truth is what really happened in a deployment, from the truth logs of the platform and
@@ -19,6 +20,7 @@ type Truth struct {
 	Requests []TruthRequest        // at the gateway, by arrival
 	Events   []Event               // life-cycle events and scaling, as they were streamed
 	Engine   []engine.TruthRequest // at the workers, by arrival
+	Vision   []vision.TruthRequest // at the image classifiers, by arrival
 	Phases   []engine.Phase        // of starts, as the workers timed them
 }
 
@@ -43,23 +45,30 @@ func ReadTruth(dir string) (*Truth, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "engine-*.jsonl"))
-	if err != nil {
-		return nil, fmt.Errorf("list the truth logs of workers: %w", err)
-	}
-	for _, f := range files {
-		if err := readLines(f, t.engineLine); err != nil {
-			return nil, err
+	for kind, request := range map[string]func([]byte) error{
+		"engine": func(line []byte) error { return appendJSON(&t.Engine, line) },
+		"vision": func(line []byte) error { return appendJSON(&t.Vision, line) },
+	} {
+		files, err := filepath.Glob(filepath.Join(dir, kind+"-*.jsonl"))
+		if err != nil {
+			return nil, fmt.Errorf("list the truth logs of workers: %w", err)
+		}
+		for _, f := range files {
+			if err := readLines(f, func(line []byte) error { return t.workerLine(line, request) }); err != nil {
+				return nil, err
+			}
 		}
 	}
 	slices.SortStableFunc(t.Requests, func(a, b TruthRequest) int { return cmp.Compare(a.Arrived, b.Arrived) })
 	slices.SortStableFunc(t.Events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	slices.SortStableFunc(t.Engine, func(a, b engine.TruthRequest) int { return cmp.Compare(a.Arrived, b.Arrived) })
+	slices.SortStableFunc(t.Vision, func(a, b vision.TruthRequest) int { return cmp.Compare(a.Arrived, b.Arrived) })
 	slices.SortStableFunc(t.Phases, func(a, b engine.Phase) int { return cmp.Compare(a.Start, b.Start) })
 	return t, nil
 }
 
-func (t *Truth) engineLine(line []byte) error {
+// workerLine takes in one line of a worker; request does so for one of a request.
+func (t *Truth) workerLine(line []byte, request func([]byte) error) error {
 	var kind struct {
 		Kind string `json:"kind"`
 	}
@@ -68,18 +77,19 @@ func (t *Truth) engineLine(line []byte) error {
 	}
 	switch kind.Kind {
 	case "request":
-		var r engine.TruthRequest
-		if err := json.Unmarshal(line, &r); err != nil {
-			return err
-		}
-		t.Engine = append(t.Engine, r)
+		return request(line)
 	case "phase":
-		var p engine.Phase
-		if err := json.Unmarshal(line, &p); err != nil {
-			return err
-		}
-		t.Phases = append(t.Phases, p)
+		return appendJSON(&t.Phases, line)
 	}
+	return nil
+}
+
+func appendJSON[T any](list *[]T, line []byte) error {
+	var v T
+	if err := json.Unmarshal(line, &v); err != nil {
+		return err
+	}
+	*list = append(*list, v)
 	return nil
 }
 

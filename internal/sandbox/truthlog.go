@@ -17,6 +17,7 @@ type TruthRequest struct {
 	Parent        string `json:"parent_span_id,omitempty"` // the client's span
 	Run           string `json:"run,omitempty"`            // of the run-id header
 	Route         string `json:"route"`
+	Tenant        string `json:"tenant,omitempty"` // with tenants configured
 	Arrived       int64  `json:"arrived_unix_ns"`
 	RetrievalFrom int64  `json:"retrieval_begin_unix_ns,omitempty"`
 	RetrievalTo   int64  `json:"retrieval_end_unix_ns,omitempty"`

@@ -2,10 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 
-	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/sandbox/compute"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // loadTest returns a model of the named size with seed 1, loaded once for all tests.
@@ -27,7 +29,7 @@ var loadTest = func() func(tb testing.TB, name string) *model {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		f, err := fetchWeights(tb.Context(), path, s, 1, 0)
+		f, err := weightsOf(filepath.Dir(path), s, 1).Fetch(tb.Context(), 0)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -52,8 +54,8 @@ func BenchmarkPrefill64(b *testing.B) {
 	for _, size := range []string{"tiny", "small"} {
 		b.Run(size, func(b *testing.B) {
 			m := loadTest(b, size)
-			p := newPool(1)
-			defer p.close()
+			p := compute.NewPool(1)
+			defer p.Close()
 			r := newRunner(m, newKVCache(m.ModelSize, 1024), p, 128, 8)
 			var table []int32
 			r.kv.grow(&table, 64)
@@ -71,10 +73,10 @@ func BenchmarkDecodeStep(b *testing.B) {
 	for _, batch := range []int{1, 4, 8} {
 		b.Run(fmt.Sprintf("tiny/batch=%d", batch), func(b *testing.B) {
 			m := loadTest(b, "tiny")
-			p := newPool(1)
-			defer p.close()
+			p := compute.NewPool(1)
+			defer p.Close()
 			s := newScheduler(Config{Instance: "b", KVTokens: 4096}.WithDefaults(),
-				newRunner(m, newKVCache(m.ModelSize, 4096), p, 1024, 8), clock.New(), &meter{}, newMetrics("b"))
+				newRunner(m, newKVCache(m.ModelSize, 4096), p, 1024, 8), unixClock(), &worker.Meter{}, newMetrics("b"))
 			s.stepTokens = 1024
 			const context = 64
 			refill := func() {

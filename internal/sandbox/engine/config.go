@@ -3,9 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"time"
+
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // A Config holds all settings of one worker. The zero value of a field means its
@@ -38,71 +38,44 @@ type Config struct {
 
 // WithDefaults returns the settings with each zero value replaced by its default.
 func (c Config) WithDefaults() Config {
-	set(&c.Listen, "127.0.0.1:0")
-	set(&c.Model, "tiny")
-	set(&c.ModelName, "sandbox-"+c.Model)
-	set(&c.Threads, 1)
-	set(&c.MaxSeqs, 8)
-	set(&c.KVTokens, 4096)
-	set(&c.StepTokens, 128)
+	worker.Set(&c.Listen, "127.0.0.1:0")
+	worker.Set(&c.Model, "tiny")
+	worker.Set(&c.ModelName, "sandbox-"+c.Model)
+	worker.Set(&c.Threads, 1)
+	worker.Set(&c.MaxSeqs, 8)
+	worker.Set(&c.KVTokens, 4096)
+	worker.Set(&c.StepTokens, 128)
 	c.StepTokens = max(c.StepTokens, c.MaxSeqs)
-	set(&c.MaxQueue, 512)
-	set(&c.LoadFloor, 400*time.Millisecond)
-	set(&c.MaxBody, 1<<20)
-	set(&c.Drain, 5*time.Second)
+	worker.Set(&c.MaxQueue, 512)
+	worker.Set(&c.LoadFloor, 400*time.Millisecond)
+	worker.Set(&c.MaxBody, 1<<20)
+	worker.Set(&c.Drain, 5*time.Second)
 	return c
 }
 
-func set[T comparable](v *T, to T) {
-	var zero T
-	if *v == zero {
-		*v = to
-	}
+// process returns the settings of the worker's process; c has its defaults.
+func (c Config) process() worker.Settings {
+	return worker.Settings{Instance: c.Instance, Service: "sandbox-engine", Listen: c.Listen, ModelName: c.ModelName, Threads: c.Threads, Nice: c.Nice,
+		LoadFloor: c.LoadFloor, LoadRate: c.LoadRate, OTLPEndpoint: c.OTLPEndpoint, SpawnedUnixNS: c.SpawnedUnixNS, TruthPath: c.TruthPath, Drain: c.Drain}
 }
 
 // Validate returns all that is wrong with the settings, or nil.
 func (c Config) Validate() error {
 	c = c.WithDefaults()
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Instance == "" {
-		bad("instance is empty: give the worker an id")
-	}
 	if c.WeightsDir == "" {
-		bad("weights_dir is empty: name a directory for the weights cache")
-	}
-	if host, _, err := net.SplitHostPort(c.Listen); err != nil {
-		bad("listen %q: %w", c.Listen, err)
-	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		bad("listen %q: the worker serves loopback only, such as 127.0.0.1:0", c.Listen)
+		errs = append(errs, errors.New("weights_dir is empty: name a directory for the weights cache"))
 	}
 	size, err := sizeOf(c.Model)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	within := func(name string, v, lo, hi int64) {
-		if v < lo || v > hi {
-			bad("%s is %d: must be %d to %d", name, v, lo, hi)
-		}
-	}
-	within("threads", int64(c.Threads), 1, 64)
-	within("max_seqs", int64(c.MaxSeqs), 1, 1024)
-	within("kv_tokens", int64(c.KVTokens), 2*blockTokens, 1<<20)
-	within("step_tokens", int64(c.StepTokens), 1, 4096)
-	within("max_queue", int64(c.MaxQueue), 1, 1<<16)
-	within("max_body_bytes", c.MaxBody, 1, 64<<20)
-	within("nice", int64(c.Nice), 0, 19)
-	within("step_overhead_ns", int64(c.StepOverhead), 0, int64(time.Minute))
-	within("load_rate_bytes", c.LoadRate, 0, 1<<50)
-	within("load_floor_ns", int64(c.LoadFloor), -1<<62, int64(time.Hour))
-	within("drain_ns", int64(c.Drain), 0, int64(time.Hour))
+	errs = append(errs, err,
+		worker.Within("max_seqs", int64(c.MaxSeqs), 1, 1024),
+		worker.Within("kv_tokens", int64(c.KVTokens), 2*blockTokens, 1<<20),
+		worker.Within("step_tokens", int64(c.StepTokens), 1, 4096),
+		worker.Within("max_queue", int64(c.MaxQueue), 1, 1<<16),
+		worker.Within("max_body_bytes", c.MaxBody, 1, 64<<20),
+		worker.Within("step_overhead_ns", int64(c.StepOverhead), 0, int64(time.Minute)))
 	if err == nil && size.KVBytesPerToken()*int64(c.KVTokens) > 4<<30 {
-		bad("kv_tokens is %d: the KV cache would exceed 4 GiB at %d bytes a token", c.KVTokens, size.KVBytesPerToken())
+		errs = append(errs, fmt.Errorf("kv_tokens is %d: the KV cache would exceed 4 GiB at %d bytes a token", c.KVTokens, size.KVBytesPerToken()))
 	}
-	if c.OTLPEndpoint != "" {
-		if u, err := url.Parse(c.OTLPEndpoint); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			bad("otlp_endpoint %q: must be a URL such as http://127.0.0.1:4318/v1/traces", c.OTLPEndpoint)
-		}
-	}
-	return errors.Join(errs...)
+	return c.process().Validate(errs...)
 }

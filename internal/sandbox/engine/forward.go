@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas"
+
+	"github.com/assay-dev/assay/internal/sandbox/compute"
 )
 
 // A chunk is the part of one sequence that a forward pass computes: tokens that
@@ -21,13 +23,13 @@ type chunk struct {
 type runner struct {
 	m    *model
 	kv   *kvCache
-	pool *pool
+	pool *compute.Pool
 
 	x, h, qkv, att, gateUp, act []float32 // one row for each token of the pass
 	last, logits                []float32 // one row for each chunk that wants scores
 	rows                        []row
 	scores                      [][]float32 // for each worker
-	mul                         product
+	mul                         compute.Product
 	attend                      attention
 }
 
@@ -36,13 +38,13 @@ type row struct {
 	pos   int32
 }
 
-func newRunner(m *model, kv *kvCache, on *pool, maxRows, maxSeqs int) *runner {
+func newRunner(m *model, kv *kvCache, on *compute.Pool, maxRows, maxSeqs int) *runner {
 	f := func(n int) []float32 { return make([]float32, n) }
 	r := &runner{m: m, kv: kv, pool: on,
 		x: f(maxRows * m.Width), h: f(maxRows * m.Width), qkv: f(maxRows * 3 * m.Width), att: f(maxRows * m.Width),
 		gateUp: f(maxRows * 2 * m.FFN), act: f(maxRows * m.FFN),
 		last: f(maxSeqs * m.Width), logits: f(maxSeqs * m.Vocab), rows: make([]row, 0, maxRows)}
-	for range on.workers {
+	for range on.Workers {
 		r.scores = append(r.scores, f(blocksFor(m.Context)*blockTokens))
 	}
 	return r
@@ -65,16 +67,16 @@ func (r *runner) forward(chunks []chunk) {
 	for l := range m.layers {
 		w := &m.layers[l]
 		rmsNorm(r.h, r.x, w.attnNorm, n)
-		r.mul.multiply(r.pool, r.qkv, r.h, w.qkv, n, 3*d, d)
+		r.mul.Multiply(r.pool, r.qkv, r.h, w.qkv, n, 3*d, d)
 		r.store(l, chunks)
 		r.attend = attention{r, l, chunks}
-		r.pool.run(&r.attend, n)
-		r.mul.multiply(r.pool, r.h, r.att, w.out, n, d, d)
+		r.pool.Run(&r.attend, n)
+		r.mul.Multiply(r.pool, r.h, r.att, w.out, n, d, d)
 		add(r.x[:n*d], r.h)
 		rmsNorm(r.h, r.x, w.ffnNorm, n)
-		r.mul.multiply(r.pool, r.gateUp, r.h, w.gateUp, n, 2*m.FFN, d)
+		r.mul.Multiply(r.pool, r.gateUp, r.h, w.gateUp, n, 2*m.FFN, d)
 		swiGLU(r.act, r.gateUp, n, m.FFN)
-		r.mul.multiply(r.pool, r.h, r.act, w.down, n, d, m.FFN)
+		r.mul.Multiply(r.pool, r.h, r.act, w.down, n, d, m.FFN)
 		add(r.x[:n*d], r.h)
 	}
 	r.score(chunks)
@@ -94,7 +96,7 @@ func (r *runner) score(chunks []chunk) {
 	}
 	if n > 0 {
 		rmsNorm(r.last, r.last, m.norm, n)
-		r.mul.multiply(r.pool, r.logits, r.last, m.head, n, m.Vocab, d)
+		r.mul.Multiply(r.pool, r.logits, r.last, m.head, n, m.Vocab, d)
 	}
 }
 
@@ -130,10 +132,10 @@ type attention struct {
 	chunks []chunk
 }
 
-// do computes one row. It always reads whole blocks: what lies behind the
+// Do computes one row. It always reads whole blocks: what lies behind the
 // row's position (older contents of the block) gets weight zero, and the order of the
 // sums is the same whether the row is part of a prefill or decoded alone.
-func (a *attention) do(i, worker int) {
+func (a *attention) Do(i, worker int) {
 	r, m := a.r, a.r.m
 	d, hd := m.Width, m.headDim()
 	n := int(r.rows[i].pos) + 1
@@ -144,14 +146,14 @@ func (a *attention) do(i, worker int) {
 		q, out := r.qkv[i*3*d+h*hd:i*3*d+(h+1)*hd], r.att[i*d+h*hd:i*d+(h+1)*hd]
 		for b, block := range table {
 			k, _ := r.kv.head(a.layer, block, h)
-			blas32.Sgemv(blas.NoTrans, blockTokens, hd, scale, k, hd, q, 1, 0, scores[b*blockTokens:], 1)
+			compute.BLAS.Sgemv(blas.NoTrans, blockTokens, hd, scale, k, hd, q, 1, 0, scores[b*blockTokens:], 1)
 		}
 		inv := softmax(scores[:n])
 		clear(scores[n:])
 		clear(out)
 		for b, block := range table {
 			_, v := r.kv.head(a.layer, block, h)
-			blas32.Sgemv(blas.Trans, blockTokens, hd, inv, v, hd, scores[b*blockTokens:], 1, 1, out, 1)
+			compute.BLAS.Sgemv(blas.Trans, blockTokens, hd, inv, v, hd, scores[b*blockTokens:], 1, 1, out, 1)
 		}
 	}
 }

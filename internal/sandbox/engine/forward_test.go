@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/assay-dev/assay/internal/sandbox/compute"
 )
 
 // reference computes the scores after each position of a sequence in the plainest way: float64, no
@@ -91,8 +93,8 @@ func reference(m *model, tokens []int32) [][]float64 {
 
 func testRunner(t testing.TB, size string, threads, kvTokens int) *runner {
 	m := loadTest(t, size)
-	p := newPool(threads)
-	t.Cleanup(p.close)
+	p := compute.NewPool(threads)
+	t.Cleanup(p.Close)
 	return newRunner(m, newKVCache(m.ModelSize, kvTokens), p, 128, 16)
 }
 
@@ -146,7 +148,7 @@ func TestForwardIsTheSameHoweverItIsChunked(t *testing.T) {
 		}{{r, []int{50}}, {r, []int{16, 16, 16, 2}}, {r, []int{7, 30, 1, 12}}, {parallel, []int{50}}, {parallel, ones(50)}} {
 			for pos, got := range scoresInChunks(run.r, tokens, run.sizes) {
 				if !slices.Equal(got, want[pos]) {
-					t.Fatalf("%s, chunks %v, %d threads: scores after position %d differ from decoding one by one", size, run.sizes, run.r.pool.workers, pos)
+					t.Fatalf("%s, chunks %v, %d threads: scores after position %d differ from decoding one by one", size, run.sizes, run.r.pool.Workers, pos)
 				}
 			}
 		}

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"fmt"
 	"math"
+
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // A model is the weights in memory, ready to compute with.
@@ -21,25 +20,11 @@ type layer struct {
 	attnNorm, qkv, out, ffnNorm, gateUp, down []float32
 }
 
-// loadModel checks the payload against its checksum and builds the tensors. A value that is not finite is
-// as bad as a wrong checksum, because it would spread through the KV cache.
-func loadModel(s ModelSize, f *fetched) (*model, error) {
-	if sha256.Sum256(f.payload) != f.sum {
-		return nil, fmt.Errorf("%w: checksum of the payload differs", errCorrupt)
-	}
-	b, finite := f.payload, true
-	var list [][]float32
-	for _, t := range s.tensors() {
-		v := make([]float32, t.size())
-		for i := range v {
-			bits := binary.LittleEndian.Uint32(b[4*i:])
-			finite = finite && bits&0x7f800000 != 0x7f800000
-			v[i] = math.Float32frombits(bits)
-		}
-		list, b = append(list, v), b[4*len(v):]
-	}
-	if !finite {
-		return nil, fmt.Errorf("%w: a value is not finite", errCorrupt)
+// loadModel checks the payload and builds the tensors.
+func loadModel(s ModelSize, f *worker.Fetched) (*model, error) {
+	list, err := worker.Weights{Tensors: s.tensors()}.Decode(f)
+	if err != nil {
+		return nil, err
 	}
 	next := func() []float32 { t := list[0]; list = list[1:]; return t }
 	m := &model{ModelSize: s, embed: next()}

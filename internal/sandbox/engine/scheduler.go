@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 var (
@@ -23,9 +23,9 @@ var (
 type scheduler struct {
 	maxSeqs, stepTokens, maxQueue int
 	overhead                      time.Duration
-	clock                         *clock.Clock
+	unix                          func() int64 // the time in Unix nanoseconds, on the monotonic clock
 	runner                        *runner
-	meter                         *meter
+	meter                         *worker.Meter
 	metrics                       *metrics
 	scratch                       []float32
 
@@ -41,13 +41,10 @@ type scheduler struct {
 	queuedN, runningN, kvUsed atomic.Int64 // for metrics and admission
 }
 
-func newScheduler(c Config, r *runner, clk *clock.Clock, mt *meter, ms *metrics) *scheduler {
+func newScheduler(c Config, r *runner, unix func() int64, mt *worker.Meter, ms *metrics) *scheduler {
 	return &scheduler{maxSeqs: c.MaxSeqs, stepTokens: c.StepTokens, maxQueue: c.MaxQueue, overhead: c.StepOverhead,
-		clock: clk, runner: r, meter: mt, metrics: ms, scratch: make([]float32, r.m.Vocab), wake: make(chan struct{}, 1)}
+		unix: unix, runner: r, meter: mt, metrics: ms, scratch: make([]float32, r.m.Vocab), wake: make(chan struct{}, 1)}
 }
-
-// unix returns the time in Unix nanoseconds, on the monotonic clock.
-func (s *scheduler) unix() int64 { return s.clock.Epoch() + s.clock.Now() }
 
 // capacity returns the most tokens, prompt and answer together, that one sequence can have.
 func (s *scheduler) capacity() int {
@@ -110,14 +107,14 @@ func (s *scheduler) step(ctx context.Context) bool {
 	if len(s.chunks) == 0 {
 		return false
 	}
-	if s.overhead > 0 && sleep(ctx, s.overhead) != nil {
+	if s.overhead > 0 && worker.Sleep(ctx, s.overhead) != nil {
 		return true
 	}
 	begin := s.unix()
-	s.meter.begin(begin)
+	s.meter.Begin(begin)
 	s.runner.forward(s.chunks)
 	end := s.unix()
-	s.meter.end(end, s.prefillShare())
+	s.meter.End(end, s.prefillShare())
 	s.deliver(end, end-begin)
 	return true
 }

@@ -14,14 +14,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/sandbox/compute"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
+
+// unixClock returns the time in Unix nanoseconds, on the monotonic clock.
+func unixClock() func() int64 {
+	clk := clock.New()
+	return func() int64 { return clk.Epoch() + clk.Now() }
+}
 
 func testScheduler(t testing.TB, c Config) *scheduler {
 	c.Instance, c.Model = "t", "nano"
 	c = c.WithDefaults()
 	m := loadTest(t, "nano")
-	r := newRunner(m, newKVCache(m.ModelSize, c.KVTokens), newPool(1), c.StepTokens, c.MaxSeqs)
-	return newScheduler(c, r, clock.New(), &meter{}, newMetrics("t"))
+	r := newRunner(m, newKVCache(m.ModelSize, c.KVTokens), compute.NewPool(1), c.StepTokens, c.MaxSeqs)
+	return newScheduler(c, r, unixClock(), &worker.Meter{}, newMetrics("t"))
 }
 
 func (s *scheduler) mustSubmit(t testing.TB, q *sequence) *sequence {

@@ -9,23 +9,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // A server is the HTTP side. It answers from the moment the process listens; the scheduler appears when the model is warm.
 type server struct {
 	cfg       Config
 	size      ModelSize
-	clock     *clock.Clock
 	words     []string
 	metrics   *metrics
-	dcgm      *dcgm
-	telemetry *telemetry
-	truth     *truthLog
+	dcgm      *prometheus.Registry
+	process   *worker.Process
 	created   int64 // Unix seconds
 	scheduler atomic.Pointer[scheduler]
 	loaded    atomic.Int64 // bytes of weights in memory
@@ -33,7 +32,7 @@ type server struct {
 	serial    atomic.Uint64
 }
 
-func (s *server) unix() int64 { return s.clock.Epoch() + s.clock.Now() }
+func (s *server) unix() int64 { return s.process.Unix() }
 
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
@@ -49,8 +48,15 @@ func (s *server) handler() http.Handler {
 		}
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	})
+	mux.HandleFunc("GET "+worker.QueuePath, func(w http.ResponseWriter, _ *http.Request) {
+		var q worker.Queue
+		if sched := s.scheduler.Load(); sched != nil {
+			q = worker.Queue{Waiting: sched.queuedN.Load(), Running: sched.runningN.Load()}
+		}
+		writeJSON(w, http.StatusOK, q)
+	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
-	mux.Handle("GET /metrics/dcgm", promhttp.HandlerFor(s.dcgm.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics/dcgm", promhttp.HandlerFor(s.dcgm, promhttp.HandlerOpts{}))
 	return mux
 }
 
@@ -86,7 +92,7 @@ func (s *server) complete(w http.ResponseWriter, r *http.Request, e *endpoint) {
 	a, q, sched, fault := s.accept(w, r, rec)
 	if fault != nil {
 		fault.write(w)
-		s.truth.refused(rec, s.cfg.Instance, fault, s.unix())
+		s.process.Truth.Write(truthOfRefused(rec, s.cfg.Instance, fault, s.unix()))
 		return
 	}
 	id := fmt.Sprintf("%s%s-%d", e.idPrefix, s.cfg.Instance, s.serial.Add(1))
@@ -96,8 +102,8 @@ func (s *server) complete(w http.ResponseWriter, r *http.Request, e *endpoint) {
 		s.whole(w, r, id, q, sched, e)
 	}
 	rec.seq, rec.end = q, max(s.unix(), q.ended)
-	s.telemetry.request(rec, s.cfg)
-	s.truth.request(rec, s.cfg.Instance)
+	emitSpans(s.process.Tracer, rec, s.cfg)
+	s.process.Truth.Write(truthOf(rec, s.cfg.Instance))
 }
 
 // accept decodes a request and submits its sequence.

@@ -40,7 +40,7 @@ func sizeOf(name string) (ModelSize, error) {
 func (s ModelSize) Parameters() int64 {
 	var n int64
 	for _, t := range s.tensors() {
-		n += int64(t.size())
+		n += int64(t.Size())
 	}
 	return n
 }

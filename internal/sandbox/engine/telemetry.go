@@ -1,55 +1,15 @@
 package engine
 
 import (
-	"context"
-	"fmt"
-	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/sdk/resource"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// telemetry emits the spans of requests. The zero endpoint makes it silent.
-type telemetry struct {
-	tracer   trace.Tracer
-	shutdown func(context.Context) error
-}
-
-func newTelemetry(ctx context.Context, cfg Config) (*telemetry, error) {
-	if cfg.OTLPEndpoint == "" {
-		return &telemetry{noop.NewTracerProvider().Tracer(""), func(context.Context) error { return nil }}, nil
-	}
-	u, err := url.Parse(cfg.OTLPEndpoint)
-	if err != nil {
-		return nil, fmt.Errorf("parse otlp_endpoint: %w", err)
-	}
-	if u.Path == "" || u.Path == "/" {
-		u.Path = "/v1/traces"
-	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.String()), otlptracehttp.WithTimeout(2*time.Second))
-	if err != nil {
-		return nil, fmt.Errorf("make span exporter: %w", err)
-	}
-	return newTelemetryTo(exporter, cfg), nil
-}
-
-func newTelemetryTo(exporter sdktrace.SpanExporter, cfg Config) *telemetry {
-	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(exporter, sdktrace.WithBatchTimeout(200*time.Millisecond), sdktrace.WithMaxQueueSize(8192)),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.AlwaysSample())),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "sandbox-engine"),
-			attribute.String("service.instance.id", cfg.Instance), attribute.String("faas.instance", cfg.Instance))))
-	return &telemetry{provider.Tracer("assay.sandbox.engine"), provider.Shutdown}
-}
-
-// request emits the spans of one request, after the fact, with the instants the scheduler noted. It fills in the trace id.
-func (t *telemetry) request(rec *record, cfg Config) {
+// emitSpans emits the spans of one request, after the fact, with the instants the scheduler noted. It fills in the trace id.
+func emitSpans(tracer trace.Tracer, rec *record, cfg Config) {
 	q := rec.seq
 	finish := "length"
 	if q.outcome != finished {
@@ -76,7 +36,7 @@ func (t *telemetry) request(rec *record, cfg Config) {
 	if q.preemptions > 0 {
 		attrs = append(attrs, attribute.Int("sandbox.preemptions", q.preemptions))
 	}
-	ctx, span := t.tracer.Start(rec.parent, "llm_request", trace.WithSpanKind(trace.SpanKindServer),
+	ctx, span := tracer.Start(rec.parent, "llm_request", trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithTimestamp(time.Unix(0, rec.arrived)), trace.WithAttributes(attrs...))
 	rec.trace = span.SpanContext().TraceID()
 	if q.outcome != finished {
@@ -87,7 +47,7 @@ func (t *telemetry) request(rec *record, cfg Config) {
 		if g.state.waiting() {
 			options = append(options, trace.WithAttributes(attribute.String("wait.reason", g.state.reason())))
 		}
-		_, child := t.tracer.Start(ctx, g.state.span(), options...)
+		_, child := tracer.Start(ctx, g.state.span(), options...)
 		child.End(trace.WithTimestamp(time.Unix(0, g.end)))
 	}
 	span.End(trace.WithTimestamp(time.Unix(0, rec.end)))

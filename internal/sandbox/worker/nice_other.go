@@ -1,6 +1,6 @@
 //go:build !linux
 
-package engine
+package worker
 
 // renice does nothing where priorities cannot be set in a portable way.
 func renice(int) error { return nil }
