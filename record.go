@@ -116,6 +116,10 @@ func (c Cold) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 // UnmarshalText sets c from its name.
 func (c *Cold) UnmarshalText(b []byte) error { return parseEnum(coldNames, b, c, "cold state") }
 
+// ClassCanary is the class of the requests whose answers are known: a fixed prompt that rides along, so that a target that answers
+// quickly with garbage is found out. They count for availability and for nothing that is measured of the load.
+const ClassCanary = "canary"
+
 // A Request is one attempt at one inference, as its client saw it. Latency counts from
 // Due, so that a stalled generator cannot hide a stalled server. It
 // never holds prompts, answers or credentials.

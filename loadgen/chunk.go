@@ -15,6 +15,8 @@ type chunk struct {
 	failure  bool   // it has an error
 	code     int    // status-like code of the error, 0 if it has none
 	text     []byte // raw message of the error
+	said     []byte // raw text of the first choice, without its reasoning
+	model    []byte // raw name of the model
 }
 
 // parse reads b, which must be one JSON object.
@@ -39,6 +41,8 @@ func (c *chunk) parse(b []byte) bool {
 			ok = c.readUsage(&s)
 		case "error":
 			ok = c.readError(&s)
+		case "model":
+			c.model, ok = s.string()
 		default:
 			ok = s.skip()
 		}
@@ -84,8 +88,7 @@ func (c *chunk) readChoice(s *scan) bool {
 		case "delta", "message":
 			ok = c.readMessage(s)
 		case "text":
-			yes, ok = s.filled()
-			c.content = c.content || yes
+			ok = c.readText(s)
 		case "finish_reason":
 			yes, ok = s.filled()
 			c.finished = c.finished || yes
@@ -96,6 +99,25 @@ func (c *chunk) readChoice(s *scan) bool {
 			return false
 		}
 	}
+}
+
+// readText reads what a choice says.
+func (c *chunk) readText(s *scan) bool {
+	text, ok := s.string()
+	if len(text) > 0 {
+		c.content = true
+		if c.said == nil {
+			c.said = text
+		}
+	}
+	return ok
+}
+
+// readAside reads text that counts as content and is not what the answer says.
+func (c *chunk) readAside(s *scan) bool {
+	yes, ok := s.filled()
+	c.content = c.content || yes
+	return ok
 }
 
 func (c *chunk) readMessage(s *scan) bool {
@@ -111,10 +133,10 @@ func (c *chunk) readMessage(s *scan) bool {
 			return ok
 		}
 		switch string(key) {
-		case "content", "reasoning_content", "reasoning", "refusal":
-			var yes bool
-			yes, ok = s.filled()
-			c.content = c.content || yes
+		case "content":
+			ok = c.readText(s)
+		case "reasoning_content", "reasoning", "refusal", "thinking":
+			ok = c.readAside(s)
 		case "tool_calls", "function_call":
 			kind := s.next()
 			from := s.i
@@ -203,9 +225,12 @@ func (c *chunk) readError(s *scan) bool {
 }
 
 // message returns the error's text without escapes.
-func (c *chunk) message() string {
+func (c *chunk) message() string { return unquote(c.text) }
+
+// unquote returns the text of the inside of a JSON string, "" if it is none.
+func unquote(raw []byte) string {
 	var text string
-	if json.Unmarshal(bytes.Join([][]byte{nil, c.text, nil}, []byte{'"'}), &text) != nil {
+	if json.Unmarshal(bytes.Join([][]byte{nil, raw, nil}, []byte{'"'}), &text) != nil {
 		return ""
 	}
 	return text

@@ -2,11 +2,23 @@ package loadgen
 
 import "github.com/assay-dev/assay"
 
+// Proof says how a client was shown to speak its protocol.
+type Proof string
+
+// The proofs, strongest first.
+const (
+	ProofLive      Proof = "live"           // against the real program
+	ProofRecorded  Proof = "recorded"       // against recordings of the real program
+	ProofDocuments Proof = "documents only" // against its documentation
+)
+
 // ClientKind is one entry of [ClientKinds].
 type ClientKind struct {
-	Name string
-	Help string // one sentence
-	New  func(Endpoint) (Closer, error)
+	Name   string
+	Help   string // one sentence
+	Proven Proof
+	By     string // what exactly was proven
+	New    func(Endpoint) (Closer, error)
 }
 
 // A Closer is a client that keeps connections. Close closes the idle ones; the client may still be used.
@@ -17,6 +29,24 @@ type Closer interface {
 
 // ClientKinds is the table of clients. Settings beyond the endpoint's are fields of what New returns.
 var ClientKinds = []ClientKind{
-	{"openai", "Chat completions or completions of an OpenAI-compatible endpoint, streamed or whole.", func(e Endpoint) (Closer, error) { return NewOpenAI(e) }},
-	{"http", "Plain HTTP: any answer of status 2xx is good.", func(e Endpoint) (Closer, error) { return NewHTTP(e) }},
+	{"openai", "Chat completions or completions of an OpenAI-compatible endpoint, streamed or whole.",
+		ProofLive, "the embedded sandbox; a stream of a vLLM simulator from a recording", func(e Endpoint) (Closer, error) { return NewOpenAI(e) }},
+	{"ollama", "Ollama's own chat and generate, which tell how long an answer waited for its model to be loaded.",
+		ProofRecorded, "responses of Ollama 0.6.8", func(e Endpoint) (Closer, error) { return NewOllama(e) }},
+	{"tgi", "Text generation of Hugging Face's text-generation-inference, streamed or whole.",
+		ProofDocuments, "its API description", func(e Endpoint) (Closer, error) { return NewTGI(e) }},
+	{"triton", "Triton's generate and generate_stream, with the vLLM or the TensorRT-LLM backend.",
+		ProofDocuments, "the description of the generate extension", func(e Endpoint) (Closer, error) { return NewTriton(e) }},
+	{"kserve1", "The KServe v1 protocol, which is TensorFlow Serving's: predict with JSON, images or any other body.",
+		ProofDocuments, "the protocol's description", func(e Endpoint) (Closer, error) { return NewKServe1(e) }},
+	{"kserve2", "The Open Inference Protocol (KServe v2) over HTTP: infer with JSON, binary tensors or raw bodies.",
+		ProofDocuments, "the protocol's description", func(e Endpoint) (Closer, error) { return NewKServe2(e) }},
+	{"kserve2grpc", "The Open Inference Protocol (KServe v2) over gRPC: ModelInfer, and Triton's ModelStreamInfer.",
+		ProofDocuments, "the protocol's description", func(e Endpoint) (Closer, error) { return NewKServe2GRPC(e) }},
+	{"embeddings", "Embeddings of an OpenAI-compatible endpoint.",
+		ProofDocuments, "the API's description", func(e Endpoint) (Closer, error) { return NewEmbeddings(e) }},
+	{"rerank", "Reranking in the manner of Cohere, vLLM, Jina or text-embeddings-inference.",
+		ProofDocuments, "the APIs' descriptions", func(e Endpoint) (Closer, error) { return NewRerank(e) }},
+	{"http", "Plain HTTP: any answer of status 2xx is good.",
+		ProofLive, "net/http's server", func(e Endpoint) (Closer, error) { return NewHTTP(e) }},
 }

@@ -25,12 +25,15 @@ type conn struct {
 	heard   bool // anything was received since the request was written
 	got     bool // something of the final response was
 	keep    bool // the server lets it be reused
+	fields  bool // the head of the response is wanted
+	head    []byte
 }
 
 func newConn(nc net.Conn, now func() int64, rtt time.Duration) *conn {
 	c := &conn{Conn: nc, now: now, rtt: rtt, rbuf: make([]byte, 16<<10), peek: peeker(nc)}
 	c.body.c = c
 	c.answer.body = &c.body
+	c.answer.field = func(name string) string { return headField(c.head, name) }
 	c.answer.readAt = func() int64 { return c.readAt }
 	c.answer.wait = func(d time.Duration) { _ = c.SetReadDeadline(time.Now().Add(d)) }
 	return c

@@ -28,19 +28,48 @@ type stretch struct {
 	length   int64
 	rate     float64
 	deadline time.Duration
-	id       uint64 // of the request before the first
+	peak     float64 // rate that a backlog is held to a multiple of; 0: rate
+	id       uint64  // of the request before the first
 	plan     []planned
+	feed     *feed // instead of a plan
 	step     *step // nil outside a search
 	number   int   // of the step
 }
 
-// A job is one request for a worker.
-type job struct {
-	s       *stretch
-	id      uint64
-	due     int64
-	in, out int32
+// next returns request i, counted from 0 and asked for in order; false when there are no more.
+func (s *stretch) next(i int) (planned, bool) {
+	switch {
+	case s.feed != nil:
+		return s.feed.next()
+	case i < len(s.plan):
+		return s.plan[i], true
+	}
+	return planned{}, false
 }
+
+// A job is one request for a worker, or the first of a session.
+type job struct {
+	s        *stretch
+	id       uint64
+	due      int64
+	r        planned
+	own      uint64 // names the words that are its own; the turns of a session share them
+	session  uint64 // number of the session in its phase
+	reserved bool   // the ids after id are those of the session's later turns
+	loose    bool   // it has no schedule
+}
+
+// lead returns how long before its due instant a worker gets a request whose prompt takes long to make, in ns.
+func (r *planned) lead() int64 {
+	const short, per = 4096, 20 // tokens, and ns for each: twice what it takes
+	if r.in < short || r.text > 0 {
+		return 0
+	}
+	return int64(time.Millisecond) + per*int64(r.in)
+}
+
+// capReached is the error of a request that was refused.
+const capReached = "in-flight cap reached"
 
 // pace holds a backlog to a bounded rate.
 type pace struct{ next int64 }
@@ -56,31 +85,57 @@ func (p *pace) from(due, now int64, rate float64) int64 {
 	return at
 }
 
-// send plays one stretch and returns its end: as planned, or now if it was cut short.
-func (g *Generator) send(s *stretch, wait Wait) int64 {
+// enter records that a stretch begins.
+func (g *Generator) enter(s *stretch) {
 	role := string(s.phase.Role)
-	end := s.begin + s.length
 	attrs := map[string]string{"role": role, "rate": strconv.FormatFloat(s.rate, 'g', -1, 64)}
 	if s.step != nil {
 		attrs["of"], attrs["step"] = s.phase.Name, strconv.Itoa(s.number)
 	}
+	if s.phase.Closed != nil {
+		attrs["closed"] = strconv.Itoa(s.phase.Closed.N)
+	}
 	g.event(&assay.Event{Time: s.begin, Kind: assay.EventPhaseBegin, Phase: s.name, Attrs: attrs})
-	g.phase.Store(&Active{Name: s.name, Role: role, Begin: s.begin, End: end, Rate: s.rate})
+	g.phase.Store(&Active{Name: s.name, Role: role, Begin: s.begin, End: s.begin + s.length, Rate: s.rate})
+}
 
+// leave records that a stretch ended.
+func (g *Generator) leave(s *stretch, end int64) {
+	g.phase.Store(nil)
+	attrs := map[string]string{"role": string(s.phase.Role)}
+	if s.step != nil {
+		attrs["of"], attrs["step"] = s.phase.Name, strconv.Itoa(s.number)
+	}
+	g.event(&assay.Event{Time: end, Kind: assay.EventPhaseEnd, Phase: s.name, Attrs: attrs})
+}
+
+// send plays one stretch and returns its end: as planned, or now if it was cut short.
+func (g *Generator) send(s *stretch, wait Wait) int64 {
+	end := s.begin + s.length
+	g.enter(s)
 	now := g.cfg.Clock.Now
 	cut := false
-	for i := range s.plan {
-		due := s.begin + s.plan[i].due
-		wait(g.halted, due)
+	id := s.id
+	for i := 0; ; i++ {
+		r, ok := s.next(i)
+		if !ok {
+			break
+		}
+		due := s.begin + r.due
+		wait(g.halted, due-r.lead())
 		if t := now(); t-due >= int64(lag) {
-			if at := g.behind.from(due, t, s.rate); at > t {
+			if at := g.behind.from(due, t, max(s.rate, s.peak)); at > t {
 				wait(g.halted, at)
 			}
 		}
 		if cut = g.stopping() || s.step != nil && s.step.over(g.inFlight.Load()) || !g.allowed(); cut {
 			break
 		}
-		g.dispatch(job{s: s, id: s.id + uint64(i) + 1, due: due, in: s.plan[i].in, out: s.plan[i].out})
+		g.dispatch(job{s: s, id: id + 1, due: due, r: r, own: id + 1, session: id - s.id + 1, reserved: s.feed != nil})
+		id++
+		if s.feed != nil && r.turns > 1 {
+			id += uint64(r.turns - 1)
+		}
 	}
 	if !cut {
 		wait(g.halted, end)
@@ -89,12 +144,7 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 	if cut {
 		end = max(s.begin, min(end, now()))
 	}
-	g.phase.Store(nil)
-	done := map[string]string{"role": role}
-	if s.step != nil {
-		done["of"], done["step"] = s.phase.Name, strconv.Itoa(s.number)
-	}
-	g.event(&assay.Event{Time: end, Kind: assay.EventPhaseEnd, Phase: s.name, Attrs: done})
+	g.leave(s, end)
 	return end
 }
 
@@ -119,22 +169,70 @@ func (g *Generator) dispatch(j job) {
 		j.s.step.begin()
 	}
 	late := g.cfg.Clock.Now() - j.due
-	if full := g.inFlight.Load() >= int64(g.cfg.Cap); full || late > int64(j.s.deadline) {
-		why := "in-flight cap reached"
-		if !full {
+	free := g.reserve()
+	if !free || late > int64(j.s.deadline) {
+		why := capReached
+		if free {
 			why = fmt.Sprintf("generator was %.1f s late", float64(late)/1e9)
+			g.inFlight.Add(-1)
 		}
 		g.refused.Add(1)
 		g.workers.Go(func() { g.refuse(j, why) })
 		return
 	}
-	g.sent.Add(1)
-	g.inFlight.Add(1)
+	if !g.spend() {
+		g.inFlight.Add(-1)
+		return
+	}
 	select {
 	case g.jobs <- j:
 	default:
 		g.workers.Go(func() { g.work(j) })
 	}
+}
+
+// reserve takes a place among the requests in flight; false when there is none.
+func (g *Generator) reserve() bool {
+	if g.inFlight.Add(1) <= int64(g.cfg.Cap) {
+		return true
+	}
+	g.inFlight.Add(-1)
+	return false
+}
+
+// spend takes a request from the budget. The loop of a phase, the slots of a closed one and the turns of sessions all do so at once.
+func (g *Generator) spend() bool {
+	for {
+		n := g.sent.Load()
+		if g.cfg.MaxRequests > 0 && n >= int64(g.cfg.MaxRequests) {
+			return false // the next to ask what is allowed stops the load
+		}
+		if g.sent.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// pause returns at the instant until, or soon after the load was stopped. Any goroutine may call it.
+func (g *Generator) pause(until int64) { g.sleep(g.halted, until) }
+
+func (g *Generator) sleep(stop <-chan struct{}, until int64) {
+	if g.cfg.Wait != nil {
+		g.cfg.Wait(stop, until)
+		return
+	}
+	const near = 2 * time.Millisecond
+	now := g.cfg.Clock.Now
+	if d := time.Duration(until - now()); d > near {
+		t := time.NewTimer(d - near)
+		select {
+		case <-t.C:
+		case <-stop:
+			t.Stop()
+			return
+		}
+	}
+	nap(now, until)
 }
 
 // refuse records a request that was not sent.
@@ -147,50 +245,76 @@ func (g *Generator) refuse(j job, why string) {
 
 // prepare fills in what is known before the send, keeping the buffers of an earlier request.
 func (g *Generator) prepare(r *assay.Request, j job) {
-	*r = assay.Request{ID: j.id, Phase: j.s.name, Class: j.s.phase.Class, Due: j.due, TokensIn: j.in, TokensAsked: j.out,
-		Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
+	*r = assay.Request{ID: j.id, Phase: j.s.name, Class: j.s.phase.class(&j.r), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
+		NoSchedule: j.loose, Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
 	r.TraceID, r.SpanID = identify(g.sched.seed, j.id)
-}
-
-// work does one request after another until there are no more.
-func (g *Generator) work(j job) {
-	w := worker{headers: [2][2]string{{"traceparent"}, {RunHeader, g.cfg.RunID}}}
-	for ok := true; ok; j, ok = <-g.jobs {
-		g.prepare(&w.r, j)
-		w.prompt = appendPrompt(w.prompt[:0], int(j.in), g.sched.seed, j.id)
-		w.headers[0][1] = traceparent(w.r.TraceID, w.r.SpanID)
-		call := assay.Call{Model: g.cfg.Model, Prompt: string(w.prompt), MaxTokens: int(j.out), Stream: g.cfg.Stream, Headers: w.headers[:], Seed: g.sched.seed ^ j.id}
-		if g.cfg.RunID == "" {
-			call.Headers = w.headers[:1]
-		}
-		ctx, cancel := context.WithTimeout(g.flight, j.s.deadline)
-		g.cfg.Client.Do(ctx, &call, &w.r)
-		cancel()
-		if w.r.End == 0 {
-			w.r.End = g.cfg.Clock.Now()
-		}
-		g.inFlight.Add(-1)
-		if w.r.Sent != 0 {
-			g.lateness.add(w.r.Sent - w.r.Due)
-		}
-		g.finish(&w.r, j)
-	}
 }
 
 // worker is what a worker keeps from one request to the next.
 type worker struct {
 	r       assay.Request
 	prompt  []byte
-	headers [2][2]string
+	headers [][2]string // the trace, then the run, then those of the class
+	common  int         // headers that all requests have
+}
+
+func (g *Generator) worker() *worker {
+	w := &worker{headers: [][2]string{{"traceparent"}}}
+	if g.cfg.RunID != "" {
+		w.headers = append(w.headers, [2]string{RunHeader, g.cfg.RunID})
+	}
+	w.common = len(w.headers)
+	return w
+}
+
+// work does one job after another until there are no more.
+func (g *Generator) work(j job) {
+	w := g.worker()
+	for ok := true; ok; j, ok = <-g.jobs {
+		w.do(g, j)
+	}
+}
+
+// do sends a request, and those that follow it in its session. It reports whether all succeeded.
+func (w *worker) do(g *Generator, j job) bool {
+	w.send(g, j)
+	return g.follow(w, j)
+}
+
+// send sends one request, which has its place in flight, and records it. What w.r then says of instants and outcome stays until the next.
+func (w *worker) send(g *Generator, j job) {
+	g.prepare(&w.r, j)
+	w.prompt = j.s.phase.appendText(w.prompt[:0], &j.r, g.sched.seed, j.own)
+	w.headers[0][1] = traceparent(w.r.TraceID, w.r.SpanID)
+	w.headers = w.headers[:w.common]
+	if j.r.class > 0 {
+		w.headers = append(w.headers, j.s.phase.Mix[j.r.class-1].Headers...)
+	}
+	call := assay.Call{Model: g.cfg.Model, Prompt: string(w.prompt), MaxTokens: int(j.r.out), Stream: g.cfg.Stream, Headers: w.headers, Seed: g.sched.seed ^ j.id}
+	if early := j.due - g.cfg.Clock.Now(); early > 0 && j.r.lead() > 0 {
+		g.sleep(nil, j.due) // a stop does not make it go early: it counts as sent
+	}
+	ctx, cancel := context.WithTimeout(g.flight, j.s.deadline)
+	g.cfg.Client.Do(ctx, &call, &w.r)
+	cancel()
+	if w.r.End == 0 {
+		w.r.End = g.cfg.Clock.Now()
+	}
+	g.inFlight.Add(-1)
+	if w.r.Sent != 0 && !w.r.NoSchedule {
+		g.lateness.add(w.r.Sent - w.r.Due)
+	}
+	g.finish(&w.r, j)
 }
 
 // finish shows the request to the observer and the search, and records it.
 func (g *Generator) finish(r *assay.Request, j job) {
 	g.done.Add(1)
-	if len(r.Arrivals) == 0 {
+	arrivals, counts := r.Arrivals, r.Counts
+	if len(arrivals) == 0 {
 		r.Arrivals = nil
 	}
-	if len(r.Counts) == 0 {
+	if len(counts) == 0 {
 		r.Counts = nil
 	}
 	if g.cfg.Observe != nil {
@@ -203,4 +327,5 @@ func (g *Generator) finish(r *assay.Request, j job) {
 		g.lost.Add(1)
 	}
 	g.emitting.Add(-1)
+	r.Arrivals, r.Counts = arrivals, counts // the buffers stay with the worker
 }

@@ -201,7 +201,7 @@ func BenchmarkDispatch(b *testing.B) {
 	due := clk.Now()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		g.dispatch(job{s: s, id: uint64(i + 1), due: due, in: 16, out: 16})
+		g.dispatch(job{s: s, id: uint64(i + 1), due: due, r: planned{in: 16, out: 16}})
 	}
 	b.StopTimer()
 	close(g.jobs)

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"iter"
 	"math/rand/v2"
 	"time"
 )
@@ -10,12 +11,18 @@ import (
 type Even struct{ Profile }
 
 // Due implements [Arrivals].
-func (e Even) Due(dst []int64, d time.Duration, _ *rand.Rand) []int64 {
-	total := e.total(d)
-	for k := 0.0; k < total; k++ {
-		if at := e.at(k, d); at < int64(d) {
-			dst = append(dst, at)
+func (e Even) Due(dst []int64, d time.Duration, rng *rand.Rand) []int64 {
+	return gather(dst, e.Each(d, rng))
+}
+
+// Each implements [Streamer].
+func (e Even) Each(d time.Duration, _ *rand.Rand) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		total := e.total(d)
+		for k := 0.0; k < total; k++ {
+			if at := e.at(k, d); at < int64(d) && !yield(at) {
+				return
+			}
 		}
 	}
-	return dst
 }

@@ -51,6 +51,8 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 		r.Outcome = assay.Refused
 	case errors.Is(err, syscall.ETIMEDOUT):
 		r.Outcome = assay.Timeout
+	case certificate(err):
+		r.Outcome, r.Error = assay.Credential, "the server refused our certificate"
 	case unresolved(err):
 		r.Outcome = assay.Unresolved
 	case r.FirstByte == 0:
@@ -112,6 +114,23 @@ func unresolved(err error) bool {
 	return errors.As(err, &dial) && !closed(err) && !errors.Is(err, io.EOF)
 }
 
+// certificate reports whether the server refused our client certificate, or the lack of one. With TLS 1.3 the alert comes
+// after the handshake, with the first read.
+func certificate(err error) bool {
+	var op *net.OpError
+	if !errors.As(err, &op) || op.Op != "remote error" || op.Err == nil {
+		return false
+	}
+	text := op.Err.Error()
+	for _, alert := range []string{"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate", "unknown certificate",
+		"certificate required", "access denied"} {
+		if strings.Contains(text, alert) {
+			return true
+		}
+	}
+	return false
+}
+
 // brief says in a few words what went wrong, without addresses.
 func brief(err error) string {
 	var dial *dialError
@@ -159,6 +178,9 @@ func short(v string) string {
 // refused ends r by a status that is no success, after the body said more.
 func (s *site) refused(r *assay.Request, status int, loading bool, retry int64, detail string) {
 	r.Outcome = outcomeOf(status, loading)
+	if r.Outcome == assay.Credential && s.Refused != nil {
+		s.Refused()
+	}
 	r.RetryAfter = retry
 	r.Error = strconv.Itoa(status)
 	if text := http.StatusText(status); text != "" {
@@ -180,7 +202,7 @@ func outcomeOf(status int, loading bool) assay.Outcome {
 		return assay.Unavailable
 	case status >= 500:
 		return assay.ServerError
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
 		return assay.Credential
 	}
 	return assay.ClientError

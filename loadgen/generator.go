@@ -41,8 +41,11 @@ type Config struct {
 	Model    string
 	Stream   bool
 
-	MaxRequests int          // hard stop after so many were sent; 0: none
-	Gate        func() error // asked before each send, must not block; an error stops the load for that reason
+	MaxRequests int // hard stop after so many were sent; 0: none
+
+	// Gate is asked before each send; an error stops the load for that reason. It must not block, and closed loops and
+	// sessions ask from many goroutines at once. May be nil.
+	Gate func() error
 
 	// Observe sees each request before it is emitted, from many goroutines at once. The request is borrowed. May be nil.
 	Observe func(*assay.Request)
@@ -66,7 +69,7 @@ type Generator struct {
 	ran    atomic.Bool
 	reason atomic.Pointer[string]
 
-	nextID   uint64 // of requests that searches and holds add
+	nextID   atomic.Uint64 // last id given to a request that the schedule does not hold
 	behind   pace
 	held     map[string]float64 // highest rate that held, by search
 	mu       sync.Mutex
@@ -109,8 +112,15 @@ func New(cfg Config) (*Generator, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = DefaultGrace
 	}
-	return &Generator{cfg: cfg, sched: sched, nextID: uint64(sched.fixed), held: map[string]float64{},
-		halted: make(chan struct{}), jobs: make(chan job), events: make(chan *assay.Event, 1024)}, nil
+	for _, p := range sched.phases {
+		if p.Closed != nil && p.Closed.N > cfg.Cap {
+			return nil, fmt.Errorf("load phase %q: %d slots are more than the cap on requests in flight, %d", p.Name, p.Closed.N, cfg.Cap)
+		}
+	}
+	g := &Generator{cfg: cfg, sched: sched, held: map[string]float64{},
+		halted: make(chan struct{}), jobs: make(chan job), events: make(chan *assay.Event, 1024)}
+	g.nextID.Store(uint64(sched.fixed))
+	return g, nil
 }
 
 // Schedule returns what will be sent.
@@ -172,8 +182,14 @@ func (g *Generator) play() int64 {
 		wait, release = precise(g.cfg.Clock.Now)
 	}
 	defer release()
-	begin := max(g.cfg.Start, g.cfg.Clock.Now())
+	ahead := g.feed(0) // drawn while the phase before is sent
+	begin := max(g.cfg.Start, ahead.ready(g.cfg.Clock.Now))
 	id := uint64(0)
+	defer func() { // of a phase that was not reached
+		if ahead != nil {
+			_ = ahead.close()
+		}
+	}()
 	for i := range g.sched.phases {
 		p := &g.sched.phases[i]
 		begin += int64(p.After)
@@ -191,16 +207,38 @@ func (g *Generator) play() int64 {
 			begin = g.search(p, begin, wait)
 		case p.Hold != nil:
 			begin = g.hold(p, begin, wait)
+		case p.Closed != nil:
+			begin = g.closed(p, begin, wait)
 		default:
-			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, plan: g.sched.plans[i]}
-			if p.Arrivals != nil {
-				s.rate = p.Arrivals.Mean()
-			}
-			id += uint64(len(s.plan))
+			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, feed: ahead}
+			s.rate, s.peak = g.sched.rate(i)
+			id += uint64(g.sched.drawn[i].ids)
+			ahead = g.feed(i + 1)
 			begin = g.send(s, wait)
+			g.finished(s)
+			continue
 		}
+		ahead = g.feed(i + 1)
 	}
 	return begin
+}
+
+// feed begins to draw the requests of phase i, if it has any.
+func (g *Generator) feed(i int) *feed {
+	if i >= len(g.sched.phases) || g.sched.phases[i].Arrivals == nil {
+		return nil
+	}
+	return g.sched.feed(i)
+}
+
+// finished ends the drawing of a stretch and records what went wrong with it.
+func (g *Generator) finished(s *stretch) {
+	if s.feed == nil {
+		return
+	}
+	if err := s.feed.close(); err != nil {
+		g.event(&assay.Event{Time: g.cfg.Clock.Now(), Kind: assay.EventWarning, Phase: s.name, Text: fmt.Sprintf("load phase %s: %v", s.name, err)})
+	}
 }
 
 // settle waits until nothing is in flight and returns when that was.
@@ -229,9 +267,7 @@ func (g *Generator) hold(p *Phase, begin int64, wait Wait) int64 {
 
 // take reserves n request ids after those of the fixed phases and returns the one before the first.
 func (g *Generator) take(n int) uint64 {
-	first := g.nextID
-	g.nextID += uint64(n)
-	return first
+	return g.nextID.Add(uint64(n)) - uint64(n)
 }
 
 func (g *Generator) stopping() bool {

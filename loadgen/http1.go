@@ -28,6 +28,9 @@ func (c *conn) readHead(method string) error {
 		}
 		c.pos += n
 		if h.status >= 200 {
+			if c.head = c.head[:0]; c.fields {
+				c.head = append(c.head, c.rbuf[c.pos-n:c.pos]...)
+			}
 			return c.accept(h, method)
 		}
 		if h.status == http.StatusSwitchingProtocols {
@@ -128,6 +131,22 @@ func parseHead(b []byte) (head, error) {
 	return h, nil
 }
 
+// headField returns the value of a field of a head that parseHead took, "" if it is not there. name is in lower case.
+func headField(b []byte, name string) string {
+	_, rest := cutLine(b)
+	for {
+		var line []byte
+		line, rest = cutLine(rest)
+		i := bytes.IndexByte(line, ':')
+		if i < 0 {
+			return ""
+		}
+		if is(line[:i], name) {
+			return string(bytes.Trim(line[i+1:], " \t"))
+		}
+	}
+}
+
 func cutLine(b []byte) (line, rest []byte) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
@@ -215,5 +234,6 @@ func (c *conn) accept(h head, method string) error {
 	default:
 		b.state, c.keep = bodyClose, false
 	}
+	a.framed = b.state != bodyClose
 	return nil
 }

@@ -37,19 +37,7 @@ var words = [...]string{"time", "year", "people", "way", "day", "man", "thing", 
 	"kind", "head", "house", "service", "friend", "father", "power", "hour", "game", "line", "end", "member", "law", "car"}
 
 // appendPrompt appends n words chosen by seed and id, with one space between them. Each request has words of its
-// own, so that no cache of prefixes answers for the model.
+// own, so that no cache of prefixes answers for the model unless the load asks for it.
 func appendPrompt(dst []byte, n int, seed, id uint64) []byte {
-	rng := rand.NewPCG(seed, id)
-	var bits uint64
-	for i := range n {
-		if i%10 == 0 {
-			bits = rng.Uint64()
-		}
-		if i > 0 {
-			dst = append(dst, ' ')
-		}
-		dst = append(dst, words[bits%uint64(len(words))]...)
-		bits /= uint64(len(words))
-	}
-	return dst
+	return appendWords(dst, n, rand.NewPCG(seed, id))
 }

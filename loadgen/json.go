@@ -225,6 +225,69 @@ func (s *scan) skip() bool {
 	}
 }
 
+// string reads any value and returns the raw inside of a string, nil for anything else.
+func (s *scan) string() ([]byte, bool) {
+	if s.next() == '"' {
+		return s.text()
+	}
+	return nil, s.skip()
+}
+
+// object reads an object: member is called with each key and has to read its value.
+func (s *scan) object(member func(key []byte) bool) bool {
+	if !s.open('{') {
+		return false
+	}
+	for first := true; ; first = false {
+		key, more, ok := s.key(first)
+		if !ok || !more {
+			return ok
+		}
+		if !member(key) {
+			return false
+		}
+	}
+}
+
+// objectOr is object for a value that may be something else, which is skipped.
+func (s *scan) objectOr(member func(key []byte) bool) bool {
+	if s.next() != '{' {
+		return s.skip()
+	}
+	return s.object(member)
+}
+
+// array reads an array, or skips what is none: element has to read each value.
+func (s *scan) array(element func() bool) bool {
+	if s.next() != '[' {
+		return s.skip()
+	}
+	if !s.open('[') {
+		return false
+	}
+	for first := true; ; first = false {
+		more, ok := s.more(first, ']')
+		if !ok || !more {
+			return ok
+		}
+		if !element() {
+			return false
+		}
+	}
+}
+
+// count reads any value and returns it if it is a whole number of at least zero, else -1.
+func (s *scan) count() (n int32, ok bool) {
+	if !digit(s.next()) {
+		return -1, s.skip()
+	}
+	v, whole, ok := s.number()
+	if !whole {
+		return -1, ok
+	}
+	return int32(v), ok
+}
+
 // filled reads any value and reports whether it is a string that is not empty.
 func (s *scan) filled() (yes, ok bool) {
 	if s.next() == '"' {

@@ -5,22 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/sse"
-)
-
-const (
-	maxWhole   = 16 << 20              // answer that is not streamed
-	maxExcerpt = 4 << 10               // of an error's body
-	epilogue   = 20 * time.Millisecond // for what follows [DONE], to keep the connection
 )
 
 // OpenAI is a client of an OpenAI-compatible endpoint. Set the fields before the first Do.
@@ -30,6 +21,10 @@ type OpenAI struct {
 	LimitField  string          // of the answer's length; "": max_tokens
 	Extra       json.RawMessage // object whose members are added to each request, for example {"ignore_eos":true}
 	Seeded      bool            // send the call's seed; off by default, since engines sample slower with one
+
+	// CountEach asks for the token count with each chunk (continuous_usage_stats), so that Counts is right where an event
+	// carries several tokens. Not every server knows the option.
+	CountEach bool
 }
 
 // NewOpenAI returns a client for the endpoint. Its URL may be that of the server, of the API's
@@ -53,50 +48,30 @@ func NewOpenAI(e Endpoint) (*OpenAI, error) {
 		return nil, err
 	}
 	c.site = s
-	s.scratch.New = func() any { return &scratch{events: &sse.Reader{}} }
 	return c, nil
-}
-
-// scratch is what a call needs and the next one can use again.
-type scratch struct {
-	request []byte
-	excerpt []byte
-	events  *sse.Reader
 }
 
 // Do implements assay.Client.
 func (c *OpenAI) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
-	m := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(m)
-	m.request = c.body(m.request[:0], call)
-	q := query{method: http.MethodPost, kind: "application/json", accept: "application/json", headers: call.Headers, body: m.request}
+	t := c.begin(ctx, call, r)
+	t.request = c.body(t.request[:0], call)
+	t.q.body = t.request
 	if call.Stream {
-		q.accept = "text/event-stream"
+		t.q.accept = "text/event-stream"
 	}
-	if err := c.authorize(ctx, &q); err != nil {
-		c.failed(ctx, r, err)
-		return
-	}
-	a, err := c.carrier.exchange(ctx, &q, r)
-	if err != nil {
-		c.failed(ctx, r, err)
-		return
-	}
-	r.Status = int32(a.status)
-	clean := false
+	t.send(c)
+}
+
+// read implements reader.
+func (c *OpenAI) read(t *trip, a *answer) bool {
 	switch {
-	case a.status != http.StatusOK:
-		clean = c.refusal(a, m, call, q.token, r)
-	case a.coded:
-		c.failed(ctx, r, &protocolError{"answer is compressed, which was not asked for"})
 	case a.sse:
-		clean = c.stream(ctx, a, m, call, q.token, r)
+		return t.chunks(a, a.body, a.readAt)
 	case a.json:
-		clean = c.whole(ctx, a, call, q.token, r)
-	default:
-		c.failed(ctx, r, &protocolError{"answer is neither an event stream nor JSON"})
+		return t.completion(a)
 	}
-	a.finish(clean)
+	t.bad("answer is neither an event stream nor JSON")
+	return false
 }
 
 // body appends the request's JSON.
@@ -122,7 +97,11 @@ func (c *OpenAI) body(b []byte, call *assay.Call) []byte {
 		b = strconv.AppendInt(b, int64(call.MaxTokens), 10)
 	}
 	if call.Stream {
-		b = append(b, `,"stream":true,"stream_options":{"include_usage":true}`...)
+		b = append(b, `,"stream":true,"stream_options":{"include_usage":true`...)
+		if c.CountEach {
+			b = append(b, `,"continuous_usage_stats":true`...)
+		}
+		b = append(b, "}"...)
 	}
 	if c.Seeded {
 		b = append(b, `,"seed":`...)
@@ -149,55 +128,64 @@ func quote(b []byte, v string) []byte {
 	return append(b, '"')
 }
 
-// stream reads a streamed answer and reports whether the connection is clean after it.
-func (c *OpenAI) stream(ctx context.Context, a *answer, m *scratch, call *assay.Call, token string, r *assay.Request) bool {
-	tally := tally{r: r}
-	counted := &counting{Reader: a.body, n: &r.BytesIn}
-	m.events.Now = a.readAt
-	m.events.Reset(counted)
+// chunks reads an answer streamed as OpenAI's chunks and reports whether the connection is clean after it.
+func (t *trip) chunks(a *answer, body io.Reader, readAt func() int64) bool {
+	tally := tally{r: t.r}
+	counted := &counting{Reader: body, n: &t.r.BytesIn}
+	t.events.Now, t.escaped = readAt, true
+	t.events.Reset(counted)
 	for {
 		var e sse.Event
-		if err := m.events.Next(&e); err != nil {
+		if err := t.events.Next(&e); err != nil {
+			tally.close()
 			if err == io.EOF && tally.finished { // some servers leave out [DONE]
-				r.End, r.Outcome = a.readAt(), assay.OK
-				tally.close()
+				t.ok(readAt())
 				return true
 			}
-			if errors.Is(err, sse.ErrTooLong) {
-				err = &protocolError{err.Error()}
-			}
-			tally.close()
-			c.failed(ctx, r, err)
+			t.fail(tooLong(err))
 			return false
 		}
 		if string(bytes.TrimSpace(e.Data)) == "[DONE]" {
 			tally.close()
-			if r.End = e.At; !tally.choices {
-				c.failed(ctx, r, &protocolError{"stream without a choice"})
+			if !tally.choices {
+				t.bad("stream without a choice")
 				return false
 			}
-			r.Outcome = assay.OK
-			a.wait(epilogue)
-			_, err := io.CopyN(io.Discard, counted, maxExcerpt)
-			return err == io.EOF
+			t.ok(e.At)
+			return t.drain(a, counted)
 		}
 		var k chunk
 		if !k.parse(e.Data) {
 			tally.close()
-			if e.Partial { // half an event: the stream was cut
-				c.failed(ctx, r, io.ErrUnexpectedEOF)
-			} else {
-				c.failed(ctx, r, &protocolError{"chunk is not a JSON object"})
-			}
+			t.broken(e.Partial)
 			return false
 		}
 		if k.failure {
 			tally.close()
-			c.inner(&k, call, token, r, e.At)
+			t.inner(k.code, k.message(), e.At)
 			return false
 		}
+		t.hear(k.said)
+		t.named(k.model)
 		tally.add(&k, e.At)
 	}
+}
+
+// tooLong makes the error of an event above the limit one of the protocol.
+func tooLong(err error) error {
+	if errors.Is(err, sse.ErrTooLong) {
+		return &protocolError{err.Error()}
+	}
+	return err
+}
+
+// broken ends the request by a chunk that is not JSON. Half an event at the end of a stream means that it was cut.
+func (t *trip) broken(partial bool) {
+	if partial {
+		t.fail(io.ErrUnexpectedEOF)
+		return
+	}
+	t.bad("chunk is not a JSON object")
 }
 
 // counting counts what is read.
@@ -220,6 +208,7 @@ type tally struct {
 	usage    bool
 	each     bool // every chunk with content came with the count so far
 	counted  int32
+	planned  int32 // prompt tokens before the target told its own count
 }
 
 func (t *tally) add(k *chunk, at int64) {
@@ -227,6 +216,9 @@ func (t *tally) add(k *chunk, at int64) {
 	t.choices = t.choices || k.choices
 	t.finished = t.finished || k.finished
 	if k.usage {
+		if !t.usage {
+			t.planned = r.TokensIn
+		}
 		t.usage = true
 		r.TokensIn, r.TokensOut = k.in, k.out
 	}
@@ -254,90 +246,29 @@ func (t *tally) close() {
 	}
 }
 
-// whole reads an answer that is not streamed.
-func (c *OpenAI) whole(ctx context.Context, a *answer, call *assay.Call, token string, r *assay.Request) bool {
-	b, err := io.ReadAll(io.LimitReader(a.body, maxWhole+1))
-	r.BytesIn = int64(len(b))
+// completion reads an answer that is not streamed.
+func (t *trip) completion(a *answer) bool {
+	b, ok := t.whole(a)
+	if !ok {
+		return false
+	}
 	at := a.readAt()
 	var k chunk
 	switch {
-	case err != nil:
-		c.failed(ctx, r, err)
-		return false
-	case len(b) > maxWhole:
-		c.failed(ctx, r, &protocolError{fmt.Sprintf("answer larger than %d bytes", maxWhole)})
-		return false
 	case !k.parse(b):
-		c.failed(ctx, r, &protocolError{"answer is not a JSON object"})
+		t.bad("answer is not a JSON object")
 	case k.failure:
-		c.inner(&k, call, token, r, at)
+		t.inner(k.code, k.message(), at)
 	case !k.choices:
-		c.failed(ctx, r, &protocolError{"answer without a choice"})
+		t.bad("answer without a choice")
 	default:
-		r.Outcome = assay.OK
+		t.escaped = true
+		t.hear(k.said)
+		t.named(k.model)
 		if k.usage {
-			r.TokensIn, r.TokensOut = k.in, k.out
+			t.r.TokensIn, t.r.TokensOut = k.in, k.out
 		}
+		t.ok(at)
 	}
-	r.End = at
 	return true
-}
-
-// inner ends r by an error that came inside an answer of status 200.
-func (c *OpenAI) inner(k *chunk, call *assay.Call, token string, r *assay.Request, at int64) {
-	status := k.code
-	if status < 400 || status > 599 {
-		status = http.StatusInternalServerError
-	}
-	text := k.message()
-	c.refused(r, status, saysLoading([]byte(text)), 0, discreet(text, call, token))
-	r.End = at
-	r.Error = short("in the answer: " + r.Error)
-}
-
-// refusal reads the body of an answer that is no success.
-func (c *OpenAI) refusal(a *answer, m *scratch, call *assay.Call, token string, r *assay.Request) bool {
-	text, clean := excerpt(a, m, r)
-	var k chunk
-	detail := ""
-	if k.parse(text) && k.failure {
-		detail = discreet(k.message(), call, token)
-	}
-	c.refused(r, a.status, a.loading || saysLoading(text), a.retry, detail)
-	return clean
-}
-
-// excerpt reads the beginning of an error's body, skips some more and reports whether that was all.
-func excerpt(a *answer, m *scratch, r *assay.Request) ([]byte, bool) {
-	if cap(m.excerpt) < maxExcerpt {
-		m.excerpt = make([]byte, maxExcerpt)
-	}
-	a.wait(time.Second) // a broken server may never end it
-	text := m.excerpt[:0]
-	for len(text) < maxExcerpt {
-		n, err := a.body.Read(m.excerpt[len(text):maxExcerpt])
-		text = m.excerpt[:len(text)+n]
-		if err != nil {
-			r.BytesIn, r.End = int64(len(text)), a.readAt()
-			return text, err == io.EOF
-		}
-	}
-	rest, err := io.CopyN(io.Discard, a.body, maxHead)
-	r.BytesIn, r.End = int64(len(text))+rest, a.readAt()
-	return text, err == io.EOF
-}
-
-// discreet returns an error's message without what must not be recorded: the token, and the prompt, which some
-// servers repeat.
-func discreet(text string, call *assay.Call, token string) string {
-	if token != "" {
-		text = strings.ReplaceAll(text, token, "***")
-	}
-	if call.Prompt != "" {
-		words := strings.SplitN(call.Prompt, " ", 4)
-		if strings.Contains(text, strings.Join(words[:min(3, len(words))], " ")) {
-			return ""
-		}
-	}
-	return text
 }

@@ -2,20 +2,21 @@ package loadgen
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/assay-dev/assay"
 )
 
-// HTTP is a client for any URL. A 2xx whose body arrives whole is good. It knows no tokens: FirstToken stays zero and
-// the call's prompt is not sent.
+// HTTP is a client for any URL. A 2xx whose body arrives whole is good, unless Rule or the endpoint's Expect says otherwise. It
+// knows no tokens: FirstToken stays zero and the call's prompt is not sent.
 type HTTP struct {
 	*site
-	Method string // "": GET, or POST with a Body
-	Body   []byte // sent with each request
-	Type   string // content type of Body; "": application/json
+	Method   string    // "": GET, or POST with a body
+	Body     []byte    // sent with each request
+	Type     string    // content type of Body; "": application/json
+	Payloads *Payloads // bodies that requests take in turn, in place of Body
+	Rule     *BodyRule // what a body says about failure; nil: nothing
 }
 
 // NewHTTP returns a client for the endpoint.
@@ -24,51 +25,53 @@ func NewHTTP(e Endpoint) (*HTTP, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.scratch.New = func() any { return &scratch{} }
 	return &HTTP{site: s}, nil
 }
 
 // Do implements assay.Client.
 func (c *HTTP) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
-	q := query{method: c.Method, headers: call.Headers, body: c.Body, kind: c.Type, accept: "*/*"}
-	if q.method == "" {
-		if q.method = http.MethodGet; q.body != nil {
-			q.method = http.MethodPost
-		}
+	t := c.begin(ctx, call, r)
+	t.q.method, t.q.body, t.q.accept = c.Method, c.Body, "*/*"
+	if c.Type != "" {
+		t.q.kind = c.Type
 	}
-	if q.kind == "" {
-		q.kind = "application/json"
+	if c.Payloads != nil {
+		t.load(c.Payloads.of(r.ID))
+	}
+	if t.q.method == "" {
+		if t.q.method = http.MethodGet; t.q.body != nil {
+			t.q.method = http.MethodPost
+		}
 	}
 	r.TokensIn, r.TokensAsked = 0, 0
-	if err := c.authorize(ctx, &q); err != nil {
-		c.failed(ctx, r, err)
-		return
+	t.send(c)
+}
+
+// refuse implements refuser: a redirect is named as what it is.
+func (c *HTTP) refuse(a *answer, k *complaint) assay.Outcome {
+	k.text = "" // of a body that follows no protocol nothing is recorded
+	if a.status/100 == 3 {
+		k.text = "redirects are not followed"
 	}
-	a, err := c.carrier.exchange(ctx, &q, r)
-	if err != nil {
-		c.failed(ctx, r, err)
-		return
-	}
-	r.Status = int32(a.status)
-	clean := false
-	switch {
-	case a.status >= 400:
-		m := c.scratch.Get().(*scratch)
-		var text []byte
-		text, clean = excerpt(a, m, r)
-		c.refused(r, a.status, a.loading || saysLoading(text), a.retry, "")
-		c.scratch.Put(m)
-	default:
-		r.BytesIn, err = io.Copy(io.Discard, a.body)
-		r.End = a.readAt()
-		switch clean = err == nil; {
-		case !clean:
-			c.failed(ctx, r, err)
-		case a.status < 300:
-			r.Outcome = assay.OK
-		default:
-			r.Outcome, r.Error = assay.ClientError, short(fmt.Sprintf("%d %s: redirects are not followed", a.status, http.StatusText(a.status)))
+	return assay.OutcomeUnknown
+}
+
+// read implements reader.
+func (c *HTTP) read(t *trip, a *answer) bool {
+	if c.Rule == nil && t.expect == nil {
+		n, err := io.Copy(io.Discard, a.body)
+		t.r.BytesIn = n
+		if err != nil {
+			t.fail(err)
+			return false
 		}
+		t.ok(a.readAt())
+		return true
 	}
-	a.finish(clean)
+	b, ok := t.whole(a)
+	if !ok {
+		return false
+	}
+	t.settle(c.Rule, b, a.readAt())
+	return true
 }

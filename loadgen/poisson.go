@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"iter"
 	"math/rand/v2"
 	"time"
 )
@@ -11,12 +12,18 @@ type Poisson struct{ Profile }
 
 // Due implements [Arrivals].
 func (p Poisson) Due(dst []int64, d time.Duration, rng *rand.Rand) []int64 {
-	// A unit-rate process, stretched by the inverse of the expected number.
-	total := p.total(d)
-	for s := rng.ExpFloat64(); s < total; s += rng.ExpFloat64() {
-		if at := p.at(s, d); at < int64(d) {
-			dst = append(dst, at)
+	return gather(dst, p.Each(d, rng))
+}
+
+// Each implements [Streamer].
+func (p Poisson) Each(d time.Duration, rng *rand.Rand) iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		// A unit-rate process, stretched by the inverse of the expected number.
+		total := p.total(d)
+		for s := rng.ExpFloat64(); s < total; s += rng.ExpFloat64() {
+			if at := p.at(s, d); at < int64(d) && !yield(at) {
+				return
+			}
 		}
 	}
-	return dst
 }

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,22 +15,28 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// maxPlanned bounds a schedule, which lies in memory, at 24 bytes a request.
-const maxPlanned = 20_000_000
+// maxPlanned bounds a schedule by the time it takes to draw: about ten seconds. It needs no memory.
+const maxPlanned = 50_000_000
 
-// A Phase is one stretch of load. It has arrivals, a search or a hold, or none of them: then it is idle.
+// A Phase is one stretch of load. It has arrivals, a closed loop, a search or a hold, or none of them: then it is idle.
 type Phase struct {
 	Name   string        // unique
 	Role   assay.Role    // "" means steady; stress for a search, idle without load
 	Class  string        // written on the requests
 	After  time.Duration // silence before it begins
 	Settle bool          // also wait, before it begins, until nothing is in flight
-	For    time.Duration // how long; a search has its own bound
+	For    time.Duration // how long; a search has its own bound, and arrivals that are Lasting their own length if this is 0
 	Prompt Lengths       // nil: no prompt
 	Output Lengths       // nil: no limit asked for
-	Max    int           // most requests, 0: no limit
+	Max    int           // most requests, 0: no limit; of sessions, it counts the first turns
+
+	Mix     []Share  // classes of requests; they replace Class
+	Prefix  *Prefix  // what prompts have in common
+	Session *Session // several turns instead of single requests
+	Texts   *Prompts // prompts from a file instead of made-up ones
 
 	Arrivals Arrivals
+	Closed   *Closed
 	Search   *Search
 	Hold     *Hold
 }
@@ -42,16 +47,33 @@ type Hold struct {
 	Share float64 // of the highest rate that held
 }
 
-// planned is one request of a schedule.
+// planned is one request of a schedule, or the first of a session.
 type planned struct {
 	due     int64 // ns from the phase's begin
 	in, out int32
+	class   int32    // of the phase's mix, from 1; 0: the phase's own
+	prefix  int32    // group whose prefix the prompt has, from 1; 0: none
+	text    int32    // of the phase's texts, from 1; 0: made up
+	turns   int32    // of the session; 0 and 1: a single request
+	block   int32    // tokens in a block
+	blocks  []uint64 // ids of the blocks that the prompt begins with
+	label   string   // class that a trace gives
 }
 
-// A Schedule is everything that is decided about a load before it begins.
+// drawn is what one pass over the requests of a phase showed.
+type drawn struct {
+	n      int // entries
+	ids    int // requests, at most: each turn of a session is one
+	last   int64
+	peak   float64 // highest rate within a tenth of a second
+	digest [sha256.Size]byte
+}
+
+// A Schedule is everything that is decided about a load before it begins. It holds no requests: they are drawn once to count and
+// hash them, and again, block by block, when they are sent.
 type Schedule struct {
 	phases []Phase
-	plans  [][]planned // by phase; nil where it is drawn at run time
+	drawn  []drawn // by phase; zero where requests are drawn at run time
 	seed   uint64
 	fixed  int
 	hash   string
@@ -61,7 +83,7 @@ type Schedule struct {
 // draw of a phase depends on the seed and the phase's own settings and name only, so that a change
 // of one phase leaves the others as they were.
 func NewSchedule(phases []Phase, seed uint64) (*Schedule, error) {
-	s := &Schedule{phases: append([]Phase(nil), phases...), plans: make([][]planned, len(phases)), seed: seed}
+	s := &Schedule{phases: append([]Phase(nil), phases...), drawn: make([]drawn, len(phases)), seed: seed}
 	if len(phases) == 0 {
 		return nil, errors.New("load: no phases")
 	}
@@ -76,11 +98,13 @@ func NewSchedule(phases []Phase, seed uint64) (*Schedule, error) {
 		if p.Arrivals == nil {
 			continue
 		}
-		if n := p.Arrivals.Mean() * p.For.Seconds(); float64(s.fixed)+n > maxPlanned {
-			return nil, fmt.Errorf("load phase %d %q: %.0f requests, more than a schedule holds (%d)", i+1, p.Name, n, maxPlanned)
+		if err := s.survey(i); err != nil {
+			return nil, fmt.Errorf("load phase %d %q: %w", i+1, p.Name, err)
 		}
-		s.plans[i] = p.draw(p.Name, p.Arrivals, p.For, seed, p.Max)
-		s.fixed += len(s.plans[i])
+		if p.For == 0 { // a trace ends with its last request
+			p.For = time.Duration(s.drawn[i].last + 1)
+		}
+		s.fixed += s.drawn[i].ids
 	}
 	s.hash = s.sum()
 	return s, nil
@@ -97,13 +121,13 @@ func (p *Phase) fill(before []Phase) error {
 		}
 	}
 	kinds := 0
-	for _, set := range []bool{p.Arrivals != nil, p.Search != nil, p.Hold != nil} {
+	for _, set := range []bool{p.Arrivals != nil, p.Closed != nil, p.Search != nil, p.Hold != nil} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds > 1 {
-		return errors.New("want only one of arrivals, search and hold")
+		return errors.New("want only one of arrivals, closed, search and hold")
 	}
 	if p.Role == "" {
 		switch {
@@ -115,15 +139,34 @@ func (p *Phase) fill(before []Phase) error {
 			p.Role = assay.RoleSteady
 		}
 	}
-	if p.Search == nil && p.For <= 0 {
+	if p.Arrivals != nil {
+		if err := p.Arrivals.Check(); err != nil {
+			return err
+		}
+		if l, ok := p.Arrivals.(Lasting); ok {
+			if p.For == 0 {
+				p.For = l.Lasts()
+			} else if p.For > l.Lasts() {
+				return fmt.Errorf("it lasts %v, but its arrivals only %v: want at most that, or nothing", p.For, l.Lasts())
+			}
+		}
+	}
+	whole, open := p.Arrivals.(requester) // may last until its trace ends
+	if open && p.For == 0 {
+		p.For = whole.window()
+	}
+	if p.Search == nil && p.For <= 0 && !(open && p.For == 0) {
 		return fmt.Errorf("it lasts %v: want more than 0s", p.For)
 	}
 	if p.After < 0 || p.Max < 0 {
 		return errors.New("a wait or limit below zero")
 	}
+	if err := p.checkWorkload(); err != nil {
+		return err
+	}
 	switch {
-	case p.Arrivals != nil:
-		return p.Arrivals.Check()
+	case p.Closed != nil:
+		return p.Closed.check()
 	case p.Search != nil:
 		filled, err := p.Search.filled()
 		p.Search = filled
@@ -142,25 +185,42 @@ func (p *Phase) fill(before []Phase) error {
 	return nil
 }
 
-// draw plans the requests of one phase or one step of a search, under the given name.
-func (p *Phase) draw(name string, a Arrivals, d time.Duration, seed uint64, limit int) []planned {
-	due := a.Due(nil, d, stream(seed, name, "arrivals"))
-	if limit > 0 && len(due) > limit {
-		due = due[:limit]
+// survey draws the requests of phase i to count and hash them.
+func (s *Schedule) survey(i int) error {
+	p := &s.phases[i]
+	if _, ok := p.Arrivals.(requester); !ok {
+		if n := p.Arrivals.Mean() * p.For.Seconds(); n > maxPlanned {
+			return fmt.Errorf("%.0f requests, more than a schedule holds (%d)", n, maxPlanned)
+		}
 	}
-	lengths := stream(seed, name, "lengths")
-	plan := make([]planned, len(due))
-	for i, t := range due {
-		plan[i] = planned{due: t, in: length(p.Prompt, lengths), out: length(p.Output, lengths)}
+	f := newDigest(p, s.seed)
+	for r, err := range p.requests(p.Name, p.Arrivals, p.For, s.seed, p.Max) {
+		if err != nil {
+			return err
+		}
+		if f.add(&r); s.fixed+f.ids > maxPlanned {
+			return fmt.Errorf("more requests than a schedule holds (%d)", maxPlanned)
+		}
 	}
-	return plan
+	s.drawn[i] = f.done()
+	return nil
 }
 
-func length(l Lengths, rng *rand.Rand) int32 {
-	if l == nil {
-		return 0
+// rate returns the planned mean rate of phase i, 0 where there is none, and the rate at which a backlog may be judged: the
+// highest it has where that is not about the mean.
+func (s *Schedule) rate(i int) (mean, peak float64) {
+	p, d := &s.phases[i], &s.drawn[i]
+	switch a := p.Arrivals.(type) {
+	case nil:
+		return 0, 0
+	case Poisson, Even:
+		return a.Mean(), a.Mean()
+	case Lasting, requester:
+		mean = float64(d.n) / p.For.Seconds()
+	default:
+		mean = a.Mean()
 	}
-	return int32(min(max(l.Draw(rng), 0), math.MaxInt32))
+	return mean, max(mean, d.peak)
 }
 
 // stream returns an independent source of randomness for one use in one phase.
@@ -172,7 +232,7 @@ func stream(seed uint64, name, use string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// sum hashes the phases and, for each fixed request, due, prompt and answer length.
+// sum hashes the phases and what was drawn for each.
 func (s *Schedule) sum() string {
 	h := sha256.New()
 	for i, p := range s.phases {
@@ -183,29 +243,40 @@ func (s *Schedule) sum() string {
 			Max, N            int
 			Search            *Search
 			Hold              *Hold
-		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, len(s.plans[i]), p.Search, p.Hold})
+			Closed            *Closed
+			Mix               []Share
+			Prefix            *Prefix
+			Session           *Session
+			Texts             string
+		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, s.drawn[i].n, p.Search, p.Hold, p.Closed, p.Mix, p.Prefix, p.Session, p.Texts.sum()})
 		h.Write(head)
-		var b [16]byte
-		for _, r := range s.plans[i] {
-			binary.LittleEndian.PutUint64(b[:], uint64(r.due))
-			binary.LittleEndian.PutUint32(b[8:], uint32(r.in))
-			binary.LittleEndian.PutUint32(b[12:], uint32(r.out))
-			h.Write(b[:])
+		h.Write(s.drawn[i].digest[:])
+		if p.Closed != nil { // its first requests stand for the settings that they are drawn with
+			d := p.drawer(s.seed, slotName(p.Name, 0))
+			f := newDigest(&p, s.seed)
+			for range 64 {
+				r := planned{in: unknown, out: unknown}
+				d.fill(&r)
+				f.add(&r)
+			}
+			first := f.done()
+			h.Write(first.digest[:])
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Hash names the schedule: two schedules with the same hash send the same requests at the same instants. What
-// a search sends is decided at run time; its settings are in the hash.
+// a search or a closed loop sends is decided at run time; its settings are in the hash.
 func (s *Schedule) Hash() string { return s.hash }
 
-// Requests returns how many requests are fixed, and the most that searches and holds may add; -1 if that is not limited.
+// Requests returns how many requests are fixed, and the most that searches, holds and closed loops may add; -1 if that is not
+// limited. The turns of sessions are counted as if all sessions ended in their phase.
 func (s *Schedule) Requests() (fixed, more int) {
 	for _, p := range s.phases {
 		switch {
-		case more < 0 || p.Search == nil && p.Hold == nil:
-		case p.Max == 0:
+		case more < 0 || p.Search == nil && p.Hold == nil && p.Closed == nil:
+		case p.Max == 0 || p.Session != nil:
 			more = -1
 		default:
 			more += p.Max
@@ -226,4 +297,12 @@ func (s *Schedule) Duration() time.Duration {
 		}
 	}
 	return d
+}
+
+// length draws a length that fits.
+func length(l Lengths, rng *rand.Rand) int32 {
+	if l == nil {
+		return 0
+	}
+	return int32(min(max(l.Draw(rng), 0), math.MaxInt32))
 }

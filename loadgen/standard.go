@@ -27,7 +27,7 @@ type standard struct {
 func newStandard(s *site) *standard {
 	dial := s.Dial
 	return &standard{site: s, http: &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
+		Proxy: s.Proxy, Protocols: protocols(s.HTTP2),
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			nc, err := dial(ctx, network, addr)
 			if err != nil {
@@ -35,10 +35,19 @@ func newStandard(s *site) *standard {
 			}
 			return &stampedConn{Conn: nc, now: s.now}, nil
 		},
-		TLSClientConfig: s.TLS.Clone(), ForceAttemptHTTP2: true, DisableCompression: true,
+		TLSClientConfig: s.TLS.Clone(), DisableCompression: true,
 		MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleFor,
 		MaxResponseHeaderBytes: maxHead,
 	}}
+}
+
+// protocols are those spoken; with prior knowledge, HTTP/2 alone where there is no TLS to negotiate it.
+func protocols(known bool) *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(!known)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(known)
+	return p
 }
 
 func (t *standard) close() { t.http.CloseIdleConnections() }
@@ -111,7 +120,7 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	if q.body != nil {
 		content = strings.NewReader(string(q.body)) // a copy: it may be read after the exchange has ended
 	}
-	req, err := http.NewRequestWithContext(ctx, q.method, s.url.String(), content)
+	req, err := http.NewRequestWithContext(ctx, q.method, s.target(q), content)
 	if err != nil {
 		cancel()
 		return nil, &protocolError{"request: " + err.Error()}
@@ -153,6 +162,8 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 func (t *standard) answer(resp *http.Response, h *hooks, cancel func()) *answer {
 	a := &answer{status: resp.StatusCode, body: &limited{Reader: resp.Body}, readAt: h.lastRead}
 	a.sse, a.json = kindOf(resp.Header.Get("Content-Type"))
+	a.framed = resp.ContentLength >= 0 || len(resp.TransferEncoding) > 0 || resp.ProtoMajor > 1
+	a.field = resp.Header.Get
 	coding := resp.Header.Get("Content-Encoding")
 	a.coded = coding != "" && !strings.EqualFold(coding, "identity")
 	fields := head{status: resp.StatusCode}

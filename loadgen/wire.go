@@ -138,7 +138,7 @@ func (w *wire) try(ctx context.Context, c *conn, q *query, r *assay.Request) (*a
 	c.wbuf = w.write(c.wbuf[:0], q)
 	c.wroteAt = w.site.now()
 	stamp(&r.Sent, c.wroteAt)
-	c.got, c.heard = false, false
+	c.got, c.heard, c.fields = false, false, q.fields
 	_, werr := c.Write(c.wbuf)
 	// A server may answer and close before it has read everything: look for the answer even so.
 	err := c.readHead(q.method)
@@ -168,7 +168,11 @@ func (w *wire) try(ctx context.Context, c *conn, q *query, r *assay.Request) (*a
 func (w *wire) write(b []byte, q *query) []byte {
 	b = append(b, q.method...)
 	b = append(b, ' ')
-	b = append(b, w.path...)
+	if q.path != "" {
+		b = append(b, q.path...)
+	} else {
+		b = append(b, w.path...)
+	}
 	b = append(b, w.head...)
 	if q.accept != "" {
 		b = append(b, "Accept: "...)
