@@ -4,12 +4,15 @@
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
+	cd loadgen/k6 && CGO_ENABLED=0 go build -trimpath -o ../../dist/assay-k6 ./cmd/assay-k6
 
 test:
 	go test -race -timeout 20m ./...
+	cd loadgen/k6 && go test -timeout 10m ./...
 
 full:
 	ASSAY_FULL=1 go test -timeout 90m -p 1 ./...
+	cd loadgen/k6 && ASSAY_FULL=1 go test -timeout 30m ./...
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./internal/sse ./loadgen ./internal/store ./collectors ./internal/live ./analyzers
