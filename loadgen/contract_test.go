@@ -16,13 +16,13 @@ import (
 
 // good is the answer that each kind of client takes for a good one to do's call.
 var good = map[string]struct{ kind, body string }{
-	"openai":     {"text/event-stream", tokenA + usage + doneLine},
-	"ollama":     {"application/x-ndjson", ollamaA + ollamaDone},
-	"tgi":        {"text/event-stream", tgiA + tgiEnd},
-	"triton":     {"text/event-stream", tritonA + tritonA},
-	"kserve1":    {"application/json", `{"predictions":[[0.1,0.9]]}`},
-	"kserve2":    {"application/json", `{"model_name":"m","outputs":[{"name":"y","shape":[1,2],"datatype":"FP32","data":[0.1,0.9]}]}`},
-	"embeddings": {"application/json", `{"data":[{"embedding":[0.5,-1]}],"usage":{"prompt_tokens":5,"total_tokens":5}}`},
+	"openai":        {"text/event-stream", tokenA + usage + doneLine},
+	"ollama":        {"application/x-ndjson", ollamaA + ollamaDone},
+	"tgi":           {"text/event-stream", tgiA + tgiEnd},
+	"triton":        {"text/event-stream", tritonA + tritonA},
+	"kserve1":       {"application/json", `{"predictions":[[0.1,0.9]]}`},
+	"openinference": {"application/json", `{"model_name":"m","outputs":[{"name":"y","shape":[1,2],"datatype":"FP32","data":[0.1,0.9]}]}`},
+	"embeddings":    {"application/json", `{"data":[{"embedding":[0.5,-1]}],"usage":{"prompt_tokens":5,"total_tokens":5}}`},
 	"rerank": {"application/json", `{"results":[{"index":0,"relevance_score":0.9},{"index":1,"relevance_score":0.1},{"index":2,"relevance_score":0.1},
 		{"index":3,"relevance_score":0.1},{"index":4,"relevance_score":0.1},{"index":5,"relevance_score":0.1},{"index":6,"relevance_score":0.1},{"index":7,"relevance_score":0}]}`},
 	"lambda":    {"application/json", `{"answer":1}`},
@@ -57,7 +57,7 @@ func TestClientContract(t *testing.T) {
 	for _, kind := range ClientKinds {
 		for name, s := range map[string]*httptest.Server{"wire": plain, "https": one, "http2": two, "h2c": known} {
 			t.Run(kind.Name+"/"+name, func(t *testing.T) {
-				if kind.Name == "kserve2grpc" && (s == plain || s == one) {
+				if kind.Name == "openinference-grpc" && (s == plain || s == one) {
 					t.Skip("gRPC is HTTP/2")
 				}
 				e := Endpoint{Clock: clock.New(), Headers: [][2]string{{"X-Kind", kind.Name}}, HTTP2: s == known}
@@ -76,7 +76,7 @@ func TestClientContract(t *testing.T) {
 						for range 5 {
 							r := do(t, c, true, 10*time.Second)
 							if r.Outcome != assay.OK || r.Sent == 0 || r.FirstByte == 0 || r.BytesIn == 0 ||
-								kind.Name != "kserve2grpc" && (r.Status != 200 || r.BytesIn != int64(len(good[kind.Name].body))) {
+								kind.Name != "openinference-grpc" && (r.Status != 200 || r.BytesIn != int64(len(good[kind.Name].body))) {
 								t.Errorf("%+v", r)
 							}
 						}

@@ -92,9 +92,9 @@ func grpcServer(t *testing.T, f *infers) (*httptest.Server, func() []*net.TCPCon
 	}
 }
 
-func openGRPC(t *testing.T, url string, set func(*KServe2GRPC)) *KServe2GRPC {
+func openGRPC(t *testing.T, url string, set func(*OpenInferenceGRPC)) *OpenInferenceGRPC {
 	t.Helper()
-	c, err := NewKServe2GRPC(Endpoint{URL: url, Clock: clock.New()})
+	c, err := NewOpenInferenceGRPC(Endpoint{URL: url, Clock: clock.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestGRPCOutcomes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, lost := grpcServer(t, &infers{answer: c.answer})
 			conns = lost
-			r := do(t, openGRPC(t, s.URL, func(k *KServe2GRPC) { k.Decoupled = c.decoupled }), true, 5*time.Second)
+			r := do(t, openGRPC(t, s.URL, func(k *OpenInferenceGRPC) { k.Decoupled = c.decoupled }), true, 5*time.Second)
 			if d := cmp.Diff(c.want, see(r)); d != "" {
 				t.Errorf("request (-want +got):\n%s", d)
 			}
@@ -234,7 +234,7 @@ func TestGRPCGateways(t *testing.T) {
 		{"speaks HTTP/1 only", rude(t, func(*net.TCPConn, int) {}), nil, assay.Reset, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, err := NewKServe2GRPC(Endpoint{URL: c.url, Clock: clock.New(), Headers: c.headers})
+			k, err := NewOpenInferenceGRPC(Endpoint{URL: c.url, Clock: clock.New(), Headers: c.headers})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +279,7 @@ func TestGRPCRequest(t *testing.T) {
 	if err1 != nil || err2 != nil || err3 != nil {
 		t.Fatal(err1, err2, err3)
 	}
-	c := openGRPC(t, s.URL, func(k *KServe2GRPC) {
+	c := openGRPC(t, s.URL, func(k *OpenInferenceGRPC) {
 		k.Version, k.Payloads = "3", both
 		k.Token = staticToken("secret")
 	})
@@ -292,7 +292,7 @@ func TestGRPCRequest(t *testing.T) {
 			t.Errorf("request %d (-want +got):\n%s", id, d)
 		}
 	}
-	if _, err := NewKServe2GRPC(Endpoint{URL: "http://h", Clock: clock.New(), Sign: func(ctxt, *http.Request, []byte) error { return nil }}); err == nil {
+	if _, err := NewOpenInferenceGRPC(Endpoint{URL: "http://h", Clock: clock.New(), Sign: func(ctxt, *http.Request, []byte) error { return nil }}); err == nil {
 		t.Error("a signature over gRPC was promised")
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// KServe2 is a client of the Open Inference Protocol (KServe v2) over HTTP: POST …/v2/models/NAME/infer. Set the fields before the first Do.
+// OpenInference is a client of the Open Inference Protocol (KServe v2) over HTTP: POST …/v2/models/NAME/infer. Set the fields before the first Do.
 //
 // An answer is good when it has outputs, each with as many elements as its shape says, in JSON or in binary form. It knows no tokens.
-type KServe2 struct {
+type OpenInference struct {
 	*site
 	Payloads *Payloads // bodies that requests take in turn, see [BinaryPayload] and [RawPayload]; nil: the prompt as one element of BYTES
 	Input    string    // name of the input that takes the prompt; "": text
@@ -20,9 +20,9 @@ type KServe2 struct {
 	place    *place
 }
 
-// NewKServe2 returns a client for the endpoint: the URL of the server, of a model on it (…/v2/models/NAME) or of the operation (…/infer).
-func NewKServe2(e Endpoint) (*KServe2, error) {
-	c := &KServe2{}
+// NewOpenInference returns a client for the endpoint: the URL of the server, of a model on it (…/v2/models/NAME) or of the operation (…/infer).
+func NewOpenInference(e Endpoint) (*OpenInference, error) {
+	c := &OpenInference{}
 	s, err := e.open(func(u *url.URL) { c.place = newPlace(u, "/v2/models/", "/infer") })
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func NewKServe2(e Endpoint) (*KServe2, error) {
 }
 
 // Do implements assay.Client.
-func (c *KServe2) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
+func (c *OpenInference) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	t := c.begin(ctx, call, r)
 	if c.Payloads != nil {
 		t.load(c.Payloads.of(r.ID))
@@ -52,7 +52,7 @@ func (c *KServe2) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 }
 
 // read implements reader.
-func (c *KServe2) read(t *trip, a *answer) bool {
+func (c *OpenInference) read(t *trip, a *answer) bool {
 	b, ok := t.whole(a)
 	if !ok {
 		return false
@@ -88,7 +88,9 @@ func (c *KServe2) read(t *trip, a *answer) bool {
 }
 
 // refuse implements refuser.
-func (c *KServe2) refuse(a *answer, k *complaint) assay.Outcome { return notReady(a.status, k.text) }
+func (c *OpenInference) refuse(a *answer, k *complaint) assay.Outcome {
+	return notReady(a.status, k.text)
+}
 
 // inference is what matters of an answer. Its choices says that there are outputs.
 type inference struct {

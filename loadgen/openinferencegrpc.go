@@ -25,13 +25,13 @@ const (
 	methodStream = "/inference.GRPCInferenceService/ModelStreamInfer"
 )
 
-// KServe2GRPC is a client of the Open Inference Protocol (KServe v2) over gRPC. Set the fields before the first Do. The URL's scheme is http
+// OpenInferenceGRPC is a client of the Open Inference Protocol (KServe v2) over gRPC. Set the fields before the first Do. The URL's scheme is http
 // (or grpc) without TLS and https (or grpcs) with it.
 //
 // All calls share the connections that Connections says. Sent is stamped before gRPC takes the call, so that waiting for a
 // connection, or for one of the streams that the server allows on it, counts as the target's time. The status of a request is gRPC's,
 // which is 0 for a good one. The state of a broken connection is that of the connection, not of the single call: what was in flight on it fails alike.
-type KServe2GRPC struct {
+type OpenInferenceGRPC struct {
 	*site
 	Payloads    *Payloads // inputs that requests take in turn, see [GRPCPayload]; nil: the prompt as one element of BYTES
 	Input       string    // name of the input that takes the prompt; "": text
@@ -43,8 +43,8 @@ type KServe2GRPC struct {
 	channels []*channel
 }
 
-// NewKServe2GRPC returns a client for the endpoint.
-func NewKServe2GRPC(e Endpoint) (*KServe2GRPC, error) {
+// NewOpenInferenceGRPC returns a client for the endpoint.
+func NewOpenInferenceGRPC(e Endpoint) (*OpenInferenceGRPC, error) {
 	if rest, ok := strings.CutPrefix(e.URL, "grpc"); ok { // grpc://, grpcs://
 		e.URL = "http" + rest
 	}
@@ -55,11 +55,11 @@ func NewKServe2GRPC(e Endpoint) (*KServe2GRPC, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KServe2GRPC{site: s}, nil
+	return &OpenInferenceGRPC{site: s}, nil
 }
 
 // channel returns the channel that request id takes; the caller has to call Done on its inUse.
-func (c *KServe2GRPC) channel(id uint64) (*channel, error) {
+func (c *OpenInferenceGRPC) channel(id uint64) (*channel, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.channels == nil {
@@ -78,7 +78,7 @@ func (c *KServe2GRPC) channel(id uint64) (*channel, error) {
 }
 
 // Close closes the connections once the calls on them have ended. The client may still be used.
-func (c *KServe2GRPC) Close() {
+func (c *OpenInferenceGRPC) Close() {
 	c.mu.Lock()
 	all := c.channels
 	c.channels = nil
@@ -92,7 +92,7 @@ func (c *KServe2GRPC) Close() {
 }
 
 // Do implements assay.Client.
-func (c *KServe2GRPC) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
+func (c *OpenInferenceGRPC) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	t := c.begin(ctx, call, r)
 	defer func() {
 		t.ctx, t.call, t.r, t.q = nil, nil, nil, query{}
@@ -135,14 +135,14 @@ func (c *KServe2GRPC) Do(ctx context.Context, call *assay.Call, r *assay.Request
 }
 
 // settle ends a call whose status was OK, unless what came said otherwise.
-func (c *KServe2GRPC) settle(t *trip, p *rpc) {
+func (c *OpenInferenceGRPC) settle(t *trip, p *rpc) {
 	if t.r.Outcome == assay.OutcomeUnknown {
 		t.ok(p.last.Load())
 	}
 }
 
 // message returns the parts of a ModelInferRequest.
-func (c *KServe2GRPC) message(call *assay.Call, id uint64) ([][]byte, error) {
+func (c *OpenInferenceGRPC) message(call *assay.Call, id uint64) ([][]byte, error) {
 	head := appendField(nil, requestModel, []byte(call.Model))
 	if c.Version != "" {
 		head = appendField(head, requestVersion, []byte(c.Version))
@@ -158,7 +158,7 @@ func (c *KServe2GRPC) message(call *assay.Call, id uint64) ([][]byte, error) {
 	return [][]byte{head, p.Body}, err
 }
 
-func (c *KServe2GRPC) metadata(q *query) metadata.MD {
+func (c *OpenInferenceGRPC) metadata(q *query) metadata.MD {
 	md := metadata.MD{}
 	for _, list := range [][][2]string{c.Headers, q.headers} {
 		for _, h := range list {
@@ -172,7 +172,7 @@ func (c *KServe2GRPC) metadata(q *query) metadata.MD {
 }
 
 // unary does a ModelInfer.
-func (c *KServe2GRPC) unary(ctx context.Context, t *trip, ch *channel, message [][]byte, trailer *metadata.MD) error {
+func (c *OpenInferenceGRPC) unary(ctx context.Context, t *trip, ch *channel, message [][]byte, trailer *metadata.MD) error {
 	var in []byte
 	if err := ch.conn.Invoke(ctx, methodInfer, message, &in, grpc.Trailer(trailer)); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (c *KServe2GRPC) unary(ctx context.Context, t *trip, ch *channel, message [
 }
 
 // take reads one response. What is wrong with it settles the request.
-func (c *KServe2GRPC) take(t *trip, in []byte) (outputs int) {
+func (c *OpenInferenceGRPC) take(t *trip, in []byte) (outputs int) {
 	var k inferred
 	switch err := k.parse(in); {
 	case err != nil:
@@ -197,7 +197,7 @@ func (c *KServe2GRPC) take(t *trip, in []byte) (outputs int) {
 }
 
 // stream does a ModelStreamInfer. Each response with outputs is an arrival.
-func (c *KServe2GRPC) stream(ctx context.Context, t *trip, ch *channel, message [][]byte, p *rpc, trailer *metadata.MD) error {
+func (c *OpenInferenceGRPC) stream(ctx context.Context, t *trip, ch *channel, message [][]byte, p *rpc, trailer *metadata.MD) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s, err := ch.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, methodStream)
@@ -249,7 +249,7 @@ func (c *KServe2GRPC) stream(ctx context.Context, t *trip, ch *channel, message 
 var answeredHTTP = regexp.MustCompile(`unexpected HTTP status code received from server: ([0-9]{3})`)
 
 // broken ends the request by a status that is not OK.
-func (c *KServe2GRPC) broken(t *trip, ch *channel, p *rpc, err error, trailer metadata.MD) {
+func (c *OpenInferenceGRPC) broken(t *trip, ch *channel, p *rpc, err error, trailer metadata.MD) {
 	r, s := t.r, status.Convert(err)
 	r.Status = int32(s.Code())
 	text := s.Message()
@@ -287,7 +287,7 @@ func (t *trip) ended(code codes.Code) bool {
 }
 
 // lost ends the request by a connection that was not made or broke.
-func (c *KServe2GRPC) lost(t *trip, ch *channel, s *status.Status) {
+func (c *OpenInferenceGRPC) lost(t *trip, ch *channel, s *status.Status) {
 	text := s.Message()
 	dialed, broke := ch.dialed.Load(), ch.broke.Load()
 	switch {
@@ -313,7 +313,7 @@ func handshake(text string) string {
 }
 
 // declined ends the request by a status that the server gave.
-func (c *KServe2GRPC) declined(t *trip, s *status.Status, trailer metadata.MD) {
+func (c *OpenInferenceGRPC) declined(t *trip, s *status.Status, trailer metadata.MD) {
 	r, text := t.r, s.Message()
 	switch s.Code() {
 	case codes.ResourceExhausted:
