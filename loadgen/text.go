@@ -1,6 +1,10 @@
 package loadgen
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+
+	"github.com/assay-dev/assay/internal/trace"
+)
 
 // The sources of words, apart from each request's own: what is added to the seed.
 const (
@@ -42,4 +46,11 @@ func (p *Phase) appendText(dst []byte, r *planned, seed, own uint64) []byte {
 		left -= n
 	}
 	return appendWords(dst, left, rand.NewPCG(seed, own))
+}
+
+// Text makes up the prompt of a request of a trace, as [Replay] does: as many words as it had tokens, and prompts with the same
+// prefix blocks begin with the same text. own numbers the request; seed and own choose its own words.
+func Text(it *trace.Item, seed, own uint64) string {
+	p := &Phase{}
+	return string(p.appendText(nil, &planned{in: it.In, block: int32(it.BlockTokens), blocks: it.Blocks}, seed, own))
 }

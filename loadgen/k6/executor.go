@@ -28,14 +28,17 @@ type arrivals struct {
 	active  sync.WaitGroup
 	aborted atomic.Pointer[error]
 
+	scenario *lib.ScenarioState
+	share    *share
+	gen      *loadgen.Generator
+	begun    sync.Once // sets begin
+	begin    int64     // run time at which the generator began
+
 	mu    sync.Mutex
 	index *lib.SegmentedIndex // numbers the iterations, in this process and in all of them
 }
 
 var _ lib.Executor = (*arrivals)(nil)
-
-// lead is how far ahead of the begin of a scenario everything is ready.
-const lead = 5 * time.Millisecond
 
 // A user is one virtual user of the pool.
 type user struct {
@@ -77,27 +80,25 @@ func (a *arrivals) Run(parent context.Context, out chan<- metrics.SampleContaine
 	defer close(grown)
 	growing.Go(func() { a.grow(grown, most-planned) })
 
-	whole, err := c.arrivals()
-	if err != nil {
+	var err error
+	if a.share, err = newShare(c, et); err != nil {
 		return err
 	}
-	s := &share{whole: whole, name: c.Name, seed: c.Seed}
-	s.start, s.stride, s.period = et.GetStripedOffsets()
 	sending, stop := context.WithCancelCause(parent)
 	defer stop(nil)
-	// The begin lies a little ahead, so that the generator is ready for it and the schedule is not shifted.
-	start := time.Now().Add(lead)
-	scenario.StartTime = start // no iteration has read it
-	gen, err := loadgen.New(loadgen.Config{Clock: c.ext.clock, Client: &pool{a: a, stop: stop}, Start: c.ext.clock.At(start), Seed: c.Seed, Cap: int(most),
+	a.gen, err = loadgen.New(loadgen.Config{Clock: c.ext.clock, Client: &pool{a: a, stop: stop}, Seed: c.Seed, Cap: int(most),
 		Deadline: length + c.GetGracefulStop(), // of an iteration, which k6 does not limit otherwise
-		Drain:    max(c.GetGracefulStop(), time.Millisecond), Phases: []loadgen.Phase{{Name: c.Name, Arrivals: s, For: length}}})
+		Drain:    max(c.GetGracefulStop(), time.Millisecond), Phases: []loadgen.Phase{{Name: c.Name, Arrivals: a.share, For: length}}})
 	if err != nil {
 		return err
 	}
-	defer time.AfterFunc(time.Until(start)+length+c.GetGracefulStop(), cancel).Stop()
+	a.begin, scenario.StartTime = c.ext.clock.Now(), time.Now() // until the generator has begun
+	a.scenario = scenario
+	defer time.AfterFunc(length+c.GetGracefulStop(), cancel).Stop()
 	tags := a.tags()
-	err = gen.Run(sending, func(rec assay.Record) error {
+	err = a.gen.Run(sending, func(rec assay.Record) error {
 		if r, ok := rec.(*assay.Request); ok && r.Outcome == assay.RefusedByCap {
+			a.start()
 			a.drop(out, tags, r)
 		}
 		return nil
@@ -106,6 +107,17 @@ func (a *arrivals) Run(parent context.Context, out chan<- metrics.SampleContaine
 		return *cause
 	}
 	return err
+}
+
+// start notes when the generator began, which is what the instants of the schedule count from. It is ready some
+// time after it was told to run, and its first iteration is the first to ask.
+func (a *arrivals) start() {
+	a.begun.Do(func() {
+		if p := a.gen.Live().Phase; p != nil {
+			a.begin = p.Begin
+			a.scenario.StartTime = a.config.ext.clock.Time(p.Begin)
+		}
+	})
 }
 
 // activate makes a virtual user part of the pool.
@@ -163,6 +175,7 @@ type pool struct {
 // Do implements assay.Client.
 func (p *pool) Do(_ context.Context, _ *assay.Call, r *assay.Request) {
 	a := p.a
+	a.start()
 	var u *user
 	select {
 	case u = <-a.idle:
@@ -175,11 +188,15 @@ func (p *pool) Do(_ context.Context, _ *assay.Call, r *assay.Request) {
 		return
 	}
 	defer func() { a.idle <- u }()
-	u.turn.due = r.Due
+	i := int(r.ID) - 1
+	u.turn = turn{due: r.Due, seed: a.config.Seed, own: uint64(a.share.number(i)) + 1}
+	if a.share.items != nil {
+		u.turn.item = &a.share.items[i]
+	}
 	a.state.ModCurrentlyActiveVUsCount(1)
 	err := u.RunOnce()
 	a.state.ModCurrentlyActiveVUsCount(-1)
-	u.turn.due = 0
+	u.turn = turn{}
 	r.Outcome = assay.OK // only the requests of the iteration are judged
 	switch {
 	case a.running.Err() != nil:
@@ -208,7 +225,7 @@ func (a *arrivals) tags() *metrics.TagSet {
 
 // drop reports an iteration that no virtual user was free for: as a dropped iteration to k6, with the record of it for our output.
 func (a *arrivals) drop(out chan<- metrics.SampleContainer, tags *metrics.TagSet, r *assay.Request) {
-	x := &exchange{tags: tags, at: a.config.ext.clock.Time(r.Due), begin: r.Due}
+	x := &exchange{tags: tags, at: a.config.ext.clock.Time(r.Due), begin: a.begin}
 	x.record = assay.Request{Due: r.Due, End: r.End, Phase: a.config.Name, Outcome: assay.RefusedByCap, Error: r.Error}
 	a.config.ext.identify(&x.record)
 	x.record.TraceID, x.record.SpanID = assay.TraceID{}, assay.SpanID{} // nothing was sent

@@ -2,9 +2,7 @@ package k6
 
 import (
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,11 +17,10 @@ import (
 // An arrivalsConfig is a scenario whose executor is assay-arrivals.
 type arrivalsConfig struct {
 	executor.BaseConfig
-	Process         string             `json:"process"`  // a name of loadgen.ArrivalKinds
-	Rate            float64            `json:"rate"`     // iterations per timeUnit at the beginning
-	To              null.Float         `json:"to"`       // the same at the end; without it the rate stays
-	TimeUnit        types.NullDuration `json:"timeUnit"` // default 1s
-	Duration        types.NullDuration `json:"duration"`
+	Process string `json:"process"` // a name of processes
+	settings
+	TimeUnit        types.NullDuration `json:"timeUnit"` // of rates; default 1s
+	Duration        types.NullDuration `json:"duration"` // stages, a ladder and a trace end by themselves; then it may cut them short
 	Seed            uint64             `json:"seed"`
 	PreAllocatedVUs null.Int           `json:"preAllocatedVUs"`
 	MaxVUs          null.Int           `json:"maxVUs"` // default preAllocatedVUs
@@ -36,28 +33,39 @@ var _ lib.ExecutorConfig = (*arrivalsConfig)(nil)
 // newArrivalsConfig is the constructor that k6 calls for a scenario of this type.
 func (e *Extension) newArrivalsConfig(name string, rawJSON []byte) (lib.ExecutorConfig, error) {
 	c := &arrivalsConfig{BaseConfig: executor.NewBaseConfig(name, ExecutorName), Process: "poisson", TimeUnit: types.NewNullDuration(time.Second, false), Seed: 1}
-	err := lib.StrictJSONUnmarshal(rawJSON, c)
 	c.ext = e
-	return c, err
+	if err := lib.StrictJSONUnmarshal(rawJSON, c); err != nil {
+		return c, err
+	}
+	p, err := processOf(c.Process)
+	if err != nil {
+		return c, nil // Validate says so
+	}
+	if err := p.foreign(rawJSON); err != nil {
+		return c, fmt.Errorf("scenario %s: %w", name, err)
+	}
+	if a, err := c.arrivals(); err == nil && !c.Duration.Valid {
+		d, err := lasts(a, c.Seed)
+		if err != nil {
+			return c, fmt.Errorf("scenario %s: %w", name, err)
+		}
+		c.Duration = types.NewNullDuration(d, d > 0)
+	}
+	return c, nil
 }
 
 // arrivals returns the whole process, before it is divided among the processes of a distributed run.
 func (c *arrivalsConfig) arrivals() (loadgen.Arrivals, error) {
+	p, err := processOf(c.Process)
+	if err != nil {
+		return nil, err
+	}
 	unit := c.TimeUnit.TimeDuration().Seconds()
-	p := loadgen.Profile{Rate: c.Rate / unit}
-	if c.To.Valid {
-		to := c.To.Float64 / unit
-		p.To = &to
+	if unit <= 0 {
+		return nil, fmt.Errorf("timeUnit %v: want more than 0", c.TimeUnit)
 	}
-	var names []string
-	for _, k := range loadgen.ArrivalKinds {
-		if k.Name == c.Process {
-			a := k.New(p)
-			return a, a.Check()
-		}
-		names = append(names, k.Name)
-	}
-	return nil, fmt.Errorf("process %q is unknown; want one of %s", c.Process, strings.Join(names, ", "))
+	a := p.new(&c.settings, unit)
+	return a, a.Check()
 }
 
 // maxVUs returns the most virtual users, of all processes together.
@@ -71,14 +79,16 @@ func (c *arrivalsConfig) maxVUs() int64 {
 // Validate implements lib.ExecutorConfig.
 func (c *arrivalsConfig) Validate() []error {
 	errs := c.BaseConfig.Validate()
-	if c.TimeUnit.TimeDuration() <= 0 {
-		errs = append(errs, fmt.Errorf("timeUnit %v: want more than 0", c.TimeUnit))
-	} else if _, err := c.arrivals(); err != nil {
+	a, err := c.arrivals()
+	if err != nil {
 		errs = append(errs, err)
-	} else if c.Rate <= 0 && c.To.Float64 <= 0 {
+	} else if slices.Contains(owners("rate"), c.Process) && c.Rate <= 0 && c.To.Float64 <= 0 {
 		errs = append(errs, fmt.Errorf("rate %g: want more than 0", c.Rate))
 	}
-	if d := c.Duration.TimeDuration(); d < time.Second {
+	if l, ok := a.(loadgen.Lasting); ok && c.Duration.TimeDuration() > l.Lasts() {
+		errs = append(errs, fmt.Errorf("duration %v: the process lasts only %v", c.Duration.Duration, l.Lasts()))
+	}
+	if d := c.Duration.TimeDuration(); d < time.Second && a != nil {
 		errs = append(errs, fmt.Errorf("duration %v: want at least 1s", d))
 	}
 	if c.PreAllocatedVUs.Int64 < 1 {
@@ -101,16 +111,27 @@ func (c *arrivalsConfig) GetExecutionRequirements(et *lib.ExecutionTuple) []lib.
 
 // GetDescription implements lib.ExecutorConfig.
 func (c *arrivalsConfig) GetDescription(et *lib.ExecutionTuple) string {
-	rate := fmt.Sprintf("%g", c.Rate)
-	if c.To.Valid {
-		rate += fmt.Sprintf(" to %g", c.To.Float64)
-	}
 	late := ""
 	if c.StartTime.Duration > 0 {
 		late = fmt.Sprintf(", startTime: %s", c.StartTime.Duration)
 	}
-	return fmt.Sprintf("%s arrivals, %s per %s for %s (maxVUs: %d, seed: %d%s, gracefulStop: %s)", c.Process, rate, c.TimeUnit.Duration, c.Duration.Duration,
+	return fmt.Sprintf("%s arrivals, %sfor %s (maxVUs: %d, seed: %d%s, gracefulStop: %s)", c.Process, c.rates(), c.Duration.Duration,
 		et.ScaleInt64(c.maxVUs()), c.Seed, late, c.GracefulStop.Duration)
+}
+
+// rates says in words how often iterations begin.
+func (c *arrivalsConfig) rates() string {
+	switch {
+	case c.Trace != nil:
+		return fmt.Sprintf("%d file(s) ", len(c.Trace.Files))
+	case len(c.Stages) > 0:
+		return fmt.Sprintf("%d of them ", len(c.Stages))
+	case c.Rate == 0 && !c.To.Valid:
+		return ""
+	case c.To.Valid:
+		return fmt.Sprintf("%g to %g per %s ", c.Rate, c.To.Float64, c.TimeUnit.Duration)
+	}
+	return fmt.Sprintf("%g per %s ", c.Rate, c.TimeUnit.Duration)
 }
 
 // HasWork implements lib.ExecutorConfig.
@@ -120,36 +141,3 @@ func (c *arrivalsConfig) HasWork(et *lib.ExecutionTuple) bool { return et.ScaleI
 func (c *arrivalsConfig) NewExecutor(es *lib.ExecutionState, logger *logrus.Entry) (lib.Executor, error) {
 	return &arrivals{BaseExecutor: executor.NewBaseExecutor(c, es, logger), config: c, state: es}, nil
 }
-
-// A share is the part of an arrival process that one process of a distributed run plays. Each of them draws
-// the whole process from the same seed and keeps the arrivals that k6 would give it, so that together they play
-// every arrival once, whatever their number.
-type share struct {
-	whole  loadgen.Arrivals
-	name   string
-	seed   uint64
-	start  int64
-	stride []int64
-	period int64 // arrivals after which the pattern repeats
-}
-
-// Due implements loadgen.Arrivals. The randomness is the scenario's own and not rng, which is drawn for the share.
-func (s *share) Due(dst []int64, d time.Duration, _ *rand.Rand) []int64 {
-	h := fnv.New64a()
-	h.Write([]byte(s.name))
-	all := s.whole.Due(nil, d, rand.New(rand.NewPCG(s.seed, h.Sum64())))
-	i := s.start
-	for n := 0; i < int64(len(all)); n++ {
-		dst = append(dst, all[i])
-		i += s.stride[n%len(s.stride)]
-	}
-	return dst
-}
-
-// Mean implements loadgen.Arrivals.
-func (s *share) Mean() float64 {
-	return s.whole.Mean() * float64(len(s.stride)) / float64(s.period)
-}
-
-// Check implements loadgen.Arrivals.
-func (s *share) Check() error { return s.whole.Check() }

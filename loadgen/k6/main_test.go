@@ -151,3 +151,14 @@ func (r *recorded) outcomes() map[string]int {
 	}
 	return n
 }
+
+// begin returns when the last phase to begin did.
+func (r *recorded) begin() int64 {
+	var begin int64
+	for _, e := range r.events {
+		if e.Kind == assay.EventPhaseBegin {
+			begin = e.Time
+		}
+	}
+	return begin
+}

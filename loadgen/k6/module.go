@@ -2,6 +2,7 @@ package k6
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
@@ -47,9 +48,10 @@ func (i *instance) Exports() modules.Exports {
 		kinds[n] = k.Name
 	}
 	return modules.Exports{Named: map[string]any{
-		"Client": i.newClient,
-		"kinds":  kinds,
-		"runId":  i.runID,
+		"Client":  i.newClient,
+		"kinds":   kinds,
+		"runId":   i.runID,
+		"planned": i.planned,
 	}}
 }
 
@@ -61,4 +63,21 @@ func (i *instance) newClient(call sobek.ConstructorCall) *sobek.Object {
 		common.Throw(rt, err)
 	}
 	return rt.ToValue(c).ToObject(rt)
+}
+
+// planned returns what the trace of the scenario says of the iteration, or null.
+func (i *instance) planned() *row {
+	ctx := i.vu.Context()
+	if i.vu.State() == nil || ctx == nil {
+		common.Throw(i.vu.Runtime(), errors.New("planned: not in the init context: call it in a function"))
+	}
+	t := turnOf(ctx)
+	if t == nil || t.item == nil {
+		return nil
+	}
+	r := &row{PromptTokens: max(0, t.item.In), MaxTokens: max(0, t.item.Out), Class: t.item.Class, turn: *t}
+	if t.item.Session != 0 {
+		r.Session = strconv.FormatUint(t.item.Session, 16)
+	}
+	return r
 }

@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/executor"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // RoleTag is the tag of a scenario that says what it is for: warmup, steady (which is the default), stress or idle.
@@ -74,7 +76,7 @@ func meanRate(c lib.ExecutorConfig, et *lib.ExecutionTuple) float64 {
 	switch c := c.(type) {
 	case *arrivalsConfig:
 		if a, err := c.arrivals(); err == nil {
-			return part * a.Mean()
+			return part * meanOf(a, c.Duration.TimeDuration())
 		}
 	case *executor.ConstantArrivalRateConfig:
 		if unit := c.TimeUnit.TimeDuration().Seconds(); unit > 0 {
@@ -91,6 +93,17 @@ func meanRate(c lib.ExecutorConfig, et *lib.ExecutionTuple) float64 {
 		}
 	}
 	return 0
+}
+
+// meanOf returns the mean rate over a scenario that lasts d, which may cut a process short that lasts longer.
+func meanOf(a loadgen.Arrivals, d time.Duration) float64 {
+	if l, ok := a.(loadgen.Lasting); ok && d < l.Lasts() {
+		if s, err := loadgen.NewSchedule([]loadgen.Phase{{Name: "s", Arrivals: a, For: d}}, 1); err == nil {
+			n, _ := s.Requests()
+			return float64(n) / d.Seconds()
+		}
+	}
+	return a.Mean()
 }
 
 // seen notes a sign of the scenario at the given instant and reports its begin with the first. Begin is 0 where only the sign is known.

@@ -1,14 +1,17 @@
 package k6
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
-	"encoding/json"
 	"github.com/google/go-cmp/cmp"
 	"go.k6.io/k6/v2/errext"
 	"go.k6.io/k6/v2/lib"
@@ -144,36 +147,132 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestShare divides a process among several numbers of parts: each arrival is in exactly one.
+// config reads a scenario as k6 does.
+func config(t *testing.T, text string) *arrivalsConfig {
+	t.Helper()
+	c, err := NewExtension().newArrivalsConfig("s", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if errs := c.Validate(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	return c.(*arrivalsConfig)
+}
+
+const mooncake = `{"timestamp": 0, "input_length": 30, "output_length": 5, "hash_ids": [1]}
+{"timestamp": 100, "input_length": 20, "output_length": 6, "hash_ids": [1]}
+{"timestamp": 400, "input_length": 10, "output_length": 7, "hash_ids": [2]}
+{"timestamp": 2000, "input_length": 40, "output_length": 8, "hash_ids": [3]}
+`
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestShare divides each process among several numbers of parts: each arrival is in exactly one, and in its place.
 func TestShare(t *testing.T) {
-	whole := loadgen.Poisson{Profile: loadgen.Profile{Rate: 50}}
-	for _, cuts := range []string{"0,1", "0,1/2,1", "0,1/3,2/3,1", "0,1/7,1/2,1"} {
-		seq, err := lib.NewExecutionSegmentSequenceFromString(cuts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		count, mean := map[int64]int{}, 0.0
-		for i := range seq {
-			et, err := lib.NewExecutionTuple(seq[i], &seq)
+	file := write(t, "trace.jsonl", strings.Repeat(mooncake, 1))
+	for name, tt := range map[string]struct {
+		settings string
+		least    int
+		mean     float64
+	}{
+		"poisson": {`"process": "poisson", "rate": 3000, "timeUnit": "1m", "duration": "10s"`, 400, 50},
+		"even":    {`"process": "even", "rate": 50, "to": 100, "duration": "10s"`, 740, 75},
+		"gamma":   {`"process": "gamma", "rate": 50, "cv": 3, "duration": "10s"`, 200, 50},
+		"weibull": {`"process": "weibull", "rate": 50, "shape": 0.5, "duration": "10s"`, 200, 50},
+		"stages":  {`"process": "stages", "even": true, "stages": [{"rate": 10, "duration": "2s"}, {"rate": 30, "duration": "4s", "ramp": "1s"}]`, 129, 130.0 / 6},
+		"diurnal": {`"process": "diurnal", "rate": 50, "amplitude": 0.5, "period": "10s", "duration": "10s"`, 400, 50},
+		"onoff":   {`"process": "onoff", "rate": 100, "base": 10, "on": "1s", "off": "1s", "duration": "10s"`, 450, 55},
+		"ladder":  {`"process": "ladder", "gap": "1s", "factor": 2, "maxGap": "8s", "repeat": 2`, 9, 9.0 / 31},
+		"trace":   {`"process": "trace", "trace": {"files": ["` + file + `"], "timeScale": 2}`, 4, 4 / 4.000000001},
+		"replay":  {`"process": "replay", "trace": {"files": ["` + file + `"], "until": "1s"}`, 3, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config(t, `{"executor": "assay-arrivals", "preAllocatedVUs": 9, "seed": 9, `+tt.settings+`}`)
+			whole, err := newShare(c, oneOf(t, "0,1", 0))
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &share{whole: whole, name: "s", seed: 9}
-			s.start, s.stride, s.period = et.GetStripedOffsets()
-			due := s.Due(nil, 10*time.Second, rand.New(rand.NewPCG(uint64(i), 1))) // a generator of its own must not matter
-			for _, at := range due {
-				count[at]++
+			alone := whole.Due(nil, c.Duration.TimeDuration(), nil)
+			if len(alone) < tt.least || math.Abs(whole.Mean()-tt.mean) > 1e-6*tt.mean {
+				t.Errorf("%d arrivals at %g/s, want at least %d at %g/s", len(alone), whole.Mean(), tt.least, tt.mean)
 			}
-			mean += s.Mean()
-		}
-		alone := (&share{whole: whole, name: "s", seed: 9, stride: []int64{1}, period: 1}).Due(nil, 10*time.Second, nil)
-		if len(count) != len(alone) || len(alone) < 400 || math.Abs(mean-50) > 1e-9 {
-			t.Errorf("%s: %d arrivals at %g/s, want %d at 50/s", cuts, len(count), mean, len(alone))
-		}
-		for _, at := range alone {
-			if count[at] != 1 {
-				t.Fatalf("%s: the arrival at %d is sent %d times", cuts, at, count[at])
+			for _, cuts := range []string{"0,1", "0,1/2,1", "0,1/3,2/3,1", "0,1/7,1/2,1"} {
+				seen, mean := map[int64]int64{}, 0.0
+				for i := range strings.Count(cuts, ",") {
+					s, err := newShare(c, oneOf(t, cuts, i))
+					if err != nil {
+						t.Fatal(err)
+					}
+					for k, at := range s.Due(nil, c.Duration.TimeDuration(), rand.New(rand.NewPCG(uint64(i), 1))) {
+						n := s.number(k)
+						if _, twice := seen[n]; twice || alone[n] != at {
+							t.Fatalf("%s: arrival %d is due at %d, want %d, once", cuts, n, at, alone[n])
+						}
+						seen[n] = at
+						if s.items != nil && s.items[k].At != at {
+							t.Fatalf("%s: arrival %d has the row of another", cuts, n)
+						}
+					}
+					mean += s.Mean()
+				}
+				if len(seen) != len(alone) || math.Abs(mean-tt.mean) > 1e-6*tt.mean {
+					t.Errorf("%s: %d arrivals at %g/s, want %d at %g/s", cuts, len(seen), mean, len(alone), tt.mean)
+				}
 			}
+		})
+	}
+}
+
+// oneOf returns the i-th part of a sequence of segments.
+func oneOf(t *testing.T, cuts string, i int) *lib.ExecutionTuple {
+	t.Helper()
+	seq, err := lib.NewExecutionSegmentSequenceFromString(cuts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	et, err := lib.NewExecutionTuple(seq[i], &seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return et
+}
+
+// TestProcesses holds that no arrival process is missing, and that a setting of another is refused.
+func TestProcesses(t *testing.T) {
+	for _, k := range loadgen.ArrivalKinds {
+		if _, err := processOf(k.Name); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, tt := range map[string]struct{ settings, want string }{
+		"cv of poisson":  {`"rate": 1, "duration": "5s", "cv": 2`, "scenario s: cv: process poisson does not take it; gamma does"},
+		"trace of even":  {`"process": "even", "rate": 1, "duration": "5s", "trace": {"files": ["x"]}`, "scenario s: trace: process even does not take it; trace or replay does"},
+		"unknown column": {`"process": "trace", "trace": {"files": ["x"], "columns": {"stamp": "t"}}`, `json: unknown field "stamp"`},
+	} {
+		_, err := NewExtension().newArrivalsConfig("s", []byte(`{"executor": "assay-arrivals", "preAllocatedVUs": 1, `+tt.settings+`}`))
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", name, err, tt.want)
+		}
+	}
+	for name, tt := range map[string]struct{ settings, want string }{
+		"both":     {`"process": "gamma", "rate": 1, "duration": "5s", "cv": 2, "shape": 1`, "gamma has both cv and shape: want one, since shape is 1/cv²"},
+		"no file":  {`"process": "trace"`, "trace: no file: want at least one path"},
+		"too long": {`"process": "stages", "stages": [{"rate": 1, "duration": "2s"}], "duration": "5s"`, "duration 5s: the process lasts only 2s"},
+	} {
+		c, err := NewExtension().newArrivalsConfig("s", []byte(`{"executor": "assay-arrivals", "preAllocatedVUs": 1, `+tt.settings+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if errs := c.Validate(); len(errs) == 0 || errs[0].Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", name, errs, tt.want)
 		}
 	}
 }
