@@ -77,7 +77,7 @@ type Episode struct {
 	Ledger        Ledger  `json:"ledger"`
 	Instance      string  `json:"instance,omitempty"`
 	Fault         string  `json:"fault,omitempty"`
-	Cause         string  `json:"cause,omitempty"` // crash, hang, oom, network, …: as far as the evidence goes
+	Cause         string  `json:"cause,omitempty"` // crash, hang, oom, network, wrong_content, …: as far as the evidence goes
 	BeginLo       int64   `json:"begin_lo_ns"`     // last instant known good
 	Begin         int64   `json:"begin_ns"`        // first instant known bad
 	End           int64   `json:"end_ns"`          // last instant known bad

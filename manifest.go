@@ -47,10 +47,11 @@ type Manifest struct {
 	Epoch      int64           `json:"epoch_unix_ns"` // wall clock at run time 0
 	Version    string          `json:"version"`       // of the tool that recorded it
 	Host       Host            `json:"host"`
-	Offsets    []Offset        `json:"offsets,omitempty"` // clocks of the sources against ours
-	Probe      int64           `json:"probe_period_ns"`   // of the platform's readiness probe, where known
-	Resolution int64           `json:"resolution_ns"`     // of our own stamps
-	MaxWait    int64           `json:"max_wait_ns"`       // deadline of a request
+	Offsets    []Offset        `json:"offsets,omitempty"`          // clocks of the sources against ours
+	Probe      int64           `json:"probe_period_ns"`            // of the platform's readiness probe, where known
+	Resolution int64           `json:"resolution_ns"`              // of our own stamps
+	MaxWait    int64           `json:"max_wait_ns"`                // deadline of a request
+	Canary     int64           `json:"canary_period_ns,omitempty"` // from one canary to the next; 0 without
 	Attempt    int             `json:"attempt,omitempty"`
 	Imported   bool            `json:"imported,omitempty"`
 	End        Ending          `json:"end"`

@@ -22,6 +22,7 @@ type Call struct {
 	Stream    bool
 	Headers   [][2]string // traceparent, run id, authorization
 	Seed      uint64
+	Greedy    bool // ask for the likeliest answer (temperature 0), where the protocol has a way to: the same prompt is to give the same answer
 }
 
 // A Client performs one call and fills in what it saw: Sent and all later

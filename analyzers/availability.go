@@ -9,7 +9,8 @@ import (
 )
 
 // Availability reports the share of requests and of time that was good in the natural ledger. Failures with fewer than
-// clusterGap successes between them are one failure that took several requests.
+// clusterGap successes between them are one failure that took several requests. Canaries count like other requests; what was served between
+// the first and the last wrong answer of an episode that the canary found judges nothing.
 type Availability struct{}
 
 const clusterGap = 5 // as many good ones in a row end an episode
@@ -25,12 +26,13 @@ func (Availability) Describe() []assay.Desc {
 // Begin starts a pass.
 func (Availability) Begin(f *assay.Facts) assay.Pass {
 	return &availabilityPass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence},
-		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}}
+		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}, wrong: wrongTimesOf(f)}
 }
 
 type tally struct {
 	clusters stat.Clusters
 	silent   int // judged nothing: throttled, unfinished
+	doubted  int // served while the canary's answers were wrong
 }
 
 type availabilityPass struct {
@@ -38,14 +40,12 @@ type availabilityPass struct {
 	watch  facts.Watch
 	all    tally
 	phases map[string]*tally
+	wrong  wrongTimes
 }
 
 func (p *availabilityPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
-		if r.Canary {
-			continue
-		}
 		p.watch.Add(r)
 		if l, _ := facts.LedgerOf(p.f, r); l != assay.Natural {
 			continue
@@ -57,6 +57,8 @@ func (p *availabilityPass) Requests(block []assay.Request) {
 		}
 		for _, t := range []*tally{&p.all, t} {
 			switch {
+			case !r.Canary && r.Outcome == assay.OK && p.wrong.at(r.Due):
+				t.doubted++
 			case r.Outcome.Judged():
 				t.clusters.Add(r.Outcome.Failed())
 			case r.Outcome != assay.RefusedByCap && r.Outcome != assay.ClientError && r.Outcome != assay.Credential:
@@ -71,6 +73,9 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	byTime := p.byTime()
 	if n := p.all.silent; n > 0 {
 		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were throttled or unfinished and judge nothing", n))
+	}
+	if n := p.all.doubted; n > 0 {
+		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were served while the canary's answers were wrong, and judge nothing: their content was not looked into", n))
 	}
 	if !byRequest.Quantity.Known() {
 		if w := worstRecovery(r); w > 0 {

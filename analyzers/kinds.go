@@ -23,6 +23,7 @@ func Kinds() []Kind {
 		{"recovery", func() assay.Analyzer { return Recovery{} }},
 		{"mtbf", func() assay.Analyzer { return MTBF{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
+		{"canary", func() assay.Analyzer { return Canary{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},
 		{"load", func() assay.Analyzer { return Load{} }},
 		{"overload", func() assay.Analyzer { return Overload{} }},

@@ -73,7 +73,7 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	if total > 0 && natural*5 < total {
 		warnings = append(warnings, "less than a fifth of the run is natural: the rest is faults, washout or overload")
 	}
-	if n := len(service); n > 0 {
+	if n := loadShown(service); n > 0 {
 		few, many := natural2(f, p.loose.Finish(f.End)), natural2(f, p.strict.Finish(f.End))
 		if few != n || many != n {
 			warnings = append(warnings, fmt.Sprintf("the count hangs on the definition of an episode: %d as defined, %d with its numbers halved, %d with them doubled", n, many, few))

@@ -64,6 +64,12 @@ func (p *validityPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
 		p.total++
+		if r.Canary { // it has neither the schedule's pace nor its cap
+			if !r.TraceID.IsZero() && r.Status != 0 {
+				p.answered++
+			}
+			continue
+		}
 		gentle := !p.stress[r.Phase]
 		if gentle {
 			p.gentle++

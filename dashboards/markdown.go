@@ -160,6 +160,9 @@ func (m *markdown) costs() {
 	m.printf("### Limit, cold starts, bottleneck, scaling\n\n")
 	m.printf("* Limit: %s\n", mdText(limitLine(r)))
 	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
+	if s := canaryLine(r); s != "" {
+		m.printf("* Canary: %s\n", mdText(s))
+	}
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
 	for _, s := range r.Scaling {
 		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))

@@ -55,6 +55,7 @@ func Text(o TextOptions) Render {
 			return err
 		}
 		p.overload()
+		p.canary()
 		p.cold()
 		p.bottleneck()
 		p.scaling()

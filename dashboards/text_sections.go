@@ -183,6 +183,28 @@ func overloadLine(r *assay.Report) string {
 	return strings.Join(parts, "; ")
 }
 
+// canary writes what the requests with known answers showed, if there were any.
+func (p *page) canary() {
+	if s := canaryLine(p.r); s != "" {
+		p.para("CANARY", 11, s)
+	}
+}
+
+func canaryLine(r *assay.Report) string {
+	wrong, failed := r.Find("canary/wrong"), r.Find("canary/failed")
+	if wrong == nil || failed == nil {
+		return ""
+	}
+	s := Things(failed.Quantity.N, "canary requests")
+	if failed.Quantity.Known() {
+		s += ", " + Percent(failed.Quantity.Value) + " failed"
+	}
+	if !wrong.Quantity.Known() {
+		return s + "; wrong content " + wrong.Quantity.Reason
+	}
+	return s + "; wrong content " + strings.Join(wrong.Evidence, "; ")
+}
+
 // cold writes what starting an instance costs and where the time goes.
 func (p *page) cold() { p.para("COLD", 11, coldLine(p.r)) }
 

@@ -96,6 +96,7 @@ func (g *Generator) enter(s *stretch) {
 		attrs["closed"] = strconv.Itoa(s.phase.Closed.N)
 	}
 	g.event(&assay.Event{Time: s.begin, Kind: assay.EventPhaseBegin, Phase: s.name, Attrs: attrs})
+	g.on.Store(s)
 	g.phase.Store(&Active{Name: s.name, Role: role, Begin: s.begin, End: s.begin + s.length, Rate: s.rate})
 }
 
@@ -307,8 +308,16 @@ func (w *worker) send(g *Generator, j job) {
 	g.finish(&w.r, j)
 }
 
-// finish shows the request to the observer and the search, and records it.
+// finish shows the request to the search and records it.
 func (g *Generator) finish(r *assay.Request, j job) {
+	if j.s.step != nil {
+		j.s.step.end(r)
+	}
+	g.record(r)
+}
+
+// record shows the request to the observer and emits it.
+func (g *Generator) record(r *assay.Request) {
 	g.done.Add(1)
 	arrivals, counts := r.Arrivals, r.Counts
 	if len(arrivals) == 0 {
@@ -319,9 +328,6 @@ func (g *Generator) finish(r *assay.Request, j job) {
 	}
 	if g.cfg.Observe != nil {
 		g.cfg.Observe(r)
-	}
-	if j.s.step != nil {
-		j.s.step.end(r)
 	}
 	if g.emitting.Add(1) > maxEmitting || g.emit(r) != nil {
 		g.lost.Add(1)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/assay-dev/assay"
 )
@@ -27,6 +28,12 @@ type Expect struct {
 	MinTokens int             // answer tokens, as counted or told
 	MaxTokens int             // answer tokens; 0: any number
 	Model     string          // that the answer names, so that a rollback or a wrong route shows
+
+	// Stable takes the digest of the first good answer and demands it of all later ones: for a fixed prompt at temperature 0.
+	Stable bool
+	// Learn is told that digest and says whether it may be taken; false leaves answers without one until the next good answer. It
+	// must not block. nil: always.
+	Learn func(digest string) bool
 }
 
 // expectation is an Expect made ready.
@@ -35,6 +42,7 @@ type expectation struct {
 	pattern *regexp.Regexp
 	digest  []byte
 	schema  *Schema
+	learned atomic.Pointer[[sha256.Size]byte] // of Stable
 }
 
 // ready checks the settings.
@@ -101,5 +109,19 @@ func (x *expectation) lacks(t *trip) string {
 			return "answer does not fit the schema: " + err.Error()
 		}
 	}
+	if x.Stable && !x.same(sha256.Sum256(text)) {
+		return "answer is not the one that was given at first"
+	}
 	return ""
+}
+
+// same reports whether the digest is that of the first good answer, or there has been none that could be taken.
+func (x *expectation) same(digest [sha256.Size]byte) bool {
+	if first := x.learned.Load(); first != nil {
+		return *first == digest
+	}
+	if x.Learn != nil && !x.Learn(hex.EncodeToString(digest[:])) {
+		return true
+	}
+	return x.learned.CompareAndSwap(nil, &digest) || *x.learned.Load() == digest
 }

@@ -41,6 +41,8 @@ type Config struct {
 	Model    string
 	Stream   bool
 
+	Canary *Canary // rides along all phases; nil: none
+
 	MaxRequests int // hard stop after so many were sent; 0: none
 
 	// Gate is asked before each send; an error stops the load for that reason. It must not block, and closed loops and
@@ -75,6 +77,7 @@ type Generator struct {
 	mu       sync.Mutex
 	path     []string
 	phase    atomic.Pointer[Active]
+	on       atomic.Pointer[stretch] // entered last
 	sent     atomic.Int64
 	done     atomic.Int64
 	refused  atomic.Int64
@@ -116,6 +119,9 @@ func New(cfg Config) (*Generator, error) {
 		if p.Closed != nil && p.Closed.N > cfg.Cap {
 			return nil, fmt.Errorf("load phase %q: %d slots are more than the cap on requests in flight, %d", p.Name, p.Closed.N, cfg.Cap)
 		}
+	}
+	if cfg.Canary, err = cfg.Canary.filled(); err != nil {
+		return nil, err
 	}
 	g := &Generator{cfg: cfg, sched: sched, held: map[string]float64{},
 		halted: make(chan struct{}), jobs: make(chan job), events: make(chan *assay.Event, 1024)}
@@ -190,6 +196,13 @@ func (g *Generator) play() int64 {
 			_ = ahead.close()
 		}
 	}()
+	if g.cfg.Canary != nil {
+		over := make(chan struct{})
+		defer close(over)
+		g.on.Store(&stretch{phase: &g.sched.phases[0], name: g.sched.phases[0].Name})
+		first := begin + int64(g.sched.phases[0].After)
+		g.workers.Go(func() { g.ride(first, over) })
+	}
 	for i := range g.sched.phases {
 		p := &g.sched.phases[i]
 		begin += int64(p.After)

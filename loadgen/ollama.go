@@ -87,6 +87,10 @@ func (c *Ollama) body(b []byte, call *assay.Call) []byte {
 		b = append(b, `"num_predict":`...)
 		b = strconv.AppendInt(b, int64(call.MaxTokens), 10)
 	}
+	if call.Greedy {
+		b = comma(b, from)
+		b = append(b, `"temperature":0`...)
+	}
 	if c.Seeded {
 		b = comma(b, from)
 		b = append(b, `"seed":`...)

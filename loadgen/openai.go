@@ -103,6 +103,9 @@ func (c *OpenAI) body(b []byte, call *assay.Call) []byte {
 		}
 		b = append(b, "}"...)
 	}
+	if call.Greedy {
+		b = append(b, `,"temperature":0`...)
+	}
 	if c.Seeded {
 		b = append(b, `,"seed":`...)
 		b = strconv.AppendUint(b, call.Seed>>33, 10) // engines take 31 bits

@@ -27,6 +27,10 @@
 // five mean gaps of the slowest phase) is unknown time: it is neither up nor down, and it ends what it interrupts as censored.
 // How much the count depends on these numbers is reported beside it.
 //
+// The canary finds episodes too, by a rule of its own, since it is rare: two failures in a row begin one, two good answers end it. Where
+// it overlaps with one that the load shows, they are one; where the load saw nothing, as when answers come quickly but say the wrong thing,
+// it is one all the same, of the cause wrong_content.
+//
 // An episode of an instance begins when the fault was applied, or at the first sign that it left
 // routing or died without having been asked to, and ends when it or its replacement is ready, or when the autoscaler no longer wants it.
 //
@@ -110,6 +114,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	instances := newInstanceScan(f)
 	detector := NewDetector(RulesOf(m, f.Phases), f.Faults)
 	trails := NewTrails(f)
+	canaries := newCanaries(m, f.Faults)
 	var first, last int64
 	err = src.Requests(ctx, func(block []assay.Request) error {
 		for i := range block {
@@ -122,6 +127,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 			last = max(last, r.Due, r.End)
 			instances.add(r)
 			if r.Canary {
+				canaries.add(r)
 				continue
 			}
 			detector.Add(r)
@@ -143,7 +149,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	for i := range f.Lives {
 		f.Lives[i].Ledger = exitLedger(f, &f.Lives[i])
 	}
-	service := detector.Finish(f.End)
+	service := canaries.join(detector.Finish(f.End), f.End)
 	for i := range service {
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}

@@ -108,7 +108,7 @@ type Watch struct {
 
 // Add takes the next request in order of Due.
 func (w *Watch) Add(r *assay.Request) {
-	if r.Canary || !r.Outcome.Judged() {
+	if !r.Outcome.Judged() {
 		return
 	}
 	if n := len(w.Spans); n > 0 && r.Due <= w.Spans[n-1].End {

@@ -58,6 +58,9 @@ func (s *session) drive(ctx context.Context) error {
 	side.Wait()
 	s.progress.Stop(s.window)
 	s.client.Close()
+	if s.canaries != nil {
+		s.canaries.Close()
+	}
 	if s.platform != nil {
 		s.stopPlatform()
 	}

@@ -45,6 +45,8 @@ type session struct {
 	platform *sandbox.Platform
 	gen      *loadgen.Generator
 	client   loadgen.Closer
+	canaries loadgen.Closer // of the canary; nil without one
+	hurt     atomic.Bool    // a fault was armed
 	faults   *chaos.Runner
 	otlp     *collectors.OTLP
 	window   *live.Window
@@ -86,7 +88,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
 		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
 		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
-		MaxWait: int64(s.plan.Target.Deadline.D()), End: assay.Ending{Status: assay.EndRunning}}
+		MaxWait: int64(s.plan.Target.Deadline.D()), Canary: s.canaryPeriod(), End: assay.Ending{Status: assay.EndRunning}}
 	if s.plan.Target.Kind == "sandbox" {
 		s.manifest.Target.Simulated = simulated(s.plan)
 	}
@@ -241,24 +243,16 @@ func (s *session) generator(ctx context.Context) error {
 	if token != nil {
 		e.Token = func(context.Context) (string, error) { return token() }
 	}
-	if t.Kind == "http" {
-		c, err := loadgen.NewHTTP(e)
-		if err != nil {
-			return &status{assay.ExitUsage, err}
-		}
-		c.Method, c.Body = t.Method, []byte(t.Body)
-		s.client = c
-	} else {
-		c, err := loadgen.NewOpenAI(e)
-		if err != nil {
-			return &status{assay.ExitUsage, err}
-		}
-		c.Completions = t.API == "completions"
-		s.client = c
+	if s.client, err = s.newClient(e); err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	canary, err := s.canary(e)
+	if err != nil {
+		return &status{assay.ExitUsage, err}
 	}
 	deadline := t.Deadline.D()
 	s.gen, err = loadgen.New(loadgen.Config{Clock: s.clock, Client: s.client, Phases: s.phases, Seed: s.plan.Seed, Cap: t.Cap, Deadline: deadline,
-		RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
+		Canary: canary, RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}
@@ -272,12 +266,35 @@ func (s *session) generator(ctx context.Context) error {
 		}
 		driver := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
 		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
-			Sync: func(e *assay.Event) error { s.window.Observe(e); return s.store.EmitSync(e) }}
+			Sync: func(e *assay.Event) error {
+				s.hurt.Store(true)
+				s.window.Observe(e)
+				return s.store.EmitSync(e)
+			}}
 		for _, line := range driver.Preview(s.faults.Steps) {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}
 	return nil
+}
+
+// newClient returns a client of the target at the endpoint.
+func (s *session) newClient(e loadgen.Endpoint) (loadgen.Closer, error) {
+	t := s.plan.Target
+	if t.Kind == "http" {
+		c, err := loadgen.NewHTTP(e)
+		if err != nil {
+			return nil, err
+		}
+		c.Method, c.Body = t.Method, []byte(t.Body)
+		return c, nil
+	}
+	c, err := loadgen.NewOpenAI(e)
+	if err != nil {
+		return nil, err
+	}
+	c.Completions = t.API == "completions"
+	return c, nil
 }
 
 // watch makes the live window, its guards and the progress view.

@@ -12,7 +12,7 @@ import (
 
 // A Guard is a limit that must not be crossed while a run goes on. Use ±Inf for a side without a limit.
 type Guard struct {
-	Metric   string // error_ratio, ttft/pNN, e2e/pNN or in_flight
+	Metric   string // error_ratio, canary_ratio, ttft/pNN, e2e/pNN or in_flight
 	Over     time.Duration
 	Max, Min float64 // ratio or seconds
 	N        int     // least number of requests to judge by; a number that fits the metric by default
@@ -41,6 +41,7 @@ const (
 	guardOver   = 10 * time.Second
 	guardNoData = 30 * time.Second
 	guardLeast  = 10 // requests
+	canaryLeast = 2  // canaries: one alone may be an accident
 )
 
 // NewGuards checks the guards and returns them bound to w.
@@ -55,7 +56,9 @@ func NewGuards(w *Window, guards []Guard) (*Guards, error) {
 			return nil, fmt.Errorf("guard %s: min %g is above max %g", one.Metric, one.Min, one.Max)
 		}
 		least := guardLeast
-		if one.Metric != "error_ratio" && one.Metric != "in_flight" {
+		if one.Metric == "canary_ratio" {
+			least = canaryLeast
+		} else if one.Metric != "error_ratio" && one.Metric != "in_flight" {
 			_, q, err := parseQuantile(one.Metric)
 			if err != nil {
 				return nil, fmt.Errorf("guard %s: %w", one.Metric, err)
@@ -73,7 +76,7 @@ func parseQuantile(metric string) (Latency, float64, error) {
 	name, p, _ := strings.Cut(metric, "/p")
 	digits, err := strconv.ParseFloat(p, 64)
 	if l := Latency(name); (l != TTFT && l != E2E) || err != nil || !(digits > 0 && digits < 100) {
-		return "", 0, fmt.Errorf("unknown metric; a guard can watch error_ratio, in_flight, ttft/pNN and e2e/pNN")
+		return "", 0, fmt.Errorf("unknown metric; a guard can watch error_ratio, canary_ratio, in_flight, ttft/pNN and e2e/pNN")
 	}
 	return Latency(name), digits / 100, nil
 }
@@ -107,6 +110,8 @@ func (g *Guards) value(one Guard, now int64) (float64, int) {
 	switch one.Metric {
 	case "error_ratio":
 		return g.w.ErrorRatio(one.Over, now)
+	case "canary_ratio":
+		return g.w.CanaryRatio(one.Over, now)
 	case "in_flight":
 		if g.w.o.InFlight == nil {
 			return math.NaN(), 0
@@ -150,7 +155,7 @@ func (g *Guards) silence(now int64) (Breach, bool) {
 
 func (g Guard) format(v float64) string {
 	switch g.Metric {
-	case "error_ratio":
+	case "error_ratio", "canary_ratio":
 		return strconv.FormatFloat(v*100, 'f', 1, 64) + " %"
 	case "in_flight":
 		return strconv.FormatFloat(v, 'f', 0, 64)

@@ -52,6 +52,38 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// Canaries count as errors and against their own guard, and tell nothing of latency or rate.
+func TestGuardsSeeTheCanary(t *testing.T) {
+	w := New(Options{Clock: clock.New()})
+	g, err := NewGuards(w, []Guard{{Metric: "canary_ratio", Over: 10 * time.Second, Max: 0.4}, {Metric: "error_ratio", Max: 0.15}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := int64(100e9)
+	add := func(n int, o assay.Outcome, canary bool) {
+		for range n {
+			w.Observe(&assay.Request{Due: at - 1e9, Sent: at - 1e9, FirstToken: at, End: at, Outcome: o, Canary: canary})
+		}
+	}
+	for i, s := range []struct {
+		do   func()
+		want []string
+	}{
+		{func() { add(8, assay.OK, false); add(1, assay.WrongContent, true) }, nil}, // one canary judges nothing
+		{func() { add(1, assay.OK, true); add(1, assay.Throttled, true) }, []string{"canary_ratio over 10s is 50.0 %, above its max 40.0 % (n=2)"}},
+		{func() { add(1, assay.OK, true) }, nil},
+		{func() { add(2, assay.WrongContent, true) }, []string{"canary_ratio over 10s is 60.0 %, above its max 40.0 % (n=5)", "error_ratio over 10s is 23.1 %, above its max 15.0 % (n=13)"}},
+	} {
+		s.do()
+		if d := cmp.Diff(s.want, texts(g.Evaluate(at))); d != "" {
+			t.Errorf("step %d (-want +got):\n%s", i, d)
+		}
+	}
+	if _, n := w.Quantile(TTFT, 0.5, 10*time.Second, at); n != 8 {
+		t.Errorf("%d requests tell of TTFT, want the 8 of the load", n)
+	}
+}
+
 func TestGuardsNoData(t *testing.T) {
 	w := New(Options{Clock: clock.New()})
 	g, err := NewGuards(w, []Guard{{Metric: "error_ratio", Max: 0.5}})
@@ -90,7 +122,7 @@ func TestGuardSettings(t *testing.T) {
 		g    Guard
 		says string
 	}{
-		{Guard{Metric: "mtbf"}, "guard mtbf: unknown metric; a guard can watch error_ratio, in_flight, ttft/pNN and e2e/pNN"},
+		{Guard{Metric: "mtbf"}, "guard mtbf: unknown metric; a guard can watch error_ratio, canary_ratio, in_flight, ttft/pNN and e2e/pNN"},
 		{Guard{Metric: "ttft/p100", Max: 1}, "unknown metric"},
 		{Guard{Metric: "error_ratio", Over: time.Hour}, "over 1h0m0s is not within 0 and 1m0s"},
 		{Guard{Metric: "error_ratio", Min: 1}, "min 1 is above max 0"},

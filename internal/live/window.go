@@ -38,6 +38,7 @@ type entry struct {
 	ttft    int64 // ns from due; -1 if it was not served or gave no token
 	e2e     int64 // ns from due; -1 if it was not served
 	outcome assay.Outcome
+	canary  bool
 }
 
 // A block is a stretch of entries. Entries below n never change.
@@ -117,6 +118,7 @@ func (w *Window) Observe(r assay.Record) {
 
 func (w *Window) request(r *assay.Request) {
 	if r.Canary {
+		w.canary(r)
 		return
 	}
 	if r.Outcome == assay.RefusedByCap {
@@ -170,6 +172,17 @@ func (w *Window) request(r *assay.Request) {
 		l.e2e.add(e.e2e, &r.TraceID, e.at)
 	}
 	l.itl.merge(&gaps)
+}
+
+// canary takes a request with a known answer: it speaks of errors and of nothing that is measured of the load.
+func (w *Window) canary(r *assay.Request) {
+	e := entry{at: cmp.Or(r.End, r.Sent, r.Due), ttft: -1, e2e: -1, outcome: r.Outcome, canary: true}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.append(&e)
+	if r.Outcome.Judged() {
+		w.total.lastJudged = max(w.total.lastJudged, e.at)
+	}
 }
 
 // phase returns what is counted for a phase. The lock is held, or nobody else has the window yet.
@@ -232,11 +245,28 @@ func (w *Window) each(over time.Duration, now int64, f func(*entry)) {
 	}
 }
 
-// ErrorRatio returns failed over judged requests of the last over, and how many were judged. With none it is NaN.
+// ErrorRatio returns failed over judged requests of the last over, canaries included, and how many were judged. With none it is NaN.
 func (w *Window) ErrorRatio(over time.Duration, now int64) (ratio float64, n int) {
 	failed := 0
 	w.each(over, now, func(e *entry) {
 		if e.outcome.Judged() {
+			n++
+			if e.outcome.Failed() {
+				failed++
+			}
+		}
+	})
+	if n == 0 {
+		return math.NaN(), 0
+	}
+	return float64(failed) / float64(n), n
+}
+
+// CanaryRatio returns failed over judged canaries of the last over, and how many were judged. With none it is NaN.
+func (w *Window) CanaryRatio(over time.Duration, now int64) (ratio float64, n int) {
+	failed := 0
+	w.each(over, now, func(e *entry) {
+		if e.canary && e.outcome.Judged() {
 			n++
 			if e.outcome.Failed() {
 				failed++

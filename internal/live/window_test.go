@@ -55,12 +55,15 @@ func oracle(rs []assay.Request, over time.Duration, now int64) (ratio float64, j
 	failed := 0
 	for i := range rs {
 		r := &rs[i]
-		if at := ended(r); r.Canary || at <= now-int64(over) || at > now {
+		if at := ended(r); at <= now-int64(over) || at > now {
 			continue
 		}
 		switch r.Outcome {
 		case assay.OK:
 			judged++
+			if r.Canary {
+				continue
+			}
 			ttft = append(ttft, r.FirstToken-r.Due)
 			e2e = append(e2e, r.End-r.Due)
 		case assay.Loading, assay.Unavailable, assay.ServerError, assay.Timeout, assay.Refused, assay.Reset, assay.CutFIN, assay.CutRST, assay.CutStall, assay.BadPayload, assay.WrongContent, assay.Unresolved:

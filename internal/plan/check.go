@@ -82,6 +82,7 @@ func (p *Plan) defaults() {
 			}
 		}
 	}
+	p.canaryDefaults()
 	for i := range p.Chaos {
 		if p.Chaos[i].Instances == 0 {
 			p.Chaos[i].Instances = 1
@@ -145,6 +146,7 @@ func (p *Plan) check() error {
 		c.bad("name", "%q is not a name; use 1 to 63 letters, digits, dots, dashes and underscores", p.Name)
 	}
 	c.target(&p.Target)
+	c.canary(p)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}
@@ -192,13 +194,13 @@ func (p *Plan) check() error {
 	}
 	for i, g := range p.Guards {
 		at := fmt.Sprintf("guards[%d]", i)
-		c.oneOf(at+".metric", g.Metric, "error_ratio", "ttft/p95", "e2e/p95")
+		c.oneOf(at+".metric", g.Metric, "error_ratio", "canary_ratio", "ttft/p95", "e2e/p95")
 		switch {
 		case g.Max == nil:
 			c.bad(at, "has no limit; give max")
 		default:
 			unit := assay.Seconds
-			if g.Metric == "error_ratio" {
+			if g.Metric == "error_ratio" || g.Metric == "canary_ratio" {
 				unit = assay.Ratio
 			}
 			if _, err := g.Max.In(unit); err != nil {

@@ -31,6 +31,7 @@ type Plan struct {
 	Seed       uint64      `yaml:"seed" json:"seed,omitempty" jsonschema:"description=Seed of all randomness; the same seed gives the same schedule and faults. Default 1."`
 	Target     Target      `yaml:"target" json:"target" jsonschema:"description=What is assessed."`
 	Load       []Load      `yaml:"load" json:"load" jsonschema:"minItems=1,description=Load phases, one after another."`
+	Canary     *Canary     `yaml:"canary" json:"canary,omitempty" jsonschema:"description=A request with a known answer that rides along all load and faults."`
 	Chaos      []Fault     `yaml:"chaos" json:"chaos,omitempty" jsonschema:"description=Faults, on the same clock as the load."`
 	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
@@ -151,7 +152,7 @@ type Objective struct {
 
 // Guard ends the run when what it watches crosses its limit.
 type Guard struct {
-	Metric string   `yaml:"metric" json:"metric" jsonschema:"enum=error_ratio,enum=ttft/p95,enum=e2e/p95,description=What is watched; from our own requests."`
+	Metric string   `yaml:"metric" json:"metric" jsonschema:"enum=error_ratio,enum=canary_ratio,enum=ttft/p95,enum=e2e/p95,description=What is watched; from our own requests."`
 	Over   Duration `yaml:"over" json:"over,omitempty" jsonschema:"description=Window it is computed over. Default 10s."`
 	Max    *Value   `yaml:"max" json:"max" jsonschema:"description=Limit."`
 }

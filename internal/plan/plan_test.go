@@ -72,6 +72,14 @@ func TestRefusals(t *testing.T) {
 		{"twice", head + "name: again\n" + load, `"name"`},
 		{"guard", head + load + "guards: [{metric: error_ratio}]\n", `guards[0]: has no limit; give max`},
 		{"two phases of one name", head + "load: [{name: a, for: 1s}, {name: a, for: 1s}]\n", `load[1].name: "a" is taken by an earlier phase`},
+		{"canary without an answer", head + load + "canary: {prompt: hi}\n", `plan.yaml:5:9: canary: expects nothing; give expect, for example {contains: text} or {stable: true}`},
+		{"canary without a prompt", head + load + "canary: {expect: {stable: true}}\n", `canary: has no prompt`},
+		{"canary too often", head + load + "canary: {prompt: hi, every: 1ms, expect: {stable: true}}\n", `canary.every: 1ms is out of range; 100ms to 1h`},
+		{"canary's pattern", head + load + "canary: {prompt: hi, expect: {regexp: '('}}\n", `canary.expect.regexp: error parsing regexp`},
+		{"canary's digest", head + load + "canary: {prompt: hi, expect: {sha256: abc}}\n", `canary.expect.sha256: "abc" is no digest`},
+		{"canary known and learnt", head + load + "canary: {prompt: hi, expect: {stable: true, sha256: " + strings.Repeat("a", 64) + "}}\n", `known or learnt, not both`},
+		{"no canary to judge", head + load + "objectives: [{metric: canary/wrong, max: 0}]\n", `objectives[0].metric: canary/wrong needs a canary; the plan has none`},
+		{"no canary to guard", head + load + "guards: [{metric: canary_ratio, max: 50%}]\n", `guards[0].metric: canary_ratio needs a canary; the plan has none`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Parse("plan.yaml", []byte(tt.plan))
@@ -173,7 +181,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

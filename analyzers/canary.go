@@ -1,0 +1,167 @@
+package analyzers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+)
+
+// Canary reports what the requests with known answers showed. A target that answers quickly with garbage looks well to all others.
+type Canary struct{}
+
+// Describe returns the metrics.
+func (Canary) Describe() []assay.Desc {
+	return []assay.Desc{
+		{Metric: "canary/wrong", Unit: assay.Ratio, Better: "lower", Help: "Share of the answered canaries whose content was not what was expected; with ledger, of those in that ledger."},
+		{Metric: "canary/failed", Unit: assay.Ratio, Better: "lower", Help: "Share of the judged canaries that failed in any way, wrong content included; with ledger, of those in that ledger."},
+		{Metric: "canary/first_wrong", Unit: assay.Seconds, Better: "higher", Help: "From the begin of the run until the first canary with wrong content was due."},
+	}
+}
+
+// Begin starts a pass.
+func (Canary) Begin(f *assay.Facts) assay.Pass {
+	return &canaryPass{f: f, ledgers: map[string]*canaryCount{}, lacked: map[string]int{}}
+}
+
+type canaryCount struct{ answered, wrong, judged, failed, silent int }
+
+type canaryPass struct {
+	f       *assay.Facts
+	all     canaryCount
+	ledgers map[string]*canaryCount
+	first   int64          // due of the first wrong one
+	lacked  map[string]int // what was lacking
+}
+
+func (p *canaryPass) Requests(block []assay.Request) {
+	for i := range block {
+		r := &block[i]
+		if !r.Canary {
+			continue
+		}
+		ledger, _ := facts.LedgerOf(p.f, r)
+		c := p.ledgers[string(ledger)]
+		if c == nil {
+			c = &canaryCount{}
+			p.ledgers[string(ledger)] = c
+		}
+		wrong := r.Outcome == assay.WrongContent || r.Outcome == assay.BadPayload
+		if wrong {
+			if p.first == 0 {
+				p.first = r.Due
+			}
+			if len(p.lacked) < 100 {
+				p.lacked[r.Error]++
+			}
+		}
+		for _, c := range []*canaryCount{&p.all, c} {
+			if wrong {
+				c.wrong++
+			}
+			if wrong || r.Outcome == assay.OK {
+				c.answered++
+			}
+			switch {
+			case r.Outcome.Failed():
+				c.judged++
+				c.failed++
+			case r.Outcome == assay.OK:
+				c.judged++
+			default:
+				c.silent++
+			}
+		}
+	}
+}
+
+func (p *canaryPass) Finish(r *assay.Report) error {
+	if p.all.judged+p.all.silent == 0 {
+		return nil // the run has no canary
+	}
+	p.ratios(r, &p.all, nil)
+	if len(p.ledgers) > 1 {
+		for _, l := range keys(p.ledgers) {
+			p.ratios(r, p.ledgers[l], map[string]string{"ledger": l})
+		}
+	}
+	f := assay.Finding{Metric: "canary/first_wrong"}
+	if p.first == 0 {
+		f.Quantity = assay.NotMeasured(assay.Seconds, "no canary had wrong content")
+	} else {
+		res := p.f.Manifest.Resolution
+		at := p.first - p.f.Begin
+		// The answer may have been wrong since the canary before.
+		f.Quantity = stretch(at, max(0, at-p.f.Manifest.Canary), at+res, p.all.answered, "canary requests", "due of the first wrong answer; interval back to the canary before")
+	}
+	r.Findings = append(r.Findings, f)
+	return nil
+}
+
+func (p *canaryPass) ratios(r *assay.Report, c *canaryCount, labels map[string]string) {
+	share := func(metric string, bad, n int, method string) *assay.Finding {
+		f := assay.Finding{Metric: metric, Labels: labels, Ledger: assay.Ledger(labels["ledger"])}
+		if n == 0 {
+			f.Quantity = assay.NotMeasured(assay.Ratio, "no canary was answered")
+		} else {
+			f.Quantity = counted(float64(bad)/float64(n), assay.Ratio, n, "canary requests", method)
+			f.Evidence = []string{fmt.Sprintf("%d of %d", bad, n)}
+		}
+		r.Findings = append(r.Findings, f)
+		return &r.Findings[len(r.Findings)-1]
+	}
+	f := share("canary/wrong", c.wrong, c.answered, "answers with wrong content over answers")
+	if labels == nil && c.wrong > 0 {
+		f.Evidence[0] += fmt.Sprintf(", the first due at %s: %s", duration(seconds(p.first-p.f.Begin)), p.lacking())
+	}
+	f = share("canary/failed", c.failed, c.judged, "failed over judged canaries")
+	if c.silent > 0 {
+		f.Warnings = append(f.Warnings, fmt.Sprintf("%d canaries were throttled or unfinished and judge nothing", c.silent))
+	}
+}
+
+// lacking lists what the wrong answers lacked, most frequent first.
+func (p *canaryPass) lacking() string {
+	list := keys(p.lacked)
+	slices.SortStableFunc(list, func(a, b string) int { return p.lacked[b] - p.lacked[a] })
+	const most = 3
+	if len(list) > most {
+		list = append(list[:most:most], fmt.Sprintf("and %d other causes", len(list)-most))
+	}
+	return strings.Join(list, "; ")
+}
+
+// wrongTimes are the stretches, in order, in which the canary's answers were known to be wrong.
+type wrongTimes [][2]int64
+
+func wrongTimesOf(f *assay.Facts) wrongTimes {
+	var out wrongTimes
+	for i := range f.Episodes {
+		if e := &f.Episodes[i]; e.Subject == assay.Service && e.Cause == facts.CauseWrong {
+			out = append(out, [2]int64{e.Begin, e.End})
+		}
+	}
+	return out
+}
+
+func (w wrongTimes) at(t int64) bool {
+	for _, s := range w {
+		if s[0] <= t && t <= s[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// loadShown counts the episodes that not the canary alone shows.
+func loadShown(service []*assay.Episode) int {
+	n := 0
+	for _, e := range service {
+		if e.Cause != facts.CauseWrong && e.Cause != facts.CauseCanary {
+			n++
+		}
+	}
+	return n
+}
