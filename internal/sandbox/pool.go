@@ -107,6 +107,10 @@ func (p *pool) acquire(ctx context.Context, tenant string, timeout time.Duration
 		p.mu.Unlock()
 		return t, errStopping
 	}
+	if ctx.Err() != nil { // the client has left: its place is for others
+		p.mu.Unlock()
+		return t, context.Cause(ctx)
+	}
 	if own.waiting.Len() == 0 {
 		own.virtual = max(own.virtual, p.virtual)
 	}
