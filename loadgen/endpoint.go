@@ -25,6 +25,7 @@ type Endpoint struct {
 	URL     string
 	Clock   *clock.Clock
 	Headers [][2]string                               // sent with each request
+	Class   string                                    // header that tells the target the request's class; "": none does
 	Token   func(ctx context.Context) (string, error) // bearer token, asked for each request; nil: none
 	TLS     *tls.Config                               // nil: the system's roots; see [TLSFiles]
 
@@ -113,6 +114,9 @@ func (e Endpoint) open(adjust func(*url.URL)) (*site, error) {
 		if !safe(h[0]) || h[0] == "" || strings.ContainsAny(h[0], ": ") || !safe(h[1]) {
 			return nil, fmt.Errorf("header %q: not a valid HTTP header", h[0])
 		}
+	}
+	if !safe(e.Class) || strings.ContainsAny(e.Class, ": ") {
+		return nil, fmt.Errorf("class header %q: not a valid name", e.Class)
 	}
 	u.Fragment = ""
 	if adjust != nil {

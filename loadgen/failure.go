@@ -18,8 +18,9 @@ import (
 )
 
 var (
-	errClosed     = errors.New("connection closed by the server")
-	errCredential = errors.New("no token to send")
+	errClosed      = errors.New("connection closed by the server")
+	errCredential  = errors.New("no token to send")
+	errCertificate = errors.New("the server refused our certificate")
 )
 
 // A protocolError is an answer that is not what HTTP or the API promises.
@@ -39,7 +40,7 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 	r.Error = brief(err)
 	var bad *protocolError
 	switch {
-	case err == errCredential:
+	case err == errCredential || err == errCertificate:
 		r.Outcome = assay.Credential
 	case errors.As(err, &bad):
 		r.Outcome = assay.BadPayload
@@ -52,7 +53,7 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 	case errors.Is(err, syscall.ETIMEDOUT):
 		r.Outcome = assay.Timeout
 	case certificate(err):
-		r.Outcome, r.Error = assay.Credential, "the server refused our certificate"
+		r.Outcome, r.Error = assay.Credential, errCertificate.Error()
 	case unresolved(err):
 		r.Outcome = assay.Unresolved
 	case r.FirstByte == 0:

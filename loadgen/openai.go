@@ -56,6 +56,9 @@ func (c *OpenAI) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	t := c.begin(ctx, call, r)
 	t.request = c.body(t.request[:0], call)
 	t.q.body = t.request
+	if rest, ok := strings.CutSuffix(c.url.EscapedPath(), "/chat/completions"); ok && c.Completions { // the field was set after New
+		t.q.path = rest + "/completions" + c.suffix()
+	}
 	if call.Stream {
 		t.q.accept = "text/event-stream"
 	}

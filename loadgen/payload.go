@@ -2,10 +2,12 @@ package loadgen
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -75,6 +77,27 @@ func ReadPayloads(kind string, paths ...string) (*Payloads, error) {
 		}
 	}
 	return NewPayloads(list...)
+}
+
+// InstancePayload returns the body of a KServe v1 call with data as its one instance, in base64: how the protocol carries images.
+func InstancePayload(data []byte) Payload {
+	b := append([]byte(nil), `{"instances":[{"b64":"`...)
+	b = base64.StdEncoding.AppendEncode(b, data)
+	return Payload{Body: append(b, `"}]}`...)}
+}
+
+// Each returns the payloads with each body in the form given, for example [InstancePayload].
+func (p *Payloads) Each(form func(data []byte) Payload) *Payloads {
+	out := &Payloads{}
+	for _, one := range p.list {
+		out.list = append(out.list, form(one.Body))
+	}
+	return out
+}
+
+// Images reports whether all bodies are images.
+func (p *Payloads) Images() bool {
+	return !slices.ContainsFunc(p.list, func(one Payload) bool { return !strings.HasPrefix(one.Type, "image/") })
 }
 
 // expand returns the files that a path names.

@@ -56,6 +56,10 @@ func (s *site) begin(ctx context.Context, call *assay.Call, r *assay.Request) *t
 	}
 	t.site, t.ctx, t.call, t.r = s, ctx, call, r
 	t.q = query{method: http.MethodPost, kind: "application/json", accept: "application/json", headers: call.Headers}
+	if s.Class != "" && r.Class != "" && safe(r.Class) {
+		t.headers = append(append(t.headers[:0], call.Headers...), [2]string{s.Class, r.Class})
+		t.q.headers = t.headers
+	}
 	t.said, t.model, t.escaped = t.said[:0], t.model[:0], false
 	return t
 }

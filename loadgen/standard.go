@@ -22,11 +22,13 @@ import (
 type standard struct {
 	site *site
 	http *http.Transport
+	ours certified
 }
 
 func newStandard(s *site) *standard {
 	dial := s.Dial
-	return &standard{site: s, http: &http.Transport{
+	t := &standard{site: s}
+	t.http = &http.Transport{
 		Proxy: s.Proxy, Protocols: protocols(s.HTTP2),
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			nc, err := dial(ctx, network, addr)
@@ -35,10 +37,11 @@ func newStandard(s *site) *standard {
 			}
 			return &stampedConn{Conn: nc, now: s.now}, nil
 		},
-		TLSClientConfig: s.TLS.Clone(), DisableCompression: true,
+		TLSClientConfig: t.ours.watch(s.TLS), DisableCompression: true,
 		MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleFor,
 		MaxResponseHeaderBytes: maxHead,
-	}}
+	}
+	return t
 }
 
 // protocols are those spoken; with prior knowledge, HTTP/2 alone where there is no TLS to negotiate it.
@@ -145,6 +148,9 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	stamp(&r.Sent, h.asked.Load())
 	if err != nil {
 		cancel()
+		if t.ours.blame(err) {
+			return nil, errCertificate
+		}
 		if h.connected.Load() {
 			r.FirstByte = h.byte.Load()
 		} else {
@@ -152,6 +158,7 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 		}
 		return nil, err
 	}
+	t.ours.welcome.Store(true)
 	r.FirstByte = h.byte.Load()
 	stamp(&r.FirstByte, h.lastRead())
 	r.BytesOut = int64(len(q.body))
