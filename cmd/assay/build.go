@@ -77,6 +77,14 @@ func deployment(p *plan.Plan) (sandbox.Config, error) {
 	if p.Target.Model != "" && t.Dial == "" {
 		c.Model = p.Target.Model
 	}
+	c.Kind, c.Scheduling = t.Kind, t.Scheduling
+	for _, x := range t.Tenants {
+		c.Tenants = append(c.Tenants, sandbox.Tenant{Name: x.Name, Priority: x.Priority, Share: x.Share, QueueLimit: x.QueueLimit})
+	}
+	setTime(&c.BatchWindow, t.BatchWindow)
+	if t.BatchWindow != nil && c.BatchWindow == 0 {
+		c.BatchWindow = -1 // the sandbox's word for none
+	}
 	set(&c.Threads, t.Threads)
 	set(&c.MaxSeqs, t.MaxSeqs)
 	set(&c.KVTokens, t.KVTokens)

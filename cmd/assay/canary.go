@@ -19,12 +19,12 @@ func (s *session) canary(e loadgen.Endpoint) (*loadgen.Canary, error) {
 	if x.Stable {
 		e.Expect.Learn = s.learnt()
 	}
-	client, err := s.newClient(e)
+	own, err := client(s.plan, e)
 	if err != nil {
 		return nil, fmt.Errorf("canary: %w", err)
 	}
-	s.canaries = client
-	return &loadgen.Canary{Client: client, Prompt: c.Prompt, Every: c.Every.D(), Output: c.Output, Class: c.Class}, nil
+	s.canaries = own
+	return &loadgen.Canary{Client: own, Prompt: c.Prompt, Every: c.Every.D(), Output: c.Output, Class: c.Class}, nil
 }
 
 // learnt returns what is told of the canary's first good answer: its digest is taken unless a fault came first.

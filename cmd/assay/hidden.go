@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,7 +11,6 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/sandbox"
-	"github.com/assay-dev/assay/internal/sandbox/engine"
 )
 
 // hidden returns the commands that assay starts itself as.
@@ -43,11 +40,7 @@ func hidden(io stdio) []*cobra.Command {
 			signal.Ignore(os.Interrupt)
 			ctx, cancel := signal.NotifyContext(ctx, syscall.SIGTERM)
 			defer cancel()
-			var c engine.Config
-			if err := json.Unmarshal([]byte(os.Getenv(sandbox.WorkerEnv)), &c); err != nil {
-				return fmt.Errorf("read %s: %w", sandbox.WorkerEnv, err)
-			}
-			return engine.Main(ctx, c, io.out, io.err)
+			return sandbox.WorkerMain(ctx, io.out, io.err)
 		}),
 	}
 }

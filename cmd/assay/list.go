@@ -41,7 +41,7 @@ func everything() []listed {
 		out = append(out, listed{Part: "arrivals", Name: k.Name, Help: k.Help})
 	}
 	for _, k := range loadgen.ClientKinds {
-		out = append(out, listed{Part: "client", Name: k.Name, Help: k.Help})
+		out = append(out, listed{Part: "client", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, d := range analyzers.Describe() {
 		out = append(out, listed{Part: "metric", Name: d.Metric, Help: fmt.Sprintf("%s [%s]", d.Help, d.Unit)})

@@ -18,7 +18,11 @@ const leastSpace = 64 << 20
 // preflight checks what can be known before anything is made: that the target answers and the disk has room.
 func (s *session) preflight(ctx context.Context) error {
 	if s.plan.Target.URL != "" {
-		if err := reachable(ctx, s.plan.Target.URL); err != nil {
+		via, err := proxy(s.plan.Target.Proxy)
+		if err != nil {
+			return err
+		}
+		if err := reachable(ctx, s.plan.Target.URL, via); err != nil {
 			return err
 		}
 	}
@@ -40,17 +44,21 @@ func (s *session) preflight(ctx context.Context) error {
 }
 
 // reachable opens a connection to the target and sends nothing: whether it serves is what the run finds out.
-func reachable(ctx context.Context, raw string) error {
+// via names the proxy; nil leaves it to the environment.
+func reachable(ctx context.Context, raw string, via func(*http.Request) (*url.URL, error)) error {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return fmt.Errorf("target.url: %w", err)
 	}
-	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+	if via == nil {
+		via = http.ProxyFromEnvironment
+	}
+	if proxy, err := via(&http.Request{URL: u}); err == nil && proxy != nil {
 		u = proxy
 	}
 	port := u.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		port = map[string]string{"http": "80", "https": "443", "grpc": "80", "grpcs": "443"}[u.Scheme]
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

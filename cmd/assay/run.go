@@ -62,7 +62,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.truth, "truth", "", "let the sandbox write what really happened into this directory, to score the analyzers against")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
 	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
-	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url: openai or http")
+	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url; assay list client names them")
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
 	f.StringArrayVar(&o.slo, "slo", nil, "what must hold at --url, for example ttft/p95=2s or error_ratio=1%; repeatable")
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")

@@ -228,7 +228,10 @@ func (s *session) startSandbox(ctx context.Context, exe string) error {
 // generator builds the client, the load and the faults.
 func (s *session) generator(ctx context.Context) error {
 	t := s.plan.Target
-	e := loadgen.Endpoint{URL: t.URL, Clock: s.clock}
+	e, err := endpoint(s.plan, s.clock)
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
 	model := t.Model
 	if s.platform != nil {
 		e.URL, model = s.platform.URL, s.manifest.Target.Model
@@ -236,14 +239,7 @@ func (s *session) generator(ctx context.Context) error {
 			model = c.Name()
 		}
 	}
-	token, err := credential("target.auth", t.Auth)
-	if err != nil {
-		return &status{assay.ExitUsage, err}
-	}
-	if token != nil {
-		e.Token = func(context.Context) (string, error) { return token() }
-	}
-	if s.client, err = s.newClient(e); err != nil {
+	if s.client, err = client(s.plan, e); err != nil {
 		return &status{assay.ExitUsage, err}
 	}
 	canary, err := s.canary(e)
@@ -276,25 +272,6 @@ func (s *session) generator(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// newClient returns a client of the target at the endpoint.
-func (s *session) newClient(e loadgen.Endpoint) (loadgen.Closer, error) {
-	t := s.plan.Target
-	if t.Kind == "http" {
-		c, err := loadgen.NewHTTP(e)
-		if err != nil {
-			return nil, err
-		}
-		c.Method, c.Body = t.Method, []byte(t.Body)
-		return c, nil
-	}
-	c, err := loadgen.NewOpenAI(e)
-	if err != nil {
-		return nil, err
-	}
-	c.Completions = t.API == "completions"
-	return c, nil
 }
 
 // watch makes the live window, its guards and the progress view.

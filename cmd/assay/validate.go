@@ -51,7 +51,7 @@ func load(path string) (*plan.Plan, []assay.Objective, error) {
 			return nil, nil, &status{assay.ExitUsage, err}
 		}
 	}
-	if _, err := credential("target.auth", p.Target.Auth); err != nil {
+	if err := tryClient(p); err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
 	return p, objectives, nil

@@ -34,24 +34,7 @@ func (p *Plan) defaults() {
 	if p.Seed == 0 {
 		p.Seed = 1
 	}
-	t := &p.Target
-	def(&t.Deadline, 20*time.Second)
-	if t.Cap == 0 {
-		t.Cap = 256
-	}
-	if t.Stream == nil {
-		yes := true
-		t.Stream = &yes
-	}
-	if t.API == "" {
-		t.API = "chat"
-	}
-	if t.Kind == "http" && t.Method == "" {
-		t.Method = "GET"
-	}
-	if t.Kind == "sandbox" && t.Model == "" {
-		t.Model = "tiny"
-	}
+	p.Target.defaults()
 	for i := range p.Load {
 		l := &p.Load[i]
 		if l.Role == "" {
@@ -256,42 +239,6 @@ func redact(raw string) string {
 		return "…" + raw[i:]
 	}
 	return raw
-}
-
-func (c *checker) target(t *Target) {
-	c.oneOf("target.kind", t.Kind, "sandbox", "openai", "http")
-	switch t.Kind {
-	case "sandbox":
-		if t.URL != "" {
-			c.bad("target.url", "the sandbox starts its own endpoint; leave url out or use kind openai")
-		}
-		c.oneOf("target.model", t.Model, "nano", "tiny", "small", "base")
-		if t.Sandbox.Dial != "" {
-			c.oneOf("target.sandbox.dial", t.Sandbox.Dial, "compute", "memory", "storage", "network", "concurrency", "cold_start")
-		}
-	case "openai", "http":
-		if t.URL == "" {
-			c.bad("target", "needs url for kind %s", t.Kind)
-		} else {
-			c.url("target.url", t.URL)
-		}
-		if t.Sandbox != (Sandbox{}) {
-			c.bad("target.sandbox", "only kind sandbox has these dials")
-		}
-	}
-	if t.Auth.Env != "" && t.Auth.File != "" {
-		c.bad("target.auth", "give env or file, not both")
-	}
-	c.oneOf("target.api", t.API, "chat", "completions")
-	if t.Method != "" {
-		c.oneOf("target.method", t.Method, "GET", "POST", "HEAD", "PUT")
-	}
-	if d := t.Deadline.D(); d < 100*time.Millisecond || d > time.Hour {
-		c.bad("target.deadline", "%v is out of range; 100ms to 1h", d)
-	}
-	if t.Cap < 1 || t.Cap > 100_000 {
-		c.bad("target.cap", "%d is out of range; 1 to 100000", t.Cap)
-	}
 }
 
 // load checks one phase and returns the number of requests it plans.

@@ -141,6 +141,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 		return
 	}
 	if v.CanAddr() {
+		if m, ok := v.Addr().Interface().(*Members); ok {
+			m.decodeNode(d, n, path, depth)
+			return
+		}
 		if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 			text, isScalar := scalar(n)
 			if !isScalar {

@@ -41,48 +41,6 @@ type Plan struct {
 	src *decoder // where each setting stands in the file
 }
 
-// Target says what is assessed.
-type Target struct {
-	Kind     string   `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=http,description=sandbox: the embedded platform. openai: an OpenAI-compatible endpoint. http: any URL."`
-	URL      string   `yaml:"url" json:"url,omitempty" jsonschema:"description=Base URL of the endpoint (openai: up to and without /v1)."`
-	Model    string   `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: nano or tiny or small or base."`
-	Release  string   `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
-	Auth     Auth     `yaml:"auth" json:"auth,omitempty" jsonschema:"description=Where the bearer token comes from."`
-	Method   string   `yaml:"method" json:"method,omitempty" jsonschema:"enum=GET,enum=POST,enum=HEAD,enum=PUT,description=For kind http. Default GET."`
-	Body     string   `yaml:"body" json:"body,omitempty" jsonschema:"description=For kind http: body of each request."`
-	API      string   `yaml:"api" json:"api,omitempty" jsonschema:"enum=chat,enum=completions,description=For kinds openai and sandbox. Default chat."`
-	Stream   *bool    `yaml:"stream" json:"stream,omitempty" jsonschema:"description=For kinds openai and sandbox: ask for a streamed answer. Default true."`
-	Deadline Duration `yaml:"deadline" json:"deadline,omitempty" jsonschema:"description=Longest wait for one answer from the instant it was due. Default 20s."`
-	Cap      int      `yaml:"cap" json:"cap,omitempty" jsonschema:"minimum=1,description=Most requests in flight; what is over it is refused by us and counted as ours. Default 256."`
-	Sandbox  Sandbox  `yaml:"sandbox" json:"sandbox,omitempty" jsonschema:"description=Dials of the embedded platform."`
-}
-
-// Auth names where a credential is; it never holds one.
-type Auth struct {
-	Env  string `yaml:"env" json:"env,omitempty" jsonschema:"description=Name of the environment variable that holds the bearer token."`
-	File string `yaml:"file" json:"file,omitempty" jsonschema:"description=Path of the file that holds the bearer token."`
-}
-
-// Sandbox holds the dials of the embedded platform. A setting that is left out keeps the sandbox's own default.
-type Sandbox struct {
-	Dial             string    `yaml:"dial" json:"dial,omitempty" jsonschema:"enum=compute,enum=memory,enum=storage,enum=network,enum=concurrency,enum=cold_start,description=Start from a configuration whose bottleneck is known."`
-	Threads          *int      `yaml:"threads" json:"threads,omitempty" jsonschema:"minimum=1,description=Cores one instance computes on."`
-	MaxSeqs          *int      `yaml:"maxSeqs" json:"maxSeqs,omitempty" jsonschema:"minimum=1,description=Most sequences in one batch."`
-	KVTokens         *int      `yaml:"kvTokens" json:"kvTokens,omitempty" jsonschema:"minimum=16,description=Tokens that the KV cache of one instance holds."`
-	StepOverhead     *Duration `yaml:"stepOverhead" json:"stepOverhead,omitempty" jsonschema:"description=Host time of each step in which the accelerator idles."`
-	LoadFloor        *Duration `yaml:"loadFloor" json:"loadFloor,omitempty" jsonschema:"description=Shortest time that reading the weights takes; a local disk is no model store."`
-	LoadRate         *Size     `yaml:"loadRate" json:"loadRate,omitempty" jsonschema:"description=Bytes per second at which weights are read."`
-	RetrievalDelay   *Duration `yaml:"retrievalDelay" json:"retrievalDelay,omitempty" jsonschema:"description=Time of the retrieval before each request."`
-	HopDelay         *Duration `yaml:"hopDelay" json:"hopDelay,omitempty" jsonschema:"description=Delay in each direction between gateway and instance."`
-	ConcurrencyLimit *int      `yaml:"concurrencyLimit" json:"concurrencyLimit,omitempty" jsonschema:"minimum=0,description=Requests that one instance gets at once; 0 is no limit."`
-	TargetConc       *float64  `yaml:"targetConcurrency" json:"targetConcurrency,omitempty" jsonschema:"description=Requests in flight per instance that the autoscaler aims at, before the utilization factor."`
-	MinScale         *int      `yaml:"minScale" json:"minScale,omitempty" jsonschema:"minimum=0,description=Fewest instances."`
-	MaxScale         *int      `yaml:"maxScale" json:"maxScale,omitempty" jsonschema:"minimum=1,description=Most instances."`
-	StableWindow     *Duration `yaml:"stableWindow" json:"stableWindow,omitempty" jsonschema:"description=Stable window of the autoscaler."`
-	Grace            *Duration `yaml:"scaleToZeroGrace" json:"scaleToZeroGrace,omitempty" jsonschema:"description=Grace before the last instance goes."`
-	ProbePeriod      *Duration `yaml:"probePeriod" json:"probePeriod,omitempty" jsonschema:"description=Period of the readiness probe."`
-}
-
 // Load is one phase: arrivals for a time, a search, or silence.
 type Load struct {
 	Name     string     `yaml:"name" json:"name" jsonschema:"description=Name of the phase; objectives select by it."`
