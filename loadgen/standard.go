@@ -161,6 +161,11 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	t.ours.welcome.Store(true)
 	r.FirstByte = h.byte.Load()
 	stamp(&r.FirstByte, h.lastRead())
+	if err := ctx.Err(); err != nil { // a server that sees us leave may still answer before the socket is closed: that is no answer in time
+		resp.Body.Close()
+		cancel()
+		return nil, err
+	}
 	r.BytesOut = int64(len(q.body))
 	return t.answer(resp, h, cancel), nil
 }
