@@ -60,7 +60,7 @@ var ArrivalKinds = []ArrivalKind{
 		return OnOff{Rate: 2 * p.Mean(), On: 5 * time.Second, Off: 5 * time.Second}
 	}},
 	{"ladder", "Single requests after growing idle gaps: finds the time after which a platform scales to zero.", func(Profile) Arrivals { return Ladder{} }},
-	{"replay", "The requests of a recorded trace, with their lengths and shared prefixes.", func(Profile) Arrivals { return Replay{} }},
+	{"trace", "The requests of a recorded trace, with their lengths and shared prefixes.", func(Profile) Arrivals { return Replay{} }},
 }
 
 // gather appends what seq yields to dst.

@@ -15,14 +15,14 @@ func TestArrivalContract(t *testing.T) {
 	for _, kind := range ArrivalKinds {
 		for _, p := range []Profile{{Rate: 100}, {Rate: 0, To: to(200)}, {Rate: 200, To: to(0)}, {Rate: 0}} {
 			a := kind.New(p)
-			if kind.Name == "replay" {
+			if kind.Name == "trace" {
 				a = Replay{Trace: trace.Settings{Paths: []string{"../internal/trace/testdata/azure-llm.csv"}}}
 			}
 			if err := a.Check(); err != nil {
 				t.Fatal(err)
 			}
 			d := 120 * time.Second
-			if kind.Name == "replay" {
+			if kind.Name == "trace" {
 				due := a.Due(nil, math.MaxInt64, stream(1, kind.Name, "arrivals"))
 				d = time.Duration(due[len(due)-1] + 1)
 			}

@@ -16,35 +16,6 @@ import (
 
 // This file translates a plan into the settings of the parts.
 
-// phases returns the load of a plan.
-func phases(p *plan.Plan) []loadgen.Phase {
-	var out []loadgen.Phase
-	for _, l := range p.Load {
-		ph := loadgen.Phase{Name: l.Name, Role: l.Role, Class: l.Class, For: l.For.D(),
-			Prompt: loadgen.Fixed(l.Prompt.Tokens), Output: loadgen.Fixed(l.Output.Tokens)}
-		switch {
-		case l.Search != nil:
-			s := l.Search.Saturation
-			ph.Search = &loadgen.Search{Start: float64(s.Start), SLO: s.SearchLimits(), Factor: s.Factor, Step: s.Step.D(), For: s.For.D(), Max: float64(s.Max)}
-		case l.Arrivals != nil && l.Arrivals.Even != nil:
-			ph.Arrivals = loadgen.Even{Profile: profile(l.Arrivals.Even)}
-		case l.Arrivals != nil:
-			ph.Arrivals = loadgen.Poisson{Profile: profile(l.Arrivals.Poisson)}
-		}
-		out = append(out, ph)
-	}
-	return out
-}
-
-func profile(p *plan.Process) loadgen.Profile {
-	out := loadgen.Profile{Rate: float64(p.Rate)}
-	if p.To != nil {
-		to := float64(*p.To)
-		out.To = &to
-	}
-	return out
-}
-
 // steps returns the faults of a plan.
 func steps(p *plan.Plan) []chaos.Step {
 	var out []chaos.Step

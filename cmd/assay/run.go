@@ -106,7 +106,10 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 		s.plan.Seed = o.seed
 	}
 	if s.phases == nil {
-		s.phases = phases(s.plan)
+		var err error
+		if s.phases, err = phases(s.plan); err != nil {
+			return nil, &status{assay.ExitUsage, err}
+		}
 	}
 	s.dir = runDir(o.dir, s.plan.Name, time.Now())
 	return s, nil

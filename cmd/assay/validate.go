@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,17 +72,24 @@ func validateCommand(io stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e := p.Estimate(objectives, stat.LeastN)
+			load, err := outlook(p)
+			if err != nil {
+				return err
+			}
+			e := p.Estimate(objectives, stat.LeastN, load.expected())
 			switch output {
 			case "json":
-				return printJSON(io, e)
+				return printJSON(io, struct {
+					plan.Estimate
+					Load *loadOutlook
+				}{e, load})
 			case "text":
 			default:
 				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
 			}
 			fmt.Fprintf(io.out, "%s: valid\n", p.Name)
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
-			fmt.Fprintf(io.out, "  load      about %d requests in %v\n", e.Requests, e.For.Round(time.Second))
+			load.print(io.out, e)
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
 			for _, s := range steps(p) {
 				from := "the load's beginning"

@@ -41,17 +41,18 @@ func (p *Plan) defaults() {
 			switch {
 			case l.Search != nil:
 				l.Role = assay.RoleStress
-			case l.Arrivals == nil:
+			case l.idle():
 				l.Role = assay.RoleIdle
 			default:
 				l.Role = assay.RoleSteady
 			}
 		}
-		if l.Prompt.Tokens == 0 {
-			l.Prompt.Tokens = 64
+		if l.Arrivals != nil {
+			l.Arrivals.defaults()
 		}
-		if l.Output.Tokens == 0 {
-			l.Output.Tokens = 32
+		l.workloadDefaults()
+		if l.Hold != nil {
+			orElse(&l.Hold.Share, 0.8)
 		}
 		if l.Search != nil && l.Search.Saturation != nil {
 			s := l.Search.Saturation
@@ -136,19 +137,22 @@ func (p *Plan) check() error {
 	phases := map[string]bool{}
 	total := 0.0
 	for i := range p.Load {
-		total += c.load(fmt.Sprintf("load[%d]", i), &p.Load[i], phases)
+		if n := c.load(p, i, phases); n > 0 {
+			total += n
+		}
 	}
 	if total > maxSchedule {
 		c.bad("load", "plans %.0f requests; at most %d", total, maxSchedule)
 	}
-	lengths, whole := map[string]time.Duration{}, time.Duration(0)
+	lengths, whole, open := map[string]time.Duration{}, time.Duration(0), false
 	for _, l := range p.Load {
-		d := l.For.D()
-		if l.Search != nil && l.Search.Saturation != nil {
-			d = l.Search.Saturation.For.D()
-		}
+		d, ok := l.length()
 		lengths[l.Name] = d
 		whole += d
+		open = open || !ok
+	}
+	if open {
+		whole = 0 // a trace tells its length when it is read
 	}
 	for i := range p.Chaos {
 		limit, of := whole, "the load"
@@ -161,7 +165,7 @@ func (p *Plan) check() error {
 		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases, p.Target.Kind)
 	}
 	for i, o := range p.Objectives {
-		at := fmt.Sprintf("objectives[%d]", i)
+		at := o.path(i)
 		if o.Max == nil && o.Min == nil {
 			c.bad(at, "asks nothing; give max or min")
 		}
@@ -239,66 +243,6 @@ func redact(raw string) string {
 		return "…" + raw[i:]
 	}
 	return raw
-}
-
-// load checks one phase and returns the number of requests it plans.
-func (c *checker) load(at string, l *Load, phases map[string]bool) float64 {
-	switch {
-	case !nameForm.MatchString(l.Name):
-		c.bad(at+".name", "%q is not a name; use letters, digits, dots, dashes and underscores", l.Name)
-	case phases[l.Name]:
-		c.bad(at+".name", "%q is taken by an earlier phase", l.Name)
-	}
-	phases[l.Name] = true
-	c.oneOf(at+".role", string(l.Role), "warmup", "steady", "stress", "idle")
-	for what, n := range map[string]int{"prompt": l.Prompt.Tokens, "output": l.Output.Tokens} {
-		if n < 1 || n > maxTokens {
-			c.bad(at+"."+what+".tokens", "%d is out of range; 1 to %d", n, maxTokens)
-		}
-	}
-	if l.Search != nil {
-		if l.Arrivals != nil || l.For != 0 {
-			c.bad(at, "has search beside arrivals or for; a search sets its own rate and time")
-		}
-		if l.Search.Saturation == nil {
-			c.bad(at+".search", "is empty; give saturation")
-			return 0
-		}
-		return c.saturation(at+".search.saturation", l.Search.Saturation)
-	}
-	if l.For <= 0 || l.For.D() > maxFor {
-		c.bad(at+".for", "is %v; a phase lasts more than 0 and at most %v", l.For.D(), maxFor)
-	}
-	if l.Arrivals == nil {
-		if l.Role != assay.RoleIdle {
-			c.bad(at, "has role %s but no arrivals", l.Role)
-		}
-		return 0
-	}
-	if l.Role == assay.RoleIdle {
-		c.bad(at, "has role idle and arrivals; leave one out")
-	}
-	proc, kind := l.Arrivals.Poisson, "poisson"
-	if l.Arrivals.Even != nil {
-		if proc != nil {
-			c.bad(at+".arrivals", "has both poisson and even; give one")
-		}
-		proc, kind = l.Arrivals.Even, "even"
-	}
-	if proc == nil {
-		c.bad(at+".arrivals", "is empty; give poisson or even")
-		return 0
-	}
-	mean := float64(proc.Rate)
-	for name, r := range map[string]*Rate{"rate": &proc.Rate, "to": proc.To} {
-		if r != nil && (*r > maxRate || *r < 0 || (name == "rate" && proc.To == nil && *r == 0)) {
-			c.bad(at+".arrivals."+kind+"."+name, "%g/s is out of range; more than 0 and at most %d/s", float64(*r), maxRate)
-		}
-	}
-	if proc.To != nil {
-		mean = (mean + float64(*proc.To)) / 2
-	}
-	return mean * l.For.D().Seconds()
 }
 
 func (c *checker) saturation(at string, s *Saturation) float64 {

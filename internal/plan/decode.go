@@ -26,11 +26,13 @@ type Error struct {
 // Error returns "file:line:column: path: message".
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString(e.File)
-	if e.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+	if e.File != "" {
+		b.WriteString(e.File)
+		if e.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", e.Line, e.Column)
+		}
+		b.WriteString(": ")
 	}
-	b.WriteString(": ")
 	if e.Path != "" {
 		b.WriteString(e.Path + ": ")
 	}
@@ -54,6 +56,9 @@ type decoder struct {
 	nodes   int
 	errs    []error
 }
+
+// A shorthand is a mapping that may also be written as the one value that most people need of it.
+type shorthand interface{ short(text string) error }
 
 func (d *decoder) fail(n ast.Node, path, format string, args ...any) {
 	line, col := position(n)
@@ -155,6 +160,16 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, depth int) {
 				d.fail(n, path, "%v", err)
 			}
 			return
+		}
+	}
+	if v.CanAddr() {
+		if u, ok := v.Addr().Interface().(shorthand); ok {
+			if text, isScalar := scalar(n); isScalar {
+				if err := u.short(text); err != nil {
+					d.fail(n, path, "%v", err)
+				}
+				return
+			}
 		}
 	}
 	switch v.Kind() {

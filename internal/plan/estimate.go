@@ -15,6 +15,7 @@ import (
 type Estimate struct {
 	For        time.Duration // load, faults and searches; without start and drain
 	Requests   int           // expected; searches counted at their start rate at least
+	Open       []string      // phases whose number of requests is decided in the run and not counted: closed loops and holds
 	Faults     int
 	Objectives []Decidable
 }
@@ -29,9 +30,15 @@ type Decidable struct {
 // washout is the longest time after a fault that the natural ledger leaves out.
 const washout = 30 * time.Second
 
+// Expected is what one phase of the load will do, as its schedule shows.
+type Expected struct {
+	For      time.Duration
+	Requests float64 // NaN where the run decides it
+}
+
 // Estimate computes what the plan will do. leastN gives the fewest independent observations for
-// a two-sided interval of quantile q at confidence c.
-func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) int) Estimate {
+// a two-sided interval of quantile q at confidence c; drawn is what the schedule shows of each phase, or nil for what the settings say.
+func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) int, drawn []Expected) Estimate {
 	e := Estimate{Faults: len(p.Chaos)}
 	type phase struct {
 		begin, end time.Duration
@@ -39,21 +46,18 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 	}
 	phases := map[string]phase{}
 	var sent, steady float64
-	for _, l := range p.Load {
-		n, d := 0.0, l.For.D()
-		if l.Search != nil && l.Search.Saturation != nil {
-			s := l.Search.Saturation
-			d, n = s.For.D(), float64(s.Start)*s.For.D().Seconds()
-		} else if a := l.Arrivals; a != nil {
-			proc := a.Poisson
-			if proc == nil {
-				proc = a.Even
+	for i := range p.Load {
+		l := &p.Load[i]
+		d, _ := l.length()
+		n := l.expect()
+		if i < len(drawn) {
+			if d = drawn[i].For; !math.IsNaN(drawn[i].Requests) {
+				n = drawn[i].Requests
 			}
-			rate := float64(proc.Rate)
-			if proc.To != nil {
-				rate = (rate + float64(*proc.To)) / 2
-			}
-			n = rate * d.Seconds()
+		}
+		if math.IsNaN(n) {
+			n = 0
+			e.Open = append(e.Open, l.Name)
 		}
 		phases[l.Name] = phase{e.For, e.For + d, n}
 		e.For += d
@@ -85,7 +89,7 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		e.Requests = min(e.Requests, p.Budget.Requests)
 	}
 	for _, o := range objectives {
-		e.Objectives = append(e.Objectives, p.decidable(o, func() float64 {
+		e.Objectives = append(e.Objectives, p.decidable(o, e.Open, func() float64 {
 			name, ok := o.Labels["phase"]
 			if !ok {
 				return steady
@@ -100,7 +104,7 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 	return e
 }
 
-func (p *Plan) decidable(o assay.Objective, natural func() float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
+func (p *Plan) decidable(o assay.Objective, open []string, natural func() float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
 	d := Decidable{Objective: o, OK: true}
 	head, last, _ := strings.Cut(o.Metric, "/")
 	switch {
@@ -110,6 +114,10 @@ func (p *Plan) decidable(o assay.Objective, natural func() float64, whole time.D
 			break
 		}
 		need, n := leastN(q/100, 0.95), natural()
+		if name := o.Labels["phase"]; name != "" && slices.Contains(open, name) || name == "" && len(open) > 0 && n < float64(need) {
+			d.Why = fmt.Sprintf("if the load makes %d independent requests, the least for a 95 %% interval of %s: how many it makes is decided in the run", need, last)
+			break
+		}
 		d.OK = n >= float64(need)
 		d.Why = fmt.Sprintf("about %.0f natural requests expected; %d independent ones are the least for a 95 %% interval of %s", n, need, last)
 	case head == "mtbf" && o.Min != nil:

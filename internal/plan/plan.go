@@ -17,8 +17,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-
-	"github.com/assay-dev/assay"
 )
 
 // APIVersion is the only version of the plan's format.
@@ -41,30 +39,6 @@ type Plan struct {
 	src *decoder // where each setting stands in the file
 }
 
-// Load is one phase: arrivals for a time, a search, or silence.
-type Load struct {
-	Name     string     `yaml:"name" json:"name" jsonschema:"description=Name of the phase; objectives select by it."`
-	Role     assay.Role `yaml:"role" json:"role,omitempty" jsonschema:"enum=warmup,enum=steady,enum=stress,enum=idle,description=warmup is shown but not judged; stress is beyond the limit on purpose. Default steady; idle without arrivals."`
-	For      Duration   `yaml:"for" json:"for,omitempty" jsonschema:"description=How long. Needed unless search is given."`
-	Arrivals *Arrivals  `yaml:"arrivals" json:"arrivals,omitempty" jsonschema:"description=When requests are due. Without it the phase is idle."`
-	Search   *Search    `yaml:"search" json:"search,omitempty" jsonschema:"description=Find a limit instead of holding a rate."`
-	Prompt   Tokens     `yaml:"prompt" json:"prompt,omitempty" jsonschema:"description=Length of prompts. Default 64 tokens."`
-	Output   Tokens     `yaml:"output" json:"output,omitempty" jsonschema:"description=Length of answers asked for. Default 32 tokens."`
-	Class    string     `yaml:"class" json:"class,omitempty" jsonschema:"description=Class written on the requests."`
-}
-
-// Arrivals is one arrival process; exactly one is given.
-type Arrivals struct {
-	Poisson *Process `yaml:"poisson" json:"poisson,omitempty" jsonschema:"description=Independent users: exponential gaps."`
-	Even    *Process `yaml:"even" json:"even,omitempty" jsonschema:"description=Equal gaps."`
-}
-
-// Process is the rate of an arrival process; with To it changes linearly over the phase.
-type Process struct {
-	Rate Rate  `yaml:"rate" json:"rate" jsonschema:"description=Mean rate at the beginning."`
-	To   *Rate `yaml:"to" json:"to,omitempty" jsonschema:"description=Mean rate at the end."`
-}
-
 // Search is one search; exactly one is given.
 type Search struct {
 	Saturation *Saturation `yaml:"saturation" json:"saturation,omitempty" jsonschema:"description=Highest rate at which the slo holds."`
@@ -78,11 +52,6 @@ type Saturation struct {
 	Step   Duration         `yaml:"step" json:"step,omitempty" jsonschema:"description=Length of a step. Default 4s."`
 	Max    Rate             `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest rate tried. Default 64 times start."`
 	For    Duration         `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time the search may take. Default 30s."`
-}
-
-// Tokens is a length in tokens.
-type Tokens struct {
-	Tokens int `yaml:"tokens" json:"tokens" jsonschema:"minimum=1"`
 }
 
 // Fault is one fault and when it strikes.
@@ -106,6 +75,8 @@ type Objective struct {
 	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
+
+	at string // where it stands in the plan, if not among the objectives
 }
 
 // Guard ends the run when what it watches crosses its limit.
@@ -166,6 +137,9 @@ func Parse(file string, data []byte) (*Plan, error) {
 		return nil, err
 	}
 	p.src = d
+	if err := p.expand(); err != nil {
+		return nil, err
+	}
 	p.defaults()
 	if err := p.check(); err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ func TestEstimateSaysWhatCanBeDecided(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := p.Estimate(obj, func(q, c float64) int { return 59 })
+	e := p.Estimate(obj, func(q, c float64) int { return 59 }, nil)
 	if e.For != time.Minute || e.Requests != 300 || e.Faults != 1 {
 		t.Errorf("got %+v", e)
 	}
@@ -211,7 +211,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if p != nil {
 			p.Validate(kinds)
-			p.Estimate(nil, func(q, c float64) int { return 1 })
+			p.Estimate(nil, func(q, c float64) int { return 1 }, nil)
 		}
 	})
 }

@@ -41,3 +41,27 @@ func (Size) JSONSchema() *jsonschema.Schema {
 func (Value) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "number"}, {Type: "string", Examples: []any{"800ms", "99.9%", "12/s"}}}}
 }
+
+// shorten lets a mapping also be written as one value.
+func shorten(s, short *jsonschema.Schema) {
+	full := *s
+	*s = jsonschema.Schema{OneOf: []*jsonschema.Schema{short, &full}}
+}
+
+// JSONSchemaExtend allows a plain number of tokens.
+func (Lengths) JSONSchemaExtend(s *jsonschema.Schema) {
+	shorten(s, &jsonschema.Schema{Type: "integer", Minimum: "1"})
+}
+
+// JSONSchemaExtend allows a plain duration.
+func (Think) JSONSchemaExtend(s *jsonschema.Schema) { shorten(s, Duration(0).JSONSchema()) }
+
+// JSONSchemaExtend allows the path alone.
+func (Trace) JSONSchemaExtend(s *jsonschema.Schema) {
+	shorten(s, &jsonschema.Schema{Type: "string", Examples: []any{"trace.csv"}})
+}
+
+// JSONSchemaExtend allows the path alone.
+func (Prompts) JSONSchemaExtend(s *jsonschema.Schema) {
+	shorten(s, &jsonschema.Schema{Type: "string", Examples: []any{"prompts.jsonl"}})
+}

@@ -45,7 +45,7 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	}
 	var out []assay.Objective
 	for i, o := range p.Objectives {
-		if got, ok := c.objective(fmt.Sprintf("objectives[%d]", i), o, p, k); ok {
+		if got, ok := c.objective(o.path(i), o, p, k); ok {
 			out = append(out, got)
 		}
 	}
@@ -53,9 +53,15 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 }
 
 func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Objective, bool) {
+	in := func(key string) string {
+		if o.at != "" {
+			return at // a preset's slo is one setting
+		}
+		return at + "." + key
+	}
 	desc, ok := k.Metrics(o.Metric)
 	if !ok {
-		c.bad(at+".metric", "%q is no metric; %s", o.Metric, suggest.Meant(o.Metric, k.Known))
+		c.bad(in("metric"), "%q is no metric; %s", o.Metric, suggest.Meant(o.Metric, k.Known))
 		return assay.Objective{}, false
 	}
 	out := assay.Objective{Metric: o.Metric, Unit: desc.Unit}
@@ -65,7 +71,7 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 		}
 		n, err := v.In(desc.Unit)
 		if err != nil {
-			c.bad(at+"."+side, "%v", err)
+			c.bad(in(side), "%v", err)
 			return out, false
 		}
 		if side == "max" {

@@ -138,6 +138,12 @@ func (s Settings) filled() (Settings, *Kind, error) {
 	return s, k, s.Columns.check(s.Kind)
 }
 
+// Filled returns the settings with their defaults: the kind that was found and the rules that hold.
+func (s Settings) Filled() (Settings, error) {
+	s, _, err := s.filled()
+	return s, err
+}
+
 // Check tells what is wrong with the settings, or with the first rows of the trace.
 func (s Settings) Check() error {
 	s.Max = 1
