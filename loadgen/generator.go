@@ -222,6 +222,8 @@ func (g *Generator) play() int64 {
 			begin = g.hold(p, begin, wait)
 		case p.Closed != nil:
 			begin = g.closed(p, begin, wait)
+		case p.External != nil:
+			begin = g.external(p, begin)
 		default:
 			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, feed: ahead}
 			s.rate, s.peak = g.sched.rate(i)

@@ -18,7 +18,7 @@ import (
 // maxPlanned bounds a schedule by the time it takes to draw: about ten seconds. It needs no memory.
 const maxPlanned = 50_000_000
 
-// A Phase is one stretch of load. It has arrivals, a closed loop, a search or a hold, or none of them: then it is idle.
+// A Phase is one stretch of load. It has arrivals, a closed loop, a search, a hold or an external load, or none of them: then it is idle.
 type Phase struct {
 	Name   string        // unique
 	Role   assay.Role    // "" means steady; stress for a search, idle without load
@@ -39,6 +39,7 @@ type Phase struct {
 	Closed   *Closed
 	Search   *Search
 	Hold     *Hold
+	External External // another program's load; For is then the longest it may last
 }
 
 // Hold is load at a rate that an earlier search found.
@@ -121,13 +122,13 @@ func (p *Phase) fill(before []Phase) error {
 		}
 	}
 	kinds := 0
-	for _, set := range []bool{p.Arrivals != nil, p.Closed != nil, p.Search != nil, p.Hold != nil} {
+	for _, set := range []bool{p.Arrivals != nil, p.Closed != nil, p.Search != nil, p.Hold != nil, p.External != nil} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds > 1 {
-		return errors.New("want only one of arrivals, closed, search and hold")
+		return errors.New("want only one of arrivals, closed, search, hold and external")
 	}
 	if p.Role == "" {
 		switch {
@@ -270,12 +271,12 @@ func (s *Schedule) sum() string {
 // a search or a closed loop sends is decided at run time; its settings are in the hash.
 func (s *Schedule) Hash() string { return s.hash }
 
-// Requests returns how many requests are fixed, and the most that searches, holds and closed loops may add; -1 if that is not
+// Requests returns how many requests are fixed, and the most that searches, holds, closed loops and external loads may add; -1 if that is not
 // limited. The turns of sessions are counted as if all sessions ended in their phase.
 func (s *Schedule) Requests() (fixed, more int) {
 	for _, p := range s.phases {
 		switch {
-		case more < 0 || p.Search == nil && p.Hold == nil && p.Closed == nil:
+		case more < 0 || p.Search == nil && p.Hold == nil && p.Closed == nil && p.External == nil:
 		case p.Max == 0 || p.Session != nil:
 			more = -1
 		default:

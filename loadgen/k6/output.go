@@ -101,7 +101,8 @@ func (o *Output) Start() error {
 	m := o.manifest()
 	var err error
 	if path, ok := strings.CutPrefix(o.where, "unix:"); ok {
-		o.sink, err = dialStream(path, m)
+		monotonic, _ := o.ext.clock.Monotonic() // 0 where unknown
+		o.sink, err = dialStream(path, m, monotonic)
 	} else {
 		o.sink, err = createRun(o.where, m)
 	}

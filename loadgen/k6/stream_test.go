@@ -14,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/stream"
 )
 
 // listen opens a socket whose path is short enough for one.
@@ -29,17 +30,17 @@ func listen(t *testing.T) (net.Listener, string) {
 }
 
 // lines reads a stream to its end.
-func lines(l net.Listener) ([]Line, error) {
+func lines(l net.Listener) ([]stream.Line, error) {
 	c, err := l.Accept()
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	var out []Line
+	var out []stream.Line
 	r := bufio.NewScanner(c)
 	r.Buffer(nil, 1<<20)
 	for r.Scan() {
-		var line Line
+		var line stream.Line
 		if err := json.Unmarshal(r.Bytes(), &line); err != nil {
 			return out, fmt.Errorf("line %d: %w", len(out), err)
 		}
@@ -54,7 +55,7 @@ func TestStream(t *testing.T) {
 	m := newModel(t)
 	l, path := listen(t)
 	type got struct {
-		lines []Line
+		lines []stream.Line
 		err   error
 	}
 	ch := make(chan got, 1)
@@ -77,6 +78,11 @@ export default function () { c.request('p'); }`, m.URL).want(t, 0)
 	n := len(g.lines)
 	if n < 8 || g.lines[0].Manifest == nil || g.lines[n-1].End == nil || g.lines[n-2].Manifest == nil {
 		t.Fatalf("%d lines: %+v", n, g.lines)
+	}
+	if here, ok := clock.New().Monotonic(); ok {
+		if at := g.lines[0].Monotonic; at <= 0 || at >= here {
+			t.Errorf("the sender's epoch is %d on the machine's clock, which shows %d", at, here)
+		}
 	}
 	if end := g.lines[n-1].End; end.Status != assay.EndComplete || end.At < before || end.At > after || end.Unrecorded != nil {
 		t.Errorf("ending %+v", end)
@@ -111,7 +117,7 @@ export default function () { c.request('p'); }`, m.URL).want(t, 0)
 func TestStreamReaderGone(t *testing.T) {
 	t.Parallel()
 	l, path := listen(t)
-	s, err := dialStream(path, &assay.Manifest{Epoch: clock.New().Epoch()})
+	s, err := dialStream(path, &assay.Manifest{Epoch: clock.New().Epoch()}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +150,7 @@ func TestStreamReaderGone(t *testing.T) {
 func TestStreamFull(t *testing.T) {
 	t.Parallel()
 	l, path := listen(t)
-	s, err := dialStream(path, &assay.Manifest{Epoch: clock.New().Epoch()})
+	s, err := dialStream(path, &assay.Manifest{Epoch: clock.New().Epoch()}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +163,7 @@ func TestStreamFull(t *testing.T) {
 	if full == 0 {
 		t.Fatal("nothing was refused")
 	}
-	ch := make(chan []Line, 1)
+	ch := make(chan []stream.Line, 1)
 	go func() {
 		ls, _ := lines(l)
 		ch <- ls

@@ -1,15 +1,15 @@
-package k6_test
+package stream_test
 
 import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/assay-dev/assay/loadgen/k6"
+	"github.com/assay-dev/assay/internal/stream"
 )
 
 // A program that follows a run reads lines of JSON from its socket.
 func ExampleLine() {
-	var l k6.Line
+	var l stream.Line
 	line := `{"request":{"id":7,"phase":"steady","outcome":"ok","status":200,"cold":"unknown","due_unix_ns":1000000000,"first_token_unix_ns":1025000000,"end_unix_ns":1200000000}}`
 	if err := json.Unmarshal([]byte(line), &l); err != nil {
 		fmt.Println(err)
