@@ -1,6 +1,7 @@
 package k6
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,11 +46,16 @@ func (i *instance) client(v sobek.Value) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := o.text("kind", "openai")
-	c := &Client{in: i, model: o.text("model", ""), class: o.text("class", ""), stream: o.flag("stream", true),
+	// Without a url the client goes to the target of the environment. Its token goes nowhere else.
+	otherwise := map[string]string{"kind": "openai"}
+	if v, given := o.fields["url"]; !given || v == nil {
+		otherwise = map[string]string{"kind": cmp.Or(i.env(EnvKind), "openai"), "url": i.env(EnvURL), "model": i.env(EnvModel), "token": i.env(EnvToken)}
+	}
+	name := o.text("kind", otherwise["kind"])
+	c := &Client{in: i, model: o.text("model", otherwise["model"]), class: o.text("class", ""), stream: o.flag("stream", true),
 		deadline: o.length("deadline", loadgen.DefaultDeadline), tags: o.pairs("tags"),
-		endpoint: loadgen.Endpoint{URL: o.text("url", ""), Clock: i.ext.clock, Headers: o.headers("headers"), Stall: o.length("stall", 0)}}
-	if token := o.text("token", ""); token != "" {
+		endpoint: loadgen.Endpoint{URL: o.text("url", otherwise["url"]), Clock: i.ext.clock, Headers: o.headers("headers"), Stall: o.length("stall", 0)}}
+	if token := o.text("token", otherwise["token"]); token != "" {
 		c.endpoint.Token = func(context.Context) (string, error) { return token, nil }
 	}
 	names := make([]string, 0, len(loadgen.ClientKinds))
@@ -64,7 +70,7 @@ func (i *instance) client(v sobek.Value) (*Client, error) {
 	case c.kind.New == nil:
 		return nil, fmt.Errorf("Client: kind %q is unknown; want one of %s", name, strings.Join(names, ", "))
 	case c.endpoint.URL == "":
-		return nil, errors.New("Client: url is missing")
+		return nil, errors.New("Client: url is missing, and " + EnvURL + " is not set")
 	}
 	c.options = maps.Clone(o.fields)
 	trial, err := c.build(nil, nil, o)

@@ -28,6 +28,10 @@ const (
 	EnvName    = "ASSAY_RUN_NAME" // name of the run; otherwise that of the script
 	EnvTarget  = "ASSAY_TARGET"   // name of the target as reports show it; otherwise its URL
 	EnvRelease = "ASSAY_RELEASE"  // release of the target
+	EnvURL     = "ASSAY_URL"      // where a Client without a url goes; a plan sets these four from its target
+	EnvKind    = "ASSAY_KIND"     // and its kind, model and token
+	EnvModel   = "ASSAY_MODEL"
+	EnvToken   = "ASSAY_TOKEN"
 )
 
 // k6 finds extensions by what registered itself before its command runs; there is no other way in.

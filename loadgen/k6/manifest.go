@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"maps"
 	"os"
 	"path"
@@ -26,6 +27,7 @@ import (
 // planned is what the manifest keeps of a script's options: no environment, which may hold secrets.
 type planned struct {
 	Script     string            `json:"script"`
+	Source     string            `json:"source_sha256,omitempty"` // of the script and all it imports
 	Segment    string            `json:"segment,omitempty"`
 	Scenarios  []plannedScenario `json:"scenarios"`
 	Thresholds []string          `json:"thresholds,omitempty"`
@@ -38,6 +40,7 @@ type plannedScenario struct {
 	Start    int64  `json:"start_ns"`
 	Length   int64  `json:"length_ns"`
 	Role     string `json:"role"`
+	Due      int    `json:"due,omitempty"` // iterations of all processes together, where they have a schedule
 }
 
 // manifest says what is known before the first request.
@@ -49,25 +52,30 @@ func (o *Output) manifest() *assay.Manifest {
 		Host:       assay.Host{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()},
 		Resolution: int64(time.Microsecond), MaxWait: int64(loadgen.DefaultDeadline), End: assay.Ending{Status: assay.EndRunning}}
 	pl := planned{Script: "stdin"}
-	var source []byte
 	if u := p.ScriptPath; u != nil && u.Scheme == "file" && u.Path != "" && u.Path != "-" && u.Path != "/-" {
 		pl.Script = path.Base(u.Path)
-		if p.FS != nil {
-			source, _ = fsext.ReadFile(p.FS, u.Path) // only for the hash
-		}
 	}
 	if m.Name == "" {
 		m.Name = strings.TrimSuffix(pl.Script, path.Ext(pl.Script))
 	}
-	et, err := lib.NewExecutionTuple(p.ScriptOptions.ExecutionSegment, p.ScriptOptions.ExecutionSegmentSequence)
+	pl.Source = o.source
+	et, err := lib.NewExecutionTuple(nil, nil) // what all processes do together
+	schedules := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(p.ScriptOptions.Scenarios)) {
 		c, sc := p.ScriptOptions.Scenarios[name], o.scenarios.all[name]
 		s := plannedScenario{Name: name, Executor: c.GetType(), Start: sc.offset, Length: sc.length, Role: string(sc.role)}
-		if a, ok := c.(*arrivalsConfig); ok && m.Seed == 0 {
-			m.Seed = a.Seed
-		}
 		if err == nil {
 			s.What = c.GetDescription(et)
+		}
+		if a, ok := c.(*arrivalsConfig); ok {
+			if m.Seed == 0 {
+				m.Seed = a.Seed
+			}
+			if whole, err := newShare(a, et); err == nil {
+				s.Due = len(whole.due)
+				fmt.Fprintln(schedules, name, whole.due)
+				m.Schedule = hex.EncodeToString(schedules.Sum(nil))
+			}
 		}
 		pl.Scenarios = append(pl.Scenarios, s)
 	}
@@ -81,7 +89,6 @@ func (o *Output) manifest() *assay.Manifest {
 		K6 planned `json:"k6"`
 	}{pl})
 	h.Write(raw)
-	h.Write(source)
 	m.PlanHash = hex.EncodeToString(h.Sum(nil))
 	if p.ScriptOptions.ExecutionSegment != nil {
 		pl.Segment = p.ScriptOptions.ExecutionSegment.String()
@@ -91,6 +98,24 @@ func (o *Output) manifest() *assay.Manifest {
 	}
 	m.Plan = raw
 	return m
+}
+
+// sourceOf hashes the files that a script consists of, whatever directory they lie in.
+func sourceOf(a *lib.Archive) string {
+	var files []string
+	for scheme, fs := range a.Filesystems {
+		_ = fsext.Walk(fs, "/", func(name string, info iofs.FileInfo, err error) error { // in memory
+			if err != nil || info.IsDir() {
+				return nil
+			}
+			if data, err := fsext.ReadFile(fs, name); err == nil {
+				files = append(files, fmt.Sprintf("%s %s %x", scheme, path.Base(name), sha256.Sum256(data)))
+			}
+			return nil
+		})
+	}
+	slices.Sort(files)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(files, "\n"))))
 }
 
 // createRun makes the run directory.

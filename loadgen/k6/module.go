@@ -22,6 +22,7 @@ type instance struct {
 	vu     modules.VU
 	meters *meters
 	runID  string
+	env    func(name string) string // "" where it is not set
 }
 
 // NewModuleInstance implements modules.Module.
@@ -38,7 +39,8 @@ func (e *Extension) NewModuleInstance(vu modules.VU) modules.Instance {
 	if lookup == nil {
 		lookup = func(string) (string, bool) { return "", false }
 	}
-	return &instance{ext: e, vu: vu, meters: m, runID: e.runID(lookup)}
+	env := func(name string) string { v, _ := lookup(name); return v }
+	return &instance{ext: e, vu: vu, meters: m, runID: e.runID(lookup), env: env}
 }
 
 // Exports implements modules.Instance.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/errext"
+	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/netext/httpext"
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
@@ -37,7 +38,7 @@ type Output struct {
 	options    *output.Params
 	thresholds map[string]metrics.Thresholds
 	objectives []assay.Objective
-	others     []string // thresholds that are k6's own
+	source     string // hash of the script and all it imports
 
 	sink      sink
 	scenarios *scenarios
@@ -53,6 +54,7 @@ type Output struct {
 
 var (
 	_ output.WithThresholds        = (*Output)(nil)
+	_ output.WithArchive           = (*Output)(nil)
 	_ output.WithTestRunStop       = (*Output)(nil)
 	_ output.WithBuiltinMetrics    = (*Output)(nil)
 	_ output.WithStopWithTestError = (*Output)(nil)
@@ -87,8 +89,11 @@ func (o *Output) Description() string { return fmt.Sprintf("%s (%s)", OutputName
 // SetThresholds implements output.WithThresholds.
 func (o *Output) SetThresholds(t map[string]metrics.Thresholds) {
 	o.thresholds = t
-	o.objectives, o.others = objectives(t)
+	o.objectives = objectives(t)
 }
+
+// SetArchive implements output.WithArchive: what the script consists of names it.
+func (o *Output) SetArchive(a *lib.Archive) { o.source = sourceOf(a) }
 
 // SetBuiltinMetrics implements output.WithBuiltinMetrics.
 func (o *Output) SetBuiltinMetrics(m *metrics.BuiltinMetrics) { o.dropped = m.DroppedIterations.Name }
@@ -108,9 +113,6 @@ func (o *Output) Start() error {
 	}
 	if err != nil {
 		return err
-	}
-	for _, t := range o.others {
-		_ = o.emit(&assay.Event{Time: o.ext.clock.Now(), Kind: assay.EventAnnotation, Source: "k6", Text: "k6 threshold without a like objective: " + t})
 	}
 	o.watching.Go(func() {
 		select {

@@ -36,7 +36,7 @@ export default function () {
   check(r, {
     ok: (r) => r.ok && !r.failed && r.outcome === 'ok' && r.status === 200 && r.error === '',
     ttft: (r) => r.ttft >= 20 && r.ttft < 2000,
-    gaps: (r) => r.itl > 0 && r.tpot === r.itl && r.maxGap >= r.itl && r.e2e > r.ttft,
+    gaps: (r) => r.itl >= 0 && r.tpot === r.itl && r.maxGap >= r.itl && r.e2e > r.ttft,
     tokens: (r) => r.chunks === 8 && r.tokensIn === 7 && r.tokensOut === 8 && r.bytesIn > 100,
     trace: (r) => /^[0-9a-f]{32}$/.test(r.traceId),
   });
@@ -86,10 +86,16 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(assay.Target{Kind: "openai", Name: m.URL + ", model tiny", Model: "tiny", Release: "r7"}, man.Target); diff != "" {
 		t.Errorf("target (-want +got):\n%s", diff)
 	}
-	half, two := 0.5, 2.0
+	half, two, held := 0.5, 2.0, 1.0
+	own := func(threshold string) assay.Objective {
+		return assay.Objective{Metric: "k6/threshold", Labels: map[string]string{"threshold": threshold}, Min: &held, Unit: assay.Ratio}
+	}
 	if diff := cmp.Diff([]assay.Objective{
+		own("assay_failed: rate<0.5"),
 		{Metric: "error_ratio", Max: &half, Unit: assay.Ratio},
+		own("assay_ttft{scenario:steady}: p(95)<2000"),
 		{Metric: "ttft/p95", Labels: map[string]string{"phase": "steady"}, Max: &two, Unit: assay.Seconds},
+		own("checks: rate==1"),
 	}, man.Objectives); diff != "" {
 		t.Errorf("objectives (-want +got):\n%s", diff)
 	}
@@ -123,8 +129,13 @@ func assess(t *testing.T, dir string, r *recorded) {
 			t.Errorf("objective: %+v", j)
 		}
 	}
-	if len(report.Objectives) != 2 {
+	if len(report.Objectives) != 5 {
 		t.Errorf("objectives: %+v", report.Objectives)
+	}
+	for _, j := range report.Objectives {
+		if j.Objective.Metric == "k6/threshold" && j.Verdict != assay.VerdictPass {
+			t.Errorf("k6's own verdict: %+v", j)
+		}
 	}
 	if f := report.Find("validity/lateness/p99"); f == nil || !f.Quantity.Known() || f.Quantity.N != r.outcomes()["steady ok"] {
 		t.Errorf("lateness: %+v", f)
@@ -408,6 +419,29 @@ export default function () {
 	if c := r.requests; c[0].Class != c[1].Class || c[1].Class == c[2].Class {
 		t.Errorf("prompts with one prefix block begin with %q and %q, one with another with %q", c[0].Class, c[1].Class, c[2].Class)
 	}
+}
+
+// TestEnvironment lets the environment name the target. Its token goes to no other.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	s := &session{t: t, env: []string{EnvURL + "=" + m.URL, EnvKind + "=openai", EnvModel + "=tiny", EnvToken + "=sesame-secret"}}
+	s.run(`
+import { Client } from 'k6/x/assay';
+const here = new Client(), there = new Client({ url: '$URL/v1/completions' });
+export const options = { iterations: 1 };
+export default function () { here.request({ prompt: 'p', headers: { 'X-Which': 'here' } }); there.request({ prompt: 'p', headers: { 'X-Which': 'there' } }); }`, m.URL).want(t, 0)
+	got := map[string]string{}
+	for _, h := range m.headers {
+		got[h.Get("X-Which")] = h.Get("Authorization")
+	}
+	if diff := cmp.Diff(map[string]string{"here": "Bearer sesame-secret", "there": ""}, got); diff != "" {
+		t.Errorf("tokens (-want +got):\n%s", diff)
+	}
+	if r := read(t, s.out); r.manifest.Target.Model != "tiny" && r.manifest.Target.Name != m.URL+", model tiny, and 1 more" {
+		t.Errorf("target %+v", r.manifest.Target)
+	}
+	noSecrets(t, s.out, "sesame-secret")
 }
 
 // TestRefusals has everything refused that a run should not begin with.

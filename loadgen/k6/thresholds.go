@@ -22,18 +22,23 @@ var (
 	scenarioPattern  = regexp.MustCompile(`^([A-Za-z0-9_]+)(?:\{\s*scenario\s*:\s*([A-Za-z0-9_-]+)\s*\})?$`)
 )
 
-// objectives turns the thresholds that mean the same to us into objectives, in a stable order, and names the others: they stay k6's own.
-func objectives(thresholds map[string]metrics.Thresholds) (list []assay.Objective, others []string) {
+// metricK6 is the metric of the analyzers that holds k6's own verdict on a threshold.
+const metricK6 = "k6/threshold"
+
+// objectives turns thresholds into objectives, in a stable order: k6's own verdict must be that it held, and what means the same to us is
+// judged by us too, with an interval.
+func objectives(thresholds map[string]metrics.Thresholds) (list []assay.Objective) {
+	held := 1.0
 	for _, name := range slices.Sorted(maps.Keys(thresholds)) {
 		for _, t := range thresholds[name].Thresholds {
-			if o, ok := objective(name, t.Source); ok {
+			source := strings.TrimSpace(t.Source)
+			list = append(list, assay.Objective{Metric: metricK6, Labels: map[string]string{"threshold": name + ": " + source}, Min: &held, Unit: assay.Ratio})
+			if o, ok := objective(name, source); ok {
 				list = append(list, o)
-			} else {
-				others = append(others, name+": "+t.Source)
 			}
 		}
 	}
-	return list, others
+	return list
 }
 
 // objective translates one threshold. Only upper limits on latencies and failures have the same meaning for both.
@@ -81,12 +86,12 @@ func objective(name, source string) (assay.Objective, bool) {
 func verdicts(thresholds map[string]metrics.Thresholds, at int64, emit func(assay.Record) error) {
 	for _, name := range slices.Sorted(maps.Keys(thresholds)) {
 		for _, t := range thresholds[name].Thresholds {
-			word := "held"
+			source, word := strings.TrimSpace(t.Source), "held"
 			if t.LastFailed {
 				word = "was crossed"
 			}
 			_ = emit(&assay.Event{Time: at, Kind: assay.EventAnnotation, Source: "k6", // a loss is counted by the writer
-				Text: fmt.Sprintf("k6 threshold %s: %s %s", name, strings.TrimSpace(t.Source), word), Attrs: map[string]string{"k6.metric": name, "k6.threshold": t.Source, "ok": strconv.FormatBool(!t.LastFailed)}})
+				Text: fmt.Sprintf("k6 threshold %s: %s %s", name, source, word), Attrs: map[string]string{"k6.metric": name, "k6.threshold": source, "ok": strconv.FormatBool(!t.LastFailed)}})
 		}
 	}
 }
