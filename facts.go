@@ -139,10 +139,17 @@ type Facts struct {
 	Episodes []Episode // of the service and of instances
 	Lives    []Life
 	Events   []Event
-	Metrics  Metrics // nil when the run has none
-	Requests int     // in the run
-	Spans    int     // in the run; 0 when there are none
-	Traced   int     // requests that have at least one span of the target
+	Metrics  Metrics          // nil when the run has none
+	Requests int              // in the run
+	Spans    int              // in the run; 0 when there are none
+	Retried  map[uint64]Chain // requests that were sent again, by id; nil where the plan repeats none
+	Traced   int              // requests that have at least one span of the target
+}
+
+// A Chain is a request that was sent more than once, seen as one: its user waited from the first due on, for the last attempt.
+type Chain struct {
+	Due  int64 // of the first attempt
+	Last int32 // number of the last attempt
 }
 
 // At returns the ledger and fault of instant t.

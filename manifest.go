@@ -51,6 +51,7 @@ type Manifest struct {
 	Probe      int64           `json:"probe_period_ns"`            // of the platform's readiness probe, where known
 	Resolution int64           `json:"resolution_ns"`              // of our own stamps
 	MaxWait    int64           `json:"max_wait_ns"`                // deadline of a request
+	Attempts   int             `json:"attempts,omitempty"`         // of a request at most; 0 where none is repeated
 	Canary     int64           `json:"canary_period_ns,omitempty"` // from one canary to the next; 0 without
 	Attempt    int             `json:"attempt,omitempty"`
 	Imported   bool            `json:"imported,omitempty"`

@@ -24,6 +24,7 @@ func Kinds() []Kind {
 		{"mtbf", func() assay.Analyzer { return MTBF{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
 		{"canary", func() assay.Analyzer { return Canary{} }},
+		{"retries", func() assay.Analyzer { return Retries{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},
 		{"load", func() assay.Analyzer { return Load{} }},
 		{"overload", func() assay.Analyzer { return Overload{} }},

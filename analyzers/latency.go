@@ -72,9 +72,10 @@ func (p *latencyPass) cell(c cell) uint16 {
 }
 
 func (p *latencyPass) Requests(block []assay.Request) {
+	var scratch assay.Request
 	for i := range block {
-		r := &block[i]
-		if r.Canary || !r.Outcome.Judged() {
+		r := facts.AsUser(p.f, &block[i], &scratch)
+		if r == nil || r.Canary || !r.Outcome.Judged() {
 			continue
 		}
 		l, _ := facts.LedgerOf(p.f, r)

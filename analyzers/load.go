@@ -35,6 +35,7 @@ type loadPass struct {
 func (p *loadPass) Requests(block []assay.Request) {
 	var c *loadCount
 	last := ""
+	var scratch assay.Request
 	for i := range block {
 		r := &block[i]
 		if r.Canary {
@@ -53,7 +54,7 @@ func (p *loadPass) Requests(block []assay.Request) {
 		if r.Sent != 0 {
 			c.sent++
 		}
-		if r.Outcome == assay.OK && !p.limits.Slow(r) {
+		if u := facts.AsUser(p.f, r, &scratch); u != nil && u.Outcome == assay.OK && !p.limits.Slow(u) {
 			c.good++
 		}
 		if r.Outcome == assay.RefusedByCap {

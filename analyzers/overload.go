@@ -27,9 +27,10 @@ type overloadPass struct {
 }
 
 func (p *overloadPass) Requests(block []assay.Request) {
+	var scratch assay.Request
 	for i := range block {
-		r := &block[i]
-		if r.Canary {
+		r := facts.AsUser(p.f, &block[i], &scratch)
+		if r == nil || r.Canary {
 			continue
 		}
 		if l, _ := facts.LedgerOf(p.f, r); l != assay.Overload {

@@ -163,6 +163,9 @@ func (m *markdown) costs() {
 	if s := canaryLine(r); s != "" {
 		m.printf("* Canary: %s\n", mdText(s))
 	}
+	if s := retriesLine(r); s != "" {
+		m.printf("* Retries: %s\n", mdText(s))
+	}
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
 	for _, s := range r.Scaling {
 		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))

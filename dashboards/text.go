@@ -56,6 +56,7 @@ func Text(o TextOptions) Render {
 		}
 		p.overload()
 		p.canary()
+		p.retries()
 		p.cold()
 		p.bottleneck()
 		p.scaling()

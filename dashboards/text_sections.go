@@ -205,6 +205,26 @@ func canaryLine(r *assay.Report) string {
 	return s + "; wrong content " + strings.Join(wrong.Evidence, "; ")
 }
 
+// retries writes what sending requests again did, if the plan had it done.
+func (p *page) retries() {
+	if s := retriesLine(p.r); s != "" {
+		p.para("RETRIES", 11, s)
+	}
+}
+
+func retriesLine(r *assay.Report) string {
+	var parts []string
+	for _, m := range []struct{ metric, word string }{{"retries/ratio", "sent again"}, {"retries/served", "of these served in the end"}, {"retries/success", "of all served"}} {
+		if f := r.Find(m.metric); f != nil && f.Quantity.Known() {
+			parts = append(parts, of(f.Quantity)+" "+m.word)
+		}
+	}
+	if f := r.Find("retries/amplification"); f != nil && f.Quantity.Known() {
+		parts = append(parts, "×"+Number(f.Quantity.Value)+" attempts per request")
+	}
+	return strings.Join(parts, "; ")
+}
+
 // cold writes what starting an instance costs and where the time goes.
 func (p *page) cold() { p.para("COLD", 11, coldLine(p.r)) }
 

@@ -57,6 +57,7 @@ type job struct {
 	session  uint64 // number of the session in its phase
 	reserved bool   // the ids after id are those of the session's later turns
 	loose    bool   // it has no schedule
+	attempt  int32
 }
 
 // lead returns how long before its due instant a worker gets a request whose prompt takes long to make, in ns.
@@ -241,14 +242,17 @@ func (g *Generator) refuse(j job, why string) {
 	var r assay.Request
 	g.prepare(&r, j)
 	r.Outcome, r.Error, r.End = assay.RefusedByCap, why, g.cfg.Clock.Now()
-	g.finish(&r, j)
+	if j.s.step != nil {
+		j.s.step.end(&r)
+	}
+	g.record(&r)
 }
 
 // prepare fills in what is known before the send, keeping the buffers of an earlier request.
 func (g *Generator) prepare(r *assay.Request, j job) {
-	*r = assay.Request{ID: j.id, Phase: j.s.name, Class: j.s.phase.class(&j.r), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
+	*r = assay.Request{ID: j.id, Attempt: j.attempt, Phase: j.s.name, Class: j.s.phase.class(&j.r), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
 		NoSchedule: j.loose, Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
-	r.TraceID, r.SpanID = identify(g.sched.seed, j.id)
+	r.TraceID, r.SpanID = identify(g.sched.seed, j.id^uint64(j.attempt)<<48)
 }
 
 // worker is what a worker keeps from one request to the next.
@@ -282,8 +286,8 @@ func (w *worker) do(g *Generator, j job) bool {
 	return g.follow(w, j)
 }
 
-// send sends one request, which has its place in flight, and records it. What w.r then says of instants and outcome stays until the next.
-func (w *worker) send(g *Generator, j job) {
+// try sends one attempt of a request and records it.
+func (w *worker) try(g *Generator, j job) {
 	g.prepare(&w.r, j)
 	w.prompt = j.s.phase.appendText(w.prompt[:0], &j.r, g.sched.seed, j.own)
 	w.headers[0][1] = traceparent(w.r.TraceID, w.r.SpanID)
@@ -305,15 +309,7 @@ func (w *worker) send(g *Generator, j job) {
 	if w.r.Sent != 0 && !w.r.NoSchedule {
 		g.lateness.add(w.r.Sent - w.r.Due)
 	}
-	g.finish(&w.r, j)
-}
-
-// finish shows the request to the search and records it.
-func (g *Generator) finish(r *assay.Request, j job) {
-	if j.s.step != nil {
-		j.s.step.end(r)
-	}
-	g.record(r)
+	g.record(&w.r)
 }
 
 // record shows the request to the observer and emits it.

@@ -41,6 +41,7 @@ type Config struct {
 	Model    string
 	Stream   bool
 
+	Retry  *Retry  // repeats requests that failed; nil: none is
 	Canary *Canary // rides along all phases; nil: none
 
 	MaxRequests int // hard stop after so many were sent; 0: none
@@ -119,6 +120,9 @@ func New(cfg Config) (*Generator, error) {
 		if p.Closed != nil && p.Closed.N > cfg.Cap {
 			return nil, fmt.Errorf("load phase %q: %d slots are more than the cap on requests in flight, %d", p.Name, p.Closed.N, cfg.Cap)
 		}
+	}
+	if cfg.Retry, err = cfg.Retry.filled(); err != nil {
+		return nil, err
 	}
 	if cfg.Canary, err = cfg.Canary.filled(); err != nil {
 		return nil, err
@@ -316,6 +320,7 @@ func (g *Generator) drain(ctx context.Context, abandon context.CancelCauseFunc) 
 		case <-grace.C:
 		}
 	}
+	g.halt.Do(func() { close(g.halted) }) // nobody waits for another attempt; there is no reason to tell
 	abandon(errAbandoned)
 	<-idle
 }

@@ -115,6 +115,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	detector := NewDetector(RulesOf(m, f.Phases), f.Faults)
 	trails := NewTrails(f)
 	canaries := newCanaries(m, f.Faults)
+	chains := newChains(m)
 	var first, last int64
 	err = src.Requests(ctx, func(block []assay.Request) error {
 		for i := range block {
@@ -130,6 +131,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 				canaries.add(r)
 				continue
 			}
+			chains.add(r)
 			detector.Add(r)
 			trails.Add(r)
 		}
@@ -138,6 +140,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("read requests: %w", err)
 	}
+	f.Retried = chains.found
 	watched(f, first, last)
 	instances.finish()
 

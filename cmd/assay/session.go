@@ -88,7 +88,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
 		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
 		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
-		MaxWait: int64(s.plan.Target.Deadline.D()), Canary: s.canaryPeriod(), End: assay.Ending{Status: assay.EndRunning}}
+		MaxWait: int64(s.plan.Target.Deadline.D()), Canary: s.canaryPeriod(), Attempts: s.attempts(), End: assay.Ending{Status: assay.EndRunning}}
 	if s.plan.Target.Kind == "sandbox" {
 		s.manifest.Target.Simulated = simulated(s.plan)
 	}
@@ -248,7 +248,7 @@ func (s *session) generator(ctx context.Context) error {
 	}
 	deadline := t.Deadline.D()
 	s.gen, err = loadgen.New(loadgen.Config{Clock: s.clock, Client: s.client, Phases: s.phases, Seed: s.plan.Seed, Cap: t.Cap, Deadline: deadline,
-		Canary: canary, RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
+		Canary: canary, Retry: retry(t.Retry), RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}

@@ -67,6 +67,7 @@ func (p *Plan) defaults() {
 		}
 	}
 	p.canaryDefaults()
+	p.retryDefaults()
 	for i := range p.Chaos {
 		if p.Chaos[i].Instances == 0 {
 			p.Chaos[i].Instances = 1
@@ -131,6 +132,7 @@ func (p *Plan) check() error {
 	}
 	c.target(&p.Target)
 	c.canary(p)
+	c.retry(p.Target.Retry)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}

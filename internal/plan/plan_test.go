@@ -78,6 +78,9 @@ func TestRefusals(t *testing.T) {
 		{"canary's pattern", head + load + "canary: {prompt: hi, expect: {regexp: '('}}\n", `canary.expect.regexp: error parsing regexp`},
 		{"canary's digest", head + load + "canary: {prompt: hi, expect: {sha256: abc}}\n", `canary.expect.sha256: "abc" is no digest`},
 		{"canary known and learnt", head + load + "canary: {prompt: hi, expect: {stable: true, sha256: " + strings.Repeat("a", 64) + "}}\n", `known or learnt, not both`},
+		{"one attempt", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox, retry: {attempts: 1}}\n" + load, `plan.yaml:3:43: target.retry.attempts: 1 is out of range; 2 to 100, the first included`},
+		{"retry on a success", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox, retry: {attempts: 2, on: [throtled]}}\n" + load, `"throtled" is no outcome to try again on; did you mean "throttled"?`},
+		{"retry's waits", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox, retry: {attempts: 2, backoff: 2s, max: 1s}}\n" + load, `target.retry.max: 1s is below backoff, 2s`},
 		{"no canary to judge", head + load + "objectives: [{metric: canary/wrong, max: 0}]\n", `objectives[0].metric: canary/wrong needs a canary; the plan has none`},
 		{"no canary to guard", head + load + "guards: [{metric: canary_ratio, max: 50%}]\n", `guards[0].metric: canary_ratio needs a canary; the plan has none`},
 	} {
