@@ -130,10 +130,10 @@ func TestRetriesEndWithTheRun(t *testing.T) {
 
 func TestRetryRefusesWhatMakesNone(t *testing.T) {
 	for want, r := range map[string]Retry{
-		"retry with 1 attempts: want 2 to 100":                            {Attempts: 1},
-		"retry on ok: want outcomes that speak of the target":             {Attempts: 2, On: []assay.Outcome{assay.OK}},
-		"retry on nothing: want at least one outcome":                     {Attempts: 2, On: []assay.Outcome{}},
-		"retry with factor 0.5: want 1 or more":                           {Attempts: 2, Factor: 0.5},
+		"retry with 1 attempts: want 2 to 100":                           {Attempts: 1},
+		"retry on ok: want outcomes that speak of the target":            {Attempts: 2, On: []assay.Outcome{assay.OK}},
+		"retry on nothing: want at least one outcome":                    {Attempts: 2, On: []assay.Outcome{}},
+		"retry with factor 0.5: want 1 or more":                          {Attempts: 2, Factor: 0.5},
 		"retry after 1m0s, at most 1s: want 0s or more, and at most max": {Attempts: 2, Backoff: time.Minute, Max: time.Second},
 	} {
 		if _, err := New(Config{Clock: clock.New(), Client: pretend(clock.New(), nil), Phases: []Phase{even("a", 1, time.Second)}, Retry: &r}); err == nil || err.Error() != want {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -15,11 +17,20 @@ func (s *session) canary(e loadgen.Endpoint) (*loadgen.Canary, error) {
 		return nil, nil
 	}
 	x := c.Expect
-	e.Expect = &loadgen.Expect{Contains: x.Contains, Regexp: x.Regexp, SHA256: x.SHA256, Stable: x.Stable, MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model}
+	e.Expect = &loadgen.Expect{Contains: x.Contains, Regexp: x.Regexp, SHA256: x.SHA256, Schema: json.RawMessage(x.Schema), Stable: x.Stable, MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model}
 	if x.Stable {
 		e.Expect.Learn = s.learnt()
 	}
-	own, err := client(s.plan, e)
+	p := *s.plan
+	if c.Payload != "" {
+		var own plan.Payloads
+		if p.Target.Payloads != nil {
+			own = *p.Target.Payloads
+		}
+		own.Files = []string{c.Payload}
+		p.Target.Payloads = &own
+	}
+	own, err := client(&p, e)
 	if err != nil {
 		return nil, fmt.Errorf("canary: %w", err)
 	}
