@@ -13,6 +13,9 @@
 //   - quantile.go: quantiles by their Hyndman-Fan type and intervals from order statistics;
 //   - batch.go: how much a correlated sample is worth (design effect by batch means);
 //   - trend.go: whether a failure rate is constant;
+//   - slope.go: whether a value drifts, and how fast;
+//   - usl.go: how throughput goes with concurrency;
+//   - spacing.go: whether instants lie as they were planned;
 //   - sketch.go: a bounded histogram for samples that do not fit into memory.
 package stat
 
