@@ -10,8 +10,8 @@ import (
 )
 
 // Limit reports the highest load that held its objective, as the searches of the run found it, and the class of
-// cause that dominates at the limit. The interval is the last rate that held and the first that did not: it
-// speaks of this run, and the steps are short, so a limit that shows only after minutes is not seen.
+// cause that dominates at the limit. The interval is the highest rate that held and the lowest that did not: rates between them were
+// not tried, or lay too close to the limit to be called. The steps are short, so a limit that shows only after minutes is not seen.
 type Limit struct{}
 
 var _ assay.Analyzer = Limit{}
@@ -33,12 +33,14 @@ func (limitPass) Requests([]assay.Request) {}
 func (l limitPass) Finish(r *assay.Report) error {
 	var held, broke float64
 	why, search, steps := "", "", 0
+	var said map[string]string
 	for _, e := range l.f.Events {
 		if e.Kind != assay.EventAnnotation || e.Attrs["search"] == "" {
 			continue
 		}
-		search, why = e.Attrs["search"], e.Attrs["metric"]
-		held, broke = rateAttr(e, "held", 0), rateAttr(e, "broke", math.Inf(1))
+		said = e.Attrs
+		search, why = said["search"], said["metric"]
+		held, broke = rateAttr(said, "held", 0), rateAttr(said, "broke", math.Inf(1))
 	}
 	for _, p := range l.f.Phases {
 		if p.Of == search && search != "" {
@@ -46,23 +48,39 @@ func (l limitPass) Finish(r *assay.Report) error {
 		}
 	}
 	const of = "steps of the search"
+	how := "; a rate is judged by the value of its step"
+	confidence := rateAttr(said, "confidence", 0)
+	if confidence > 0 {
+		how = fmt.Sprintf("; a rate holds when the %g %% interval of the share that missed lies below what is allowed, by steps of %s", 100*confidence, said["steps"])
+	}
 	q := assay.NotMeasured(assay.PerSecond, "the plan has no search")
+	known := func(v, lo, hi float64, method string) {
+		q = assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: 1, Unit: assay.PerSecond, N: steps, Of: of, Method: method, Basis: assay.Measured}
+	}
 	switch {
 	case steps == 0:
 	case held == 0 && math.IsInf(broke, 1):
 		q = assay.NotMeasured(assay.PerSecond, "no step of the search had enough requests to be judged")
 	case held == 0:
-		q = assay.Quantity{Value: math.NaN(), Lo: 0, Hi: broke, Confidence: 1, Unit: assay.PerSecond, N: steps, Of: of, Method: "no step held; the limit lies below the lowest rate tried", Basis: assay.Measured}
+		known(math.NaN(), 0, broke, "no rate held; the limit lies below the lowest that broke")
 	case math.IsInf(broke, 1):
-		q = assay.Quantity{Value: math.NaN(), Lo: held, Hi: math.Inf(1), Confidence: 1, Unit: assay.PerSecond, N: steps, Of: of, Method: "every step held; the limit lies above the highest rate tried", Basis: assay.Measured}
+		known(math.NaN(), held, broke, "the limit lies above the highest rate that held"+how)
 	default:
 		lo, hi := min(held, broke), max(held, broke)
-		q = assay.Quantity{Value: math.Sqrt(lo * hi), Lo: lo, Hi: hi, Confidence: 1, Unit: assay.PerSecond, N: steps, Of: of,
-			Method: "geometric middle between the highest rate that held and the lowest that did not", Basis: assay.Measured}
+		known(math.Sqrt(lo*hi), lo, hi, "geometric middle between the highest rate that held and the lowest that did not"+how)
 	}
 	finding := assay.Finding{Metric: "limit/rate", Ledger: assay.Overload, Quantity: q}
 	if q.Known() {
 		finding.Warnings = []string{"steps last seconds: a limit that shows only after minutes is not seen"}
+		if said["unconfirmed"] != "" {
+			finding.Warnings = append(finding.Warnings, "there was no time for the longer steps that confirm it: the rate one step below the highest that passed stands for what holds")
+		}
+		if open := said["undecided"]; open != "" {
+			finding.Warnings = append(finding.Warnings, open+" per second were tried too, and lie too close to the limit for so few requests")
+		}
+		if ended := said["ended"]; ended != "" {
+			finding.Warnings = append(finding.Warnings, "the search ended because "+ended)
+		}
 		if held > broke {
 			finding.Warnings = append(finding.Warnings, "a higher rate held after a lower one did not: the limit is noisy")
 		}
@@ -80,9 +98,9 @@ func (l limitPass) Finish(r *assay.Report) error {
 	return nil
 }
 
-// rateAttr reads a rate from an event's attributes.
-func rateAttr(e assay.Event, key string, missing float64) float64 {
-	v, err := strconv.ParseFloat(e.Attrs[key], 64)
+// rateAttr reads a number from an event's attributes.
+func rateAttr(attrs map[string]string, key string, missing float64) float64 {
+	v, err := strconv.ParseFloat(attrs[key], 64)
 	if err != nil {
 		return missing
 	}

@@ -168,7 +168,7 @@ func (g *Generator) allowed() bool {
 // dispatch hands one request to a worker, or refuses it; it never waits. Only the pacing goroutine calls it.
 func (g *Generator) dispatch(j job) {
 	if j.s.step != nil {
-		j.s.step.begin()
+		j.s.step.enter()
 	}
 	late := g.cfg.Clock.Now() - j.due
 	free := g.reserve()

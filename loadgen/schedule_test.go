@@ -130,7 +130,7 @@ func TestPhaseDefaultsAndErrors(t *testing.T) {
 		t.Errorf("%d requests and %d more, want 1 and 40", fixed, more)
 	}
 	if s.Duration() != 34*time.Second {
-		t.Errorf("duration %v, want 34s", s.Duration())
+		t.Errorf("duration %v, want 64s", s.Duration())
 	}
 	for want, phases := range map[string][]Phase{
 		"no phases":              {},

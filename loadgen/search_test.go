@@ -63,19 +63,20 @@ func TestSearchFindsCapacity(t *testing.T) {
 		name         string
 		even         bool
 		lowest, most float64 // bounds of held and broke
-	}{{"D/D/1", true, 18.5, 22.5}, {"M/D/1", false, 14, 22.5}} {
+		gap          float64 // a rate near the limit of a queue with random arrivals stays undecided
+	}{{"D/D/1", true, 18.5, 22.5, 1.05}, {"M/D/1", false, 12, 22.5, 1.5}} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, clk *clock.Clock) {
 				q := newQueue(50 * time.Millisecond)
 				begin := clk.Now()
 				g, l := run(t, t.Context(), clk, Config{Client: pretend(clk, q.serve), Seed: 3, Phases: []Phase{{Name: "stress", Search: &Search{
-					Start: 4, SLO: map[string]float64{"ttft/p95": 0.5}, Step: 10 * time.Second, For: 5 * time.Minute, Even: c.even, Within: 1.05}}}})
+					Start: 4, SLO: map[string]float64{"ttft/p95": 0.5}, Step: 10 * time.Second, For: 12 * time.Minute, Even: c.even, Within: 1.05}}}})
 				got := result(t, l)
 				held, broke := rate(t, got["held"]), rate(t, got["broke"])
-				if held < c.lowest || broke > c.most || broke <= held || broke/held > 1.05 || got["metric"] != "ttft/p95" {
-					t.Errorf("held %g/s, broke %g/s on %s; want between %g and %g, within 5 %%:\n%s", held, broke, got["metric"], c.lowest, c.most, strings.Join(g.SearchPath(), "\n"))
+				if held < c.lowest || broke > c.most || broke <= held || broke/held > c.gap || got["metric"] != "ttft/p95" {
+					t.Errorf("held %g/s, broke %g/s on %s; want between %g and %g, within %g:\n%s", held, broke, got["metric"], c.lowest, c.most, c.gap, strings.Join(g.SearchPath(), "\n"))
 				}
-				if took := time.Duration(clk.Now() - begin); took > 5*time.Minute+10*time.Second {
+				if took := time.Duration(clk.Now() - begin); took > 12*time.Minute+10*time.Second {
 					t.Errorf("took %v", took)
 				}
 				// Between steps the target is left alone: each step begins with nothing in flight.
@@ -168,7 +169,7 @@ func TestSecondTry(t *testing.T) {
 					return time.Millisecond
 				}
 				if len(q.slot) == 1 && clk.Now() > int64(9*time.Second) {
-					time.AfterFunc(time.Second, func() { scaled.Store(true) })
+					time.AfterFunc(2500*time.Millisecond, func() { scaled.Store(true) })
 				}
 				return 60 * time.Millisecond
 			}
@@ -199,7 +200,7 @@ func TestFailuresAndRefusalsAreMisses(t *testing.T) {
 				_, l := run(t, t.Context(), clk, Config{Cap: c.cap, Client: pretend(clk, func(ctx context.Context, r *assay.Request) assay.Outcome {
 					rest(ctx, 300*time.Millisecond)
 					return c.outcome(r.ID)
-				}), Phases: []Phase{{Name: "s", Search: &Search{Start: 20, Max: 20, SLO: c.slo, Even: true, For: 5 * time.Second, Tries: 1}}}})
+				}), Phases: []Phase{{Name: "s", Search: &Search{Start: 20, Max: 20, SLO: c.slo, Even: true, For: 40 * time.Second, Tries: 1}}}})
 				got := result(t, l)
 				if got["held"] != c.held || got["metric"] != c.metric {
 					t.Errorf("%v, want held %q, broke %q", got, c.held, c.metric)
@@ -295,7 +296,7 @@ func TestSearchStopsWithTheLoad(t *testing.T) {
 		if took := time.Duration(clk.Now() - base); took > 7*time.Second {
 			t.Errorf("ended after %v, want about 6s", took)
 		}
-		if got := result(t, l); got["ended"] != "the load was stopped" || got["held"] != "5" {
+		if got := result(t, l); got["ended"] != "the load was stopped" || got["held"] != "" || got["undecided"] != "5" { // 20 requests cannot show a p95
 			t.Errorf("result %v", got)
 		}
 		for _, r := range l.requests {
@@ -307,21 +308,24 @@ func TestSearchStopsWithTheLoad(t *testing.T) {
 }
 
 func TestMeasure(t *testing.T) {
-	s := &step{due: 20}
-	for i := range 20 {
-		s.values[2] = append(s.values[2], float64(i+1))
+	step := func(open int) *step {
+		s := newStep(nil, 20, 0)
+		s.due = 20 + open
+		for i := range 20 {
+			s.end(&assay.Request{Due: int64(i + 1), End: int64(i+1) + int64(i+1)*1e9, Outcome: assay.OK})
+		}
+		return s
 	}
 	for stat, want := range map[string]float64{"e2e/p95": 19, "e2e/p50": 10, "e2e/p99": 20, "e2e/max": 20, "e2e/mean": 10.5} {
 		l, err := parseSLO(map[string]float64{stat: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := s.measure(l[0]); !ok || got != want {
+		if got, ok := step(0).measure(l[0]); !ok || got != want {
 			t.Errorf("%s: %g, want %g", stat, got, want)
 		}
 	}
-	s.due = 21 // one is still open
-	if got, _ := s.measure(limit{what: "e2e", stat: "max"}); !math.IsInf(got, 1) {
+	if got, _ := step(1).measure(limit{what: "e2e", stat: "max"}); !math.IsInf(got, 1) {
 		t.Errorf("max with an open request: %g, want infinity", got)
 	}
 }

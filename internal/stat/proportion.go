@@ -64,3 +64,26 @@ func binomialCDF(k, n int, p float64) float64 {
 	}
 	return mathext.RegIncBeta(float64(n-k), float64(k+1), 1-p)
 }
+
+// AtMost returns the chance of at most x successes in n independent trials of probability p each, and AtLeast of at least x. Neither x nor n
+// need be whole: those of an effective sample size will do.
+func AtMost(x, n, p float64) float64 {
+	switch {
+	case x < 0:
+		return 0
+	case x >= n:
+		return 1
+	}
+	return mathext.RegIncBeta(n-x, x+1, 1-p)
+}
+
+// AtLeast is the other side of [AtMost].
+func AtLeast(x, n, p float64) float64 {
+	switch {
+	case x <= 0:
+		return 1
+	case x > n:
+		return 0
+	}
+	return mathext.RegIncBeta(x, n-x+1, p)
+}
