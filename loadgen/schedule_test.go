@@ -129,8 +129,8 @@ func TestPhaseDefaultsAndErrors(t *testing.T) {
 	if fixed, more := s.Requests(); fixed != 1 || more != 40 {
 		t.Errorf("%d requests and %d more, want 1 and 40", fixed, more)
 	}
-	if s.Duration() != 34*time.Second {
-		t.Errorf("duration %v, want 64s", s.Duration())
+	if s.Duration() != 64*time.Second {
+		t.Errorf("duration %v, want 1m4s", s.Duration())
 	}
 	for want, phases := range map[string][]Phase{
 		"no phases":              {},

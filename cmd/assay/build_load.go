@@ -37,8 +37,7 @@ func phase(p *plan.Plan, i int) (ph loadgen.Phase, err error) {
 	}
 	switch {
 	case l.Search != nil:
-		s := l.Search.Saturation
-		ph.Search = &loadgen.Search{Start: float64(s.Start), SLO: s.SearchLimits(), Factor: s.Factor, Step: s.Step.D(), For: s.For.D(), Max: float64(s.Max)}
+		ph.Search = search(l.Search)
 	case l.Closed != nil:
 		ph.Closed = &loadgen.Closed{N: l.Closed.N, Think: think(l.Closed.Think), Ramp: l.Closed.Ramp.D()}
 	case l.Hold != nil:
@@ -50,6 +49,16 @@ func phase(p *plan.Plan, i int) (ph loadgen.Phase, err error) {
 		}
 	}
 	return ph, nil
+}
+
+// search returns the search of a phase.
+func search(s *plan.Search) *loadgen.Search {
+	c := s.Steps()
+	out := &loadgen.Search{Start: float64(c.Start), Factor: c.Factor, Step: c.Step.D(), For: c.For.D(), Max: float64(c.Max), Within: c.Within, Even: c.Even, Knee: s.Knee != nil}
+	if sat := s.Saturation; sat != nil {
+		out.SLO, out.Confirm, out.Confidence = sat.Limits(), sat.Confirm.D(), sat.Confidence
+	}
+	return out
 }
 
 // arrivals returns the arrival process of a phase.

@@ -90,6 +90,9 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "%s: valid\n", p.Name)
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
+			for _, s := range e.Searches {
+				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
+			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
 			for _, s := range steps(p) {
 				from := "the load's beginning"

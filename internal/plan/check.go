@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -54,16 +53,8 @@ func (p *Plan) defaults() {
 		if l.Hold != nil {
 			orElse(&l.Hold.Share, 0.8)
 		}
-		if l.Search != nil && l.Search.Saturation != nil {
-			s := l.Search.Saturation
-			if s.Factor == 0 {
-				s.Factor = 1.5
-			}
-			def(&s.Step, 4*time.Second)
-			def(&s.For, 30*time.Second)
-			if s.Max == 0 {
-				s.Max = s.Start * 64
-			}
+		if l.Search != nil {
+			l.Search.defaults()
 		}
 	}
 	p.canaryDefaults()
@@ -246,43 +237,6 @@ func redact(raw string) string {
 	}
 	return raw
 }
-
-func (c *checker) saturation(at string, s *Saturation) float64 {
-	if s.Start <= 0 || s.Start > maxRate {
-		c.bad(at+".start", "%g/s is out of range; more than 0 and at most %d/s", float64(s.Start), maxRate)
-	}
-	if s.Factor <= 1 || s.Factor > 10 {
-		c.bad(at+".factor", "%g is out of range; more than 1 and at most 10", s.Factor)
-	}
-	if s.Step.D() < 500*time.Millisecond {
-		c.bad(at+".step", "%v is too short; at least 500ms", s.Step.D())
-	}
-	if s.For < s.Step {
-		c.bad(at+".for", "%v is shorter than one step of %v", s.For.D(), s.Step.D())
-	}
-	if s.Max < s.Start {
-		c.bad(at+".max", "%g/s is below start", float64(s.Max))
-	}
-	if len(s.SLO) == 0 {
-		c.bad(at+".slo", "is empty; say what must hold, for example {ttft/p95: 500ms}")
-	}
-	for metric, v := range s.SLO {
-		unit, ok := searchMetrics[metric]
-		if !ok {
-			c.bad(at+".slo."+metric, "%q cannot be searched by; %s", metric, suggest.Meant(metric, keys(searchMetrics)))
-			continue
-		}
-		if n, err := v.In(unit); err != nil {
-			c.bad(at+".slo."+metric, "%v", err)
-		} else if n <= 0 {
-			c.bad(at+".slo."+metric, "%g never holds; give more than 0", n)
-		}
-	}
-	return math.Min(float64(s.Max), float64(s.Start)*64) * s.For.D().Seconds() / 4
-}
-
-var searchMetrics = map[string]assay.Unit{"ttft/p50": assay.Seconds, "ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "ttft/p99": assay.Seconds,
-	"e2e/p50": assay.Seconds, "e2e/p90": assay.Seconds, "e2e/p95": assay.Seconds, "e2e/p99": assay.Seconds, "error_ratio": assay.Ratio}
 
 func keys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))

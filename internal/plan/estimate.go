@@ -17,6 +17,7 @@ type Estimate struct {
 	Requests   int           // expected; searches counted at their start rate at least
 	Open       []string      // phases whose number of requests is decided in the run and not counted: closed loops and holds
 	Faults     int
+	Searches   []Searching `json:",omitempty"`
 	Objectives []Decidable
 }
 
@@ -58,6 +59,9 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		if math.IsNaN(n) {
 			n = 0
 			e.Open = append(e.Open, l.Name)
+		}
+		if l.Search != nil {
+			e.Searches = append(e.Searches, l.Search.outlook(l.Name))
 		}
 		phases[l.Name] = phase{e.For, e.For + d, n}
 		e.For += d
@@ -152,6 +156,9 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural func() float6
 	case strings.HasPrefix(o.Metric, "availability/natural"):
 		d.OK = false
 		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last"
+	case o.Metric == "limit/knee" || head == "usl":
+		d.OK = slices.ContainsFunc(p.Load, func(l Load) bool { return l.Search != nil })
+		d.Why = map[bool]string{true: "the planned search gives it, if it takes at least 5 steps", false: "no search is planned"}[d.OK]
 	case strings.HasPrefix(o.Metric, "limit/"):
 		d.OK = slices.ContainsFunc(p.Load, func(l Load) bool { return l.Search != nil })
 		d.Why = map[bool]string{true: "the planned search brackets it", false: "no search is planned"}[d.OK]

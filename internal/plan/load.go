@@ -56,10 +56,7 @@ func (l *Load) idle() bool {
 func (l *Load) length() (d time.Duration, ok bool) {
 	switch {
 	case l.Search != nil:
-		if l.Search.Saturation != nil {
-			d = l.Search.Saturation.For.D()
-		}
-		return d, true
+		return l.Search.length(), true
 	case l.For != 0 || l.Arrivals == nil:
 		return l.For.D(), true
 	}
@@ -69,8 +66,8 @@ func (l *Load) length() (d time.Duration, ok bool) {
 // expect returns how many requests the phase is expected to send; NaN where that is decided in the run, or known to its trace only.
 func (l *Load) expect() float64 {
 	switch {
-	case l.Search != nil && l.Search.Saturation != nil:
-		return float64(l.Search.Saturation.Start) * l.Search.Saturation.For.D().Seconds()
+	case l.Search != nil:
+		return l.Search.expect()
 	case l.Closed != nil || l.Hold != nil:
 		return math.NaN()
 	case l.Arrivals == nil:
@@ -113,11 +110,7 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 		if l.For != 0 {
 			c.bad(at+".for", "stands beside search, which sets its own time; leave for out")
 		}
-		if l.Search.Saturation == nil {
-			c.bad(at+".search", "is empty; give saturation")
-			return 0
-		}
-		return c.saturation(at+".search.saturation", l.Search.Saturation)
+		return c.search(at+".search", l.Search)
 	}
 	if l.Arrivals != nil {
 		c.arrivals(at+".arrivals", l.Arrivals)
@@ -136,8 +129,8 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 		if !(h.Share > 0 && h.Share <= 1) {
 			c.bad(at+".hold.share", "%g is out of range; more than 0 and at most 1", h.Share)
 		}
-		if !slices.ContainsFunc(p.Load[:i], func(q Load) bool { return q.Name == h.Of && q.Search != nil }) {
-			c.bad(at+".hold.of", "%q is no search before this phase", h.Of)
+		if !slices.ContainsFunc(p.Load[:i], func(q Load) bool { return q.Name == h.Of && q.Search != nil && q.Search.Knee == nil }) {
+			c.bad(at+".hold.of", "%q is no search for saturation before this phase", h.Of)
 		}
 	}
 	return l.expect()

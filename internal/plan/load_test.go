@@ -36,7 +36,7 @@ func TestLoadRefusals(t *testing.T) {
 		{"{name: a, for: 1s, closed: {n: 300}}", `plan.yaml:4:39: load[0].closed.n: 300 is more than target.cap lets be in flight, 256; raise cap`},
 		{"{name: a, for: 1s, closed: {n: 3, think: soon}}", `load[0].closed.think: "soon" is not a duration; write for example 800ms, 30s or 5m`},
 		{"{name: a, for: 1s, closed: {n: 3}, arrivals: {even: {rate: 1/s}}}", `load[0]: has arrivals and closed; give one of them`},
-		{"{name: a, for: 1s, hold: {of: b}}", `load[0].hold.of: "b" is no search before this phase`},
+		{"{name: a, for: 1s, hold: {of: b}}", `load[0].hold.of: "b" is no search for saturation before this phase`},
 		{"{name: a, for: 1s, role: idle, closed: {n: 1}}", `load[0]: has role idle and load; leave one out`},
 		{"{name: a, for: 1s, closed: {n: 1}, prompt: many}", `load[0].prompt: "many" is not a length; write for example 64 or {lognormal: {mean: 300, sd: 200}}`},
 		{"{name: a, for: 1s, closed: {n: 1}, prompt: {tokens: 3, uniform: {min: 1, max: 2}}}", `load[0].prompt: has both tokens and uniform; give one`},

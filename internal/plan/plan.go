@@ -39,21 +39,6 @@ type Plan struct {
 	src *decoder // where each setting stands in the file
 }
 
-// Search is one search; exactly one is given.
-type Search struct {
-	Saturation *Saturation `yaml:"saturation" json:"saturation,omitempty" jsonschema:"description=Highest rate at which the slo holds."`
-}
-
-// Saturation raises the rate step by step until the slo breaks, then narrows the limit down.
-type Saturation struct {
-	Start  Rate             `yaml:"start" json:"start" jsonschema:"description=Rate of the first step."`
-	SLO    map[string]Value `yaml:"slo" json:"slo" jsonschema:"description=What must hold in a step: metric and its highest allowed value."`
-	Factor float64          `yaml:"factor" json:"factor,omitempty" jsonschema:"description=Ratio of one step's rate to the one before. Default 1.5."`
-	Step   Duration         `yaml:"step" json:"step,omitempty" jsonschema:"description=Length of a step. Default 4s."`
-	Max    Rate             `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest rate tried. Default 64 times start."`
-	For    Duration         `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time the search may take. Default 30s."`
-}
-
 // Fault is one fault and when it strikes.
 type Fault struct {
 	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list names them."`

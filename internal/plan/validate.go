@@ -99,12 +99,3 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 
 // GuardLimit returns a guard's limit in base units.
 func (g Guard) GuardLimit() float64 { return g.Max.Number }
-
-// SearchLimits returns a search's slo in base units.
-func (s *Saturation) SearchLimits() map[string]float64 {
-	out := map[string]float64{}
-	for m, v := range s.SLO {
-		out[m] = v.Number
-	}
-	return out
-}
