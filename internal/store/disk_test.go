@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -158,6 +159,44 @@ func TestDiskSlow(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int64{"requests/disk_slow": full}, run.Manifest().End.Unrecorded); diff != "" {
 		t.Errorf("unrecorded (-want +got):\n%s", diff)
+	}
+}
+
+// TestEmitWait: a source that can wait loses nothing on a disk that stands still, and gives up when it is told to.
+func TestEmitWait(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	d := new(disk)
+	w, err := create(dir, testManifest(), d.open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	r := assay.Request{ID: 1, Due: 1, Phase: "steady", Error: strings.Repeat("x", 60_000)}
+	ctx, cancel := context.WithCancel(t.Context())
+	taken := int64(0)
+	for full := 0; full < 64; { // every shard has no room
+		if w.emit(&r, true) == nil {
+			taken++
+		} else {
+			full++
+		}
+	}
+	cancel()
+	if err := w.EmitWait(ctx, &r); !errors.Is(err, context.Canceled) {
+		t.Errorf("on a disk that stands still: %v, want it canceled", err)
+	}
+	time.AfterFunc(10*time.Millisecond, d.mu.Unlock)
+	for range 100 {
+		if err := w.EmitWait(t.Context(), &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Seal(assay.Ending{Status: assay.EndComplete}); err != nil {
+		t.Fatal(err)
+	}
+	run := openRun(t, dir)
+	if got := run.Counts().Requests; got != taken+100 || run.Manifest().End.Unrecorded != nil {
+		t.Errorf("%d requests loaded, unrecorded %v; want %d and none", got, run.Manifest().End.Unrecorded, taken+100)
 	}
 }
 

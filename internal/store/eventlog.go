@@ -42,8 +42,8 @@ func newEventLog(f logFile, failed func(error)) *eventLog {
 	return l
 }
 
-// add puts e in line for the next flush.
-func (l *eventLog) add(e *assay.Event) error {
+// add puts e in line for the next flush. One that finds no room counts as dropped, unless it is patient: then it comes again.
+func (l *eventLog) add(e *assay.Event, patient bool) error {
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("encode event %s: %w", e.Kind, err)
@@ -59,7 +59,7 @@ func (l *eventLog) add(e *assay.Event) error {
 		l.n++
 	}
 	l.mu.Unlock()
-	if errors.Is(err, ErrClosed) {
+	if errors.Is(err, ErrClosed) || patient && errors.Is(err, ErrFull) {
 		return err
 	}
 	l.stats.Lock()

@@ -87,8 +87,8 @@ func newIntake[T any](c *codec[T], f logFile, shards int, broken *atomic.Pointer
 	return in, nil
 }
 
-// add encodes r into a batch.
-func (in *intake[T]) add(r *T) error {
+// add encodes r into a batch. A record for which there is no room counts as dropped, unless it is patient: then it comes again.
+func (in *intake[T]) add(r *T, patient bool) error {
 	if err := in.broken.Load(); err != nil {
 		in.lost.Add(1)
 		return *err
@@ -102,7 +102,9 @@ func (in *intake[T]) add(r *T) error {
 	if s.b == nil {
 		if s.b = in.free.get(); s.b == nil {
 			s.mu.Unlock()
-			in.dropped.Add(1)
+			if !patient {
+				in.dropped.Add(1)
+			}
 			return ErrFull
 		}
 	}

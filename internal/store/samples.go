@@ -80,12 +80,12 @@ func newSampleIntake(db *tsdbWriter, broken *atomic.Pointer[error], failed func(
 }
 
 // addSample copies one sample.
-func (in *sampleIntake) addSample(s *assay.Sample) error {
+func (in *sampleIntake) addSample(s *assay.Sample, patient bool) error {
 	if err := checkSample(s); err != nil {
 		in.limited.Add(1)
 		return err
 	}
-	return in.add(1, func(b *sampleBatch) {
+	return in.add(1, patient, func(b *sampleBatch) {
 		b.add(s)
 		if n := len(b.looks); n > 0 && b.looks[n-1].alone {
 			b.looks[n-1].n++
@@ -96,7 +96,7 @@ func (in *sampleIntake) addSample(s *assay.Sample) error {
 }
 
 // addScrape copies a scrape, less the samples that are beyond a limit.
-func (in *sampleIntake) addScrape(s *assay.Scrape) error {
+func (in *sampleIntake) addScrape(s *assay.Scrape, patient bool) error {
 	var bad map[int]bool
 	for i := range s.Samples {
 		if checkSample(&s.Samples[i]) != nil {
@@ -106,9 +106,9 @@ func (in *sampleIntake) addScrape(s *assay.Scrape) error {
 			bad[i] = true
 		}
 	}
-	in.limited.Add(int64(len(bad)))
-	return in.add(len(s.Samples)-len(bad), func(b *sampleBatch) {
+	return in.add(len(s.Samples)-len(bad), patient, func(b *sampleBatch) {
 		in.looks++
+		in.limited.Add(int64(len(bad)))
 		l := look{target: s.Target, time: s.Time, took: s.Took, failed: s.Error != "", gone: s.Gone}
 		for i := range s.Samples {
 			if bad == nil || !bad[i] {
@@ -120,8 +120,8 @@ func (in *sampleIntake) addScrape(s *assay.Scrape) error {
 	})
 }
 
-// add lets put copy n samples into the batch.
-func (in *sampleIntake) add(n int, put func(*sampleBatch)) error {
+// add lets put copy n samples into the batch. Those that find no room count as dropped, unless they are patient: then they come again.
+func (in *sampleIntake) add(n int, patient bool, put func(*sampleBatch)) error {
 	if err := in.broken.Load(); err != nil {
 		in.lost.Add(int64(n))
 		return *err
@@ -136,7 +136,9 @@ func (in *sampleIntake) add(n int, put func(*sampleBatch)) error {
 		case in.b = <-in.free:
 		default:
 			in.mu.Unlock()
-			in.dropped.Add(int64(n))
+			if !patient {
+				in.dropped.Add(int64(n))
+			}
 			return ErrFull
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -128,24 +129,41 @@ func (w *Writer) Dir() string { return w.dir }
 // Emit records r. It copies what it keeps and waits for nothing. It returns
 // [ErrFull] when the disk does not keep up, [ErrClosed] after the end and the first
 // write error after that; a record that was not taken is counted in [Stats].
-func (w *Writer) Emit(r assay.Record) error {
+func (w *Writer) Emit(r assay.Record) error { return w.emit(r, false) }
+
+// EmitWait is Emit for a source that can wait, as an import can: where the disk does not keep up it waits for it, or until ctx is done.
+func (w *Writer) EmitWait(ctx context.Context, r assay.Record) error {
+	for {
+		err := w.emit(r, true)
+		if !errors.Is(err, ErrFull) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+func (w *Writer) emit(r assay.Record, patient bool) error {
 	switch r := r.(type) {
 	case *assay.Request:
 		r, cuts := limitRequest(r)
 		w.cut(cuts)
-		return w.requests.add(r)
+		return w.requests.add(r, patient)
 	case *assay.Span:
 		s, cuts := limitSpan(r)
 		w.cut(cuts)
-		return w.spans.add(s)
+		return w.spans.add(s, patient)
 	case *assay.Sample:
-		return w.samples.addSample(r)
+		return w.samples.addSample(r, patient)
 	case *assay.Scrape:
-		return w.samples.addScrape(r)
+		return w.samples.addScrape(r, patient)
 	case *assay.Event:
 		e, cuts := limitEvent(r)
 		w.cut(cuts)
-		return w.events.add(e)
+		return w.events.add(e, patient)
 	}
 	return fmt.Errorf("record %T is of no known kind", r)
 }
