@@ -94,6 +94,26 @@ func (o Outcome) Judged() bool { return o == OK || o.Failed() }
 // Cut reports whether the answer's stream began and was cut off.
 func (o Outcome) Cut() bool { return o == CutFIN || o == CutRST || o == CutStall }
 
+// OutcomeOf returns the outcome of an answer with an HTTP status; loading tells that a 503 says the model is not loaded yet. A
+// redirect is a client error: whoever planned the request named the wrong URL.
+func OutcomeOf(status int, loading bool) Outcome {
+	switch {
+	case status >= 200 && status < 300:
+		return OK
+	case status == 429:
+		return Throttled
+	case status == 503 && loading:
+		return Loading
+	case status == 502 || status == 503 || status == 504:
+		return Unavailable
+	case status >= 500:
+		return ServerError
+	case status == 401 || status == 403 || status == 407:
+		return Credential
+	}
+	return ClientError
+}
+
 // Cold says whether a request had to wait for an instance to start. The
 // absence of a mark is never read as warm.
 type Cold uint8

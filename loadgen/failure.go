@@ -178,7 +178,7 @@ func short(v string) string {
 
 // refused ends r by a status that is no success, after the body said more.
 func (s *site) refused(r *assay.Request, status int, loading bool, retry int64, detail string) {
-	r.Outcome = outcomeOf(status, loading)
+	r.Outcome = assay.OutcomeOf(status, loading)
 	if r.Outcome == assay.Credential && s.Refused != nil {
 		s.Refused()
 	}
@@ -191,22 +191,6 @@ func (s *site) refused(r *assay.Request, status int, loading bool, retry int64, 
 		r.Error += ": " + detail
 	}
 	r.Error = short(r.Error)
-}
-
-func outcomeOf(status int, loading bool) assay.Outcome {
-	switch {
-	case status == http.StatusTooManyRequests:
-		return assay.Throttled
-	case status == http.StatusServiceUnavailable && loading:
-		return assay.Loading
-	case status == http.StatusServiceUnavailable || status == http.StatusBadGateway || status == http.StatusGatewayTimeout:
-		return assay.Unavailable
-	case status >= 500:
-		return assay.ServerError
-	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
-		return assay.Credential
-	}
-	return assay.ClientError
 }
 
 // saysLoading reports whether a text of a 503 says that the model is not loaded yet.
