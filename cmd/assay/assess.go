@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -20,14 +21,19 @@ import (
 // written are the views that a run leaves in its directory.
 var written = []string{"json", "html", "markdown", "junit"}
 
-// assess computes the report of the run in dir. With write it leaves result.json and the views there and returns their paths.
-func assess(ctx context.Context, dir string, write bool) (*assay.Report, []string, error) {
+// assess computes the report of the run in dir. With write it leaves result.json and the views there and returns their paths. Objectives
+// that are asked for come beside the run's own; what is written is never about these.
+func assess(ctx context.Context, dir string, write bool, asked ...assay.Objective) (*assay.Report, []string, error) {
 	run, err := store.Open(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer run.Close()
-	r, err := analyzers.Assess(ctx, run, analyzers.Options{})
+	var opts analyzers.Options
+	if len(asked) > 0 {
+		opts.Objectives = append(slices.Clone(run.Manifest().Objectives), asked...)
+	}
+	r, err := analyzers.Assess(ctx, run, opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("assess %s: %w", dir, err)
 	}
@@ -111,15 +117,22 @@ func openError(err error) error {
 
 func assessCommand(io stdio) *cobra.Command {
 	var output string
+	var slo []string
 	cmd := &cobra.Command{
 		Use:   "assess DIR",
 		Short: "Compute the findings of a run again, from its records alone",
-		Args:  cobra.ExactArgs(1),
+		Long: "Computes the findings of the run in DIR again, from its records alone, prints the report and leaves result.json and the reports in DIR. " +
+			"With --slo it judges these objectives beside the run's own, and only prints: the files in DIR follow from the run alone.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := formatKnown("--output", output); err != nil {
 				return err
 			}
-			r, files, err := assess(cmd.Context(), args[0], true)
+			asked, err := objectivesOf(slo)
+			if err != nil {
+				return err
+			}
+			r, files, err := assess(cmd.Context(), args[0], len(asked) == 0, asked...)
 			if err != nil {
 				return openError(err)
 			}
@@ -133,6 +146,7 @@ func assessCommand(io stdio) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "what goes to standard output: text, markdown, html, json or junit")
+	cmd.Flags().StringArrayVar(&slo, "slo", nil, sloHelp)
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/assay-dev/assay/analyzers"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/sandbox"
 	"github.com/assay-dev/assay/loadgen"
@@ -37,6 +38,9 @@ func everything() []listed {
 	for _, k := range collectors.Kinds {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
+	for _, k := range importers.Kinds {
+		out = append(out, listed{Part: "import", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
+	}
 	for _, k := range loadgen.ArrivalKinds {
 		out = append(out, listed{Part: "arrivals", Name: k.Name, Help: k.Help})
 	}
@@ -59,7 +63,7 @@ func listCommand(io stdio) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list [PART]",
-		Short: "List faults, collectors, arrivals, clients, metrics, views and dials",
+		Short: "List faults, collectors, imports, arrivals, clients, metrics, views and dials",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := everything()

@@ -64,7 +64,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
 	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url; assay list client names them")
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
-	f.StringArrayVar(&o.slo, "slo", nil, "what must hold at --url, for example ttft/p95=2s or error_ratio=1%; repeatable")
+	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
 	return cmd
 }
@@ -119,26 +119,17 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 func (s *session) gentle() error {
 	limits := map[string]float64{}
 	kind := s.opt.kind
-	for _, text := range s.opt.slo {
-		metric, bound, ok := strings.Cut(text, "=")
-		if !ok {
-			return exit(assay.ExitUsage, "--slo %q: write metric=bound, for example ttft/p95=2s", text)
-		}
-		var v plan.Value
-		if err := v.UnmarshalText([]byte(bound)); err != nil {
-			return exit(assay.ExitUsage, "--slo %s: %v", metric, err)
-		}
-		d, known := kinds().Metrics(metric)
-		if !known {
-			return exit(assay.ExitUsage, "--slo %q is no metric; for example ttft/p95, e2e/p95 or error_ratio", metric)
-		}
-		limit, err := v.In(d.Unit)
-		if err != nil {
-			return exit(assay.ExitUsage, "--slo %s: %v", metric, err)
-		}
-		limits[metric] = limit
-		s.objectives = append(s.objectives, assay.Objective{Metric: metric, Unit: d.Unit, Max: &limit})
+	objectives, err := objectivesOf(s.opt.slo)
+	if err != nil {
+		return err
 	}
+	for _, o := range objectives {
+		if o.Max == nil {
+			return exit(assay.ExitUsage, "--slo %s: a ramp ends where an upper bound is passed; for example ttft/p95, e2e/p95 or error_ratio", o.Metric)
+		}
+		limits[o.Metric] = *o.Max
+	}
+	s.objectives = objectives
 	p, err := gentle(s.opt.url, kind, s.opt.model, limits, plan.Auth{Env: s.opt.tokenEnv})
 	if err != nil {
 		return &status{assay.ExitUsage, err}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/importers"
+	"github.com/assay-dev/assay/internal/store"
+)
+
+// importOptions are the flags of import.
+type importOptions struct {
+	dir, out, output    string
+	kind, columns       string
+	ends                bool
+	name, target, model string
+	release             string
+	slo                 []string
+}
+
+// imported is what import tells.
+type imported struct {
+	Dir      string   `json:"dir"`
+	Kind     string   `json:"kind"`
+	Requests int      `json:"requests"`
+	Seconds  float64  `json:"seconds"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+func importCommand(io stdio) *cobra.Command {
+	var o importOptions
+	var kinds strings.Builder
+	for _, k := range importers.Kinds {
+		fmt.Fprintf(&kinds, "  %-12s %s\n", k.Name, k.Help)
+	}
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "Make a run out of the results of another load generator",
+		Long: "Makes a run directory out of the results that another load generator left in FILE..., so that assess and report work on it. " +
+			"Several files are one run: what several machines saw at once. Files that end in .gz are unpacked. What the source does not tell is not measured: it is never made up.\n\n" +
+			"Kinds, found by how the file begins where none is given:\n" + kinds.String() + "\n" +
+			"Fields that --columns may name, as in --columns due=start:ms,latency=took_ms,status=code. A unit (s, ms, us, ns) follows the column after a colon or is what its name ends with; without one it is s. " +
+			"A field that is not named is taken from a column of its own name.\n" + importers.ColumnsHelp(),
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			done, err := importRun(ctx, &o, args)
+			if ctx.Err() != nil {
+				return exit(assay.ExitInterrupted, "interrupted; nothing was left behind")
+			}
+			if err != nil {
+				return err
+			}
+			return done.print(io, o.output)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.kind, "kind", "", "format of the files: "+kindNames())
+	f.StringVar(&o.columns, "columns", "", "for csv and jsonl: field=column pairs with commas between them")
+	f.BoolVar(&o.ends, "stamps-end", false, "JMeter stamped the end of its samples (sampleresult.timestamp.start=false)")
+	f.StringVar(&o.dir, "dir", "runs", "directory that run directories are made in")
+	f.StringVar(&o.out, "out", "", "make this run directory instead of one in --dir")
+	f.StringVar(&o.name, "name", "", "name of the run; the file's where none is given")
+	f.StringVar(&o.target, "target", "", "what was loaded, as reports show it")
+	f.StringVar(&o.model, "model", "", "model that was asked for")
+	f.StringVar(&o.release, "release", "", "release that was assessed")
+	f.StringArrayVar(&o.slo, "slo", nil, sloHelp)
+	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func kindNames() string {
+	var names []string
+	for _, k := range importers.Kinds {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// importRun makes the run directory.
+func importRun(ctx context.Context, o *importOptions, paths []string) (*imported, error) {
+	if o.output != "text" && o.output != "json" {
+		return nil, exit(assay.ExitUsage, "--output %q is unknown; text or json", o.output)
+	}
+	columns, err := importers.ParseColumns(o.columns)
+	if err != nil {
+		return nil, exit(assay.ExitUsage, "--%v", err)
+	}
+	if len(columns) > 0 && o.kind != "csv" && o.kind != "jsonl" {
+		return nil, exit(assay.ExitUsage, "--columns goes with --kind csv or jsonl")
+	}
+	if o.ends && o.kind != "" && o.kind != "jtl" {
+		return nil, exit(assay.ExitUsage, "--stamps-end goes with --kind jtl")
+	}
+	objectives, err := objectivesOf(o.slo)
+	if err != nil {
+		return nil, err
+	}
+	im, err := importers.Open(ctx, importers.Settings{Kind: o.kind, Paths: paths, Columns: columns, EndOnly: o.ends, Latest: time.Now().Add(24 * time.Hour).UnixNano()})
+	if err != nil {
+		return nil, &status{assay.ExitUsage, err}
+	}
+	name := o.name
+	if name == "" {
+		name, _, _ = strings.Cut(filepath.Base(paths[0]), ".")
+	}
+	name = regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(name, "-")
+	name = cmp.Or(strings.Trim(name, "-."), "import")
+	dir := cmp.Or(o.out, runDir(o.dir, name, time.Unix(0, im.Epoch)))
+	id := make([]byte, 8)
+	_, _ = rand.Read(id)
+	m := &assay.Manifest{ID: hex.EncodeToString(id), Name: name, Epoch: im.Epoch, Version: version(), Objectives: objectives, Imported: true, Resolution: im.Resolution,
+		Target: assay.Target{Kind: im.Kind, Name: cmp.Or(o.target, "results of "+filepath.Base(paths[0])), Model: o.model, Release: o.release}}
+	w, err := store.Create(dir, m)
+	if err != nil {
+		if errors.Is(err, store.ErrNotEmpty) {
+			return nil, &status{assay.ExitUsage, err}
+		}
+		return nil, &status{assay.ExitError, err}
+	}
+	err = im.Run(ctx, func(r assay.Record) error { return w.EmitWait(ctx, r) })
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = w.Seal(assay.Ending{Status: assay.EndComplete, At: im.End})
+	}
+	if err != nil {
+		return nil, &status{assay.ExitError, errors.Join(err, w.Close(), os.RemoveAll(dir))}
+	}
+	return &imported{Dir: dir, Kind: im.Kind, Requests: im.Requests, Seconds: float64(im.End) / 1e9, Warnings: im.Warnings}, nil
+}
+
+func (d *imported) print(io stdio, output string) error {
+	if output == "json" {
+		return printJSON(io, d)
+	}
+	fmt.Fprintf(io.out, "%s: %d requests of %s in %v\n", d.Dir, d.Requests, d.Kind, time.Duration(d.Seconds*1e9).Round(time.Millisecond))
+	for _, w := range d.Warnings {
+		fmt.Fprintf(io.out, "  warning: %s\n", w)
+	}
+	fmt.Fprintf(io.out, "next: assay assess %s\n", d.Dir)
+	return nil
+}

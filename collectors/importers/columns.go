@@ -1,0 +1,394 @@
+package importers
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// Columns name the column of a CSV file, or the member of JSON objects, that holds each field. A dot in the name of a member leads into
+// an object.
+type Columns map[string]Column
+
+// A Column is where a field stands.
+type Column struct {
+	Name string
+	Unit string // s, ms, us or ns; "": what the name ends with (_s, _ms, _us or _ns), else s
+}
+
+// A field is something that a column can hold.
+type field struct {
+	name, help string
+	time       bool // it has a unit
+}
+
+// Fields are the names that Columns may use, each with what it is.
+var fields = []field{
+	{"due", "when it was planned to be sent", true},
+	{"sent", "when it was sent", true},
+	{"end", "when its answer was complete", true},
+	{"latency", "time from when it was sent (or due) to the end of its answer", true},
+	{"first_byte", "time from when it was sent (or due) to the first byte of the answer", true},
+	{"ttft", "time from when it was sent (or due) to the first token", true},
+	{"retry_after", "how long the target asked to wait", true},
+	{"status", "HTTP status", false},
+	{"outcome", "an outcome of ours, or whether it succeeded", false},
+	{"error", "short text of the failure", false},
+	{"tokens_in", "prompt tokens", false},
+	{"tokens_out", "answer tokens", false},
+	{"bytes_in", "bytes of the answer", false},
+	{"bytes_out", "bytes sent", false},
+	{"phase", "stretch of the run", false},
+	{"class", "tenant, label or kind of request", false},
+	{"instance", "instance that served it", false},
+	{"cold", "whether it waited for an instance to start: true or false", false},
+}
+
+// ColumnsHelp lists the fields for people.
+func ColumnsHelp() string {
+	var b strings.Builder
+	for _, f := range fields {
+		fmt.Fprintf(&b, "  %-12s %s\n", f.name, f.help)
+	}
+	return b.String()
+}
+
+// ParseColumns reads field=column pairs with commas between them; a unit may follow the column after a colon, as in latency=took:ms.
+func ParseColumns(text string) (Columns, error) {
+	c := Columns{}
+	if text == "" {
+		return c, nil
+	}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, column, ok := strings.Cut(pair, "=")
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		switch {
+		case !ok || column == "":
+			return nil, fmt.Errorf("columns: %q: want field=column", pair)
+		case i < 0:
+			var names []string
+			for _, f := range fields {
+				names = append(names, f.name)
+			}
+			return nil, fmt.Errorf("columns: there is no field %q: want one of %s", name, strings.Join(names, ", "))
+		}
+		if _, twice := c[name]; twice {
+			return nil, fmt.Errorf("columns: %s is given twice", name)
+		}
+		col := Column{Name: column}
+		if at := strings.LastIndexByte(column, ':'); at > 0 && units[column[at+1:]] != 0 {
+			if !fields[i].time {
+				return nil, fmt.Errorf("columns: %s has no unit", name)
+			}
+			col = Column{column[:at], column[at+1:]}
+		}
+		c[name] = col
+	}
+	return c, nil
+}
+
+// unit returns the nanoseconds of the column's unit.
+func (c Column) unit() int64 {
+	if u := units[c.Unit]; u != 0 {
+		return u
+	}
+	if i := strings.LastIndexByte(c.Name, '_'); i >= 0 && units[c.Name[i+1:]] != 0 {
+		return units[c.Name[i+1:]]
+	}
+	return 1e9
+}
+
+// columned turns rows of named columns into requests.
+type columned struct {
+	in      *input
+	tally   *tally
+	columns Columns
+	names   names
+	get     func(column string) string
+	judged  bool // a column tells how requests ended
+	planned bool // columns tell both when requests were due and when they were sent
+}
+
+// resolve finds the columns: those that are named must be there; a field that is not named is taken from a column of its own name, with or without
+// a unit at its end. has tells of the header, or of the first object, after which more members may come: these are open.
+func (c *columned) resolve(given Columns, has func(string) bool, open bool, line int) error {
+	c.columns = Columns{}
+	for _, f := range fields {
+		col, named := given[f.name]
+		switch {
+		case named && !open && !has(col.Name):
+			return fmt.Errorf("%s:%d: no column %q for %s", c.in.path, line, col.Name, f.name)
+		case named:
+			c.columns[f.name] = col
+			continue
+		case has(f.name) || open:
+			c.columns[f.name] = Column{Name: f.name}
+		}
+		for _, unit := range []string{"s", "ms", "us", "ns"} {
+			if name := f.name + "_" + unit; f.time && !has(f.name) && has(name) {
+				c.columns[f.name] = Column{Name: name}
+			}
+		}
+	}
+	have := func(name string) bool { _, ok := c.columns[name]; return ok && (!open || has(c.columns[name].Name)) }
+	c.judged, c.planned = have("status") || have("outcome"), have("due") && have("sent")
+	if open {
+		return nil
+	}
+	switch {
+	case !have("due") && !have("sent"):
+		return fmt.Errorf("%s:%d: no column for due or sent: say which with --columns due=NAME", c.in.path, line)
+	case !have("latency") && !have("end"):
+		return fmt.Errorf("%s:%d: no column for latency or end: say which with --columns latency=NAME", c.in.path, line)
+	}
+	return nil
+}
+
+// of returns the text of a field, "" where there is none.
+func (c *columned) of(name string) string {
+	col, ok := c.columns[name]
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(c.get(col.Name))
+}
+
+// fill reads one row.
+func (c *columned) fill(line int, r *row) error {
+	*r = newRow(c.in.path, line)
+	var at [3]int64 // due, sent, end
+	var seen [3]bool
+	for i, name := range []string{"due", "sent", "end"} {
+		text := c.of(name)
+		if text == "" {
+			continue
+		}
+		var ok bool
+		if at[i], _, ok = instant(text, c.columns[name].unit()); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
+			return c.in.bad(line, name, text, "a date, or a number with the right unit")
+		}
+		seen[i] = true
+	}
+	switch {
+	case seen[0]:
+		r.due, r.sent = at[0], 0
+		if r.NoSchedule = !seen[1]; seen[1] {
+			r.sent = at[1] - at[0]
+		} else if c.planned {
+			r.NoSchedule, r.sent = false, unseen // it was due and never sent
+		}
+	case seen[1]:
+		r.due, r.sent, r.NoSchedule = at[1], 0, true
+	default:
+		return c.in.bad(line, "due and sent", "", "one of them")
+	}
+	from := max(0, r.sent)
+	for _, x := range []struct {
+		name string
+		to   *int64
+	}{{"latency", &r.end}, {"first_byte", &r.firstByte}, {"ttft", &r.firstTok}, {"retry_after", &r.RetryAfter}} {
+		text := c.of(x.name)
+		if text == "" {
+			continue
+		}
+		v, ok := number(text, c.columns[x.name].unit())
+		if !ok || v < 0 {
+			return c.in.bad(line, x.name, text, "a number that is not negative")
+		}
+		if *x.to = v; x.name != "retry_after" {
+			*x.to += from
+		}
+	}
+	if seen[2] {
+		if r.end = at[2] - r.due; r.end < 0 {
+			return c.in.bad(line, "end", c.of("end"), "an instant after the request was due")
+		}
+	}
+	if err := c.counts(line, r); err != nil {
+		return err
+	}
+	r.Phase = "load"
+	if text := c.of("phase"); text != "" {
+		r.Phase = c.names.of(text)
+	}
+	r.Class, r.Instance = c.names.of(c.of("class")), c.names.of(c.of("instance"))
+	switch text := strings.ToLower(c.of("cold")); text {
+	case "", "unknown":
+	case "true", "1", "cold":
+		r.Cold = assay.ColdYes
+	case "false", "0", "warm":
+		r.Cold = assay.ColdNo
+	default:
+		return c.in.bad(line, "cold", text, "true or false")
+	}
+	return c.outcome(line, r)
+}
+
+func (c *columned) counts(line int, r *row) error {
+	for _, x := range []struct {
+		name string
+		most float64
+		to   func(int64)
+	}{
+		{"status", 999, func(v int64) { r.Status = int32(v) }},
+		{"tokens_in", 1 << 30, func(v int64) { r.TokensIn = int32(v) }},
+		{"tokens_out", 1 << 30, func(v int64) { r.TokensOut = int32(v) }},
+		{"bytes_in", 1 << 50, func(v int64) { r.BytesIn = v }},
+		{"bytes_out", 1 << 50, func(v int64) { r.BytesOut = v }},
+	} {
+		text := c.of(x.name)
+		if text == "" {
+			continue
+		}
+		v, err := strconv.ParseFloat(text, 64) // some tools write counts as 12.0
+		if err != nil || !(v >= 0 && v <= x.most) || v != math.Trunc(v) {
+			return c.in.bad(line, x.name, text, "a count")
+		}
+		x.to(int64(v))
+	}
+	return nil
+}
+
+const unjudgedText = "no column says how a request ended: the %d with an end count as served"
+
+// outcome judges the row: an outcome of ours stands, then the status speaks, then whether it succeeded.
+func (c *columned) outcome(line int, r *row) error {
+	text := strings.ToLower(c.of("outcome"))
+	r.Error = brief(c.of("error"))
+	status := int(r.Status)
+	switch text {
+	case "":
+		switch {
+		case status != 0:
+			r.Outcome = assay.OutcomeOf(status, false)
+		case !c.judged && r.end != unseen:
+			r.Outcome = assay.OK
+			c.tally.note(unjudgedText, 1)
+		}
+	case "true", "1", "success", "succeeded", "pass", "passed", "completed":
+		r.Outcome = assay.OK
+	case "false", "0", "failure", "failed", "fail", "error", "errored":
+		if r.Outcome = assay.ServerError; status != 0 {
+			r.Outcome = assay.OutcomeOf(status, false)
+		}
+		if r.Outcome == assay.OK {
+			r.Outcome = assay.WrongContent
+		}
+	default:
+		if err := r.Outcome.UnmarshalText([]byte(text)); err != nil {
+			return c.in.bad(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
+		}
+	}
+	if r.Outcome == assay.OK && r.end == unseen {
+		return c.in.bad(line, "latency", "", "one, since the request was served")
+	}
+	return nil
+}
+
+type csvRows struct {
+	columned
+	table *table
+}
+
+func openCSV(in *input, s *Settings, t *tally) (reader, error) {
+	tb, err := newTable(in, t)
+	if err != nil {
+		return nil, err
+	}
+	c := &csvRows{columned{in: in, tally: t, names: names{}, get: tb.get}, tb}
+	if err := tb.next(); err != nil {
+		if err == io.EOF {
+			err = fmt.Errorf("%s: no header", in.path)
+		}
+		return nil, err
+	}
+	tb.named()
+	return c, c.resolve(s.Columns, func(name string) bool { _, ok := tb.header[name]; return ok }, false, tb.line)
+}
+
+func (c *csvRows) next(r *row) error {
+	if err := c.table.next(); err != nil {
+		return err
+	}
+	if err := c.fill(c.table.line, r); err != nil {
+		return c.table.torn(err)
+	}
+	return nil
+}
+
+type jsonRows struct {
+	columned
+	lines
+	given  Columns
+	object map[string]json.RawMessage
+	unseen Columns // of those given
+}
+
+func openJSONL(in *input, s *Settings, t *tally) (reader, error) {
+	j := &jsonRows{columned: columned{in: in, tally: t, names: names{}}, lines: lines{input: in}, given: s.Columns, unseen: maps.Clone(s.Columns)}
+	j.get = func(name string) string {
+		text, _ := j.member(name)
+		return text
+	}
+	return j, nil
+}
+
+// member returns a member of the object as text, and whether it is there.
+func (j *jsonRows) member(name string) (string, bool) {
+	raw, ok := j.object[name]
+	for at := j.object; !ok; {
+		outer, inner, dotted := strings.Cut(name, ".")
+		var next map[string]json.RawMessage
+		if !dotted || json.Unmarshal(at[outer], &next) != nil {
+			return "", false
+		}
+		at, name = next, inner
+		raw, ok = at[name]
+	}
+	var text string
+	switch {
+	case string(raw) == "null":
+		return "", true
+	case len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil:
+		return text, true
+	}
+	return string(raw), true
+}
+
+func (j *jsonRows) next(r *row) error {
+	b, err := j.lines.next()
+	if err == io.EOF {
+		for name, col := range j.unseen {
+			return fmt.Errorf("%s: no object has a member %q for %s", j.columned.in.path, col.Name, name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	j.object = nil
+	if err := json.Unmarshal(b, &j.object); err != nil || j.object == nil {
+		if j.torn {
+			j.tally.note(tornText, 1)
+			return io.EOF
+		}
+		return j.lines.bad(j.n, "the line", string(b), "a JSON object")
+	}
+	if j.columns == nil {
+		if err := j.resolve(j.given, func(name string) bool { _, ok := j.member(name); return ok }, true, j.n); err != nil {
+			return err
+		}
+	}
+	for name, col := range j.unseen {
+		if _, ok := j.member(col.Name); ok {
+			delete(j.unseen, name)
+		}
+	}
+	return j.fill(j.n, r)
+}

@@ -1,0 +1,63 @@
+package importers
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// units of numbers, in nanoseconds.
+var units = map[string]int64{"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1}
+
+// dates are the forms of a date with a time, a fraction of the second may follow in each: ISO 8601 and those that JMeter writes and reads.
+var dates = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006/01/02 15:04:05", "01/02/06 15:04:05"}
+
+// instant reads a number of units, or a date, which is UTC unless it says otherwise, as nanoseconds.
+func instant(text string, unit int64) (ns int64, dated, ok bool) {
+	if v, ok := number(text, unit); ok {
+		return v, false, true
+	}
+	if len(text) < 17 || len(text) > 40 {
+		return 0, false, false
+	}
+	for _, l := range dates {
+		if t, err := time.Parse(l, text); err == nil && t.Year() > 1700 && t.Year() < 2250 {
+			return t.UnixNano(), true, true
+		}
+	}
+	return 0, false, false
+}
+
+// number reads a decimal number of units as nanoseconds, exactly; what is finer than one is rounded off.
+func number(text string, unit int64) (int64, bool) {
+	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
+		if whole > math.MaxInt64/unit || whole < math.MinInt64/unit {
+			return 0, false
+		}
+		return whole * unit, true
+	}
+	for i := range len(text) { // a fraction: the whole part exactly, since a float cannot hold seconds since 1970 to the nanosecond
+		if text[i] != '.' {
+			continue
+		}
+		whole, err := strconv.ParseInt(text[:i], 10, 64)
+		if err != nil || strings.ContainsAny(text[i:], "eE") {
+			break
+		}
+		part, err := strconv.ParseFloat("0"+text[i:], 64)
+		if err != nil || whole > math.MaxInt64/unit-1 || whole < math.MinInt64/unit+1 {
+			return 0, false
+		}
+		ns := int64(math.Round(part * float64(unit)))
+		if text[0] == '-' {
+			ns = -ns
+		}
+		return whole*unit + ns, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if f *= float64(unit); err != nil || !(math.Abs(f) < 1<<62) {
+		return 0, false
+	}
+	return int64(math.Round(f)), true
+}

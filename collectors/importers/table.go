@@ -1,0 +1,107 @@
+package importers
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// tornText tells of a last line without its end.
+const tornText = "the last row of %d files is torn, as a killed generator leaves it, and was left out"
+
+// A table reads the rows of a CSV file.
+type table struct {
+	in     *input
+	csv    *csv.Reader
+	tally  *tally
+	header map[string]int
+	width  int // fields that a row must have
+	fields []string
+	line   int
+	again  bool // fields are yet to be used
+}
+
+// newTable starts to read with the delimiter that cuts the first line into most fields.
+func newTable(in *input, t *tally) (*table, error) {
+	head, err := in.peek()
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(string(head), "\n")
+	comma, most := ',', 0
+	for _, c := range ",;\t|" {
+		if n := strings.Count(first, string(c)); n > most {
+			comma, most = c, n
+		}
+	}
+	tb := &table{in: in, csv: csv.NewReader(in), tally: t}
+	tb.csv.Comma, tb.csv.FieldsPerRecord, tb.csv.ReuseRecord = comma, -1, true
+	return tb, nil
+}
+
+// named takes the row that was read last for the header.
+func (t *table) named() {
+	t.header, t.width = map[string]int{}, len(t.fields)
+	for i, f := range t.fields {
+		f = strings.Trim(strings.TrimSpace(f), `"`)
+		if _, ok := t.header[f]; !ok {
+			t.header[f] = i
+		}
+	}
+}
+
+// next reads the next row that is not empty; io.EOF at the end.
+func (t *table) next() error {
+	if t.again {
+		t.again = false
+		return nil
+	}
+	for {
+		t.in.row()
+		fields, err := t.csv.Read()
+		if err == io.EOF {
+			return err
+		}
+		var bad *csv.ParseError
+		switch {
+		case errors.As(err, &bad):
+			return t.torn(fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", t.in.path, bad.Line, bad.Err))
+		case cutShort(err):
+			t.tally.note(tornText, 1)
+			return io.EOF
+		case errors.Is(err, errLong):
+			return fmt.Errorf("%s:%d: %w", t.in.path, t.line+1, err)
+		case err != nil:
+			return fmt.Errorf("read %s: %w", t.in.path, err)
+		}
+		t.fields = fields
+		t.line, _ = t.csv.FieldPos(0)
+		if len(fields) == 1 && strings.TrimSpace(fields[0]) == "" {
+			continue
+		}
+		if len(fields) < t.width {
+			return t.torn(fmt.Errorf("%s:%d: %d fields: want %d", t.in.path, t.line, len(fields), t.width))
+		}
+		return nil
+	}
+}
+
+// torn returns err, or io.EOF where what is wrong is a last line without its end. Nothing can be read afterwards.
+func (t *table) torn(err error) error {
+	t.in.row()
+	if _, end := t.csv.Read(); end == io.EOF && t.in.last != '\n' {
+		t.tally.note(tornText, 1)
+		return io.EOF
+	}
+	return err
+}
+
+// get returns a field by the name of its column, "" where there is none.
+func (t *table) get(name string) string {
+	if i, ok := t.header[name]; ok && i < len(t.fields) {
+		return t.fields[i]
+	}
+	return ""
+}
