@@ -2,9 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -93,38 +91,13 @@ func setTime(dst *time.Duration, v *plan.Duration) {
 	}
 }
 
-// credential reads the token that a plan names. It is read again for each use, so that a rotated file is seen.
-// path is where the plan names it.
-func credential(path string, a plan.Auth) (func() (string, error), error) {
-	switch {
-	case a.Env != "":
-		if os.Getenv(a.Env) == "" {
-			return nil, fmt.Errorf("%s.env: the environment variable %s is not set", path, a.Env)
-		}
-		return func() (string, error) { return os.Getenv(a.Env), nil }, nil
-	case a.File != "":
-		read := func() (string, error) {
-			b, err := os.ReadFile(a.File)
-			if err != nil {
-				return "", fmt.Errorf("%s.file: %w", path, err)
-			}
-			return strings.TrimSpace(string(b)), nil
-		}
-		if _, err := read(); err != nil {
-			return nil, err
-		}
-		return read, nil
-	}
-	return nil, nil
-}
-
 // gentle is the plan of `run --url`: a ramp on an endpoint that must not be hurt.
-func gentle(url, kind, model string, slo map[string]float64, auth plan.Auth) (*plan.Plan, error) {
+func gentle(url, kind, model, tokenEnv string, slo map[string]float64) (*plan.Plan, error) {
 	if len(slo) == 0 {
 		return nil, exit(assay.ExitUsage, "--slo: say what must hold, for example --slo ttft/p95=2s")
 	}
-	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, model: %q, auth: {env: %q, file: %q}}\n"+
-		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, auth.Env, auth.File, loadgen.GentleRequests)
+	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, model: %q, auth: {env: %q}}\n"+
+		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, tokenEnv, loadgen.GentleRequests)
 	return plan.Parse("--url", []byte(yaml))
 }
 

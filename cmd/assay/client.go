@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,13 +36,6 @@ func endpoint(p *plan.Plan, c *clock.Clock) (loadgen.Endpoint, error) {
 	}
 	if e.Proxy, err = proxy(t.Proxy); err != nil {
 		return e, err
-	}
-	token, err := credential("target.auth", t.Auth)
-	if err != nil {
-		return e, err
-	}
-	if token != nil {
-		e.Token = func(context.Context) (string, error) { return token() }
 	}
 	return e, nil
 }
@@ -196,6 +188,9 @@ func payloads(p *plan.Plan, kind string) (*loadgen.Payloads, error) {
 
 // tryClient makes the client of a plan and throws it away: what is wrong with its settings and files shows before the run.
 func tryClient(p *plan.Plan) error {
+	if _, err := credentialSource(&p.Target.Auth); err != nil {
+		return err
+	}
 	e, err := endpoint(p, clock.New())
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ func (s *session) drive(ctx context.Context) error {
 	stopShowing()
 	side.Wait()
 	s.progress.Stop(s.window)
+	s.keeper.Close()
 	s.client.Close()
 	if s.canaries != nil {
 		s.canaries.Close()

@@ -15,7 +15,6 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/live"
-	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -130,11 +129,11 @@ func (s *session) gentle() error {
 		limits[o.Metric] = *o.Max
 	}
 	s.objectives = objectives
-	p, err := gentle(s.opt.url, kind, s.opt.model, limits, plan.Auth{Env: s.opt.tokenEnv})
+	p, err := gentle(s.opt.url, kind, s.opt.model, s.opt.tokenEnv, limits)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}
-	if _, err := credential("target.auth", p.Target.Auth); err != nil {
+	if err := tryClient(p); err != nil {
 		return &status{assay.ExitUsage, err}
 	}
 	s.plan = p

@@ -21,6 +21,7 @@ import (
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/credential"
 	"github.com/assay-dev/assay/internal/live"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/sandbox"
@@ -45,8 +46,9 @@ type session struct {
 	platform *sandbox.Platform
 	gen      *loadgen.Generator
 	client   loadgen.Closer
-	canaries loadgen.Closer // of the canary; nil without one
-	hurt     atomic.Bool    // a fault was armed
+	keeper   *credential.Keeper // of what is shown to the target; nil without auth
+	canaries loadgen.Closer     // of the canary; nil without one
+	hurt     atomic.Bool        // a fault was armed
 	faults   *chaos.Runner
 	otlp     *collectors.OTLP
 	window   *live.Window
@@ -131,6 +133,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 
 // discard undoes prepare.
 func (s *session) discard() {
+	s.keeper.Close()
 	if s.platform != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -167,14 +170,9 @@ func (s *session) listenOTLP() error {
 	s.otlp = &collectors.OTLP{Clock: s.clock, GRPC: collectors.Off, Grace: collectorGrace}
 	if o != nil {
 		s.otlp.HTTP, s.otlp.GRPC = or(o.HTTP, "127.0.0.1:4318"), or(o.GRPC, "127.0.0.1:4317")
-		token, err := credential("collect.otlp.token", o.Token)
-		if err != nil {
+		var err error
+		if s.otlp.Token, err = readToken("collect.otlp.token", o.Token); err != nil {
 			return err
-		}
-		if token != nil {
-			if s.otlp.Token, err = token(); err != nil {
-				return err
-			}
 		}
 	}
 	return s.otlp.Listen()
@@ -231,6 +229,9 @@ func (s *session) generator(ctx context.Context) error {
 	e, err := endpoint(s.plan, s.clock)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
+	}
+	if err := s.authenticate(ctx, &e); err != nil {
+		return err
 	}
 	model := t.Model
 	if s.platform != nil {

@@ -140,7 +140,8 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 		return nil, "", fmt.Errorf("encode plan: %w", err)
 	}
 	same := *p
-	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Auth{}
+	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
+	same.Target.TLS = nil
 	essence, err := json.Marshal(&same)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)

@@ -45,7 +45,7 @@ func (c *checker) sandbox(t *Target) {
 	if t.URL != "" {
 		c.bad("target.url", "the sandbox starts its own endpoint; leave url out or use kind openai")
 	}
-	for what, set := range map[string]bool{"tls": t.TLS != nil, "proxy": t.Proxy != "", "http2": t.HTTP2, "auth": t.Auth != Auth{}} {
+	for what, set := range map[string]bool{"tls": t.TLS != nil, "proxy": t.Proxy != "", "http2": t.HTTP2, "auth": !reflect.ValueOf(t.Auth).IsZero()} {
 		if set {
 			c.bad("target."+what, "has no effect with the sandbox; leave it out")
 		}

@@ -12,14 +12,14 @@ import (
 
 // Target says what is assessed, and how one asks it.
 type Target struct {
-	Kind     string   `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=ollama,enum=tgi,enum=triton,enum=kserve1,enum=openinference,enum=openinference-grpc,enum=embeddings,enum=rerank,enum=http,description=sandbox: the embedded platform. Any other: a client; assay list client says what each speaks."`
-	URL      string   `yaml:"url" json:"url,omitempty" jsonschema:"description=URL of the endpoint. Most kinds also take the server's and add their own path."`
-	Model    string   `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: nano or tiny or small or base."`
-	Release  string   `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
-	Auth     Auth     `yaml:"auth" json:"auth,omitempty" jsonschema:"description=Where the credential comes from."`
-	Deadline Duration `yaml:"deadline" json:"deadline,omitempty" jsonschema:"description=Longest wait for one answer from the instant it was due. Default 20s."`
-	Cap      int      `yaml:"cap" json:"cap,omitempty" jsonschema:"minimum=1,description=Most requests in flight; what is over it is refused by us and counted as ours. Default 256."`
-	Expect   *Expect  `yaml:"expect" json:"expect,omitempty" jsonschema:"description=What a good answer holds. One that lacks it has failed with wrong_content."`
+	Kind     string     `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=ollama,enum=tgi,enum=triton,enum=kserve1,enum=openinference,enum=openinference-grpc,enum=embeddings,enum=rerank,enum=http,description=sandbox: the embedded platform. Any other: a client; assay list client says what each speaks."`
+	URL      string     `yaml:"url" json:"url,omitempty" jsonschema:"description=URL of the endpoint. Most kinds also take the server's and add their own path."`
+	Model    string     `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: nano or tiny or small or base."`
+	Release  string     `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
+	Auth     Credential `yaml:"auth" json:"auth,omitempty" jsonschema:"description=Where the credential comes from."`
+	Deadline Duration   `yaml:"deadline" json:"deadline,omitempty" jsonschema:"description=Longest wait for one answer from the instant it was due. Default 20s."`
+	Cap      int        `yaml:"cap" json:"cap,omitempty" jsonschema:"minimum=1,description=Most requests in flight; what is over it is refused by us and counted as ours. Default 256."`
+	Expect   *Expect    `yaml:"expect" json:"expect,omitempty" jsonschema:"description=What a good answer holds. One that lacks it has failed with wrong_content."`
 
 	// How the connection is made.
 	Headers     map[string]string `yaml:"headers" json:"headers,omitempty" jsonschema:"description=Sent with each request. No secrets: those belong into auth."`
@@ -50,12 +50,6 @@ type Target struct {
 	Retry *Retry `yaml:"retry" json:"retry,omitempty" jsonschema:"description=Send failed requests again. Default: none is."`
 
 	Sandbox Sandbox `yaml:"sandbox" json:"sandbox,omitempty" jsonschema:"description=Dials of the embedded platform."`
-}
-
-// Auth names where a credential is; it never holds one.
-type Auth struct {
-	Env  string `yaml:"env" json:"env,omitempty" jsonschema:"description=Name of the environment variable that holds the bearer token."`
-	File string `yaml:"file" json:"file,omitempty" jsonschema:"description=Path of the file that holds the bearer token."`
 }
 
 // TLS names the files of a TLS connection.
@@ -202,9 +196,7 @@ func (c *checker) target(t *Target) {
 		}
 		c.url("target.url", raw)
 	}
-	if t.Auth.Env != "" && t.Auth.File != "" {
-		c.bad("target.auth", "give env or file, not both")
-	}
+	c.auth(t)
 	if t.Method != "" {
 		c.oneOf("target.method", t.Method, "GET", "POST", "HEAD", "PUT")
 	}
