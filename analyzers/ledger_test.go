@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -91,6 +92,35 @@ func TestLatenessLimit(t *testing.T) {
 		}
 		if got := LatenessLimit(m); got != c.want {
 			t.Errorf("max %g s: %d ns, want %d", c.max, got, c.want)
+		}
+	}
+}
+
+// TestOurCredentialIsNotTheTargetsFault: a token of ours that expires in the middle makes the run invalid by name, and the target no less available.
+func TestOurCredentialIsNotTheTargetsFault(t *testing.T) {
+	run := quiet()
+	fine := assess(t, quiet())
+	denied := 0
+	for i := range run.R {
+		if r := &run.R[i]; r.Due >= 41*sec {
+			r.Outcome, r.Status = assay.Credential, 401
+			denied++
+		}
+	}
+	r := assess(t, run)
+	want := fmt.Sprintf("our own credential was refused, expired or missing for %d of %d requests: they say nothing of the target", denied, len(run.R))
+	if r.Trust.Valid || !slices.Contains(r.Trust.Problems, want) {
+		t.Errorf("valid %v, problems %q, want %q", r.Trust.Valid, r.Trust.Problems, want)
+	}
+	if q := r.Find("validity/credential").Quantity; int(q.Value) != denied {
+		t.Errorf("credential %s, want %d", q, denied)
+	}
+	if r.Exit != assay.ExitInvalid {
+		t.Errorf("exit %d, want %d", r.Exit, assay.ExitInvalid)
+	}
+	for _, metric := range []string{"mtbf/service", "error_ratio"} {
+		if a, b := fine.Find(metric).Quantity, r.Find(metric).Quantity; b.Value != a.Value && !(math.IsNaN(a.Value) && math.IsNaN(b.Value)) {
+			t.Errorf("%s: %s with our credential refused, %s without", metric, b, a)
 		}
 	}
 }

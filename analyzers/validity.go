@@ -29,6 +29,7 @@ func (Validity) Describe() []assay.Desc {
 	return []assay.Desc{
 		{Metric: "validity/lateness/p99", Unit: assay.Seconds, Better: "lower", Help: "How late our generator sent: from due to the first write; p99, type 7. Invalid above the larger of 1 ms and 1 % of the tightest latency objective."},
 		{Metric: "validity/dropped", Unit: assay.Count, Better: "lower", Help: "Requests outside stress phases that our own in-flight cap refused. Invalid above 1 %."},
+		{Metric: "validity/credential", Unit: assay.Count, Better: "lower", Help: "Requests that were not served because our own credential was refused, expired or missing. Any makes the run invalid: it says nothing of the target."},
 		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
 		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
 		{Metric: "validity/gaps", Unit: assay.Ratio, Better: "lower", Help: "Share of the scrapes that failed while their target was known."},
@@ -56,6 +57,7 @@ type validityPass struct {
 	total      int
 	gentle     int // outside stress phases
 	dropped    int
+	denied     int // for our own credential
 	answered   int // with a trace asked for
 	noSchedule int
 }
@@ -64,6 +66,9 @@ func (p *validityPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
 		p.total++
+		if r.Outcome == assay.Credential {
+			p.denied++
+		}
 		if r.Canary { // it has neither the schedule's pace nor its cap
 			if !r.TraceID.IsZero() && r.Status != 0 {
 				p.answered++
@@ -115,6 +120,13 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	}
 	check("dropped", q, fmt.Sprintf("at most %g %% outside stress phases", dropShare*100), float64(p.dropped) <= dropShare*float64(p.gentle),
 		fmt.Sprintf("our own in-flight cap refused %d of %d requests outside stress phases", p.dropped, p.gentle), "")
+
+	q = counted(float64(p.denied), assay.Count, p.total, "requests", "not served because of our own credential")
+	if p.total == 0 {
+		q = assay.NotMeasured(assay.Count, "no request was recorded")
+	}
+	check("credential", q, "none", p.denied == 0,
+		fmt.Sprintf("our own credential was refused, expired or missing for %d of %d requests: they say nothing of the target", p.denied, p.total), "")
 
 	var lost int64
 	var causes []string
