@@ -55,6 +55,10 @@ type view struct {
 	Exit                                                     int
 	Objectives                                               []objectiveRow
 	Tiles                                                    []tile
+	Loads                                                    []pair
+	Latencies                                                []latencyCells
+	LatencyNotes                                             []string
+	Unseen                                                   string
 	Timeline                                                 template.HTML
 	TimelineMissing                                          string
 	Episodes                                                 []episodeRow
@@ -153,6 +157,7 @@ func newView(r *assay.Report) *view {
 		v.Facts = append(v.Facts, pair{"attempt", fmt.Sprintf("%d of this plan on this release", r.Attempt)})
 	}
 	v.objectives(r)
+	v.load(r)
 	v.tiles(r)
 	var missing []string
 	v.Timeline, missing = timeline("timeline", r)

@@ -111,7 +111,7 @@ func TestPageSays(t *testing.T) {
 	}{
 		{clean(), []string{">GO<", "4/4 gated objectives hold", "✓ pass", "SIMULATED", "≥23.7 s", "720 h needs 90 clean days", `class="injected"`, `class="recovering"`, "unattributed", "where the time went"}},
 		{full(), []string{">NO-GO<", "✗ fail", "? inconclusive", "2.5 nines", "void, because the instance had already left", "3 of this plan"}},
-		{empty(), []string{">INCONCLUSIVE<", "Not drawn, because the run holds no series for it: Requests per second", "not measured, because no request was traced"}},
+		{empty(), []string{">INCONCLUSIVE<", "Not drawn, because the run holds no series for it: Requests per second", "bottleneck, scaling: not measured, because the run has no fault, no span and no event of an instance"}},
 		{invalid(), []string{"! INVALID", "send lateness p99 41 ms is above 8 ms", "✗ not ok"}},
 		{remains(), []string{"FAULT MAY REMAIN", "MAY REMAIN: process 4711 may still be stopped", "assay heal"}},
 	} {

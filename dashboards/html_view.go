@@ -70,6 +70,12 @@ func (v *view) tiles(r *assay.Report) {
 		cold.More = "median " + Value(p.Quantity)
 	}
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
+	if plain(r) {
+		v.Tiles = v.Tiles[:3]
+		if r.Limit != nil {
+			v.Tiles = append(v.Tiles, lim)
+		}
+	}
 }
 
 func (v *view) natural(r *assay.Report) {

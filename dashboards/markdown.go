@@ -14,9 +14,22 @@ func Markdown(w io.Writer, r *assay.Report) error {
 	m := &markdown{r: r}
 	m.head()
 	m.objectives()
+	m.load()
 	m.service()
-	m.faults()
-	m.costs()
+	if s := unseen(r); s != "" {
+		m.printf("### Not seen\n\n%s.\n\n", mdText(s))
+		if r.Limit != nil {
+			m.printf("* Limit: %s\n", mdText(limitLine(r)))
+		}
+		if len(overloaded(r)) > 0 {
+			m.printf("* Overload: %s\n", mdText(overloadLine(r)))
+		}
+		m.extras()
+		m.printf("\n")
+	} else {
+		m.faults()
+		m.costs()
+	}
 	m.errors()
 	m.trust()
 	_, err := io.WriteString(w, m.b.String())
@@ -77,7 +90,7 @@ func (m *markdown) head() {
 	if r.Next != "" {
 		m.printf("Next: %s\n\n", mdText(r.Next))
 	}
-	m.printf("Target %s, seed %d", mdText(orElse(r.Target, "not named")), r.Seed)
+	m.printf("Target %s, %s", mdText(orElse(r.Target, "not named")), mdText(sourceLine(r)))
 	if r.Attempt > 0 {
 		m.printf(", attempt %d of this plan on this release", r.Attempt)
 	}
@@ -155,17 +168,23 @@ func (m *markdown) faults() {
 	m.table([]string{"fault", "state", "detect", "isolate", "recover", "total", "capacity back", "lost", "streams", "reverted", "note"}, "llrrrrrrlll", rows)
 }
 
-func (m *markdown) costs() {
+// extras tells of canaries and retries, if there were any.
+func (m *markdown) extras() {
 	r := m.r
-	m.printf("### Limit, cold starts, bottleneck, scaling\n\n")
-	m.printf("* Limit: %s\n", mdText(limitLine(r)))
-	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
 	if s := canaryLine(r); s != "" {
 		m.printf("* Canary: %s\n", mdText(s))
 	}
 	if s := retriesLine(r); s != "" {
 		m.printf("* Retries: %s\n", mdText(s))
 	}
+}
+
+func (m *markdown) costs() {
+	r := m.r
+	m.printf("### Limit, cold starts, bottleneck, scaling\n\n")
+	m.printf("* Limit: %s\n", mdText(limitLine(r)))
+	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
+	m.extras()
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
 	for _, s := range r.Scaling {
 		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))

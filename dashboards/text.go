@@ -50,17 +50,22 @@ func Text(o TextOptions) Render {
 		if err := p.objectives(); err != nil {
 			return err
 		}
-		p.natural()
-		if err := p.injected(); err != nil {
+		if err := p.load(); err != nil {
 			return err
 		}
-		p.overload()
-		p.canary()
-		p.retries()
-		p.cold()
-		p.bottleneck()
-		p.scaling()
+		p.natural()
+		if s := unseen(r); s != "" {
+			if len(overloaded(r)) > 0 {
+				p.overload()
+			}
+			p.canary()
+			p.retries()
+			p.para("UNSEEN", 11, s)
+		} else if err := p.watched(); err != nil {
+			return err
+		}
 		p.trust()
+		p.para("RUN", 11, sourceLine(r))
 		p.files()
 		if len(p.out) > repeatAfter {
 			p.blank()
@@ -69,6 +74,20 @@ func Text(o TextOptions) Render {
 		_, err := io.WriteString(w, strings.Join(p.out, "\n")+"\n")
 		return err
 	}
+}
+
+// watched writes what needs more than requests: faults, instances, spans.
+func (p *page) watched() error {
+	if err := p.injected(); err != nil {
+		return err
+	}
+	p.overload()
+	p.canary()
+	p.retries()
+	p.cold()
+	p.bottleneck()
+	p.scaling()
+	return nil
 }
 
 // A page collects the lines of the terminal view.
@@ -200,7 +219,9 @@ func (p *page) top() {
 	if len(r.Simulated) > 0 {
 		p.para("DEMO", 7, "real processes, load and faults; SIMULATED: "+strings.Join(r.Simulated, ", "))
 	}
-	p.para("LIMIT", 7, limitLine(r))
+	if r.Limit != nil || !plain(r) {
+		p.para("LIMIT", 7, limitLine(r))
+	}
 	if r.Next != "" {
 		p.para("NEXT", 7, r.Next)
 	}

@@ -18,10 +18,17 @@ func (p *page) natural() {
 		p.para(label, 11, "not measured, because nothing was watched")
 		return
 	default:
-		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service, %s of instances", Duration(watched(r)),
-			Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf))))
+		instances := ", " + Integer(naturalFailures(r, assay.InstanceOf)) + " of instances"
+		if plain(r) {
+			instances = ""
+		}
+		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service%s", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instances))
 	}
-	for _, s := range []string{"service", "instance"} {
+	subjects := []string{"service", "instance"}
+	if plain(r) {
+		subjects = subjects[:1]
+	}
+	for _, s := range subjects {
 		mtbf, rate := r.Find("mtbf/"+s), r.Find("failure_rate/"+s)
 		if mtbf == nil && rate == nil {
 			p.para("", 2, "MTBF/"+s+" not measured, because the run did not count failures of it")
@@ -165,13 +172,18 @@ func orElse(s, other string) string {
 // overload writes what happened past the limit.
 func (p *page) overload() { p.para("OVERLOAD", 11, overloadLine(p.r)) }
 
-func overloadLine(r *assay.Report) string {
-	var parts []string
+// overloaded says what became of requests past the limit; nothing where there were none.
+func overloaded(r *assay.Report) (parts []string) {
 	for _, s := range []struct{ metric, word string }{{"overload/refused", "refused past the limit"}, {"overload/throttled", "throttled"}} {
 		if f := r.Find(s.metric); f != nil && f.Quantity.Known() {
 			parts = append(parts, Value(f.Quantity)+" "+s.word)
 		}
 	}
+	return parts
+}
+
+func overloadLine(r *assay.Report) string {
+	parts := overloaded(r)
 	if len(parts) > 0 {
 		parts = append(parts, "not counted as failures")
 	} else {

@@ -146,16 +146,13 @@ func ExampleText() {
 	// Output:
 	// INCONCLUSIVE no gated objectives; availability not measured       1.5 s  exit 11
 	// WHY    no request was sent
-	// LIMIT  not measured, because no load of the plan looked for it
 	//
 	// OBJECTIVES none: the plan asks for nothing, so nothing can pass or fail
 	//
 	// NATURAL    not measured, because nothing was watched
-	// INJECTED   not measured, because the plan injects no faults
-	// OVERLOAD   not measured, because no load went past the limit on purpose
-	// COLD       not measured, because no instance started in the run
-	// BOTTLENECK not measured, because no request was traced
-	// SCALING    not measured, because the number of instances did not follow a change
-	//            of load
+	// UNSEEN     limit, faults, instances, cold starts, bottleneck, scaling: not
+	//            measured, because the run has no fault, no span and no event of an
+	//            instance
 	// TRUST      valid: no check of the measurement was recorded
+	// RUN        seed 1
 }

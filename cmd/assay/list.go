@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/sandbox"
 	"github.com/assay-dev/assay/loadgen"
 )
@@ -41,6 +43,14 @@ func everything() []listed {
 	for _, k := range importers.Kinds {
 		out = append(out, listed{Part: "import", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
+	for _, k := range plan.Presets {
+		takes, why := k.Takes(plan.Load{})
+		at := fmt.Sprintf("%g/s", float64(k.Rate))
+		if k.N > 0 {
+			at = fmt.Sprintf("n %d", k.N)
+		}
+		out = append(out, listed{Part: "preset", Name: k.Name, Help: fmt.Sprintf("%s %s. By default %s for %v; it needs %v: %s.", k.Answers, capital(k.Phases), at, k.Default(), takes, why)})
+	}
 	for _, k := range loadgen.ArrivalKinds {
 		out = append(out, listed{Part: "arrivals", Name: k.Name, Help: k.Help})
 	}
@@ -59,11 +69,13 @@ func everything() []listed {
 	return out
 }
 
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
 func listCommand(io stdio) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list [PART]",
-		Short: "List faults, collectors, imports, arrivals, clients, metrics, views and dials",
+		Short: "List faults, collectors, imports, presets, arrivals, clients, metrics, views and dials",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := everything()

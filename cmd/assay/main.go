@@ -5,6 +5,8 @@
 //	assay run plan.yaml                      run a plan
 //	assay run --url http://host:8000 --slo ttft/p95=2s
 //	                                         a gentle ramp on your endpoint: no faults, at most 300 requests
+//	assay load --url http://host:8080/ --rate 200/s --for 30s
+//	                                         one of five kinds of load test, without a plan file
 //	assay assess DIR                         compute the findings of a run again
 //	assay report DIR --format html           render them
 //	assay validate plan.yaml                 check a plan, and whether its sample can decide it

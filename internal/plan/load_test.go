@@ -127,7 +127,7 @@ func TestPresets(t *testing.T) {
 		t.Errorf("got %+v", l)
 	}
 	for _, s := range Presets {
-		if d, why := s.Takes(); d <= 0 || why == "" || s.Answers == "" {
+		if d, why := s.Takes(Load{}); d <= 0 || why == "" || s.Answers == "" || s.Default() < d {
 			t.Errorf("%s takes %v, because %q", s.Name, d, why)
 		}
 	}

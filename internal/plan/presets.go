@@ -18,10 +18,11 @@ import (
 // the question has the name that the plan gives; those around it have that name with a suffix.
 type Preset struct {
 	Name    string
-	Answers string // the question
-	Phases  string // what it does, in words
-	Rate    Rate   // default; 0: it has none
-	N       int    // default; 0: it has none
+	Answers string        // the question
+	Phases  string        // what it does, in words
+	Rate    Rate          // default; 0: it has none
+	N       int           // default; 0: it has none
+	least   time.Duration // default length, where its figures need less
 	takes   func(l *Load) (time.Duration, string)
 	phases  func(l Load) []Load
 }
@@ -29,15 +30,15 @@ type Preset struct {
 // Presets is the table of presets.
 var Presets = []Preset{
 	{"load", "Does it hold its objectives at the rate that is expected?",
-		"a short warm-up, then Poisson load at rate", 10, 0, takesSample(0.99, 2, 30*time.Second), presetLoad},
+		"a short warm-up, then Poisson load at rate", 10, 0, 30 * time.Second, takesSample(0.99, 2), presetLoad},
 	{"stress", "Where is the limit, and is it well again after it?",
-		"a short warm-up, a search from rate up until slo breaks, then rate again", 4, 0, takesSearch, presetStress},
+		"a short warm-up, a search from rate up until slo breaks, then rate again", 4, 0, 0, takesSearch, presetStress},
 	{"concurrency", "What do n users get who each wait for their answer?",
-		"a short warm-up, then a closed loop of n", 0, 8, takesClosed, presetConcurrency},
+		"a short warm-up, then a closed loop of n", 0, 8, 0, takesClosed, presetConcurrency},
 	{"latency", "How long does an answer take when nothing queues?",
-		"a short warm-up, then nearly even arrivals at a low rate", 2, 0, takesSample(0.99, 1.5, 0), presetLatency},
+		"a short warm-up, then nearly even arrivals at a low rate", 2, 0, 0, takesSample(0.99, 1.5), presetLatency},
 	{"soak", "Does it stay as good for hours, or does it drift and leak?",
-		"a short warm-up, then Poisson load at rate for long", 5, 0, takesSoak, presetSoak},
+		"a short warm-up, then Poisson load at rate for long", 5, 0, time.Hour, takesSoak, presetSoak},
 }
 
 // PresetNamed returns the preset of that name.
@@ -49,15 +50,27 @@ func PresetNamed(name string) (Preset, bool) {
 	return Presets[i], true
 }
 
-// Takes returns how long the preset has to be with its own defaults, and why.
-func (p Preset) Takes() (time.Duration, string) { return p.takes(&Load{Rate: p.Rate, N: p.N}) }
+// Default returns how long the preset is unless the plan says it.
+func (p Preset) Default() time.Duration {
+	d, _ := p.Takes(Load{})
+	return max(d, p.least)
+}
+
+// Takes returns how long the preset has to be for its figures with the settings of l, and why. A rate or n of 0 is the preset's own.
+func (p Preset) Takes(l Load) (time.Duration, string) {
+	if l.Arrivals == nil {
+		orElse(&l.Rate, p.Rate)
+	}
+	orElse(&l.N, p.N)
+	return p.takes(&l)
+}
 
 // confidence is what the quantiles of a preset are planned for.
 const confidence = 0.95
 
 // takesSample is as long as the q-quantile, or the strictest that slo asks for, needs for its interval at the rate, times what
 // requests are worth less for queueing behind one another.
-func takesSample(q, bunched float64, least time.Duration) func(*Load) (time.Duration, string) {
+func takesSample(q, bunched float64) func(*Load) (time.Duration, string) {
 	return func(l *Load) (time.Duration, string) {
 		q := q
 		for metric := range l.SLO {
@@ -73,10 +86,10 @@ func takesSample(q, bunched float64, least time.Duration) func(*Load) (time.Dura
 		}
 		why := fmt.Sprintf("p%g with its interval takes at least %d independent requests; %.0f are planned, since some queue behind others", q*100, n, math.Ceil(bunched*float64(n)))
 		if !(rate > 0) {
-			return least, why
+			return 0, why
 		}
 		d := time.Duration(bunched * float64(n) / rate * 1e9).Round(time.Second)
-		return max(d, least, time.Second), why
+		return max(d, time.Second), why
 	}
 }
 
@@ -89,8 +102,8 @@ func takesClosed(*Load) (time.Duration, string) {
 }
 
 func takesSoak(l *Load) (time.Duration, string) {
-	d, _ := takesSample(0.99, 2, 0)(l)
-	return max(time.Hour, 4*d), "a drift is told from chance by what grows over the run; each quarter of it bounds p99"
+	d, _ := takesSample(0.99, 2)(l)
+	return 4 * d, "what drifts is told by comparing quarters of the run, of which each has to bound p99"
 }
 
 // warm is the length of a preset's warm-up before a phase of length d.
@@ -183,8 +196,8 @@ func (p *Plan) expand() error {
 			l.Arrivals.defaults()
 		}
 		if _, ends := lastsOf(l.Arrivals); l.For == 0 && !ends {
-			d, _ := s.takes(&l)
-			l.For = Duration(d)
+			d, _ := s.Takes(l)
+			l.For = Duration(max(d, s.least))
 		}
 		if s.Name != "stress" {
 			for _, metric := range sortedKeys(l.SLO) {
