@@ -55,7 +55,7 @@ func (p *k6Pass) Finish(r *assay.Report) error {
 			labels["phase"] = k.phase
 		}
 		r.Findings = append(r.Findings, assay.Finding{Metric: MetricK6, Labels: labels,
-			Quantity: counted(float64(t.held)/float64(t.n), assay.Ratio, t.n, "k6 processes", "k6's own verdict at the end")})
+			Quantity: counted(float64(t.held)/float64(t.n), assay.Ratio, t.n, "processes", "k6's own verdict at the end")})
 	}
 	return nil
 }

@@ -23,8 +23,8 @@ func TestK6(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []assay.Finding{
-		{Metric: MetricK6, Labels: map[string]string{"threshold": "checks: rate==1"}, Quantity: counted(0.75, assay.Ratio, 4, "k6 processes", "k6's own verdict at the end")},
-		{Metric: MetricK6, Labels: map[string]string{"threshold": "checks: rate==1", "phase": "x"}, Quantity: counted(1, assay.Ratio, 1, "k6 processes", "k6's own verdict at the end")},
+		{Metric: MetricK6, Labels: map[string]string{"threshold": "checks: rate==1"}, Quantity: counted(0.75, assay.Ratio, 4, "processes", "k6's own verdict at the end")},
+		{Metric: MetricK6, Labels: map[string]string{"threshold": "checks: rate==1", "phase": "x"}, Quantity: counted(1, assay.Ratio, 1, "processes", "k6's own verdict at the end")},
 	}
 	if diff := cmp.Diff(want, r.Findings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -31,6 +31,8 @@ func (s *Schedule) Outlook() ([]Outlook, error) {
 			o.For, o.Requests = p.Search.For, -1
 		case p.Closed != nil || p.Hold != nil:
 			o.Requests = -1
+		case p.External != nil:
+			o.Requests, o.Work = -1, ""
 		}
 		if r, ok := p.Arrivals.(Replay); ok {
 			text, err := r.holds()
@@ -57,6 +59,8 @@ func (p *Phase) law() string {
 		return s + p.Closed.Think.words()
 	case p.Hold != nil:
 		return fmt.Sprintf("Poisson at %s of the highest rate that %s finds", number(p.Hold.Share), p.Hold.Of)
+	case p.External != nil:
+		return "as another program sends"
 	case p.Arrivals == nil:
 		return "silence"
 	}

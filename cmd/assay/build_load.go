@@ -36,6 +36,9 @@ func phase(p *plan.Plan, i int) (ph loadgen.Phase, err error) {
 		return ph, err
 	}
 	switch {
+	case l.K6 != "":
+		ph.External = unprepared // until a run prepares it
+		return ph, p.Wrong(i, "k6", readable(p.Path(l.K6)))
 	case l.Search != nil:
 		ph.Search = search(l.Search)
 	case l.Closed != nil:

@@ -205,6 +205,14 @@ func (s *session) seal(err error) error {
 		end.Remaining = s.faults.Remaining()
 	}
 	end.Unrecorded = s.store.Stats().Unrecorded
+	s.lostMu.Lock()
+	defer s.lostMu.Unlock()
+	for cause, n := range s.lost {
+		if end.Unrecorded == nil {
+			end.Unrecorded = map[string]int64{}
+		}
+		end.Unrecorded[cause] += n
+	}
 	if n := s.gen.Unrecorded(); n > 0 {
 		if end.Unrecorded == nil {
 			end.Unrecorded = map[string]int64{}

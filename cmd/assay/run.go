@@ -34,6 +34,7 @@ type runOptions struct {
 	model    string
 	slo      []string
 	tokenEnv string
+	k6       string // path of assay-k6
 }
 
 func runCommand(io stdio) *cobra.Command {
@@ -65,6 +66,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
 	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
+	f.StringVar(&o.k6, "k6-binary", "", "assay-k6, for a plan with k6 scripts; otherwise $ASSAY_K6, or found on PATH or beside assay")
 	return cmd
 }
 

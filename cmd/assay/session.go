@@ -61,6 +61,9 @@ type session struct {
 	ending  atomic.Pointer[ending]
 	halt    atomic.Pointer[func()] // ends load and faults; nil before they begin
 	hurry   chan struct{}          // closed when a person asks a second time
+
+	lostMu sync.Mutex
+	lost   map[string]int64 // records of other programs that did not come, by cause
 }
 
 // ending is why a run ended early.
@@ -87,6 +90,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	hash = s.hashScripts(hash)
 	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
 		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
 		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
@@ -96,6 +100,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
+	}
+	if err := s.prepareK6(ctx); err != nil {
+		return err
 	}
 	s.manifest.Attempt = attempt(filepath.Dir(s.dir), s.manifest)
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {

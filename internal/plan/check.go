@@ -36,6 +36,7 @@ func (p *Plan) defaults() {
 	p.Target.defaults()
 	for i := range p.Load {
 		l := &p.Load[i]
+		l.k6Defaults()
 		if l.Role == "" {
 			switch {
 			case l.Search != nil:
@@ -162,7 +163,7 @@ func (p *Plan) check() error {
 		if o.Max == nil && o.Min == nil {
 			c.bad(at, "asks nothing; give max or min")
 		}
-		if o.Phase != "" && !phases[o.Phase] {
+		if o.Phase != "" && !phases[o.Phase] && !p.k6Phase(o.Phase) {
 			c.bad(at+".phase", "%q is no load phase; %s", o.Phase, suggest.Meant(o.Phase, names(phases)))
 		}
 		if o.Cold != "" {

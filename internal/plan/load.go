@@ -33,6 +33,10 @@ type Load struct {
 	Mix     []Share  `yaml:"mix" json:"mix,omitempty" jsonschema:"description=Classes of requests; they replace class."`
 	Prompts *Prompts `yaml:"prompts" json:"prompts,omitempty" jsonschema:"description=Prompts from a file instead of made-up ones."`
 
+	K6   string            `yaml:"k6" json:"k6,omitempty" jsonschema:"description=Run this k6 script with assay-k6 instead. Its requests\\, thresholds and scenarios (as phases NAME/SCENARIO) become part of the run. For is then the longest it may last; default 30m."`
+	Env  map[string]string `yaml:"env" json:"env,omitempty" jsonschema:"description=For k6: environment of the script beside our own. No secrets: those it inherits."`
+	Args []string          `yaml:"args" json:"args,omitempty" jsonschema:"description=For k6: further arguments of k6 run."`
+
 	Preset string           `yaml:"preset" json:"preset,omitempty" jsonschema:"enum=load,enum=stress,enum=concurrency,enum=latency,enum=soak,description=A kind of test that stands for several phases; assay list preset says what each answers."`
 	Rate   Rate             `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For a preset: its rate\\, for stress that of the first step. Default: the preset's."`
 	N      int              `yaml:"n" json:"n,omitempty" jsonschema:"minimum=1,description=For preset concurrency: requests in flight. Default 8."`
@@ -49,7 +53,7 @@ type Hold struct {
 
 // idle reports whether the phase puts no load on the target.
 func (l *Load) idle() bool {
-	return l.Arrivals == nil && l.Closed == nil && l.Search == nil && l.Hold == nil
+	return l.Arrivals == nil && l.Closed == nil && l.Search == nil && l.Hold == nil && l.K6 == ""
 }
 
 // length returns how long the phase takes at most. ok is false where only its trace knows.
@@ -68,7 +72,7 @@ func (l *Load) expect() float64 {
 	switch {
 	case l.Search != nil:
 		return l.Search.expect()
-	case l.Closed != nil || l.Hold != nil:
+	case l.Closed != nil || l.Hold != nil || l.K6 != "":
 		return math.NaN()
 	case l.Arrivals == nil:
 		return 0
@@ -97,8 +101,9 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 		c.bad(at+".max", "%d is out of range; 1 or more", l.Max)
 	}
 	c.workload(at, l)
+	c.k6(at, l)
 	var given []string
-	for name, is := range map[string]bool{"arrivals": l.Arrivals != nil, "closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil} {
+	for name, is := range map[string]bool{"arrivals": l.Arrivals != nil, "closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil, "k6": l.K6 != ""} {
 		if is {
 			given = append(given, name)
 		}
@@ -118,7 +123,7 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 	c.phaseLength(at, l)
 	switch {
 	case l.idle() && l.Role != assay.RoleIdle:
-		c.bad(at, "has role %s but no load; give arrivals, closed or search", l.Role)
+		c.bad(at, "has role %s but no load; give arrivals, closed, search or k6", l.Role)
 	case !l.idle() && l.Role == assay.RoleIdle:
 		c.bad(at, "has role idle and load; leave one out")
 	}

@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -217,4 +218,30 @@ func FuzzParse(f *testing.F) {
 			p.Estimate(nil, func(q, c float64) int { return 1 }, nil)
 		}
 	})
+}
+
+// TestK6 reads a phase that runs a script.
+func TestK6(t *testing.T) {
+	const head = "apiVersion: assay/v1\nname: a\ntarget: {kind: sandbox}\nload:\n  - "
+	p, err := Parse("plan.yaml", []byte(head+"{name: x, k6: chat.js, env: {A: b}, args: [--quiet]}\nobjectives: [{metric: ttft/p95, phase: x/steady, max: 1s}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := p.Load[0]
+	if l.Role != assay.RoleSteady || l.For.D() != K6Longest || l.Env["A"] != "b" || !slices.Equal(l.Args, []string{"--quiet"}) || !math.IsNaN(l.expect()) {
+		t.Errorf("%+v", l)
+	}
+	for text, want := range map[string]string{
+		"{name: x, k6: s.js, closed: {n: 1}}":                                             "load[0]: has closed and k6; give one of them",
+		"{name: x, k6: s.js, role: idle}":                                                 "load[0]: has role idle and load; leave one out",
+		"{name: x, k6: s.js, class: gold}":                                                "load[0].class: does not go with k6, whose script says what is sent; leave one out",
+		"{name: x, k6: s.js, args: [--env=A=b]}":                                          "load[0].args: --env: use env instead",
+		"{name: x, k6: s.js, env: {A B: c}}":                                              `load[0].env: "A B" is no name of an environment variable; use letters, digits and underscores`,
+		"{name: x, for: 1s, env: {A: b}}":                                                 "load[0]: has env or args without k6; they belong to a script",
+		"{name: x, k6: s.js}\nobjectives: [{metric: ttft/p95, phase: y/steady, max: 1s}]": `objectives[0].phase: "y/steady" is no load phase; known here: x`,
+	} {
+		if _, err := Parse("plan.yaml", []byte(head+text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package k6
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,17 +22,23 @@ type model struct {
 	mu      sync.Mutex
 	seen    map[string]string // run id by trace id
 	headers []http.Header
+
+	script chan struct{} // closed with the first request whose prompt is "script"
+	once   sync.Once
 }
 
 func newModel(t *testing.T) *model {
-	m := &model{first: 20 * time.Millisecond, gap: 5 * time.Millisecond, n: 8, seen: map[string]string{}}
+	m := &model{first: 20 * time.Millisecond, gap: 5 * time.Millisecond, n: 8, seen: map[string]string{}, script: make(chan struct{})}
 	m.Server = httptest.NewServer(http.HandlerFunc(m.serve))
 	t.Cleanup(m.Close)
 	return m
 }
 
 func (m *model) serve(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // net/http sees that a client has gone only after the body
+	body, _ := io.ReadAll(r.Body) // net/http sees that a client has gone only after the body
+	if bytes.Contains(body, []byte(`"script"`)) {
+		m.once.Do(func() { close(m.script) })
+	}
 	m.mu.Lock()
 	if p := strings.Split(r.Header.Get("traceparent"), "-"); len(p) == 4 {
 		m.seen[p[1]] = r.Header.Get("X-Assay-Run")
