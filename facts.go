@@ -33,6 +33,8 @@ type Phase struct {
 	Rate  float64 `json:"rate_per_s"`     // planned mean rate; 0 where there is none
 	Step  int     `json:"step,omitempty"` // number of the step within a search, from 1
 	Of    string  `json:"of,omitempty"`   // name of the search the step belongs to
+
+	Planned int `json:"planned,omitempty"` // requests that were planned; 0 where that was decided as it went
 }
 
 // A FaultWindow is the life of one injected fault.

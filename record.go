@@ -268,7 +268,7 @@ type Event struct {
 
 // Kinds of events. Life-cycle events of one instance carry its id in Instance.
 const (
-	EventPhaseBegin = "phase.begin" // Phase; attrs role, rate
+	EventPhaseBegin = "phase.begin" // Phase; attrs role, rate, planned
 	EventPhaseEnd   = "phase.end"   // Phase
 	EventLoadEnd    = "load.end"    // no further request will be sent
 

@@ -177,6 +177,7 @@ type Slow struct {
 	E2E     float64 `json:"e2e_s"`
 	TTFT    float64 `json:"ttft_s"`
 	Outcome Outcome `json:"outcome"`
+	Missed  string  `json:"missed,omitempty"` // latency whose limit a served request was slower than: ttft, e2e, tpot
 	Cold    Cold    `json:"cold"`
 	Fault   string  `json:"fault,omitempty"`
 	Shares  []Share `json:"shares,omitempty"`

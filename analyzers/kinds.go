@@ -27,6 +27,7 @@ func Kinds() []Kind {
 		{"retries", func() assay.Analyzer { return Retries{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},
 		{"load", func() assay.Analyzer { return Load{} }},
+		{"goodput", func() assay.Analyzer { return Goodput{} }},
 		{"overload", func() assay.Analyzer { return Overload{} }},
 		{"errors", func() assay.Analyzer { return Errors{} }},
 		{"slowest", func() assay.Analyzer { return Slowest{} }},

@@ -17,11 +17,14 @@ const slowestN = 10
 func (Slowest) Describe() []assay.Desc { return nil }
 
 // Begin starts a pass.
-func (Slowest) Begin(f *assay.Facts) assay.Pass { return &slowestPass{f: f} }
+func (Slowest) Begin(f *assay.Facts) assay.Pass {
+	return &slowestPass{f: f, limits: facts.LimitsOf(f.Manifest)}
+}
 
 type slowestPass struct {
-	f   *assay.Facts
-	top []assay.Slow // slowest first
+	f      *assay.Facts
+	limits facts.Limits
+	top    []assay.Slow // slowest first
 }
 
 func (p *slowestPass) Requests(block []assay.Request) {
@@ -43,6 +46,9 @@ func (p *slowestPass) Requests(block []assay.Request) {
 			s.TraceID = r.TraceID.String()
 		}
 		_, s.Fault = facts.LedgerOf(p.f, r)
+		if r.Outcome == assay.OK {
+			s.Missed, _ = p.limits.Missed(r)
+		}
 		at, _ := slices.BinarySearchFunc(p.top, s, func(a, b assay.Slow) int {
 			return cmp.Or(cmp.Compare(b.E2E, a.E2E), -1) // after its equals: the earlier request stays first
 		})

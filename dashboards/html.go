@@ -66,7 +66,8 @@ type view struct {
 	Faults                                                   []faultRow
 	FaultBars                                                template.HTML
 	Rates                                                    string
-	Overload, Canary, Retries                                string
+	Overload, Canary, Retries, Goodput                       string
+	GoodputPhases                                            []pair
 	Cold                                                     string
 	ColdGantt                                                template.HTML
 	ColdLeft                                                 string
@@ -144,7 +145,7 @@ func newView(r *assay.Report) *view {
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'",
 		Title:  orElse(r.Name, "run"), Target: orElse(r.Target, "target not named"), Decision: string(r.Decision), Class: decisionClass(r.Decision),
 		Score: scoreLine(r), Why: r.Why, Next: r.Next, Length: Duration(seconds(r.End - r.Begin)), Exit: r.Exit, Simulated: strings.Join(r.Simulated, ", "),
-		Overload: overloadLine(r), Canary: canaryLine(r), Retries: retriesLine(r), Cold: coldLine(r), Limit: limitLine(r),
+		Overload: overloadLine(r), Goodput: goodputLine(r), Canary: canaryLine(r), Retries: retriesLine(r), Cold: coldLine(r), Limit: limitLine(r),
 	}
 	v.Facts = []pair{{"seed", fmt.Sprint(r.Seed)}}
 	for _, p := range []pair{{"plan", r.PlanHash}, {"schedule", r.Schedule}} {
@@ -155,6 +156,9 @@ func newView(r *assay.Report) *view {
 	}
 	if r.Attempt > 0 {
 		v.Facts = append(v.Facts, pair{"attempt", fmt.Sprintf("%d of this plan on this release", r.Attempt)})
+	}
+	for _, f := range goodputPhases(r) {
+		v.GoodputPhases = append(v.GoodputPhases, pair{f.Labels["phase"], goodputText(f)})
 	}
 	v.objectives(r)
 	v.load(r)

@@ -248,6 +248,9 @@ func (v *view) requests(r *assay.Report) {
 		if s.TTFT > 0 {
 			row.TTFT = Duration(s.TTFT)
 		}
+		if s.Missed != "" {
+			row.Outcome += ", missed " + s.Missed
+		}
 		v.Slowest = append(v.Slowest, row)
 	}
 	for _, e := range r.Errors {

@@ -15,6 +15,7 @@ func Markdown(w io.Writer, r *assay.Report) error {
 	m.head()
 	m.objectives()
 	m.load()
+	m.goodput()
 	m.service()
 	if s := unseen(r); s != "" {
 		m.printf("### Not seen\n\n%s.\n\n", mdText(s))

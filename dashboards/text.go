@@ -53,6 +53,7 @@ func Text(o TextOptions) Render {
 		if err := p.load(); err != nil {
 			return err
 		}
+		p.goodput()
 		p.natural()
 		if s := unseen(r); s != "" {
 			if len(overloaded(r)) > 0 {

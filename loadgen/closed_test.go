@@ -56,7 +56,7 @@ func TestClosedLoop(t *testing.T) {
 		}
 		if d := cmp.Diff([]string{
 			"0s phase.begin c map[closed:3 rate:0 role:steady]", "1s phase.end c map[role:steady]",
-			"1s phase.begin after map[rate:2 role:steady]", "2s phase.end after map[role:steady]", "2s load.end  map[]",
+			"1s phase.begin after map[planned:2 rate:2 role:steady]", "2s phase.end after map[role:steady]", "2s load.end  map[]",
 		}, l.story(base)); d != "" {
 			t.Errorf("events (-want +got):\n%s", d)
 		}

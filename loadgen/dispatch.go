@@ -34,6 +34,7 @@ type stretch struct {
 	feed     *feed // instead of a plan
 	step     *step // nil outside a search
 	number   int   // of the step
+	planned  int   // requests; 0 where that is decided as it goes
 }
 
 // next returns request i, counted from 0 and asked for in order; false when there are no more.
@@ -92,6 +93,9 @@ func (g *Generator) enter(s *stretch) {
 	attrs := map[string]string{"role": role, "rate": strconv.FormatFloat(s.rate, 'g', -1, 64)}
 	if s.step != nil {
 		attrs["of"], attrs["step"] = s.phase.Name, strconv.Itoa(s.number)
+	}
+	if n := max(s.planned, len(s.plan)); n > 0 && s.phase.Session == nil {
+		attrs["planned"] = strconv.Itoa(n)
 	}
 	if s.phase.Closed != nil {
 		attrs["closed"] = strconv.Itoa(s.phase.Closed.N)

@@ -229,7 +229,7 @@ func (g *Generator) play() int64 {
 		case p.External != nil:
 			begin = g.external(p, begin)
 		default:
-			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, feed: ahead}
+			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, feed: ahead, planned: g.sched.drawn[i].n}
 			s.rate, s.peak = g.sched.rate(i)
 			id += uint64(g.sched.drawn[i].ids)
 			ahead = g.feed(i + 1)

@@ -156,9 +156,9 @@ func TestRunPlaysTheSchedule(t *testing.T) {
 			Observe: func(*assay.Request) { observed.Add(1) },
 			Phases:  []Phase{warm, {Name: "idle", For: 3 * time.Second}, even("steady", 4, time.Second)}})
 		if d := cmp.Diff([]string{
-			"0s phase.begin warm map[rate:2 role:warmup]", "2s phase.end warm map[role:warmup]",
+			"0s phase.begin warm map[planned:4 rate:2 role:warmup]", "2s phase.end warm map[role:warmup]",
 			"2s phase.begin idle map[rate:0 role:idle]", "5s phase.end idle map[role:idle]",
-			"5s phase.begin steady map[rate:4 role:steady]", "6s phase.end steady map[role:steady]",
+			"5s phase.begin steady map[planned:4 rate:4 role:steady]", "6s phase.end steady map[role:steady]",
 			"6s load.end  map[]",
 		}, l.story(start)); d != "" {
 			t.Errorf("events (-want +got):\n%s", d)
@@ -286,7 +286,7 @@ func TestCancel(t *testing.T) {
 		if d := cmp.Diff(map[assay.Outcome]int{assay.OK: 1, assay.Unfinished: 2}, l.outcomes()); d != "" {
 			t.Errorf("outcomes (-want +got):\n%s", d)
 		}
-		if d := cmp.Diff([]string{"0s phase.begin p map[rate:2 role:steady]", "1.25s phase.end p map[role:steady]", "1.25s load.end  map[]"}, l.story(base)); d != "" {
+		if d := cmp.Diff([]string{"0s phase.begin p map[planned:120 rate:2 role:steady]", "1.25s phase.end p map[role:steady]", "1.25s load.end  map[]"}, l.story(base)); d != "" {
 			t.Errorf("events (-want +got):\n%s", d)
 		}
 		if took := time.Duration(clk.Now() - base); took != 1550*time.Millisecond || g.Stopped() != "interrupted" {

@@ -60,14 +60,27 @@ func family(metric string) string {
 
 // Slow reports whether a served request was slower than the limits.
 func (l Limits) Slow(r *assay.Request) bool {
+	_, slow := l.Missed(r)
+	return slow
+}
+
+// Missed names the first limit that a served request was slower than: ttft, e2e or tpot.
+func (l Limits) Missed(r *assay.Request) (family string, slow bool) {
 	if l.TTFT > 0 && r.FirstToken != 0 && r.FirstToken-r.Due > l.TTFT {
-		return true
+		return "ttft", true
 	}
 	if l.E2E > 0 && r.End-r.Due > l.E2E {
-		return true
+		return "e2e", true
 	}
-	t, ok := TPOT(r)
-	return l.TPOT > 0 && ok && t > float64(l.TPOT)
+	if t, ok := TPOT(r); l.TPOT > 0 && ok && t > float64(l.TPOT) {
+		return "tpot", true
+	}
+	return "", false
+}
+
+// Of returns the limit of a family, in ns; 0 is none.
+func (l Limits) Of(family string) int64 {
+	return map[string]int64{"ttft": l.TTFT, "e2e": l.E2E, "tpot": l.TPOT}[family]
 }
 
 // TPOT returns the mean time per answer token after the first, in ns, from the

@@ -1,0 +1,231 @@
+package analyzers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// Goodput reports the share of the planned requests that were served within the latency limits, and what became of the others. All that was planned
+// counts, so that neither a target that sheds load nor a generator that holds it back looks better for it: failures, throttled requests,
+// refusals by our own cap, and what was never sent because the phase ended first. A limit is the tightest warm objective on ttft, e2e or tpot; a
+// request that was slower than several is counted under the first of these.
+type Goodput struct{}
+
+// unsent is the cause of what was planned and never due.
+const unsent = "unsent"
+
+// Describe returns the metrics.
+func (Goodput) Describe() []assay.Desc {
+	return []assay.Desc{
+		{Metric: "goodput/ratio", Unit: assay.Ratio, Better: "higher", Help: "Share of the planned requests that were served within the latency objectives; failed, throttled, refused and unsent ones count as missed. Steady phases, or one phase."},
+		{Metric: "goodput/missed", Unit: assay.Count, Better: "lower", Help: "Planned requests that were not good, in all or by cause: the latency whose limit was missed, the outcome, or unsent. Steady phases, or one phase."},
+	}
+}
+
+// Begin starts a pass.
+func (Goodput) Begin(f *assay.Facts) assay.Pass {
+	return &goodputPass{f: f, limits: facts.LimitsOf(f.Manifest), phases: map[string]*goodCount{}}
+}
+
+// goodCount is what became of the requests of a phase.
+type goodCount struct {
+	due    int
+	good   int
+	bad    map[string]int // by cause
+	blocks stretches
+}
+
+type goodputPass struct {
+	f      *assay.Facts
+	limits facts.Limits
+	phases map[string]*goodCount
+}
+
+func (p *goodputPass) Requests(block []assay.Request) {
+	var scratch assay.Request
+	for i := range block {
+		r := &block[i]
+		if r.Canary || r.Forced {
+			continue
+		}
+		c := p.phases[r.Phase]
+		if c == nil {
+			c = &goodCount{bad: map[string]int{}}
+			p.phases[r.Phase] = c
+		}
+		if r = facts.AsUser(p.f, r, &scratch); r == nil {
+			continue
+		}
+		c.due++
+		cause := r.Outcome.String()
+		if r.Outcome == assay.OK {
+			cause, _ = p.limits.Missed(r)
+		}
+		if cause == "" {
+			c.good++
+		} else {
+			c.bad[cause]++
+		}
+		c.blocks.add(cause != "")
+	}
+}
+
+func (p *goodputPass) Finish(r *assay.Report) error {
+	var steady goodCount
+	steady.bad = map[string]int{}
+	take := func(name string, planned int) *goodCount {
+		c := p.phases[name]
+		if c == nil {
+			c = &goodCount{bad: map[string]int{}}
+		}
+		if n := planned - c.due; n > 0 {
+			c.bad[unsent] = n
+			for range n {
+				c.blocks.add(true)
+			}
+		}
+		return c
+	}
+	for i := range p.f.Phases {
+		ph := &p.f.Phases[i]
+		if ph.Role == assay.RoleIdle {
+			continue
+		}
+		c := take(ph.Name, ph.Planned)
+		p.report(r, c, map[string]string{"phase": ph.Name})
+		if ph.Role == assay.RoleSteady {
+			steady.join(c)
+		}
+	}
+	if len(p.f.Phases) == 0 {
+		for _, name := range keys(p.phases) {
+			steady.join(p.phases[name])
+		}
+	}
+	p.report(r, &steady, nil)
+	return nil
+}
+
+// join adds what became of the requests of another phase.
+func (c *goodCount) join(o *goodCount) {
+	c.due += o.due
+	c.good += o.good
+	for k, n := range o.bad {
+		c.bad[k] += n
+	}
+	c.blocks.join(&o.blocks)
+}
+
+func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]string) {
+	missed := 0
+	for _, n := range c.bad {
+		missed += n
+	}
+	planned := c.good + missed
+	ratio := assay.Finding{Metric: "goodput/ratio", Labels: labels}
+	if planned == 0 {
+		ratio.Quantity = assay.NotMeasured(assay.Ratio, "no request was planned")
+		r.Findings = append(r.Findings, ratio)
+		return
+	}
+	ratio.Quantity = goodRatio(c.good, planned, &c.blocks)
+	if missed == 0 || c.good == 0 {
+		ratio.Warnings = append(ratio.Warnings, "all went the same way, so nothing shows how those that would not come in clusters: the interval takes them as independent")
+	}
+	causes := keys(c.bad)
+	slices.SortStableFunc(causes, func(a, b string) int { return c.bad[b] - c.bad[a] })
+	var said []string
+	for _, cause := range causes {
+		said = append(said, fmt.Sprintf("%d %s", c.bad[cause], p.cause(cause)))
+	}
+	if len(said) > 0 {
+		ratio.Evidence = []string{strings.Join(said, ", ")}
+	}
+	all := assay.Finding{Metric: "goodput/missed", Labels: labels, Evidence: ratio.Evidence,
+		Quantity: counted(float64(missed), assay.Count, planned, "planned requests", "planned requests that were not served within the latency objectives")}
+	r.Findings = append(r.Findings, ratio, all)
+	for _, cause := range causes {
+		f := assay.Finding{Metric: "goodput/missed", Labels: map[string]string{"cause": cause}, Evidence: []string{p.cause(cause)},
+			Quantity: counted(float64(c.bad[cause]), assay.Count, planned, "planned requests", "first cause of each")}
+		for k, v := range labels {
+			f.Labels[k] = v
+		}
+		r.Findings = append(r.Findings, f)
+	}
+}
+
+// goodRatio returns the share of good requests with an interval that allows for clusters.
+func goodRatio(good, planned int, s *stretches) assay.Quantity {
+	worth, blocks := s.effective(planned)
+	share := float64(good) / float64(planned)
+	in := stat.Wilson(share*worth, worth, Confidence)
+	return assay.Quantity{Value: share, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: planned, Of: "planned requests",
+		Method: fmt.Sprintf("good of planned; Wilson's interval for the %.0f independent requests that they are worth by %d blocks", worth, blocks), Basis: assay.Estimated}
+}
+
+// cause says what a cause means: a limit missed, an outcome, or nothing sent.
+func (p *goodputPass) cause(cause string) string {
+	switch limit := p.limits.Of(cause); {
+	case limit > 0:
+		return fmt.Sprintf("missed %s ≤ %s", cause, duration(seconds(limit)))
+	case cause == unsent:
+		return "not sent: the phase was cut short"
+	case cause == assay.RefusedByCap.String():
+		return "refused by our own cap"
+	}
+	return strings.ReplaceAll(cause, "_", " ")
+}
+
+// stretches counts how many of the requests in each stretch of a sequence were of one kind, in at most twice [stat.Blocks] stretches of equal length.
+type stretches struct {
+	size   int
+	ones   []float64
+	counts []float64
+}
+
+func (s *stretches) add(one bool) {
+	n := len(s.counts)
+	if s.size == 0 {
+		s.size = 1
+	}
+	if n == 0 || s.counts[n-1] >= float64(s.size) {
+		if n == 2*stat.Blocks {
+			for i := range n / 2 {
+				s.ones[i], s.counts[i] = s.ones[2*i]+s.ones[2*i+1], s.counts[2*i]+s.counts[2*i+1]
+			}
+			s.ones, s.counts, s.size = s.ones[:n/2], s.counts[:n/2], 2*s.size
+		}
+		s.ones, s.counts = append(s.ones, 0), append(s.counts, 0)
+		n = len(s.counts)
+	}
+	s.counts[n-1]++
+	if one {
+		s.ones[n-1]++
+	}
+}
+
+func (s *stretches) join(o *stretches) {
+	s.ones, s.counts = append(s.ones, o.ones...), append(s.counts, o.counts...)
+}
+
+// effective returns how many independent requests the n of the sequence are worth, and by how many blocks. Stretches of one request are no blocks.
+func (s *stretches) effective(n int) (float64, int) {
+	m := len(s.counts)
+	ones, counts := s.ones, s.counts
+	if most := stat.NumBlocks(n); m > most && most >= 2 {
+		ones, counts = make([]float64, most), make([]float64, most)
+		for i := range most {
+			lo, hi := stat.Split(m, most, i)
+			for j := lo; j < hi; j++ {
+				ones[i] += s.ones[j]
+				counts[i] += s.counts[j]
+			}
+		}
+	}
+	return stat.Effective(n, stat.DesignEffect(ones, counts), len(counts), Confidence), len(counts)
+}
