@@ -190,7 +190,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 		}
 		l.SLO[metric] = v
 	}
-	t := plan.Target{Kind: o.kind, URL: o.url, Model: o.model, Auth: plan.Auth{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
+	t := plan.Target{Kind: o.kind, URL: o.url, Model: o.model, Auth: plan.Credential{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
 	if path, ok := strings.CutPrefix(o.body, "@"); ok {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -215,8 +215,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = credential("target.auth", p.Target.Auth)
-	return p, err
+	return p, tryClient(p)
 }
 
 // announce says what will be done and whether it is long enough for its figures.
