@@ -137,9 +137,9 @@ func (k *k6Load) environment() map[string]string {
 			env["ASSAY_KIND"] = t.Sandbox.Protocol
 		}
 	}
-	if token, err := credential("target.auth", t.Auth); err == nil && token != nil {
-		if text, err := token(); err == nil {
-			env["ASSAY_TOKEN"] = text
+	if src, err := credentialSource(&t.Auth); err == nil && src != nil {
+		if v, err := src.Fetch(context.Background()); err == nil && v.Token != "" {
+			env["ASSAY_TOKEN"] = v.Token
 		}
 	}
 	return env
