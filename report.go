@@ -189,6 +189,11 @@ type ErrorRow struct {
 	Outcome Outcome `json:"outcome"`
 	Count   int     `json:"count"`
 	Example string  `json:"example,omitempty"`
+
+	// How many answers told how long to wait (Retry-After), and the least and most that they told, in seconds.
+	Retry    int     `json:"retry_after,omitempty"`
+	RetryMin float64 `json:"retry_after_min_s,omitempty"`
+	RetryMax float64 `json:"retry_after_max_s,omitempty"`
 }
 
 // Trust says whether the run could measure what it claims.

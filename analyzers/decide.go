@@ -66,6 +66,8 @@ func decide(f *assay.Facts, r *assay.Report) {
 			next = "to decide " + first.Title + ": " + first.Enough
 		}
 		set(assay.Undecided, assay.ExitInconclusive, fmt.Sprintf("%s; undecided: %s", tally, list(r, assay.VerdictInconclusive)), next)
+	case total == 0 && f.Manifest.Imported:
+		set(assay.Go, assay.ExitGo, "the run could measure; nothing was asked of it", "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
 	case total == 0:
 		set(assay.Go, assay.ExitGo, "the run could measure; the plan has no objective to judge", "add objectives to the plan")
 	default:

@@ -46,6 +46,13 @@ func (p *errorsPass) Requests(block []assay.Request) {
 		if row.Example == "" && r.Error != "" {
 			row.Example = r.Error
 		}
+		if r.RetryAfter > 0 {
+			wait := seconds(r.RetryAfter)
+			if row.Retry++; row.Retry == 1 || wait < row.RetryMin {
+				row.RetryMin = wait
+			}
+			row.RetryMax = max(row.RetryMax, wait)
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 		q = assay.NotMeasured(assay.Count, "no request was recorded")
 	}
 	check("dropped", q, fmt.Sprintf("at most %g %% outside stress phases", dropShare*100), float64(p.dropped) <= dropShare*float64(p.gentle),
-		fmt.Sprintf("our own in-flight cap refused %d of %d requests outside stress phases", p.dropped, p.gentle), "")
+		fmt.Sprintf("%s refused %d of %d requests outside stress phases", refuser(m), p.dropped, p.gentle), "")
 
 	q = counted(float64(p.denied), assay.Count, p.total, "requests", "not served because of our own credential")
 	if p.total == 0 {
@@ -179,6 +179,14 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	p.warnings(r)
 	t.Valid = len(t.Problems) == 0
 	return nil
+}
+
+// refuser names what refuses a request before it is sent.
+func refuser(m *assay.Manifest) string {
+	if m.Imported {
+		return "the load generator itself"
+	}
+	return "our own in-flight cap"
 }
 
 type checkFunc = func(name string, q assay.Quantity, limit string, ok bool, problem, doubt string)

@@ -254,7 +254,7 @@ func (v *view) requests(r *assay.Report) {
 		v.Slowest = append(v.Slowest, row)
 	}
 	for _, e := range r.Errors {
-		v.Errors = append(v.Errors, errorRow{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), e.Example, e.Outcome.Failed()})
+		v.Errors = append(v.Errors, errorRow{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), outcomeNote(e, 1000), e.Outcome.Failed()})
 	}
 }
 

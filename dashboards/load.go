@@ -124,8 +124,8 @@ func outcomeLine(r *assay.Report) string {
 	of := map[assay.Ledger][]string{}
 	for _, e := range r.Errors {
 		s := fmt.Sprintf("%s %s", Integer(e.Count), words(e.Outcome.String()))
-		if e.Outcome != assay.OK && e.Example != "" {
-			s += " (" + shorten(e.Example, 70) + ")"
+		if note := outcomeNote(e, 70); e.Outcome != assay.OK && note != "" {
+			s += " (" + note + ")"
 		}
 		if of[e.Ledger] == nil {
 			ledgers = append(ledgers, string(e.Ledger))
@@ -141,6 +141,20 @@ func outcomeLine(r *assay.Report) string {
 		parts = append(parts, s)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// outcomeNote is what is known of the requests of a row beyond their number: an example of at most so many characters, and how long the target
+// asked to wait.
+func outcomeNote(e assay.ErrorRow, most int) string {
+	note := shorten(e.Example, most)
+	if e.Retry == 0 {
+		return note
+	}
+	wait := Duration(e.RetryMin)
+	if e.RetryMax != e.RetryMin {
+		wait += " to " + Duration(e.RetryMax)
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%s; Retry-After %s on %s", note, wait, Integer(e.Retry)), "; ")
 }
 
 func shorten(s string, most int) string {

@@ -105,7 +105,7 @@ func (m *markdown) objectives() {
 	r := m.r
 	m.printf("### Objectives\n\n")
 	if len(r.Objectives) == 0 {
-		m.printf("None: the plan asks for nothing, so nothing can pass or fail.\n\n")
+		m.printf("None: nothing was asked, so nothing can pass or fail.\n\n")
 		return
 	}
 	var rows [][]string
@@ -209,7 +209,7 @@ func (m *markdown) errors() {
 	m.printf("### Outcomes by ledger\n\n")
 	var rows [][]string
 	for _, e := range m.r.Errors {
-		rows = append(rows, []string{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), e.Example})
+		rows = append(rows, []string{string(e.Ledger), words(e.Outcome.String()), Integer(e.Count), outcomeNote(e, 1000)})
 	}
 	m.table([]string{"ledger", "outcome", "requests", "example"}, "llrl", rows)
 }

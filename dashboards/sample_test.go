@@ -186,7 +186,7 @@ func clean() *assay.Report {
 		{Ledger: assay.Natural, Outcome: assay.OK, Count: 236}, {Ledger: assay.Injected, Outcome: assay.OK, Count: 82},
 		{Ledger: assay.Injected, Outcome: assay.Reset, Count: 1, Example: "read: connection reset by peer"}, {Ledger: assay.Injected, Outcome: assay.CutRST, Count: 2, Example: "stream ended after 14 tokens"},
 		{Ledger: assay.Injected, Outcome: assay.CutStall, Count: 4, Example: "no byte for 3 s"}, {Ledger: assay.Injected, Outcome: assay.Timeout, Count: 5, Example: "deadline of 30 s passed"},
-		{Ledger: assay.Overload, Outcome: assay.OK, Count: 158}, {Ledger: assay.Overload, Outcome: assay.Throttled, Count: 41, Example: "429, retry after 1 s"},
+		{Ledger: assay.Overload, Outcome: assay.OK, Count: 158}, {Ledger: assay.Overload, Outcome: assay.Throttled, Count: 41, Example: "429 Too Many Requests", Retry: 40, RetryMin: 1, RetryMax: 3},
 	}
 	r.Trust = assay.Trust{Valid: true, Rows: []assay.TrustRow{
 		{Name: "late p99", Quantity: meas(assay.Seconds, 0.0002, 0.00001, 529, "requests", "clock"), Limit: "at most 8 ms", OK: true},

@@ -255,7 +255,7 @@ func limitLine(r *assay.Report) string {
 func (p *page) objectives() error {
 	r := p.r
 	if len(r.Objectives) == 0 {
-		p.para("OBJECTIVES", 11, "none: the plan asks for nothing, so nothing can pass or fail")
+		p.para("OBJECTIVES", 11, "none: nothing was asked, so nothing can pass or fail")
 		p.blank()
 		return nil
 	}

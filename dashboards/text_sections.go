@@ -339,7 +339,7 @@ func (p *page) trust() {
 	var parts []string
 	for _, row := range r.Trust.Rows {
 		s := row.Name + " " + Value(row.Quantity)
-		if !row.OK {
+		if !row.OK && row.Quantity.Known() {
 			s += " (MISSED"
 			if row.Limit != "" {
 				s += " " + row.Limit

@@ -147,7 +147,7 @@ func ExampleText() {
 	// INCONCLUSIVE no gated objectives; availability not measured       1.5 s  exit 11
 	// WHY    no request was sent
 	//
-	// OBJECTIVES none: the plan asks for nothing, so nothing can pass or fail
+	// OBJECTIVES none: nothing was asked, so nothing can pass or fail
 	//
 	// NATURAL    not measured, because nothing was watched
 	// UNSEEN     limit, faults, instances, cold starts, bottleneck, scaling: not
