@@ -44,3 +44,18 @@ func TestErrors(t *testing.T) {
 		t.Errorf("an import with a refusal: exit %d, %q", r.Exit, r.Trust.Problems)
 	}
 }
+
+// TestFirstByteIsNoToken: an answer that is not streamed has no time to first token, on the time line as elsewhere.
+func TestFirstByteIsNoToken(t *testing.T) {
+	run := quiet()
+	for i := range run.R {
+		run.R[i].FirstToken, run.R[i].Arrivals, run.R[i].FirstByte = 0, nil, run.R[i].Due+msec
+	}
+	names := map[string]bool{}
+	for _, s := range assess(t, run, "timeline").Series {
+		names[s.Name] = true
+	}
+	if names["ttft/p95"] || names["ttft/p50"] || names["ttft/ecdf/warm"] || !names["e2e/p95"] {
+		t.Errorf("series %v, want e2e and none of ttft", names)
+	}
+}

@@ -78,14 +78,10 @@ func (t *timeline) Requests(block []assay.Request) {
 			continue
 		}
 		b.e2e.Add(float64(r.End-r.Due) / 1e9)
-		first := r.FirstToken
-		if first == 0 {
-			first = r.FirstByte
-		}
-		if first == 0 {
+		if r.FirstToken == 0 { // the first byte of an answer is not its first token
 			continue
 		}
-		v := float64(first-r.Due) / 1e9
+		v := float64(r.FirstToken-r.Due) / 1e9
 		b.ttft.Add(v)
 		if ledger, _ := t.f.At(r.Due); ledger == assay.Natural {
 			switch r.Cold {
@@ -115,11 +111,15 @@ func (t *timeline) Finish(r *assay.Report) error {
 	seconds := float64(t.width) / 1e9
 	add := func(name string, u assay.Unit, v func(b *bin) float64) {
 		s := assay.Series{Name: name, Unit: u, Kind: "line"}
+		seen := false
 		for i := range t.bins {
 			s.Times = append(s.Times, t.f.Begin+int64(i)*t.width)
 			s.Values = append(s.Values, assay.Num(v(&t.bins[i])))
+			seen = seen || !math.IsNaN(float64(s.Values[i]))
 		}
-		r.Series = append(r.Series, s)
+		if seen {
+			r.Series = append(r.Series, s)
+		}
 	}
 	quantile := func(s *stat.Sketch, p float64) float64 {
 		if s.N == 0 {
@@ -174,6 +174,7 @@ var plots = []struct {
 	{"gpu/busy", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)", assay.Ratio},
 	{"kv/usage", "max(vllm:kv_cache_usage_perc)", assay.Ratio},
 	{"queue/waiting", "sum(vllm:num_requests_waiting)", assay.Count},
+	{"generator/users", "sum(jmeter_threads) or sum(k6_vus)", assay.Count},
 }
 
 func (t *timeline) metrics(r *assay.Report) {
