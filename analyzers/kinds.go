@@ -32,6 +32,7 @@ func Kinds() []Kind {
 		{"errors", func() assay.Analyzer { return Errors{} }},
 		{"slowest", func() assay.Analyzer { return Slowest{} }},
 		{"cold", func() assay.Analyzer { return ColdStarts{} }},
+		{"idlegap", func() assay.Analyzer { return IdleGap{} }},
 		{"scaling", func() assay.Analyzer { return Scaling{} }},
 		{"attribution", func() assay.Analyzer { return Attribution{} }}, // after slowest, whose requests it explains
 		{"limit", func() assay.Analyzer { return Limit{} }},             // after attribution, which names its cause

@@ -12,7 +12,7 @@ var titles = map[string]string{
 	"recovery/user": "recovery", "recovery/capacity": "capacity recovery", "recovery/detect": "detection", "recovery/isolate": "isolation",
 	"recovery/restore": "restoration", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
 	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
-	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold",
+	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
 }
 
 // Title returns a metric with its selectors as people say it: "TTFT p95, warm".

@@ -246,6 +246,9 @@ func coldLine(r *assay.Report) string {
 	}
 	parts, total, held := coldParts(r.Starts)
 	s := fmt.Sprintf("%s held %s", Things(len(r.Starts), "starts"), Things(held, "requests"))
+	if f := r.Find("idle/gap"); f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
+		s += ", to zero after " + Interval(f.Quantity) + " idle"
+	}
 	if f := r.Find("cold/start/p50"); f != nil && f.Quantity.Known() {
 		s += ", median " + Value(f.Quantity)
 	}
