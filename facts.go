@@ -22,6 +22,7 @@ const (
 	RoleSteady Role = "steady"
 	RoleStress Role = "stress" // overload on purpose: feeds the overload ledger
 	RoleIdle   Role = "idle"   // no load on purpose
+	RoleCold   Role = "cold"   // cold starts forced on purpose, one at a time: feeds the cold findings alone
 )
 
 // A Phase is one stretch of the load plan as it ran.

@@ -116,7 +116,7 @@ func (a *attribution) Requests([]assay.Request) {}
 func (a *attribution) Traces(block []assay.Trace) {
 	for i := range block {
 		r := block[i].Request
-		if r == nil || len(block[i].Spans) == 0 || r.Canary {
+		if r == nil || len(block[i].Spans) == 0 || r.Canary || r.Forced {
 			continue
 		}
 		ledger, _ := a.f.At(r.Due)

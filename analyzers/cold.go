@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 	"github.com/assay-dev/assay/internal/stat"
 )
 
@@ -13,7 +15,7 @@ import (
 // one start can hold many requests. A start runs from the arrival of the first request that had to wait for it, or
 // from its creation where none did, until it is in routing. Its phases are intervals
 // that may overlap: each instant is charged to the phase that began last, and what no phase covers is unattributed. Forced
-// starts are counted apart.
+// starts are counted apart, with the label forced, and so are the requests that forced them.
 type ColdStarts struct{}
 
 var _ assay.Analyzer = ColdStarts{}
@@ -31,6 +33,11 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/start/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from trigger to routing over instance starts"},
 		{Metric: "cold/start/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the time from trigger to routing over instance starts"},
 		{Metric: "cold/start/worst", Unit: assay.Seconds, Better: "lower", Help: "longest time from trigger to routing that was seen"},
+		{Metric: "cold/wait/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from due to the first token, or to the end where none was streamed, of the requests that forced cold starts and were served cold; from the first attempt on"},
+		{Metric: "cold/wait/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the same"},
+		{Metric: "cold/wait/worst", Unit: assay.Seconds, Better: "lower", Help: "longest of the same"},
+		{Metric: "cold/forced", Unit: assay.Count, Help: "cold starts that were forced and held their request; those whose request found a warm instance are void"},
+		{Metric: "cold/failed", Unit: assay.Ratio, Better: "lower", Help: "share of the forced cold starts whose request was not served"},
 		{Metric: "cold/held", Unit: assay.Count, Better: "lower", Help: "requests that waited for an instance to start"},
 	}
 	for _, p := range append(slices.Clone(startPhases), unattributed) {
@@ -42,6 +49,7 @@ func (ColdStarts) Describe() []assay.Desc {
 type coldPass struct {
 	f                   *assay.Facts
 	cold, warm, unknown int
+	forced              forcedStarts
 }
 
 // Begin starts the count.
@@ -49,8 +57,13 @@ func (ColdStarts) Begin(f *assay.Facts) assay.Pass { return &coldPass{f: f} }
 
 // Requests counts cold states of requests that speak of the target.
 func (c *coldPass) Requests(block []assay.Request) {
+	var scratch assay.Request
 	for i := range block {
 		r := &block[i]
+		if r.Forced {
+			c.forced.add(facts.AsUser(c.f, r, &scratch))
+			continue
+		}
 		if r.Canary || !r.Outcome.Judged() {
 			continue
 		}
@@ -70,7 +83,7 @@ func (c *coldPass) Finish(r *assay.Report) error {
 	add := func(metric string, labels map[string]string, q assay.Quantity, evidence ...string) {
 		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Labels: labels, Quantity: q, Evidence: evidence})
 	}
-	byPhase := map[string][]float64{}
+	byPhase := map[bool]map[string][]float64{false: {}, true: {}} // of natural and of forced starts
 	var natural, forced []assay.Start
 	holding, held := 0, 0
 	for i := range c.f.Lives {
@@ -79,42 +92,55 @@ func (c *coldPass) Finish(r *assay.Report) error {
 			continue
 		}
 		r.Starts = append(r.Starts, s)
+		phases := byPhase[s.Forced]
+		for _, share := range s.Shares {
+			phases[share.Name] = append(phases[share.Name], share.Seconds)
+		}
+		phases[unattributed] = append(phases[unattributed], s.Unattributed)
 		if s.Forced {
 			forced = append(forced, s)
-		} else {
-			natural = append(natural, s)
+			continue
 		}
+		natural = append(natural, s)
 		if s.Held > 0 {
 			holding++
 		}
 		held += s.Held
-		for _, share := range s.Shares {
-			byPhase[share.Name] = append(byPhase[share.Name], share.Seconds)
-		}
-		byPhase[unattributed] = append(byPhase[unattributed], s.Unattributed)
 	}
+	c.forced.report(add)
 	add("cold/share", map[string]string{"of": "requests"}, c.share())
 	if len(r.Starts) == 0 {
 		because := "no start of an instance was seen"
 		for _, d := range (ColdStarts{}).Describe()[1:] {
+			if strings.HasPrefix(d.Metric, "cold/wait/") || d.Metric == "cold/forced" || d.Metric == "cold/failed" {
+				continue // of forced starts: the requests tell
+			}
 			add(d.Metric, nil, assay.NotMeasured(d.Unit, because))
 		}
 		add("cold/share", map[string]string{"of": "instances"}, assay.NotMeasured(assay.Ratio, because))
 		return nil
 	}
-	n := len(r.Starts)
-	add("cold/share", map[string]string{"of": "instances"}, exactly(float64(holding)/float64(n), assay.Ratio, n, "instance starts", "starts that held a request over all starts seen"))
+	n := len(natural)
+	if n > 0 {
+		add("cold/share", map[string]string{"of": "instances"}, exactly(float64(holding)/float64(n), assay.Ratio, n, "instance starts", "starts that held a request over all starts seen"))
+	} else {
+		add("cold/share", map[string]string{"of": "instances"}, assay.NotMeasured(assay.Ratio, "no natural start of an instance was seen"))
+	}
 	add("cold/held", nil, exactly(float64(held), assay.Count, n, "instance starts", "requests that waited for a start"))
 	distribution(add, nil, natural)
 	if len(forced) > 0 {
-		distribution(add, map[string]string{"forced": "true"}, forced)
+		distribution(add, forcedLabel, forced)
 	}
 	for _, p := range append(slices.Clone(startPhases), unattributed) {
-		if v := byPhase[p]; len(v) > 0 {
+		if v := byPhase[false][p]; len(v) > 0 {
 			slices.Sort(v)
 			add("cold/phase/"+p, nil, middle(v, 0.5))
 		} else {
 			add("cold/phase/"+p, nil, assay.NotMeasured(assay.Seconds, "no start showed this phase"))
+		}
+		if v := byPhase[true][p]; len(v) > 0 {
+			slices.Sort(v)
+			add("cold/phase/"+p, forcedLabel, middle(v, 0.5))
 		}
 	}
 	return nil

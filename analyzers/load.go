@@ -38,7 +38,7 @@ func (p *loadPass) Requests(block []assay.Request) {
 	var scratch assay.Request
 	for i := range block {
 		r := &block[i]
-		if r.Canary {
+		if r.Canary || r.Forced {
 			continue
 		}
 		if c == nil || r.Phase != last {
@@ -69,7 +69,7 @@ func (p *loadPass) Finish(r *assay.Report) error {
 	for i := range p.f.Phases {
 		ph := &p.f.Phases[i]
 		c := p.phases[ph.Name]
-		if c == nil || ph.Role == assay.RoleIdle || ph.End <= ph.Begin {
+		if c == nil || ph.Role == assay.RoleIdle || ph.Role == assay.RoleCold || ph.End <= ph.Begin {
 			continue
 		}
 		p.report(r, c, ph.End-ph.Begin, map[string]string{"phase": ph.Name})

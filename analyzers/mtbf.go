@@ -41,7 +41,7 @@ type mtbfPass struct {
 func (p *mtbfPass) Requests(block []assay.Request) {
 	for i := range block {
 		p.watch.Add(&block[i])
-		if !block[i].Canary {
+		if !block[i].Canary && !block[i].Forced {
 			p.strict.Add(&block[i])
 			p.loose.Add(&block[i])
 		}

@@ -83,7 +83,7 @@ func (t *timeline) Requests(block []assay.Request) {
 		}
 		v := float64(r.FirstToken-r.Due) / 1e9
 		b.ttft.Add(v)
-		if ledger, _ := t.f.At(r.Due); ledger == assay.Natural {
+		if ledger, _ := t.f.At(r.Due); ledger == assay.Natural && !r.Forced {
 			switch r.Cold {
 			case assay.ColdYes:
 				t.cold.Add(v)

@@ -159,6 +159,8 @@ func roleClass(role assay.Role) string {
 	switch role {
 	case assay.RoleWarmup, assay.RoleSteady, assay.RoleStress, assay.RoleIdle:
 		return string(role)
+	case assay.RoleCold:
+		return string(assay.RoleIdle)
 	}
 	return "steady"
 }

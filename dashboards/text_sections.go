@@ -242,17 +242,61 @@ func (p *page) cold() { p.para("COLD", 11, coldLine(p.r)) }
 
 func coldLine(r *assay.Report) string {
 	if len(r.Starts) == 0 {
-		return reasonOf(r, "cold/start/worst", "not measured, because no instance started in the run")
+		s := reasonOf(r, "cold/start/worst", "not measured, because no instance started in the run")
+		if f := r.Find("cold/forced", "forced", "true"); f != nil { // only the requests tell
+			s = Things(f.Quantity.N, "forced starts") + waitText(r) + "; starts of instances " + s
+		}
+		return s
 	}
-	parts, total, held := coldParts(r.Starts)
-	s := fmt.Sprintf("%s held %s", Things(len(r.Starts), "starts"), Things(held, "requests"))
-	if f := r.Find("idle/gap"); f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
+	var natural, forced []assay.Start
+	for _, st := range r.Starts {
+		if st.Forced {
+			forced = append(forced, st)
+		} else {
+			natural = append(natural, st)
+		}
+	}
+	switch {
+	case len(forced) == 0:
+		return startsText(r, natural, "")
+	case len(natural) == 0:
+		return startsText(r, forced, "forced ") + waitText(r)
+	}
+	return startsText(r, natural, "") + "; " + startsText(r, forced, "forced ") + waitText(r)
+}
+
+// waitText says how long those waited who forced cold starts.
+func waitText(r *assay.Report) string {
+	s := ""
+	for _, m := range []struct{ metric, word string }{{"cold/wait/p50", "median"}, {"cold/wait/worst", "worst"}} {
+		if f := r.Find(m.metric, "forced", "true"); f != nil && f.Quantity.Known() {
+			s += ", " + m.word + " " + Value(f.Quantity)
+		}
+	}
+	if s != "" {
+		s = "; first token" + s
+	}
+	if f := r.Find("cold/failed", "forced", "true"); f != nil && f.Quantity.Known() && f.Quantity.Value > 0 {
+		s += "; " + of(f.Quantity) + " not served"
+	}
+	return s
+}
+
+// startsText sums up natural or forced starts.
+func startsText(r *assay.Report, starts []assay.Start, kind string) string {
+	var labels []string
+	if kind != "" {
+		labels = []string{"forced", "true"}
+	}
+	parts, total, held := coldParts(starts)
+	s := fmt.Sprintf("%s held %s", Things(len(starts), kind+"starts"), Things(held, "requests"))
+	if f := r.Find("idle/gap"); kind == "" && f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
 		s += ", to zero after " + Interval(f.Quantity) + " idle"
 	}
-	if f := r.Find("cold/start/p50"); f != nil && f.Quantity.Known() {
+	if f := r.Find("cold/start/p50", labels...); f != nil && f.Quantity.Known() {
 		s += ", median " + Value(f.Quantity)
 	}
-	if f := r.Find("cold/start/worst"); f != nil && f.Quantity.Known() {
+	if f := r.Find("cold/start/worst", labels...); f != nil && f.Quantity.Known() {
 		s += ", worst " + Value(f.Quantity)
 	}
 	if total <= 0 {

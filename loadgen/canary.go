@@ -51,7 +51,7 @@ func (c *Canary) filled() (*Canary, error) {
 // silent reports whether a canary would spoil what the phase is about.
 func (p *Phase) silent() bool {
 	_, ladder := p.Arrivals.(Ladder)
-	return p.Role == assay.RoleIdle || ladder
+	return p.Role == assay.RoleIdle || ladder || p.Cold != nil
 }
 
 // ride sends canaries from begin on until over is closed.

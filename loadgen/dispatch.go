@@ -59,6 +59,7 @@ type job struct {
 	reserved bool   // the ids after id are those of the session's later turns
 	loose    bool   // it has no schedule
 	attempt  int32
+	forced   bool // its cold start was
 }
 
 // lead returns how long before its due instant a worker gets a request whose prompt takes long to make, in ns.
@@ -255,7 +256,7 @@ func (g *Generator) refuse(j job, why string) {
 // prepare fills in what is known before the send, keeping the buffers of an earlier request.
 func (g *Generator) prepare(r *assay.Request, j job) {
 	*r = assay.Request{ID: j.id, Attempt: j.attempt, Phase: j.s.name, Class: j.s.phase.class(&j.r), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
-		NoSchedule: j.loose, Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
+		NoSchedule: j.loose, Forced: j.forced, Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
 	r.TraceID, r.SpanID = identify(g.sched.seed, j.id^uint64(j.attempt)<<48)
 }
 

@@ -44,6 +44,10 @@ type Config struct {
 	Retry  *Retry  // repeats requests that failed; nil: none is
 	Canary *Canary // rides along all phases; nil: none
 
+	// Chill makes the deployment cold and returns once it was seen to be: no instance is ready. It returns soon after its context is done. Cold
+	// phases need it.
+	Chill func(ctx context.Context) error
+
 	MaxRequests int // hard stop after so many were sent; 0: none
 
 	// Gate is asked before each send; an error stops the load for that reason. It must not block, and closed loops and
@@ -117,6 +121,9 @@ func New(cfg Config) (*Generator, error) {
 		cfg.Grace = DefaultGrace
 	}
 	for _, p := range sched.phases {
+		if p.Cold != nil && cfg.Chill == nil {
+			return nil, fmt.Errorf("load phase %q forces cold starts, and nothing makes the target cold", p.Name)
+		}
 		if p.Closed != nil && p.Closed.N > cfg.Cap {
 			return nil, fmt.Errorf("load phase %q: %d slots are more than the cap on requests in flight, %d", p.Name, p.Closed.N, cfg.Cap)
 		}
@@ -226,6 +233,8 @@ func (g *Generator) play() int64 {
 			begin = g.hold(p, begin, wait)
 		case p.Closed != nil:
 			begin = g.closed(p, begin, wait)
+		case p.Cold != nil:
+			begin = g.cold(p, begin, wait)
 		case p.External != nil:
 			begin = g.external(p, begin)
 		default:

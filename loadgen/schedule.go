@@ -37,6 +37,7 @@ type Phase struct {
 
 	Arrivals Arrivals
 	Closed   *Closed
+	Cold     *Cold
 	Search   *Search
 	Hold     *Hold
 	External External // another program's load; For is then the longest it may last
@@ -122,18 +123,20 @@ func (p *Phase) fill(before []Phase) error {
 		}
 	}
 	kinds := 0
-	for _, set := range []bool{p.Arrivals != nil, p.Closed != nil, p.Search != nil, p.Hold != nil, p.External != nil} {
+	for _, set := range []bool{p.Arrivals != nil, p.Closed != nil, p.Search != nil, p.Hold != nil, p.Cold != nil, p.External != nil} {
 		if set {
 			kinds++
 		}
 	}
 	if kinds > 1 {
-		return errors.New("want only one of arrivals, closed, search, hold and external")
+		return errors.New("want only one of arrivals, closed, search, hold, cold and external")
 	}
 	if p.Role == "" {
 		switch {
 		case p.Search != nil:
 			p.Role = assay.RoleStress
+		case p.Cold != nil:
+			p.Role = assay.RoleCold
 		case kinds == 0:
 			p.Role = assay.RoleIdle
 		default:
@@ -150,6 +153,14 @@ func (p *Phase) fill(before []Phase) error {
 			} else if p.For > l.Lasts() {
 				return fmt.Errorf("it lasts %v, but its arrivals only %v: want at most that, or nothing", p.For, l.Lasts())
 			}
+		}
+	}
+	if p.Cold != nil {
+		if err := p.Cold.check(); err != nil {
+			return err
+		}
+		if p.For == 0 {
+			p.For = p.Cold.Lasts()
 		}
 	}
 	whole, open := p.Arrivals.(requester) // may last until its trace ends
@@ -245,11 +256,12 @@ func (s *Schedule) sum() string {
 			Search            *Search
 			Hold              *Hold
 			Closed            *Closed
+			Cold              *Cold `json:",omitempty"`
 			Mix               []Share
 			Prefix            *Prefix
 			Session           *Session
 			Texts             string
-		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, s.drawn[i].n, p.Search, p.Hold, p.Closed, p.Mix, p.Prefix, p.Session, p.Texts.sum()})
+		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, s.drawn[i].n, p.Search, p.Hold, p.Closed, p.Cold, p.Mix, p.Prefix, p.Session, p.Texts.sum()})
 		h.Write(head)
 		h.Write(s.drawn[i].digest[:])
 		if p.Closed != nil { // its first requests stand for the settings that they are drawn with
@@ -276,6 +288,8 @@ func (s *Schedule) Hash() string { return s.hash }
 func (s *Schedule) Requests() (fixed, more int) {
 	for _, p := range s.phases {
 		switch {
+		case more >= 0 && p.Cold != nil:
+			more += p.Cold.Force
 		case more < 0 || p.Search == nil && p.Hold == nil && p.Closed == nil && p.External == nil:
 		case p.Max == 0 || p.Session != nil:
 			more = -1

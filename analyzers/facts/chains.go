@@ -4,20 +4,18 @@ import "github.com/assay-dev/assay"
 
 // chains finds the requests that were sent more than once. It keeps what failed, until it is sent again, and what was.
 type chains struct {
+	all   bool             // any request may be repeated, not only forced cold starts
 	open  map[uint64]int64 // due of first attempts that may be repeated
 	found map[uint64]assay.Chain
 }
 
 func newChains(m *assay.Manifest) *chains {
-	if m.Attempts < 2 {
-		return &chains{}
-	}
-	return &chains{open: map[uint64]int64{}, found: map[uint64]assay.Chain{}}
+	return &chains{all: m.Attempts > 1, open: map[uint64]int64{}, found: map[uint64]assay.Chain{}}
 }
 
 func (c *chains) add(r *assay.Request) {
 	switch {
-	case c.open == nil:
+	case !c.all && !r.Forced:
 	case r.Attempt == 0:
 		if r.Outcome != assay.OK && r.Outcome != assay.RefusedByCap {
 			c.open[r.ID] = r.Due

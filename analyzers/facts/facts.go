@@ -39,7 +39,7 @@
 // Injected: from a fault's arming to the end of its washout, that is until user recovery plus two probe
 // periods, at most 30 s after it was reverted. Overload: phases of the role stress. Everything else is natural;
 // warm-up and idle phases too, since a user who comes then is a user: only latency is not judged there. Planned
-// concerns lives and episodes of instances alone (scale-in, recycling, shutdown) and has no segments.
+// concerns lives and episodes of instances (scale-in, recycling, shutdown) and the requests of forced cold starts, and has no segments.
 package facts
 
 import (
@@ -132,6 +132,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 				continue
 			}
 			chains.add(r)
+			if r.Forced {
+				continue
+			}
 			detector.Add(r)
 			trails.Add(r)
 		}

@@ -40,6 +40,7 @@ func (s *instanceScan) add(r *assay.Request) {
 	}
 	if r.Cold == assay.ColdYes && (l.Ready == 0 || r.Due <= l.Ready) {
 		l.Held++
+		l.Forced = l.Forced || r.Forced
 		if l.Trigger == 0 || r.Due < l.Trigger {
 			l.Trigger = r.Due
 		}

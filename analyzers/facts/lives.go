@@ -14,11 +14,12 @@ const (
 	exitShutdown = "shutdown"
 	exitRecycle  = "recycle"
 	exitRollout  = "rollout"
+	exitForced   = "forced_cold" // by us, for a cold start
 )
 
 func planned(reason string) bool {
 	switch reason {
-	case exitScaleIn, exitShutdown, exitRecycle, exitRollout:
+	case exitScaleIn, exitShutdown, exitRecycle, exitRollout, exitForced:
 		return true
 	}
 	return false

@@ -73,8 +73,12 @@ func ledgerAt(f *assay.Facts, t int64) (assay.Ledger, string) {
 }
 
 // LedgerOf returns the ledger a request belongs to, and the fault in the injected one. A request that was in
-// flight during any part of a fault's window or washout is the fault's; else the instant it was due decides.
+// flight during any part of a fault's window or washout is the fault's; else the instant it was due decides. One that forced a cold
+// start is planned.
 func LedgerOf(f *assay.Facts, r *assay.Request) (assay.Ledger, string) {
+	if r.Forced {
+		return assay.Planned, ""
+	}
 	i := sort.Search(len(f.Segments), func(i int) bool { return f.Segments[i].End > r.Due })
 	for j := i; j < len(f.Segments) && f.Segments[j].Begin <= max(r.Due, r.End); j++ {
 		if s := &f.Segments[j]; s.Ledger == assay.Injected {
@@ -108,7 +112,7 @@ type Watch struct {
 
 // Add takes the next request in order of Due.
 func (w *Watch) Add(r *assay.Request) {
-	if !r.Outcome.Judged() {
+	if r.Forced || !r.Outcome.Judged() {
 		return
 	}
 	if n := len(w.Spans); n > 0 && r.Due <= w.Spans[n-1].End {
@@ -125,7 +129,7 @@ func (w *Watch) In(f *assay.Facts, l assay.Ledger) int64 {
 	for _, s := range w.Spans {
 		sum += Within(f, l, s.Begin, s.End)
 		for i := range f.Phases {
-			if p := &f.Phases[i]; p.Role == assay.RoleIdle {
+			if p := &f.Phases[i]; p.Role == assay.RoleIdle || p.Role == assay.RoleCold {
 				if from, to := max(s.Begin, p.Begin), min(s.End, p.End); from < to {
 					sum -= Within(f, l, from, to)
 				}

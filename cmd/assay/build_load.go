@@ -43,6 +43,8 @@ func phase(p *plan.Plan, i int) (ph loadgen.Phase, err error) {
 		ph.Search = search(l.Search)
 	case l.Closed != nil:
 		ph.Closed = &loadgen.Closed{N: l.Closed.N, Think: think(l.Closed.Think), Ramp: l.Closed.Ramp.D()}
+	case l.Cold != nil:
+		ph.Cold = &loadgen.Cold{Force: l.Cold.Force, Every: l.Cold.Every.D(), Settle: l.Cold.Settle.D()}
 	case l.Hold != nil:
 		ph.Hold = &loadgen.Hold{Of: l.Hold.Of, Share: l.Hold.Share}
 	case l.Arrivals != nil:

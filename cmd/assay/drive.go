@@ -50,6 +50,7 @@ func (s *session) drive(ctx context.Context) error {
 		})
 	}
 	err := s.gen.Run(loading, s.emit)
+	cooled := s.warmAgain()
 	// No fault outlives the load: without requests nobody would see what it does.
 	stopHurting()
 	hurt.Wait()
@@ -68,7 +69,7 @@ func (s *session) drive(ctx context.Context) error {
 	stopWatching()
 	s.sources.Wait()
 	s.metrics.close()
-	return errors.Join(err, failed.err())
+	return errors.Join(err, cooled, failed.err())
 }
 
 // stopLoad ends load and faults; the first reason counts. It is false if they have not begun: then whoever asks must refuse the run.

@@ -20,6 +20,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/chill"
 	"github.com/assay-dev/assay/internal/clock"
 	"github.com/assay-dev/assay/internal/credential"
 	"github.com/assay-dev/assay/internal/live"
@@ -49,6 +50,7 @@ type session struct {
 	keeper   *credential.Keeper // of what is shown to the target; nil without auth
 	canaries loadgen.Closer     // of the canary; nil without one
 	hurt     atomic.Bool        // a fault was armed
+	chiller  chill.Chiller      // makes the target cold; nil where no phase forces cold starts
 	faults   *chaos.Runner
 	otlp     *collectors.OTLP
 	window   *live.Window
@@ -254,9 +256,12 @@ func (s *session) generator(ctx context.Context) error {
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}
+	if err := s.makeCold(ctx); err != nil {
+		return err
+	}
 	deadline := t.Deadline.D()
 	s.gen, err = loadgen.New(loadgen.Config{Clock: s.clock, Client: s.client, Phases: s.phases, Seed: s.plan.Seed, Cap: t.Cap, Deadline: deadline,
-		Canary: canary, Retry: retry(t.Retry), RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
+		Canary: canary, Retry: retry(t.Retry), Chill: s.chill(), RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}

@@ -134,7 +134,7 @@ func (g *Guards) silence(now int64) (Breach, bool) {
 	w.mu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if p == nil || ended || p.role == "idle" {
+	if p == nil || ended || p.role == "idle" || p.role == "cold" {
 		g.since = 0
 		return Breach{}, false
 	}

@@ -41,6 +41,8 @@ func (p *Plan) defaults() {
 			switch {
 			case l.Search != nil:
 				l.Role = assay.RoleStress
+			case l.Cold != nil:
+				l.Role = assay.RoleCold
 			case l.idle():
 				l.Role = assay.RoleIdle
 			default:
@@ -125,6 +127,7 @@ func (p *Plan) check() error {
 	c.target(&p.Target)
 	c.canary(p)
 	c.retry(p.Target.Retry)
+	c.coldBy(&p.Target)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}

@@ -16,7 +16,7 @@ import (
 // Load is one phase: arrivals for a time, a closed loop, a search, a hold, or silence; or a preset that stands for several phases.
 type Load struct {
 	Name     string     `yaml:"name" json:"name" jsonschema:"description=Name of the phase; objectives select by it. Default for a preset: its name."`
-	Role     assay.Role `yaml:"role" json:"role,omitempty" jsonschema:"enum=warmup,enum=steady,enum=stress,enum=idle,description=warmup is shown but not judged; stress is beyond the limit on purpose. Default steady; idle without load."`
+	Role     assay.Role `yaml:"role" json:"role,omitempty" jsonschema:"enum=warmup,enum=steady,enum=stress,enum=idle,enum=cold,description=warmup is shown but not judged; stress is beyond the limit on purpose. Default steady; idle without load."`
 	For      Duration   `yaml:"for" json:"for,omitempty" jsonschema:"description=How long. Not needed for a search\\, a preset\\, and arrivals that end of themselves: stages\\, ladder\\, trace."`
 	Max      int        `yaml:"max" json:"max,omitempty" jsonschema:"minimum=1,description=Most requests; of sessions\\, most first turns. Default: no limit."`
 	Settle   bool       `yaml:"settle" json:"settle,omitempty" jsonschema:"description=Wait before it begins until nothing is in flight."`
@@ -24,6 +24,7 @@ type Load struct {
 	Arrivals *Arrivals  `yaml:"arrivals" json:"arrivals,omitempty" jsonschema:"description=When requests are due. Without any load the phase is idle."`
 	Closed   *Closed    `yaml:"closed" json:"closed,omitempty" jsonschema:"description=Hold the number of requests in flight instead of a rate."`
 	Search   *Search    `yaml:"search" json:"search,omitempty" jsonschema:"description=Find a limit instead of holding a rate."`
+	Cold     *Cold      `yaml:"cold" json:"cold,omitempty" jsonschema:"description=Make cold starts without waiting for idle time-outs. target.cold says how unless the target is the sandbox."`
 	Hold     *Hold      `yaml:"hold" json:"hold,omitempty" jsonschema:"description=Poisson load at a share of what an earlier search found."`
 
 	Prompt  Lengths  `yaml:"prompt" json:"prompt,omitempty" jsonschema:"description=Length of prompts. Default 64 tokens."`
@@ -53,7 +54,7 @@ type Hold struct {
 
 // idle reports whether the phase puts no load on the target.
 func (l *Load) idle() bool {
-	return l.Arrivals == nil && l.Closed == nil && l.Search == nil && l.Hold == nil && l.K6 == ""
+	return l.Arrivals == nil && l.Closed == nil && l.Search == nil && l.Hold == nil && l.Cold == nil && l.K6 == ""
 }
 
 // length returns how long the phase takes at most. ok is false where only its trace knows.
@@ -61,6 +62,8 @@ func (l *Load) length() (d time.Duration, ok bool) {
 	switch {
 	case l.Search != nil:
 		return l.Search.length(), true
+	case l.Cold != nil && l.For == 0:
+		return l.Cold.lasts(), true
 	case l.For != 0 || l.Arrivals == nil:
 		return l.For.D(), true
 	}
@@ -72,6 +75,8 @@ func (l *Load) expect() float64 {
 	switch {
 	case l.Search != nil:
 		return l.Search.expect()
+	case l.Cold != nil:
+		return float64(l.Cold.Force)
 	case l.Closed != nil || l.Hold != nil || l.K6 != "":
 		return math.NaN()
 	case l.Arrivals == nil:
@@ -96,14 +101,15 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 		c.bad(at+".name", "%q is taken by an earlier phase", l.Name)
 	}
 	phases[l.Name] = true
-	c.oneOf(at+".role", string(l.Role), "warmup", "steady", "stress", "idle")
+	c.oneOf(at+".role", string(l.Role), "warmup", "steady", "stress", "idle", "cold")
 	if l.Max < 0 {
 		c.bad(at+".max", "%d is out of range; 1 or more", l.Max)
 	}
 	c.workload(at, l)
 	c.k6(at, l)
 	var given []string
-	for name, is := range map[string]bool{"arrivals": l.Arrivals != nil, "closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil, "k6": l.K6 != ""} {
+	for name, is := range map[string]bool{"arrivals": l.Arrivals != nil, "closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil,
+		"cold": l.Cold != nil, "k6": l.K6 != ""} {
 		if is {
 			given = append(given, name)
 		}
@@ -120,10 +126,15 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 	if l.Arrivals != nil {
 		c.arrivals(at+".arrivals", l.Arrivals)
 	}
+	if l.Cold != nil {
+		return c.cold(at, l, p)
+	}
 	c.phaseLength(at, l)
 	switch {
 	case l.idle() && l.Role != assay.RoleIdle:
-		c.bad(at, "has role %s but no load; give arrivals, closed, search or k6", l.Role)
+		c.bad(at, "has role %s but no load; give arrivals, closed, search, cold or k6", l.Role)
+	case l.Role == assay.RoleCold:
+		c.bad(at, "has role cold and forces no cold start; give cold, or another role")
 	case !l.idle() && l.Role == assay.RoleIdle:
 		c.bad(at, "has role idle and load; leave one out")
 	}

@@ -47,7 +47,8 @@ type Target struct {
 	Documents   int       `yaml:"documents" json:"documents,omitempty" jsonschema:"minimum=1,description=Documents in one request. Default 8."`
 	Top         int       `yaml:"top" json:"top,omitempty" jsonschema:"minimum=1,description=How many documents come back. Default all."`
 
-	Retry *Retry `yaml:"retry" json:"retry,omitempty" jsonschema:"description=Send failed requests again. Default: none is."`
+	Cold  *ColdBy `yaml:"cold" json:"cold,omitempty" jsonschema:"description=How the target is made cold for phases that force cold starts. The sandbox needs nothing."`
+	Retry *Retry  `yaml:"retry" json:"retry,omitempty" jsonschema:"description=Send failed requests again. Default: none is."`
 
 	Sandbox Sandbox `yaml:"sandbox" json:"sandbox,omitempty" jsonschema:"description=Dials of the embedded platform."`
 }

@@ -33,6 +33,7 @@ type admin struct {
 	cfg     Config
 	sup     *supervisor
 	events  *eventLog
+	scaler  *autoscaler
 	metrics http.Handler
 	addr    string // its own
 	stop    func() // asks the platform to shut down
@@ -45,6 +46,7 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("GET /admin/targets", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.targets()) })
 	mux.HandleFunc("GET /admin/config", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.cfg) })
 	mux.HandleFunc("/admin/links/{id}", a.links)
+	mux.HandleFunc("POST /admin/chill", a.chill)
 	mux.HandleFunc("POST /admin/shutdown", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		a.stop()

@@ -14,7 +14,8 @@ type autoscaler struct {
 	events *eventLog
 	scale  func(want int, reason string)
 
-	poke chan struct{} // a request waits and no instance is ready
+	poke chan struct{}      // a request waits and no instance is ready
+	cold chan chan struct{} // asks for no instance now; closed when that is decided
 	last atomic.Pointer[scaling]
 
 	// Owned by run.
@@ -33,7 +34,7 @@ type scaling struct {
 }
 
 func newAutoscaler(cfg Config, p *pool, events *eventLog, scale func(int, string)) *autoscaler {
-	a := &autoscaler{cfg: cfg, pool: p, events: events, scale: scale, poke: make(chan struct{}, 1), reached: cfg.InitialScale == 0}
+	a := &autoscaler{cfg: cfg, pool: p, events: events, scale: scale, poke: make(chan struct{}, 1), cold: make(chan chan struct{}), reached: cfg.InitialScale == 0}
 	a.last.Store(&scaling{})
 	return a
 }
@@ -66,12 +67,29 @@ func (a *autoscaler) run(ctx context.Context) {
 				a.zeroSince = 0
 				a.apply(now, max(1, a.cfg.ActivationScale, a.cfg.MinScale), startFromZero, l, false)
 			}
+		case decided := <-a.cold:
+			a.chill(time.Now())
+			close(decided)
 		case <-tick.C:
 			now := time.Now()
 			l := a.pool.look(now, a.cfg.StableWindow, a.cfg.PanicWindow)
 			want, panicking := a.decide(now.UnixNano(), l)
 			a.apply(now, want, "", l, panicking)
 		}
+	}
+}
+
+// chill decides for no instance and forgets the load that was: else its average would call for instances at the next tick. A request
+// that waits wakes the deployment again.
+func (a *autoscaler) chill(now time.Time) {
+	a.pool.forget(now)
+	a.state, a.zeroSince, a.reached = StartKPA(now.UnixNano(), 0), 0, true
+	l := a.pool.look(now, a.cfg.StableWindow, a.cfg.PanicWindow)
+	if a.apply(now, 0, exitForced, l, false); a.want == 0 {
+		a.scale(0, exitForced) // at zero already: what is started next is still forced
+	}
+	if l.queued > 0 {
+		a.wake()
 	}
 }
 

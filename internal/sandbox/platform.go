@@ -121,7 +121,7 @@ func open(cfg Config, stderr io.Writer) (_ *platform, err error) {
 	quiet := log.New(io.Discard, "", 0) // a client that breaks off is a record of the client's
 	p.gateway = &http.Server{Handler: gw.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: quiet}
 	var once sync.Once
-	ad := &admin{cfg: cfg, sup: p.sup, events: p.events, metrics: m.handler, addr: p.private.Addr().String(),
+	ad := &admin{cfg: cfg, sup: p.sup, events: p.events, scaler: p.scaler, metrics: m.handler, addr: p.private.Addr().String(),
 		stop: func() { once.Do(func() { close(p.asked) }) }}
 	p.admin = &http.Server{Handler: ad.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: quiet}
 	return p, nil

@@ -357,6 +357,15 @@ func (p *pool) look(now time.Time, stable, panicked time.Duration) look {
 	return l
 }
 
+// forget drops the history of the load; what is in flight or waits counts from now on.
+func (p *pool) forget(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.load.n
+	p.load = newMeter(now, time.Duration(p.load.keep))
+	p.load.add(now, n)
+}
+
 // state returns the state of b and its requests in flight.
 func (p *pool) state(b *backend) (State, int) {
 	p.mu.Lock()

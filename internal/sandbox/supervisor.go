@@ -25,7 +25,8 @@ const (
 const (
 	exitScaleIn  = "scale_in"
 	exitShutdown = "shutdown"
-	exitCrash    = "crash" // nobody asked for it, or the platform gave it up
+	exitForced   = "forced_cold" // the owner asked for a cold deployment
+	exitCrash    = "crash"       // nobody asked for it, or the platform gave it up
 )
 
 // Who ended an instance that the platform gave up, in the attribute by of its exit.
@@ -61,6 +62,7 @@ type supervisor struct {
 	next      int // number of the next instance
 	want      int
 	reason    string // why instances are added
+	forced    bool   // the next start from zero is owed to the owner's wish for a cold deployment
 	owed      int    // instances that ended unasked and are to be replaced
 	crashes   int    // in a row
 	notBefore time.Time
@@ -76,6 +78,9 @@ func newSupervisor(cfg Config, exe string, p *pool, events *eventLog, tracer tra
 func (s *supervisor) scale(want int, reason string) {
 	s.mu.Lock()
 	s.want, s.reason = want, reason
+	if reason != startFromZero {
+		s.forced = reason == exitForced
+	}
 	s.mu.Unlock()
 	s.poke()
 }
@@ -153,8 +158,12 @@ func (s *supervisor) reconcile() time.Duration {
 			}
 			return b.age - a.age
 		})
+		why := exitScaleIn
+		if s.reason == exitForced {
+			why = exitForced
+		}
 		for _, v := range seats[:-missing] {
-			s.drain(v.in, exitScaleIn)
+			s.drain(v.in, why)
 		}
 	}
 	return 0
@@ -167,7 +176,11 @@ func (s *supervisor) start(reason string) {
 	s.instances = append(s.instances, in)
 	s.links[in.id] = in
 	s.pool.add(in.backend)
-	s.events.instance(in.created, assay.EventInstanceCreated, in.id, "", "reason", reason)
+	attrs := []string{"reason", reason}
+	if s.forced && reason == startFromZero {
+		attrs = append(attrs, "forced", "true")
+	}
+	s.events.instance(in.created, assay.EventInstanceCreated, in.id, "", attrs...)
 	s.wg.Go(func() { s.live(in) })
 }
 
