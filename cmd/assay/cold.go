@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/chill"
+	"github.com/assay-dev/assay/internal/credential"
+	"github.com/assay-dev/assay/internal/kube"
 	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // undoLimit is how long what a chiller changed may take to be put back.
@@ -27,7 +31,65 @@ func chiller(p *plan.Plan, admin string) (chill.Chiller, error) {
 	if p.Target.Kind == "sandbox" {
 		return &chill.Sandbox{AdminURL: admin}, nil
 	}
-	return nil, fmt.Errorf("target.cold: nothing makes the target cold")
+	return clusterOrCloud(p.Target.Cold)
+}
+
+// clusterOrCloud returns the chiller that target.cold names; nil where there is none.
+func clusterOrCloud(by *plan.ColdBy) (chill.Chiller, error) {
+	switch {
+	case by == nil:
+		return nil, nil
+	case by.Kubernetes != nil:
+		k := by.Kubernetes
+		api, err := kube.Find(k.Kubeconfig, k.Context)
+		if err != nil {
+			return nil, fmt.Errorf("target.cold.kubernetes: %w", err)
+		}
+		return &chill.Kubernetes{API: api, Namespace: or(k.Namespace, or(api.Namespace, "default")), Deployment: k.Deployment, Pods: k.Pods, Wake: k.Wake == nil || *k.Wake}, nil
+	default:
+		l := by.Lambda
+		keys := credential.AWS{Region: l.Region}
+		region := l.Region
+		if region == "" {
+			var err error
+			if region, err = keys.Where(context.Background()); err != nil {
+				return nil, fmt.Errorf("target.cold.lambda.region: %w", err)
+			}
+		}
+		sign := loadgen.NewSigV4("lambda", region, func(ctx context.Context) (loadgen.AWSKeys, error) {
+			v, err := keys.Fetch(ctx)
+			return loadgen.AWSKeys{ID: v.KeyID, Secret: v.Secret, Session: v.Session}, err
+		})
+		return &chill.Lambda{Function: l.Function, Endpoint: or(l.Endpoint, "https://lambda."+region+".amazonaws.com"), Sign: sign.Sign}, nil
+	}
+}
+
+// recoverCold puts back what a run that was killed left cold, as its plan says where. It returns what it did, in a line for people; "" for nothing.
+func recoverCold(ctx context.Context, m *assay.Manifest) (string, error) {
+	var p struct {
+		Target struct {
+			Cold *plan.ColdBy `json:"cold"`
+		} `json:"target"`
+	}
+	if len(m.Plan) == 0 || json.Unmarshal(m.Plan, &p) != nil {
+		return "", nil // an import, or no plan of ours
+	}
+	c, err := clusterOrCloud(p.Target.Cold)
+	if c == nil || err != nil {
+		return "", err
+	}
+	r, ok := c.(interface {
+		Recover(ctx context.Context) (bool, error)
+	})
+	if !ok {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, undoLimit)
+	defer cancel()
+	if done, err := r.Recover(ctx); !done || err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is as it was before the run", c), nil
 }
 
 // makeCold readies what makes the target cold, before the run: a target that does not allow it is refused.

@@ -69,6 +69,13 @@ func healOne(cmd *cobra.Command, io stdio, dir string) (remaining []string, err 
 	if err != nil {
 		return nil, fmt.Errorf("heal %s: %w", dir, err)
 	}
+	if m := run.Manifest(); !rep.Running && m.End.Status == assay.EndRunning { // it was killed: nobody put back what it left cold
+		if recovered, err := recoverCold(cmd.Context(), m); err != nil {
+			rep.Remaining = append(rep.Remaining, "cold starts: "+err.Error())
+		} else if recovered != "" {
+			rep.Reverted = append(rep.Reverted, recovered)
+		}
+	}
 	for _, group := range []struct {
 		what  string
 		lines []string
