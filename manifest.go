@@ -55,7 +55,27 @@ type Manifest struct {
 	Canary     int64           `json:"canary_period_ns,omitempty"` // from one canary to the next; 0 without
 	Attempt    int             `json:"attempt,omitempty"`
 	Imported   bool            `json:"imported,omitempty"`
+	Machine    *Calibration    `json:"calibration,omitempty"` // nil: this machine was not calibrated
 	End        Ending          `json:"end"`
+}
+
+// Calibration is what this machine can send, as `assay calibrate` found before the run.
+type Calibration struct {
+	Date       string  `json:"date"`              // day of the calibration, YYYY-MM-DD in UTC
+	PerRequest int64   `json:"per_request_ns"`    // CPU time of the client for one request
+	PerEvent   int64   `json:"per_event_ns"`      // and for one event of a streamed answer
+	SafeRate   float64 `json:"safe_rate_per_s"`   // highest rate at which sends were on time
+	Late       int64   `json:"lateness_p99_ns"`   // at that rate
+	Beyond     string  `json:"beyond,omitempty"`  // what broke above it
+	Version    string  `json:"version,omitempty"` // of the tool that calibrated
+}
+
+// Usage is what the process that made the load took of its machine while it did.
+type Usage struct {
+	CPU  int64   `json:"cpu_ns"`
+	Wall int64   `json:"wall_ns"`
+	Peak float64 `json:"peak_cores"` // in the busiest second
+	CPUs int     `json:"cpus"`       // cores that it may use
 }
 
 // Target says what was assessed.
@@ -103,4 +123,5 @@ type Ending struct {
 	Unrecorded map[string]int64 `json:"unrecorded,omitempty"` // records lost, by cause
 	Remaining  []string         `json:"remaining,omitempty"`  // faults that may still be active
 	Steps      []string         `json:"steps,omitempty"`      // path of each search
+	Usage      *Usage           `json:"usage,omitempty"`      // of the load's process; nil where it was not measured
 }

@@ -200,8 +200,17 @@ type ErrorRow struct {
 type Trust struct {
 	Valid    bool       `json:"valid"`
 	Problems []string   `json:"problems,omitempty"` // each makes the run invalid
+	Rules    []string   `json:"rules,omitempty"`    // names of the rules that the problems broke, in their order
 	Doubts   []string   `json:"doubts,omitempty"`   // threats to validity that do not
 	Rows     []TrustRow `json:"rows"`
+	Machine  string     `json:"machine,omitempty"`  // what the machine of the load can send, as it was calibrated
+	Lateness []Bin      `json:"lateness,omitempty"` // of the sends, from due to the first write
+}
+
+// A Bin counts values above the end of the bin before it, up to its own.
+type Bin struct {
+	To float64 `json:"to_s"` // seconds
+	N  int     `json:"n"`
 }
 
 // A TrustRow is one check of the measurement itself.

@@ -143,6 +143,15 @@ func (s *sample) max() float64 {
 	return s.sorted[len(s.sorted)-1]
 }
 
+// above counts the values above v.
+func (s *sample) above(v float64) int {
+	if s.coarse() {
+		return int(s.total.Above(v * 1e9))
+	}
+	i, _ := slices.BinarySearch(s.sorted, math.Nextafter(v, math.Inf(1)))
+	return s.n - i
+}
+
 // effective returns how many independent values the sample is worth for a quantile, and the number of blocks it was judged by.
 func (s *sample) effective(p float64) (float64, int) {
 	q := s.quantile(p)

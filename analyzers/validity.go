@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -19,22 +18,18 @@ const (
 	spanShare  = 0.95        // of the traced requests that must have spans of the target
 	gapShare   = 0.05        // of the scrapes that may fail
 	clockLimit = int64(10e6) // ns that the wall clock may step away during a run
-	lateFloor  = int64(1e6)  // ns: no objective is so tight that this matters
-	lateShare  = 0.01        // of the tightest latency objective
-	lateAt     = 0.99        // quantile of the lateness that is held against the limit
 )
 
 // Describe returns the metrics.
 func (Validity) Describe() []assay.Desc {
-	return []assay.Desc{
-		{Metric: "validity/lateness/p99", Unit: assay.Seconds, Better: "lower", Help: "How late our generator sent: from due to the first write; p99, type 7. Invalid above the larger of 1 ms and 1 % of the tightest latency objective."},
+	return append(describePacing(), []assay.Desc{
 		{Metric: "validity/dropped", Unit: assay.Count, Better: "lower", Help: "Requests outside stress phases that our own in-flight cap refused. Invalid above 1 %."},
 		{Metric: "validity/credential", Unit: assay.Count, Better: "lower", Help: "Requests that were not served because our own credential was refused, expired or missing. Any makes the run invalid: it says nothing of the target."},
 		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
 		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
 		{Metric: "validity/gaps", Unit: assay.Ratio, Better: "lower", Help: "Share of the scrapes that failed while their target was known."},
 		{Metric: "validity/clock", Unit: assay.Seconds, Better: "lower", Help: "How far the wall clock stepped away from the monotonic one during the run."},
-	}
+	}...)
 }
 
 // Begin starts a pass.
@@ -53,13 +48,14 @@ func stress(f *assay.Facts) map[string]bool {
 type validityPass struct {
 	f          *assay.Facts
 	stress     map[string]bool
-	late       column
+	pace       pacing
 	total      int
 	gentle     int // outside stress phases
 	dropped    int
 	denied     int // for our own credential
 	answered   int // with a trace asked for
 	noSchedule int
+	findings   []assay.Finding // of single phases
 }
 
 func (p *validityPass) Requests(block []assay.Request) {
@@ -79,16 +75,16 @@ func (p *validityPass) Requests(block []assay.Request) {
 		if gentle {
 			p.gentle++
 		}
+		if r.NoSchedule {
+			p.noSchedule++
+		} else {
+			p.pace.add(p.f, r)
+		}
 		if r.Outcome == assay.RefusedByCap {
 			if gentle {
 				p.dropped++
 			}
 			continue
-		}
-		if r.NoSchedule {
-			p.noSchedule++
-		} else if r.Sent != 0 {
-			p.late.add(0, max(0, r.Sent-r.Due))
 		}
 		if !r.TraceID.IsZero() && r.Status != 0 {
 			p.answered++
@@ -106,13 +102,14 @@ func (p *validityPass) Finish(r *assay.Report) error {
 			r.Findings = append(r.Findings, assay.Finding{Metric: "validity/" + name, Quantity: q})
 		}
 		if !ok && problem != "" {
-			t.Problems = append(t.Problems, problem)
+			t.Problems, t.Rules = append(t.Problems, problem), append(t.Rules, name)
 		}
 		if !ok && problem == "" && doubt != "" {
 			t.Doubts = append(t.Doubts, doubt)
 		}
 	}
 	p.lateness(check)
+	t.Lateness = p.pace.histogram()
 
 	q := counted(float64(p.dropped), assay.Count, p.gentle, "requests", "refused by our own in-flight cap outside stress phases")
 	if p.total == 0 {
@@ -127,6 +124,12 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	}
 	check("credential", q, "none", p.denied == 0,
 		fmt.Sprintf("our own credential was refused, expired or missing for %d of %d requests: they say nothing of the target", p.denied, p.total), "")
+
+	p.delivered(check)
+	p.spacing(check)
+	p.cpu(check)
+	p.machine(t)
+	r.Findings = append(r.Findings, p.findings...)
 
 	var lost int64
 	var causes []string
@@ -162,7 +165,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 		fmt.Sprintf("this is run %d of this plan on this release: one that passes at last is weaker than one that passes at once", attempt))
 
 	if p.total == 0 {
-		t.Problems = append(t.Problems, "no request was recorded")
+		t.Problems, t.Rules = append(t.Problems, "no request was recorded"), append(t.Rules, "requests")
 	}
 	if m.End.Status == assay.EndRunning || m.End.Status == "" && !m.Imported {
 		t.Doubts = append(t.Doubts, "the run was killed: up to its last second may be missing")
@@ -190,39 +193,6 @@ func refuser(m *assay.Manifest) string {
 }
 
 type checkFunc = func(name string, q assay.Quantity, limit string, ok bool, problem, doubt string)
-
-// LatenessLimit returns how late the generator may send at p99, in ns.
-func LatenessLimit(m *assay.Manifest) int64 {
-	tightest := math.Inf(1)
-	for _, o := range m.Objectives {
-		family, _, _ := strings.Cut(o.Metric, "/")
-		if o.Max != nil && slices.Contains(latencyFamilies, family) {
-			tightest = min(tightest, *o.Max)
-		}
-	}
-	if math.IsInf(tightest, 1) {
-		return lateFloor
-	}
-	return max(lateFloor, int64(math.Round(lateShare*tightest*1e9)))
-}
-
-func (p *validityPass) lateness(check checkFunc) {
-	limit := LatenessLimit(p.f.Manifest)
-	s := p.late.pick(func(uint16) bool { return true })
-	if s.n == 0 {
-		why := "no request was sent by a schedule"
-		if p.noSchedule > 0 {
-			why = "the load had no schedule: due is the instant a slot was free"
-		}
-		check("lateness/p99", assay.NotMeasured(assay.Seconds, why), duration(seconds(limit)), true, "", "")
-		return
-	}
-	v := s.quantile(lateAt)
-	res := seconds(p.f.Manifest.Resolution)
-	q := measured(v, max(0, v-res), v+res, assay.Seconds, s.n, "requests", "type 7 quantile of sent less due")
-	check("lateness/p99", q, duration(seconds(limit)), v <= seconds(limit),
-		fmt.Sprintf("our generator fell behind: it sent %s late at p99, and %s is the limit", duration(v), duration(seconds(limit))), "")
-}
 
 func (p *validityPass) spans(check checkFunc) {
 	limit := fmt.Sprintf("at least %g %%", spanShare*100)

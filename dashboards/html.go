@@ -124,6 +124,8 @@ type errorRow struct {
 type trustBox struct {
 	Valid                      bool
 	Problems, Doubts, Warnings []string
+	Machine                    string
+	Lateness                   template.HTML
 	Rows                       []trustRow
 }
 

@@ -259,7 +259,13 @@ func (v *view) requests(r *assay.Report) {
 }
 
 func (v *view) trust(r *assay.Report) {
-	v.Trust = trustBox{Valid: r.Trust.Valid, Problems: r.Trust.Problems, Doubts: r.Trust.Doubts, Warnings: r.Warnings}
+	v.Trust = trustBox{Valid: r.Trust.Valid, Doubts: r.Trust.Doubts, Warnings: r.Warnings, Machine: r.Trust.Machine, Lateness: latenessChart("lateness", r)}
+	for i, s := range r.Trust.Problems {
+		if i < len(r.Trust.Rules) {
+			s = "rule " + r.Trust.Rules[i] + ": " + s
+		}
+		v.Trust.Problems = append(v.Trust.Problems, s)
+	}
 	for _, row := range r.Trust.Rows {
 		value := Value(row.Quantity)
 		if !row.Quantity.Known() {

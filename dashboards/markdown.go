@@ -222,8 +222,11 @@ func (m *markdown) trust() {
 	} else {
 		m.printf("**INVALID.**\n\n")
 	}
-	for _, s := range r.Trust.Problems {
-		m.printf("* problem: %s\n", mdText(s))
+	if r.Trust.Machine != "" {
+		m.printf("This machine: %s.\n\n", mdText(r.Trust.Machine))
+	}
+	for _, s := range problems(r) {
+		m.printf("* %s\n", mdText(s))
 	}
 	for _, s := range r.Trust.Doubts {
 		m.printf("* doubt: %s\n", mdText(s))

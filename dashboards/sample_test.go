@@ -194,7 +194,8 @@ func clean() *assay.Report {
 		{Name: "spans", Quantity: exact(assay.Ratio, 1, 517, "requests"), Limit: "at least 95 %", OK: true},
 		{Name: "gaps in scrapes", Quantity: exact(assay.Count, 0, 228, "scrapes"), Limit: "0", OK: true},
 		{Name: "clock step", Quantity: meas(assay.Seconds, 0.00004, 0.00001, 1, "runs", "wall minus monotonic"), Limit: "at most 50 ms", OK: true},
-	}, Doubts: []string{"generator and target share one machine: the target had at most one core"}}
+	}, Doubts: []string{"generator and target share one machine: the target had at most one core"}, Machine: "18 µs/request, 1.1 µs/event, safe to 14000/s, calibrated 2026-11-20",
+		Lateness: []assay.Bin{{To: 2e-5, N: 41}, {To: 5e-5, N: 322}, {To: 1e-4, N: 140}, {To: 2e-4, N: 21}, {To: 5e-4, N: 4}, {To: 1e-3, N: 0}, {To: 2e-3, N: 1}}}
 	r.Series = series(r, rand.New(rand.NewPCG(42, 1)))
 	return r
 }
@@ -374,6 +375,7 @@ func invalid() *assay.Report {
 	}
 	r.Trust.Valid = false
 	r.Trust.Problems = []string{"send lateness p99 41 ms is above 8 ms", "17 requests were not recorded"}
+	r.Trust.Rules = []string{"lateness/p99", "unrecorded"}
 	r.Trust.Rows[0].Quantity.Value, r.Trust.Rows[0].OK = 0.041, false
 	r.Trust.Rows[1].Quantity.Value, r.Trust.Rows[1].OK = 17, false
 	r.Series = nil
@@ -430,6 +432,7 @@ func hostile() *assay.Report {
 	r.Findings[2].Quantity.Method, r.Findings[2].Evidence = bad, []string{bad}
 	r.Trust.Doubts, r.Trust.Problems, r.Warnings = []string{bad}, []string{bad}, []string{bad}
 	r.Trust.Rows[0].Name, r.Trust.Rows[0].Limit = bad, bad
+	r.Trust.Rules, r.Trust.Machine = []string{bad}, bad
 	r.Series = append(r.Series[:3], assay.Series{Name: bad, Unit: assay.Unit(bad), Times: []int64{sec}, Values: []assay.Num{1}})
 	return r
 }

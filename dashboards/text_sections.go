@@ -376,6 +376,19 @@ func stepText(s assay.ScaleStep, begin int64) string {
 	return head + fmt.Sprintf("%s = decide %s + provision %s + serve %s", Value(s.Total), Value(s.Decide), Value(s.Provision), Value(s.Serve))
 }
 
+// problems says what makes the run invalid, each with the name of the rule that it broke.
+func problems(r *assay.Report) []string {
+	var out []string
+	for i, s := range r.Trust.Problems {
+		if i < len(r.Trust.Rules) {
+			out = append(out, fmt.Sprintf("problem (rule %s): %s", r.Trust.Rules[i], s))
+			continue
+		}
+		out = append(out, "problem: "+s)
+	}
+	return out
+}
+
 // trust writes whether the run could measure what it claims.
 func (p *page) trust() {
 	r := p.r
@@ -402,8 +415,11 @@ func (p *page) trust() {
 		parts = append(parts, fmt.Sprintf("attempt %d", r.Attempt))
 	}
 	p.para("TRUST", 11, head+": "+strings.Join(parts, ", "))
-	for _, s := range r.Trust.Problems {
-		p.para("", 11, "problem: "+s)
+	if r.Trust.Machine != "" {
+		p.para("", 11, "this machine: "+r.Trust.Machine)
+	}
+	for _, s := range problems(r) {
+		p.para("", 11, s)
 	}
 	for _, s := range r.Trust.Doubts {
 		p.para("", 11, "doubt: "+s)

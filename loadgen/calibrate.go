@@ -9,12 +9,16 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/rusage"
 )
 
 const (
 	calibrateFor    = time.Second
 	calibrateTokens = 16
 )
+
+// cpuTime returns the CPU time this process has used.
+var cpuTime = rusage.CPU
 
 // A Calibration says what this machine can send, as it was just now.
 type Calibration struct {

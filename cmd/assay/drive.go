@@ -10,6 +10,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/rusage"
 )
 
 // drive runs load and faults to their end, or until something ends them early, and winds everything down. Whatever
@@ -40,6 +41,7 @@ func (s *session) drive(ctx context.Context) error {
 	showing, stopShowing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopShowing()
 	side.Go(func() { s.progress.Run(showing, s.window) })
+	side.Go(func() { s.usage = rusage.Watch(showing) })
 
 	var hurt sync.WaitGroup
 	if s.faults != nil {
@@ -204,6 +206,9 @@ func (s *session) seal(err error) error {
 	}
 	if s.faults != nil {
 		end.Remaining = s.faults.Remaining()
+	}
+	if u := s.usage; u.CPU > 0 {
+		end.Usage = &assay.Usage{CPU: int64(u.CPU), Wall: int64(u.Wall), Peak: u.Peak, CPUs: u.CPUs}
 	}
 	end.Unrecorded = s.store.Stats().Unrecorded
 	s.lostMu.Lock()

@@ -25,6 +25,7 @@ import (
 	"github.com/assay-dev/assay/internal/credential"
 	"github.com/assay-dev/assay/internal/live"
 	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/rusage"
 	"github.com/assay-dev/assay/internal/sandbox"
 	"github.com/assay-dev/assay/internal/store"
 	"github.com/assay-dev/assay/loadgen"
@@ -58,6 +59,7 @@ type session struct {
 	progress *live.Progress
 	begun    *beginnings
 	metrics  *metricsServer
+	usage    rusage.Usage // of this process during the load
 
 	sources sync.WaitGroup // collectors
 	ending  atomic.Pointer[ending]

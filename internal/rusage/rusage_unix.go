@@ -1,6 +1,6 @@
 //go:build unix
 
-package loadgen
+package rusage
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns the CPU time this process has used.
-func cpuTime() time.Duration {
+// CPU returns the CPU time that this process has used so far.
+func CPU() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
