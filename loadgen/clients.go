@@ -47,6 +47,10 @@ var ClientKinds = []ClientKind{
 		ProofDocuments, "the API's description", func(e Endpoint) (Closer, error) { return NewEmbeddings(e) }},
 	{"rerank", "Reranking in the manner of Cohere, vLLM, Jina or text-embeddings-inference.",
 		ProofDocuments, "the APIs' descriptions", func(e Endpoint) (Closer, error) { return NewRerank(e) }},
+	{"lambda", "A function on AWS Lambda: Invoke, streamed or whole, or the function's own URL.",
+		ProofDocuments, "the API's description; signatures: examples of AWS", func(e Endpoint) (Closer, error) { return NewLambda(e) }},
+	{"sagemaker", "An endpoint of SageMaker: invocations, streamed or whole.",
+		ProofDocuments, "the API's description; signatures: examples of AWS", func(e Endpoint) (Closer, error) { return NewSageMaker(e) }},
 	{"http", "Plain HTTP: any answer of status 2xx is good.",
 		ProofLive, "net/http's server", func(e Endpoint) (Closer, error) { return NewHTTP(e) }},
 }

@@ -258,7 +258,12 @@ func (t *trip) completion(a *answer) bool {
 	if !ok {
 		return false
 	}
-	at := a.readAt()
+	t.completed(b, a.readAt())
+	return true
+}
+
+// completed settles the request by a whole answer, which came at the instant given.
+func (t *trip) completed(b []byte, at int64) {
 	var k chunk
 	switch {
 	case !k.parse(b):
@@ -276,5 +281,4 @@ func (t *trip) completion(a *answer) bool {
 		}
 		t.ok(at)
 	}
-	return true
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -97,7 +98,14 @@ func (t *trip) send(c reader) {
 }
 
 // fail ends the request by a transport error.
-func (t *trip) fail(err error) { t.failed(t.ctx, t.r, err) }
+func (t *trip) fail(err error) {
+	var named *exception
+	if errors.As(err, &named) {
+		t.thrown(named)
+		return
+	}
+	t.failed(t.ctx, t.r, err)
+}
 
 // bad ends the request by an answer that is not what was promised.
 func (t *trip) bad(text string) { t.fail(&protocolError{text}) }

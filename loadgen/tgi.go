@@ -118,6 +118,9 @@ func (t *trip) tgiEvents(a *answer, body io.Reader, readAt func() int64) bool {
 		tally.add(&k.chunk, e.At)
 		if k.finished {
 			tally.close()
+			if k.usage { // it counts the answer's tokens only
+				t.r.TokensIn = tally.planned
+			}
 			t.ok(e.At)
 			return t.drain(a, counted)
 		}
@@ -130,7 +133,12 @@ func (c *TGI) whole(t *trip, a *answer) bool {
 	if !ok {
 		return false
 	}
-	at := a.readAt()
+	t.generated(b, a.readAt())
+	return true
+}
+
+// generated settles the request by a whole answer, which came at the instant given.
+func (t *trip) generated(b []byte, at int64) {
 	if text := strings.TrimSpace(string(b)); strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
 		b = []byte(text[1 : len(text)-1])
 	}
@@ -150,7 +158,6 @@ func (c *TGI) whole(t *trip, a *answer) bool {
 		}
 		t.ok(at)
 	}
-	return true
 }
 
 // refuse implements refuser.
