@@ -119,6 +119,20 @@ func configure(c loadgen.Closer, t *plan.Target, bodies *loadgen.Payloads) error
 		c.Inputs, c.Dimensions = t.Inputs, t.Dimensions
 	case *loadgen.Rerank:
 		c.Documents, c.Top, c.TEI = t.Documents, t.Top, t.API == "tei"
+	case *loadgen.Lambda:
+		c.Function, c.Qualifier, c.LogTail = t.Function, t.Qualifier, t.LogTail
+		c.API, c.Extra, c.Payloads = t.API, extra, bodies
+		rule, err := bodyRule(t.BodyRule)
+		if err != nil {
+			return err
+		}
+		if rule != nil {
+			rule.Errors = true
+			c.Rule = rule
+		}
+	case *loadgen.SageMaker:
+		c.Name, c.Variant, c.Component, c.TargetModel = t.Endpoint, t.Variant, t.Component, t.TargetModel
+		c.API, c.Extra, c.Payloads = t.API, extra, bodies
 	case *loadgen.HTTP:
 		c.Method, c.Payloads = t.Method, bodies
 		if t.Body != "" {
@@ -160,6 +174,9 @@ func payloads(p *plan.Plan, kind string) (*loadgen.Payloads, error) {
 	if t.Payloads == nil {
 		if t.Kind == "sandbox" && t.Sandbox.Kind == "vision" {
 			return images(p.Seed, kind)
+		}
+		if t.Body != "" && kind != "http" { // which has a body of its own
+			return loadgen.NewPayloads(loadgen.Payload{Body: []byte(t.Body)})
 		}
 		return nil, nil
 	}

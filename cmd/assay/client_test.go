@@ -74,6 +74,11 @@ func TestPlanReachesTheWire(t *testing.T) {
 		{"kind: embeddings, dimensions: 4", asked{"POST", "/v1/embeddings", js, `{"model":"m","input":"hi","encoding_format":"float","dimensions":4}`}},
 		{"kind: rerank, documents: 1, top: 1", asked{"POST", "/v1/rerank", js, `{"query":"1","documents":["hi"],"model":"m","top_n":1}`}},
 		{"kind: rerank, api: tei, documents: 1", asked{"POST", "/v1/rerank", js, `{"query":"1","texts":["hi"]}`}},
+		{"kind: lambda, function: f, qualifier: live, body: '{}'", asked{"POST", "/2021-11-15/functions/f/response-streaming-invocations?Qualifier=live", js, "{}"}},
+		{"kind: lambda, stream: false, api: chat, extra: {n: 1}", asked{"POST", "/2015-03-31/functions/m/invocations", js,
+			`{"model":"m","messages":[{"role":"user","content":"hi"}],"max_tokens":7,"n":1}`}},
+		{"kind: sagemaker, endpoint: e, api: generate", asked{"POST", "/endpoints/e/invocations-response-stream", js, `{"inputs":"hi","parameters":{"details":true,"max_new_tokens":7},"stream":true}`}},
+		{"kind: sagemaker, stream: false, payloads: {files: [" + jpeg + "]}", asked{"POST", "/endpoints/m/invocations", "image/jpeg", "xyz"}},
 		{"kind: http, method: PUT, body: hello", asked{"PUT", "/", js, "hello"}},
 		{"kind: http, payloads: {files: [" + raw + "], type: text/csv}", asked{"POST", "/", "text/csv", "\x01\x02\x03\x04"}},
 	} {

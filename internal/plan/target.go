@@ -12,7 +12,7 @@ import (
 
 // Target says what is assessed, and how one asks it.
 type Target struct {
-	Kind     string     `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=ollama,enum=tgi,enum=triton,enum=kserve1,enum=openinference,enum=openinference-grpc,enum=embeddings,enum=rerank,enum=http,description=sandbox: the embedded platform. Any other: a client; assay list client says what each speaks."`
+	Kind     string     `yaml:"kind" json:"kind" jsonschema:"enum=sandbox,enum=openai,enum=ollama,enum=tgi,enum=triton,enum=kserve1,enum=openinference,enum=openinference-grpc,enum=embeddings,enum=rerank,enum=lambda,enum=sagemaker,enum=http,description=sandbox: the embedded platform. Any other: a client; assay list client says what each speaks."`
 	URL      string     `yaml:"url" json:"url,omitempty" jsonschema:"description=URL of the endpoint. Most kinds also take the server's and add their own path."`
 	Model    string     `yaml:"model" json:"model,omitempty" jsonschema:"description=Model to ask for; for the sandbox its size: nano or tiny or small or base."`
 	Release  string     `yaml:"release" json:"release,omitempty" jsonschema:"description=Release under assessment; attempts at one release are counted."`
@@ -29,15 +29,15 @@ type Target struct {
 	Proxy       string            `yaml:"proxy" json:"proxy,omitempty" jsonschema:"description=URL of the proxy or none. Default: as HTTP_PROXY and HTTPS_PROXY and NO_PROXY say."`
 
 	// What is asked. Each kind knows some of these.
-	API         string    `yaml:"api" json:"api,omitempty" jsonschema:"description=Operation or dialect. openai and sandbox: chat or completions. ollama: chat or generate. triton: vllm or tensorrtllm. openinference-grpc: infer or stream. rerank: cohere or tei. Default as the URL says; else the first."`
+	API         string    `yaml:"api" json:"api,omitempty" jsonschema:"description=Operation or dialect. openai and sandbox: chat or completions. ollama: chat or generate. triton: vllm or tensorrtllm. openinference-grpc: infer or stream. rerank: cohere or tei. Default as the URL says; else the first. lambda and sagemaker: chat or completions or generate. Default none: an answer may be anything."`
 	Stream      *bool     `yaml:"stream" json:"stream,omitempty" jsonschema:"description=Ask for a streamed answer. Default true."`
 	Method      string    `yaml:"method" json:"method,omitempty" jsonschema:"enum=GET,enum=POST,enum=HEAD,enum=PUT,description=For kind http. Default GET or POST with a body."`
 	Body        string    `yaml:"body" json:"body,omitempty" jsonschema:"description=Body of each request."`
-	BodyRule    *BodyRule `yaml:"bodyRule" json:"bodyRule,omitempty" jsonschema:"description=What makes an answer of status 200 a failure."`
+	BodyRule    *BodyRule `yaml:"bodyRule" json:"bodyRule,omitempty" jsonschema:"description=What makes an answer of status 200 a failure. lambda always knows errors."`
 	Payloads    *Payloads `yaml:"payloads" json:"payloads,omitempty" jsonschema:"description=Bodies from files, which requests take in turn."`
 	Tensors     *Tensors  `yaml:"tensors" json:"tensors,omitempty" jsonschema:"description=The input that takes the payload or the prompt."`
 	Version     string    `yaml:"version" json:"version,omitempty" jsonschema:"description=Version of the model. Default the server's choice."`
-	Extra       Members   `yaml:"extra" json:"extra,omitempty" jsonschema:"description=Members added to each request: at the top for openai; among the options for ollama; among the parameters for tgi and triton."`
+	Extra       Members   `yaml:"extra" json:"extra,omitempty" jsonschema:"description=Members added to each request: at the top for openai and lambda and sagemaker; among the options for ollama; among the parameters for tgi and triton."`
 	CountEach   bool      `yaml:"countEach" json:"countEach,omitempty" jsonschema:"description=Ask for the token count with each chunk (continuous_usage_stats)."`
 	LimitField  string    `yaml:"limitField" json:"limitField,omitempty" jsonschema:"description=Name of the member that limits the answer's length. Default max_tokens."`
 	KeepAlive   *Duration `yaml:"keepAlive" json:"keepAlive,omitempty" jsonschema:"description=How long the model stays loaded after a request. Default the server's."`
@@ -45,6 +45,13 @@ type Target struct {
 	Inputs      int       `yaml:"inputs" json:"inputs,omitempty" jsonschema:"minimum=1,description=Texts in one request. Default 1."`
 	Dimensions  int       `yaml:"dimensions" json:"dimensions,omitempty" jsonschema:"minimum=1,description=Dimensions of an embedding: asked for and demanded."`
 	Documents   int       `yaml:"documents" json:"documents,omitempty" jsonschema:"minimum=1,description=Documents in one request. Default 8."`
+	Function    string    `yaml:"function" json:"function,omitempty" jsonschema:"description=Name or ARN of the function. Default the model; with neither the URL is the function's own."`
+	Qualifier   string    `yaml:"qualifier" json:"qualifier,omitempty" jsonschema:"description=Version or alias of the function."`
+	LogTail     bool      `yaml:"logTail" json:"logTail,omitempty" jsonschema:"description=Ask for the end of the function's log which tells cold starts."`
+	Endpoint    string    `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"description=Name of the SageMaker endpoint. Default that in the URL; else the model."`
+	Variant     string    `yaml:"variant" json:"variant,omitempty" jsonschema:"description=Production variant to invoke. Default by the endpoint's weights."`
+	Component   string    `yaml:"component" json:"component,omitempty" jsonschema:"description=Inference component to invoke."`
+	TargetModel string    `yaml:"targetModel" json:"targetModel,omitempty" jsonschema:"description=Model of a multi-model endpoint."`
 	Top         int       `yaml:"top" json:"top,omitempty" jsonschema:"minimum=1,description=How many documents come back. Default all."`
 
 	Cold  *ColdBy `yaml:"cold" json:"cold,omitempty" jsonschema:"description=How the target is made cold for phases that force cold starts. The sandbox needs nothing."`
@@ -115,6 +122,8 @@ var targetKinds = []targetKind{
 	{"openinference-grpc", []string{"infer", "stream"}, false, []string{"payloads", "tensors", "version", "connections"}},
 	{"embeddings", nil, false, []string{"inputs", "dimensions"}},
 	{"rerank", []string{"cohere", "tei"}, false, []string{"documents", "top"}},
+	{"lambda", []string{"chat", "completions", "generate"}, true, []string{"function", "qualifier", "logTail", "payloads", "body", "bodyRule", "extra"}},
+	{"sagemaker", []string{"chat", "completions", "generate"}, true, []string{"endpoint", "variant", "component", "targetModel", "payloads", "body", "extra"}},
 	{"http", nil, false, []string{"method", "body", "bodyRule", "payloads"}},
 }
 
@@ -141,7 +150,8 @@ func (t *Target) ofSomeKinds() map[string]bool {
 	return map[string]bool{"extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "payloads": t.Payloads != nil, "tensors": t.Tensors != nil,
 		"version": t.Version != "", "keepAlive": t.KeepAlive != nil, "connections": t.Connections != 0, "inputs": t.Inputs != 0, "dimensions": t.Dimensions != 0,
 		"documents": t.Documents != 0, "top": t.Top != 0, "method": t.Method != "", "body": t.Body != "", "bodyRule": t.BodyRule != nil,
-		"sandbox": !t.Sandbox.empty()}
+		"function": t.Function != "", "qualifier": t.Qualifier != "", "logTail": t.LogTail, "endpoint": t.Endpoint != "", "variant": t.Variant != "",
+		"component": t.Component != "", "targetModel": t.TargetModel != "", "sandbox": !t.Sandbox.empty()}
 }
 
 // defaults fills in what the kind of target says.

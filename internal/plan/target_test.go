@@ -18,7 +18,7 @@ func targetPlan(target string) []byte {
 func TestTargetRefusals(t *testing.T) {
 	for _, tt := range []struct{ target, want string }{
 		{"{kind: kserve2, url: 'http://h'}", `target.kind: "kserve2" is unknown; did you mean "kserve1"?`},
-		{"{kind: openai, url: 'http://h', payloads: {files: [a.png]}}", "plan.yaml:3:51: target.payloads: kind openai does not know it; it belongs to sandbox, kserve1, openinference, openinference-grpc, http"},
+		{"{kind: openai, url: 'http://h', payloads: {files: [a.png]}}", "plan.yaml:3:51: target.payloads: kind openai does not know it; it belongs to sandbox, kserve1, openinference, openinference-grpc, lambda, sagemaker, http"},
 		{"{kind: tgi, url: 'http://h', api: chat}", "target.api: kind tgi has no choice of it; leave it out"},
 		{"{kind: triton, url: 'http://h', api: chat}", `target.api: "chat" is unknown; known here: tensorrtllm, vllm`},
 		{"{kind: kserve1, url: 'http://h', stream: true}", "target.stream: kind kserve1 has no choice of it"},
