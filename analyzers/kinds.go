@@ -26,6 +26,7 @@ func Kinds() []Kind {
 		{"canary", func() assay.Analyzer { return Canary{} }},
 		{"retries", func() assay.Analyzer { return Retries{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},
+		{"drift", func() assay.Analyzer { return Drift{} }},
 		{"load", func() assay.Analyzer { return Load{} }},
 		{"goodput", func() assay.Analyzer { return Goodput{} }},
 		{"overload", func() assay.Analyzer { return Overload{} }},

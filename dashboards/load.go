@@ -164,6 +164,31 @@ func shorten(s string, most int) string {
 	return s
 }
 
+// longEnough is the length of a phase, in ns, from which the terminal speaks of drift that is not certain.
+const longEnough = 5 * 60 * 1e9
+
+// driftLine says what changed steadily: in a long phase in any case, else where it certainly did.
+func driftLine(r *assay.Report) string {
+	var parts []string
+	for i := range r.Phases {
+		ph := &r.Phases[i]
+		for _, l := range latencyNames {
+			f := r.Find("drift/"+l.family, "phase", ph.Name)
+			if f == nil || !f.Quantity.Known() || ph.End-ph.Begin < longEnough && f.Quantity.Lo <= 0 && f.Quantity.Hi >= 0 {
+				continue
+			}
+			parts = append(parts, fmt.Sprintf("%s %s by %s over %s", ph.Name, l.title, Measure(f.Quantity), Duration(seconds(ph.End-ph.Begin))))
+		}
+	}
+	if f := r.Find("drift/memory"); f != nil && f.Quantity.Known() && (len(parts) > 0 || f.Quantity.Lo > 0) {
+		parts = append(parts, "memory by "+Measure(f.Quantity))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "drift: " + strings.Join(parts, "; ")
+}
+
 // plain reports whether the run saw requests only: no fault, no instance, no span. What speaks of these then has
 // nothing to say, and is named once.
 func plain(r *assay.Report) bool {
@@ -230,6 +255,9 @@ func (p *page) load() error {
 	}
 	if left > 0 {
 		p.para("", 2, fmt.Sprintf("%s more in the other views", Things(left, "rows")))
+	}
+	if s := driftLine(p.r); s != "" {
+		p.para("", 2, s)
 	}
 	if len(p.out) > before {
 		p.blank()
@@ -319,6 +347,9 @@ func (m *markdown) load() {
 	if lines > 0 {
 		m.printf("\n")
 	}
+	if s := driftLine(m.r); s != "" {
+		m.printf("* %s\n\n", mdText(s))
+	}
 	if len(rows) == 0 {
 		return
 	}
@@ -372,6 +403,9 @@ func (v *view) load(r *assay.Report) {
 		v.Latencies = append(v.Latencies, c)
 	}
 	v.LatencyNotes = latencyNotes(rows)
+	if s := driftLine(r); s != "" {
+		v.LatencyNotes = append(v.LatencyNotes, s)
+	}
 	if v.Unseen = unseen(r); v.Unseen != "" {
 		if r.Limit == nil {
 			v.Limit = ""

@@ -103,7 +103,7 @@ func takesClosed(*Load) (time.Duration, string) {
 
 func takesSoak(l *Load) (time.Duration, string) {
 	d, _ := takesSample(0.99, 2)(l)
-	return 4 * d, "what drifts is told by comparing quarters of the run, of which each has to bound p99"
+	return 4 * d, "a drift is the slope through blocks of the run; four times what p99 needs lets each quarter bound it"
 }
 
 // warm is the length of a preset's warm-up before a phase of length d.

@@ -1,0 +1,124 @@
+package analyzers
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/assay-dev/assay"
+)
+
+// slowing is a phase of ten minutes at 2/s whose latency grows by the given share of its median, with lognormal noise.
+func slowing(rng *rand.Rand, grow float64) (*assay.Facts, []assay.Request) {
+	const length = 600 * sec
+	var list []assay.Request
+	for due := sec; due < sec+length; due += sec / 2 {
+		share := float64(due-sec)/float64(length) - 0.5
+		e2e := 0.1 * (1 + grow*share) * math.Exp(0.3*rng.NormFloat64())
+		list = append(list, assay.Request{Phase: "s", Due: due, Sent: due, FirstToken: due + int64(0.5e9*e2e), End: due + int64(1e9*e2e), Outcome: assay.OK})
+	}
+	return &assay.Facts{Phases: []assay.Phase{{Name: "s", Role: assay.RoleSteady, Begin: sec, End: sec + length}}}, list
+}
+
+func drift(t *testing.T, f *assay.Facts, list []assay.Request) *assay.Report {
+	t.Helper()
+	p, r := Drift{}.Begin(f), &assay.Report{}
+	p.Requests(list[:len(list)/3])
+	p.Requests(list[len(list)/3:])
+	if err := p.Finish(r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestDriftCovers: the interval holds the true drift as often as it says, and one of a third is told from none.
+func TestDriftCovers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 5))
+	const runs = 200
+	hit, told, wrong := 0, 0, 0
+	for range runs {
+		f, list := slowing(rng, 0.33)
+		q := drift(t, f, list).Find("drift/e2e").Quantity
+		if q.Lo <= 0.33 && 0.33 <= q.Hi {
+			hit++
+		}
+		if q.Lo > 0 {
+			told++
+		}
+		f, list = slowing(rng, 0)
+		if q := drift(t, f, list).Find("drift/ttft", "phase", "s").Quantity; q.Lo > 0 || q.Hi < 0 {
+			wrong++
+		}
+	}
+	t.Logf("covered %d, told %d, wrongly told %d of %d", hit, told, wrong, runs)
+	if hit < 178 || told < 190 || wrong > 22 {
+		t.Errorf("covered %d, told %d, wrongly told %d of %d", hit, told, wrong, runs)
+	}
+}
+
+func TestDriftLeavesOut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 5))
+	f, list := slowing(rng, 0)
+	for i := range list { // what is cold, failed, a canary or of another phase grows and must not show
+		switch i % 8 {
+		case 0:
+			list[i].Cold = assay.ColdYes
+		case 1:
+			list[i].Outcome = assay.Timeout
+		case 2:
+			list[i].Canary = true
+		case 3:
+			list[i].Phase = "other"
+		default:
+			continue
+		}
+		list[i].End += int64(i) * sec / 100
+	}
+	q := drift(t, f, list).Find("drift/e2e").Quantity
+	if q.N != len(list)/2 || q.Lo > 0 || q.Hi < 0 || q.Hi > 0.3 {
+		t.Errorf("got %s", q)
+	}
+	few := drift(t, f, list[:100])
+	if q := few.Find("drift/e2e").Quantity; !strings.Contains(q.Reason, "blocks have 5 requests or more; 10 are the least") {
+		t.Errorf("got %s", q)
+	}
+	if q := drift(t, &assay.Facts{}, list).Find("drift/e2e").Quantity; q.Reason != "not measured, because the run has no steady phase with it" {
+		t.Errorf("got %s", q)
+	}
+}
+
+// levels answers queries with one series an instance.
+type levels map[string]func(t float64) float64
+
+func (l levels) Range(_ context.Context, expr string, begin, end, step int64) (out []assay.Series, _ error) {
+	if expr != "container_memory_working_set_bytes" {
+		return nil, nil
+	}
+	for _, name := range keys(l) {
+		s := assay.Series{Labels: []assay.Label{{Name: "instance", Value: name}}}
+		for t := begin; t <= end; t += step {
+			s.Times, s.Values = append(s.Times, t), append(s.Values, assay.Num(l[name](seconds(t))))
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func TestDriftOfMemory(t *testing.T) {
+	f, list := slowing(rand.New(rand.NewPCG(4, 5)), 0)
+	f.Metrics = levels{
+		"leaks":  func(t float64) float64 { return 1e9 + 1e5*t },
+		"fills":  func(t float64) float64 { return 1e9 + 5e8*math.Min(t, 200) },
+		"steady": func(float64) float64 { return 2e9 },
+	}
+	g := drift(t, f, list).Find("drift/memory")
+	if q := g.Quantity; math.Abs(q.Value-3e7) > 1 || q.Unit != assay.Bytes || !strings.Contains(g.Evidence[0], "instance=leaks") {
+		t.Errorf("got %s, %v; want 30 MB in the 300 s of the second half", q, g.Evidence)
+	}
+	f.Metrics = levels{}
+	if q := drift(t, f, list).Find("drift/memory").Quantity; !strings.HasPrefix(q.Reason, "not measured, because no series of memory") {
+		t.Errorf("got %s", q)
+	}
+}
