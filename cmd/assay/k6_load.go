@@ -137,8 +137,8 @@ func (k *k6Load) environment() map[string]string {
 			env["ASSAY_KIND"] = t.Sandbox.Protocol
 		}
 	}
-	if src, err := credentialSource(&t.Auth); err == nil && src != nil {
-		if v, err := src.Fetch(context.Background()); err == nil && v.Token != "" {
+	if s.keeper != nil { // the token of now: k6 cannot ask for another
+		if v, err := s.keeper.Get(); err == nil && v.Token != "" {
 			env["ASSAY_TOKEN"] = v.Token
 		}
 	}
