@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	iofs "io/fs"
 	"maps"
 	"os"
 	"path"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -20,6 +20,7 @@ import (
 	"go.k6.io/k6/v2/lib/fsext"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/merge"
 	"github.com/assay-dev/assay/internal/store"
 	"github.com/assay-dev/assay/loadgen"
 )
@@ -28,7 +29,7 @@ import (
 type planned struct {
 	Script     string            `json:"script"`
 	Source     string            `json:"source_sha256,omitempty"` // of the script and all it imports
-	Segment    string            `json:"segment,omitempty"`
+	Part       *merge.Part       `json:"part,omitempty"`          // not in the hash
 	Scenarios  []plannedScenario `json:"scenarios"`
 	Thresholds []string          `json:"thresholds,omitempty"`
 }
@@ -54,11 +55,13 @@ func (o *Output) manifest() *assay.Manifest {
 	pl := planned{Script: "stdin"}
 	if u := p.ScriptPath; u != nil && u.Scheme == "file" && u.Path != "" && u.Path != "-" && u.Path != "/-" {
 		pl.Script = path.Base(u.Path)
+		if p.FS != nil {
+			pl.Source = sourceOf(p.FS, u.Path)
+		}
 	}
 	if m.Name == "" {
 		m.Name = strings.TrimSuffix(pl.Script, path.Ext(pl.Script))
 	}
-	pl.Source = o.source
 	et, err := lib.NewExecutionTuple(nil, nil) // what all processes do together
 	schedules := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(p.ScriptOptions.Scenarios)) {
@@ -90,32 +93,46 @@ func (o *Output) manifest() *assay.Manifest {
 	}{pl})
 	h.Write(raw)
 	m.PlanHash = hex.EncodeToString(h.Sum(nil))
+	segment := ""
 	if p.ScriptOptions.ExecutionSegment != nil {
-		pl.Segment = p.ScriptOptions.ExecutionSegment.String()
-		raw, _ = json.Marshal(struct {
-			K6 planned `json:"k6"`
-		}{pl})
+		segment = p.ScriptOptions.ExecutionSegment.String()
 	}
+	part := merge.Here(segment, o.ext.clock)
+	pl.Part = &part
+	raw, _ = json.Marshal(struct {
+		K6 planned `json:"k6"`
+	}{pl})
 	m.Plan = raw
 	return m
 }
 
-// sourceOf hashes the files that a script consists of, whatever directory they lie in.
-func sourceOf(a *lib.Archive) string {
-	var files []string
-	for scheme, fs := range a.Filesystems {
-		_ = fsext.Walk(fs, "/", func(name string, info iofs.FileInfo, err error) error { // in memory
-			if err != nil || info.IsDir() {
-				return nil
+// importPattern finds the files beside it that a script imports, requires or opens.
+var importPattern = regexp.MustCompile(`(?:\bfrom|\bimport|\brequire\s*\(|\bopen\s*\()\s*['"](\.{1,2}/[^'"]+|[^'":/]+\.[A-Za-z]+)['"]`)
+
+// sourceOf hashes a script with the files that it, and what it imports, name by a relative path.
+func sourceOf(fs fsext.Fs, script string) string {
+	h := sha256.New()
+	seen := map[string]bool{}
+	for queue := []string{script}; len(queue) > 0 && len(seen) < 1000; {
+		file := queue[0]
+		queue = queue[1:]
+		if seen[file] {
+			continue
+		}
+		seen[file] = true
+		data, err := fsext.ReadFile(fs, file)
+		if err != nil {
+			continue // not a file after all, or k6 has said so
+		}
+		fmt.Fprintf(h, "%s %d\n", path.Base(file), len(data))
+		h.Write(data)
+		if ext := path.Ext(file); ext == ".js" || ext == ".ts" || ext == ".mjs" || file == script {
+			for _, m := range importPattern.FindAllSubmatch(data, -1) {
+				queue = append(queue, path.Join(path.Dir(file), string(m[1])))
 			}
-			if data, err := fsext.ReadFile(fs, name); err == nil {
-				files = append(files, fmt.Sprintf("%s %s %x", scheme, path.Base(name), sha256.Sum256(data)))
-			}
-			return nil
-		})
+		}
 	}
-	slices.Sort(files)
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(files, "\n"))))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // createRun makes the run directory.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/errext"
-	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/netext/httpext"
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
@@ -38,7 +37,6 @@ type Output struct {
 	options    *output.Params
 	thresholds map[string]metrics.Thresholds
 	objectives []assay.Objective
-	source     string // hash of the script and all it imports
 
 	sink      sink
 	scenarios *scenarios
@@ -54,7 +52,6 @@ type Output struct {
 
 var (
 	_ output.WithThresholds        = (*Output)(nil)
-	_ output.WithArchive           = (*Output)(nil)
 	_ output.WithTestRunStop       = (*Output)(nil)
 	_ output.WithBuiltinMetrics    = (*Output)(nil)
 	_ output.WithStopWithTestError = (*Output)(nil)
@@ -91,9 +88,6 @@ func (o *Output) SetThresholds(t map[string]metrics.Thresholds) {
 	o.thresholds = t
 	o.objectives = objectives(t)
 }
-
-// SetArchive implements output.WithArchive: what the script consists of names it.
-func (o *Output) SetArchive(a *lib.Archive) { o.source = sourceOf(a) }
 
 // SetBuiltinMetrics implements output.WithBuiltinMetrics.
 func (o *Output) SetBuiltinMetrics(m *metrics.BuiltinMetrics) { o.dropped = m.DroppedIterations.Name }
