@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"strings"
@@ -55,4 +56,9 @@ func (k *certified) blame(err error) bool {
 	}
 	ends := k.ends.Load()
 	return !k.welcome.Load() || ends != 0 && time.Now().Unix() > ends
+}
+
+// certificateText reports whether the body of a 400 is nginx's about our certificate: it lets the handshake pass and refuses each request.
+func certificateText(b []byte) bool {
+	return bytes.Contains(b, []byte("No required SSL certificate was sent")) || bytes.Contains(b, []byte("The SSL certificate error"))
 }

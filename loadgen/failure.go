@@ -28,6 +28,13 @@ type protocolError struct{ text string }
 
 func (e *protocolError) Error() string { return e.text }
 
+// A proxyError is a proxy's refusal to open a tunnel.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return "the proxy answered " + strconv.Itoa(e.status) + " " + http.StatusText(e.status)
+}
+
 // A dialError is a connection that could not be made.
 type dialError struct{ err error }
 
@@ -39,6 +46,7 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 	r.End = s.now()
 	r.Error = brief(err)
 	var bad *protocolError
+	var proxy *proxyError
 	switch {
 	case err == errCredential || err == errCertificate:
 		r.Outcome = assay.Credential
@@ -54,6 +62,8 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 		r.Outcome = assay.Timeout
 	case certificate(err):
 		r.Outcome, r.Error = assay.Credential, errCertificate.Error()
+	case errors.As(err, &proxy) && assay.OutcomeOf(proxy.status, false) == assay.Credential:
+		r.Outcome = assay.Credential
 	case unresolved(err):
 		r.Outcome = assay.Unresolved
 	case r.FirstByte == 0:
@@ -62,6 +72,9 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 		r.Outcome = assay.CutFIN
 	default:
 		r.Outcome = assay.CutRST
+	}
+	if r.Outcome == assay.Credential && err != errCredential && s.Refused != nil {
+		s.Refused()
 	}
 }
 

@@ -154,6 +154,11 @@ func (t *trip) drain(a *answer, body io.Reader) bool {
 // refusal reads the body of an answer that is no success.
 func (t *trip) refusal(c reader, a *answer) bool {
 	text, clean := excerpt(a, t)
+	if a.status == http.StatusBadRequest && certificateText(text) {
+		t.refused(t.r, http.StatusUnauthorized, false, 0, "")
+		t.r.Error = errCertificate.Error()
+		return clean
+	}
 	k := readComplaint(text)
 	loading := a.loading || saysLoading(text)
 	status := a.status

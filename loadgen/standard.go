@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,12 @@ func newStandard(s *site) *standard {
 				return nil, err
 			}
 			return &stampedConn{Conn: nc, now: s.now}, nil
+		},
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode/100 != 2 {
+				return &proxyError{resp.StatusCode}
+			}
+			return nil
 		},
 		TLSClientConfig: t.ours.watch(s.TLS), DisableCompression: true,
 		MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle, IdleConnTimeout: idleFor,
