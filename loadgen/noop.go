@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // noop is a streaming endpoint that does nothing but answer: what a client costs at most, and how late its sends
@@ -74,11 +76,59 @@ func (n *noop) serve(c net.Conn) {
 			buf = buf[:len(buf)+got]
 			continue
 		}
+		_, path, _ := bytes.Cut(buf[:need], []byte(" "))
+		spaced := bytes.HasPrefix(path, []byte(spacedPath))
 		buf = append(buf[:0], buf[need:]...)
+		if spaced {
+			if err := n.drip(c); err != nil {
+				return
+			}
+			continue
+		}
 		if _, err := c.Write(n.answer); err != nil {
 			return
 		}
 	}
+}
+
+// Under spacedPath the answer comes event by event, as from a model.
+const (
+	spacedPath   = "/spaced"
+	spacedEvents = 50
+	spacedGap    = 2 * time.Millisecond
+)
+
+func (n *noop) drip(c net.Conn) error {
+	const event = `data: {"id":"chatcmpl-0","object":"chat.completion.chunk","created":0,"model":"none","choices":[{"index":0,"delta":{"content":"time "},"finish_reason":null}]}` + "\n\n"
+	text := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(event), event)
+	for i := range spacedEvents {
+		if i > 0 {
+			time.Sleep(spacedGap)
+			text = fmt.Sprintf("%x\r\n%s\r\n", len(event), event)
+		}
+		if _, err := io.WriteString(c, text); err != nil {
+			return err
+		}
+	}
+	const done = "data: [DONE]\n\n"
+	_, err := fmt.Fprintf(c, "%x\r\n%s\r\n0\r\n\r\n", len(done), done)
+	return err
+}
+
+// ServeNoop runs the server that a calibration sends to until ctx is done. It writes its URL to out, on a line of its own.
+func ServeNoop(ctx context.Context, out io.Writer) error {
+	n, err := newNoop(ctx, calibrateTokens)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, n.url()); err != nil {
+		n.close()
+		return fmt.Errorf("tell the URL: %w", err)
+	}
+	<-ctx.Done()
+	n.stop()
+	n.listener.Close() // connections end with the process
+	return nil
 }
 
 // requestLength returns the length of the request at the beginning of b, 0 while its head is not complete.

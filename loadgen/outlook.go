@@ -15,6 +15,7 @@ type Outlook struct {
 	Role     assay.Role
 	For      time.Duration // as long as it takes at most
 	Requests int           // turns of sessions included, as if all ended in the phase; -1: decided in the run
+	Peak     float64       // highest rate it plans, requests per second; 0: decided in the run
 	Law      string        // when requests are due, in words
 	Work     string        // what they ask for, in words; "" for a phase without load
 	Trace    string        // what a replayed trace holds, in words; "" for others
@@ -26,6 +27,7 @@ func (s *Schedule) Outlook() ([]Outlook, error) {
 	for i := range s.phases {
 		p := &s.phases[i]
 		o := Outlook{Name: p.Name, Role: p.Role, For: p.For, Requests: s.drawn[i].ids, Law: p.law(), Work: p.work()}
+		_, o.Peak = s.rate(i)
 		switch {
 		case p.Search != nil:
 			o.For, o.Requests = p.Search.For, -1

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,39 +13,64 @@ import (
 )
 
 func calibrateCommand(io stdio) *cobra.Command {
-	var rate, output string
+	var most, output string
 	cmd := &cobra.Command{
 		Use:   "calibrate",
-		Short: "Measure what this machine can send, against a built-in server that answers at once",
-		Long: "Sends to a built-in streaming server on loopback for at most a second, at one and a half times the rate, and reports how late the sends were and what one " +
-			"costs. Run it on an otherwise idle machine: what else runs shows as lateness.",
+		Short: "Measure what this machine can send, and stamp it on its reports",
+		Long: "Sends to a built-in streaming server on loopback, in a process of its own, at rates that double every 0.7 s until sends are more than 1 ms late at p99, some requests fail, or not all leave; at most about fifteen seconds. " +
+			"It reports what a request and an event of a streamed answer cost this process, and the highest rate that was on time, and keeps them for this machine: later reports carry them, and a plan that asks for more is doubted.\n\n" +
+			"Run it on an otherwise idle machine: what else runs shows as lateness. The target of a real run is on another machine; where it shares this one, less is safe.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var r plan.Rate
-			if err := r.UnmarshalText([]byte(rate)); err != nil {
-				return exit(assay.ExitUsage, "--rate: %v", err)
+			if err := r.UnmarshalText([]byte(most)); err != nil {
+				return exit(assay.ExitUsage, "--most: %v", err)
+			}
+			if r <= 0 {
+				return exit(assay.ExitUsage, "--most: %s is no rate to try; more than 0/s", most)
 			}
 			if output != "text" && output != "json" {
 				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
 			}
-			c, err := loadgen.Calibrate(cmd.Context(), float64(r))
+			c, err := measureMachine(cmd.Context(), float64(r))
+			if err != nil {
+				return &status{assay.ExitError, err}
+			}
+			stamp := &assay.Calibration{Date: time.Now().UTC().Format(time.DateOnly), PerRequest: int64(c.PerRequest), PerEvent: int64(c.PerEvent), SafeRate: c.SafeRate,
+				Late: int64(c.LateP99), Beyond: c.Beyond, Version: version()}
+			file, err := keep(stamp)
 			if err != nil {
 				return &status{assay.ExitError, err}
 			}
 			if output == "json" {
-				return printJSON(io, map[string]any{"rate_per_s": c.Rate, "sent": c.Sent, "failed": c.Failed, "late_p50_ns": c.LateP50, "late_p99_ns": c.LateP99,
-					"cpu_per_request_ns": c.CPU, "safe_rate_per_s": c.SafeRate})
+				return printJSON(io, map[string]any{"calibration": stamp, "steps": c.Steps, "file": file})
 			}
-			fmt.Fprintf(io.out, "tried       %.0f requests/s of 16 streamed tokens: %d sent, %d failed\n", c.Rate, c.Sent, c.Failed)
-			fmt.Fprintf(io.out, "lateness    p50 %v, p99 %v from the planned instant to the socket write (n=%d)\n", c.LateP50, c.LateP99, c.Sent)
-			if c.SafeRate > 0 {
-				fmt.Fprintf(io.out, "cost        at most %v of CPU a request, the built-in server included\n", c.CPU)
-				fmt.Fprintf(io.out, "safe rate   about %.0f requests/s leave half of this machine free\n", c.SafeRate)
-			}
+			printCalibration(io, c)
+			fmt.Fprintf(io.out, "kept in     %s\n", file)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&rate, "rate", "1000/s", "rate to calibrate for")
+	cmd.Flags().StringVar(&most, "most", "100000/s", "highest rate to try")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
+}
+
+func printCalibration(io stdio, c loadgen.Calibration) {
+	if c.PerRequest > 0 {
+		fmt.Fprintf(io.out, "cost        %v of CPU a request, whose answer of 16 tokens comes in one piece; %v an event of an answer that comes one by one\n",
+			c.PerRequest.Round(100*time.Nanosecond), c.PerEvent.Round(100*time.Nanosecond))
+	}
+	switch {
+	case c.SafeRate == 0:
+		fmt.Fprintf(io.out, "safe rate   none that was tried: %s\n", c.Beyond)
+	case c.Beyond == "":
+		fmt.Fprintf(io.out, "safe rate   %.0f/s and more: sends %v late at p50, %v at p99\n", c.SafeRate, c.LateP50.Round(time.Microsecond), c.LateP99.Round(time.Microsecond))
+	default:
+		fmt.Fprintf(io.out, "safe rate   %.0f/s: sends %v late at p50, %v at p99; %s\n", c.SafeRate, c.LateP50.Round(time.Microsecond), c.LateP99.Round(time.Microsecond), c.Beyond)
+	}
+	var parts []string
+	for _, s := range c.Steps {
+		parts = append(parts, fmt.Sprintf("%.0f/s %v", s.Rate, s.LateP99.Round(time.Microsecond)))
+	}
+	fmt.Fprintf(io.out, "tried       %s (late at p99)\n", strings.Join(parts, ", "))
 }

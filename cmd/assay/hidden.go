@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	goio "io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,6 +12,8 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/sandbox"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // hidden returns the commands that assay starts itself as.
@@ -29,6 +32,20 @@ func hidden(io stdio) []*cobra.Command {
 	return []*cobra.Command{
 		sub("x-guardian", "undo faults and end processes when the run dies", func(ctx context.Context) error {
 			return chaos.GuardianMain(ctx, io.in, io.out, chaos.GuardianOptions{})
+		}),
+		sub(noopCommand, "the server that a calibration sends to", func(ctx context.Context) error {
+			ctx, cancel := stop(ctx)
+			defer cancel()
+			ctx, gone := context.WithCancel(ctx)
+			defer gone()
+			go func() { // whoever calibrates holds our standard input open
+				_, _ = goio.Copy(goio.Discard, io.in)
+				gone()
+			}()
+			if err := worker.Renice(19); err != nil {
+				return err
+			}
+			return loadgen.ServeNoop(ctx, io.out)
 		}),
 		sub(sandbox.PlatformCommand, "the sandbox's gateway and autoscaler", func(ctx context.Context) error {
 			ctx, cancel := stop(ctx)

@@ -90,6 +90,9 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "%s: valid\n", p.Name)
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
+			for _, doubt := range load.calibrationDoubts(calibrated()) {
+				fmt.Fprintf(io.out, "  doubt     %s\n", doubt)
+			}
 			for _, s := range e.Searches {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}

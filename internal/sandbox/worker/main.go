@@ -72,7 +72,7 @@ func Main(ctx context.Context, set Settings, weights Weights, open func(*Process
 		set.SpawnedUnixNS = clk.Epoch()
 	}
 	if set.Nice > 0 {
-		if err := renice(set.Nice); err != nil {
+		if err := Renice(set.Nice); err != nil {
 			return err
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// renice lowers the priority of the whole process. On Linux a priority belongs to a thread, and
+// Renice lowers the priority of the whole process. On Linux a priority belongs to a thread, and
 // new threads take that of the thread that makes them; so all present threads are set, again
 // until a pass finds none that was missing.
-func renice(nice int) error {
+func Renice(nice int) error {
 	done := map[int]bool{}
 	for {
 		entries, err := os.ReadDir("/proc/self/task")

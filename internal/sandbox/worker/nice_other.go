@@ -2,5 +2,5 @@
 
 package worker
 
-// renice does nothing where priorities cannot be set in a portable way.
-func renice(int) error { return nil }
+// Renice does nothing where priorities cannot be set in a portable way.
+func Renice(int) error { return nil }
