@@ -68,17 +68,22 @@ func (p Preset) Takes(l Load) (time.Duration, string) {
 // confidence is what the quantiles of a preset are planned for.
 const confidence = 0.95
 
+// strictest returns the highest quantile that slo asks for, at least q.
+func strictest(q float64, slo map[string]Value) float64 {
+	for metric := range slo {
+		_, name, _ := strings.Cut(metric, "/")
+		if v, err := strconv.ParseFloat(strings.TrimPrefix(name, "p"), 64); err == nil && v < 100 {
+			q = max(q, v/100)
+		}
+	}
+	return q
+}
+
 // takesSample is as long as the q-quantile, or the strictest that slo asks for, needs for its interval at the rate, times what
 // requests are worth less for queueing behind one another.
 func takesSample(q, bunched float64) func(*Load) (time.Duration, string) {
 	return func(l *Load) (time.Duration, string) {
-		q := q
-		for metric := range l.SLO {
-			_, name, _ := strings.Cut(metric, "/")
-			if v, err := strconv.ParseFloat(strings.TrimPrefix(name, "p"), 64); err == nil && v < 100 {
-				q = max(q, v/100)
-			}
-		}
+		q := strictest(q, l.SLO)
 		n := stat.LeastN(q, confidence)
 		rate := float64(l.Rate)
 		if l.Arrivals != nil {
@@ -93,8 +98,11 @@ func takesSample(q, bunched float64) func(*Load) (time.Duration, string) {
 	}
 }
 
-func takesSearch(*Load) (time.Duration, string) {
-	return 2 * time.Minute, "each rate takes a step of 4s or longer, twice where it breaks: 2m finds a limit of up to some 20 times rate"
+// takesSearch is as long as a search takes to climb to twenty times its first rate and to decide four of the rates around the limit.
+func takesSearch(l *Load) (time.Duration, string) {
+	n := stat.LeastN(strictest(0.5, l.SLO), confidence)
+	decide := max(16*time.Second, time.Duration(float64(n)/float64(l.Rate)*1e9).Round(time.Second))
+	return 8*4*time.Second + 4*decide, fmt.Sprintf("8 steps of 4s reach 20 times rate, and 4 longer ones of %v and %d requests or more decide where the limit is", decide, n)
 }
 
 func takesClosed(*Load) (time.Duration, string) {
