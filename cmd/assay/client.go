@@ -30,7 +30,7 @@ func endpoint(p *plan.Plan, c *clock.Clock) (loadgen.Endpoint, error) {
 	}
 	var err error
 	if x := t.TLS; x != nil {
-		if e.TLS, err = (loadgen.TLSFiles{CA: x.CA, Cert: x.Cert, Key: x.Key, ServerName: x.ServerName, Insecure: x.Insecure}).Config(); err != nil {
+		if e.TLS, err = (loadgen.TLSFiles{CA: p.Path(x.CA), Cert: p.Path(x.Cert), Key: p.Path(x.Key), ServerName: x.ServerName, Insecure: x.Insecure}).Config(); err != nil {
 			return e, fmt.Errorf("target.%w", err)
 		}
 	}
@@ -188,12 +188,12 @@ func payloads(p *plan.Plan, kind string) (*loadgen.Payloads, error) {
 		case x.Binary:
 			form = loadgen.BinaryOutPayload
 		}
-		return loadgen.Tensor{Name: x.Name, Datatype: x.Datatype, Shape: x.Shape}.Each(form, t.Payloads.Files...)
+		return loadgen.Tensor{Name: x.Name, Datatype: x.Datatype, Shape: x.Shape}.Each(form, p.Paths(t.Payloads.Files)...)
 	}
 	if kind == "openinference-grpc" {
 		return nil, errors.New("kind openinference-grpc sends tensors: give target.tensors with name, datatype and shape")
 	}
-	read, err := loadgen.ReadPayloads(t.Payloads.Type, t.Payloads.Files...)
+	read, err := loadgen.ReadPayloads(t.Payloads.Type, p.Paths(t.Payloads.Files)...)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func payloads(p *plan.Plan, kind string) (*loadgen.Payloads, error) {
 
 // tryClient makes the client of a plan and throws it away: what is wrong with its settings and files shows before the run.
 func tryClient(p *plan.Plan) error {
-	if _, err := credentialSource(&p.Target.Auth); err != nil {
+	if _, err := credentialSource(p); err != nil {
 		return err
 	}
 	e, err := endpoint(p, clock.New())

@@ -18,7 +18,8 @@ import (
 
 // credentialSource returns where the credential of a plan's target comes from; nil for none. Nothing is fetched: what can be known
 // without that is checked.
-func credentialSource(a *plan.Credential) (credential.Source, error) {
+func credentialSource(p *plan.Plan) (credential.Source, error) {
+	a := &p.Target.Auth
 	const path = "target.auth"
 	switch {
 	case a.Exec != nil:
@@ -32,7 +33,7 @@ func credentialSource(a *plan.Credential) (credential.Source, error) {
 		return x, nil
 	case a.OIDC != nil:
 		o := a.OIDC
-		secret, err := tokenSource(path+".oidc.clientSecret", o.ClientSecret)
+		secret, err := tokenSource(path+".oidc.clientSecret", plan.Auth{Env: o.ClientSecret.Env, File: p.Path(o.ClientSecret.File)})
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +41,7 @@ func credentialSource(a *plan.Credential) (credential.Source, error) {
 	case a.AWS != nil:
 		return credential.AWS{Profile: a.AWS.Profile, Region: a.AWS.Region}, nil
 	}
-	return tokenSource(path, plan.Auth{Env: a.Env, File: a.File})
+	return tokenSource(path, plan.Auth{Env: a.Env, File: p.Path(a.File)})
 }
 
 // tokenSource returns the source of a token that lies in the environment or in a file; nil for none. path is where the plan names it.
@@ -63,7 +64,7 @@ func tokenSource(path string, a plan.Auth) (credential.Source, error) {
 // authenticate gives the endpoint the credential of the plan and keeps it fresh until the run ends.
 func (s *session) authenticate(ctx context.Context, e *loadgen.Endpoint) error {
 	t := &s.plan.Target
-	src, err := credentialSource(&t.Auth)
+	src, err := credentialSource(s.plan)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}

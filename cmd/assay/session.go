@@ -182,7 +182,7 @@ func (s *session) listenOTLP() error {
 	if o != nil {
 		s.otlp.HTTP, s.otlp.GRPC = or(o.HTTP, "127.0.0.1:4318"), or(o.GRPC, "127.0.0.1:4317")
 		var err error
-		if s.otlp.Token, err = readToken("collect.otlp.token", o.Token); err != nil {
+		if s.otlp.Token, err = readToken("collect.otlp.token", plan.Auth{Env: o.Token.Env, File: s.plan.Path(o.Token.File)}); err != nil {
 			return err
 		}
 	}

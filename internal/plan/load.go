@@ -179,10 +179,19 @@ func (o *Objective) path(i int) string {
 
 // Path returns the path of a file that the plan names: relative to the plan's directory unless it is absolute.
 func (p *Plan) Path(file string) string {
-	if filepath.IsAbs(file) || p.src == nil || p.src.file == "" {
+	if file == "" || filepath.IsAbs(file) || p.src == nil || p.src.file == "" {
 		return file
 	}
 	return filepath.Join(filepath.Dir(p.src.file), file)
+}
+
+// Paths returns the path of each file.
+func (p *Plan) Paths(files []string) []string {
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = p.Path(f)
+	}
+	return out
 }
 
 // Wrong returns err as an Error at a setting of phase i, given by its path within the phase, for example "arrivals.trace".

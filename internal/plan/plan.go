@@ -7,6 +7,8 @@
 // [Kinds], since this package imports none of the parts. A plan without a setting gets the
 // default written in the field's comment. Schema gives the JSON schema of the types below.
 //
+// Files that a plan names lie relative to its own directory.
+//
 // Secrets never stand in a plan: a credential is the name of an environment variable or of a file.
 package plan
 

@@ -48,9 +48,7 @@ func (p *Plan) Settings(t *Trace) trace.Settings {
 	s := trace.Settings{Kind: t.Kind, From: t.From.D(), To: t.To.D(), TimeScale: t.TimeScale, RateScale: t.RateScale, Zero: t.Zero, Spread: t.Spread,
 		Step: t.Step.D(), Max: t.Max, Columns: trace.Columns{Time: c.Time, Unit: c.Unit, In: c.In, Out: c.Out, Class: c.Class, Session: c.Session,
 			Took: c.Took, Blocks: c.Blocks, BlockTokens: c.BlockTokens, End: c.End}}
-	for _, f := range t.Files {
-		s.Paths = append(s.Paths, p.Path(f))
-	}
+	s.Paths = p.Paths(t.Files)
 	if t.Jitter != nil {
 		s.Jitter = max(t.Jitter.D(), 1) // 0 would be the default
 	}
