@@ -37,6 +37,7 @@ func Kinds() []Kind {
 		{"scaling", func() assay.Analyzer { return Scaling{} }},
 		{"attribution", func() assay.Analyzer { return Attribution{} }}, // after slowest, whose requests it explains
 		{"limit", func() assay.Analyzer { return Limit{} }},             // after attribution, which names its cause
+		{"scalability", func() assay.Analyzer { return Scalability{} }},
 		{"k6", func() assay.Analyzer { return K6{} }},
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
 		{"validity", func() assay.Analyzer { return Validity{} }},

@@ -184,6 +184,9 @@ func (m *markdown) costs() {
 	r := m.r
 	m.printf("### Limit, cold starts, bottleneck, scaling\n\n")
 	m.printf("* Limit: %s\n", mdText(limitLine(r)))
+	if s := kneeLine(r); s != "" {
+		m.printf("* Knee: %s\n", mdText(s))
+	}
 	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
 	m.extras()
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))

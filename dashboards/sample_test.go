@@ -182,6 +182,13 @@ func clean() *assay.Report {
 		}
 		r.Slowest = append(r.Slowest, s)
 	}
+	law := "universal scalability law by weighted least squares (R² 0.994)"
+	knee := meas(assay.PerSecond, 10, 0, 8, "steps of a search", "rate of the step with the largest throughput over residence time")
+	knee.Lo, knee.Hi, knee.Confidence = 8, 12, 0.95
+	r.Findings = append(r.Findings, finding("limit/knee", assay.Overload, knee),
+		finding("usl/lambda", assay.Overload, est(assay.PerSecond, 5.1, 4.6, 5.7, 8, "steps of a search", law)), finding("usl/sigma", assay.Overload, est(assay.Ratio, 0.18, 0.11, 0.25, 8, "steps of a search", law)),
+		finding("usl/kappa", assay.Overload, est(assay.Ratio, 0.0094, 0.0061, 0.0127, 8, "steps of a search", law)), finding("usl/peak", assay.Overload, est(assay.PerSecond, 12.2, 11.4, 13.1, 8, "steps of a search", law)),
+		finding("usl/peak/concurrency", assay.Overload, est(assay.Count, 9.34, 8.1, 10.8, 8, "steps of a search", law)))
 	r.Errors = []assay.ErrorRow{
 		{Ledger: assay.Natural, Outcome: assay.OK, Count: 236}, {Ledger: assay.Injected, Outcome: assay.OK, Count: 82},
 		{Ledger: assay.Injected, Outcome: assay.Reset, Count: 1, Example: "read: connection reset by peer"}, {Ledger: assay.Injected, Outcome: assay.CutRST, Count: 2, Example: "stream ended after 14 tokens"},
@@ -196,8 +203,22 @@ func clean() *assay.Report {
 		{Name: "clock step", Quantity: meas(assay.Seconds, 0.00004, 0.00001, 1, "runs", "wall minus monotonic"), Limit: "at most 50 ms", OK: true},
 	}, Doubts: []string{"generator and target share one machine: the target had at most one core"}, Machine: "18 µs/request, 1.1 µs/event, safe to 14000/s, calibrated 2026-11-20",
 		Lateness: []assay.Bin{{To: 2e-5, N: 41}, {To: 5e-5, N: 322}, {To: 1e-4, N: 140}, {To: 2e-4, N: 21}, {To: 5e-4, N: 4}, {To: 1e-3, N: 0}, {To: 2e-3, N: 1}}}
-	r.Series = series(r, rand.New(rand.NewPCG(42, 1)))
+	r.Series = append(series(r, rand.New(rand.NewPCG(42, 1))), law91()...)
 	return r
+}
+
+// law91 is throughput by concurrency with a peak.
+func law91() []assay.Series {
+	x := func(n float64) float64 { return 5.1 * n / (1 + 0.18*(n-1) + 0.0094*n*(n-1)) }
+	steps := assay.Series{Name: "usl/steps", Unit: assay.PerSecond, Kind: "scatter"}
+	for i, n := range []float64{0.4, 0.9, 1.7, 3.1, 5.2, 8.8, 13, 19} {
+		steps.Lo, steps.Values = append(steps.Lo, assay.Num(n)), append(steps.Values, assay.Num(x(n)*(1+0.04*math.Sin(float64(i*i)))))
+	}
+	fit := assay.Series{Name: "usl/fit", Unit: assay.PerSecond, Kind: "line"}
+	for i := 1; i <= 20; i++ {
+		fit.Lo, fit.Values = append(fit.Lo, assay.Num(float64(i))), append(fit.Values, assay.Num(x(float64(i))))
+	}
+	return []assay.Series{steps, fit}
 }
 
 // series draws what an analyzer of the time line would: one point a second.

@@ -223,6 +223,9 @@ func (p *page) top() {
 	if r.Limit != nil || !plain(r) {
 		p.para("LIMIT", 7, limitLine(r))
 	}
+	if s := kneeLine(r); s != "" {
+		p.para("KNEE", 7, s)
+	}
 	if r.Next != "" {
 		p.para("NEXT", 7, r.Next)
 	}
