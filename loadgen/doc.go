@@ -6,10 +6,10 @@
 // draws every request of the fixed-rate phases ahead, from the seed alone: due instant,
 // prompt and answer length. A [Generator] is the assay.Source that plays the
 // schedule: one goroutine on an OS thread of its own waits for each due instant and
-// hands the request to a worker, and the worker has an assay.Client do it: [OpenAI] or
-// [HTTP]. Both speak through an [Endpoint], over a small HTTP/1.1 client that
-// stamps the socket write and each socket read ([wire]) or, for https and proxies, over
-// net/http. A [Search] phase decides at run time which rate comes next. [Ramp] builds the
+// hands the request to a worker, and the worker has an assay.Client do it: one
+// of [ClientKinds]. They speak through an [Endpoint], over a small HTTP/1.1 client that
+// stamps the socket write and each socket read ([wire]) or, for https, HTTP/2 and proxies, over
+// net/http; gRPC brings its own connections. A [Search] phase decides at run time which rate comes next. [Ramp] builds the
 // phases for an endpoint that must not be hurt, and [Calibrate] tells how much
 // this machine can send.
 //
@@ -34,6 +34,12 @@
 // the instant at which the socket read that brought the bytes returned. The deadline of
 // a request counts from the moment a worker takes it up, so that a late generator does not take time
 // from the target.
+//
+// # Credentials
+//
+// A token, a signature ([SigV4]) or a client certificate ([TLSFiles]) is asked for with each request or connection and never waited for: who keeps it
+// fresh is told by Endpoint.Refused that the target refused it. A refusal is a fault of ours, however it comes: as a status, as a TLS alert, as
+// nginx's 400, as a proxy's 407 or as an exception in a stream. Its outcome is credential, which is no failure of the target.
 //
 // # Choices
 //

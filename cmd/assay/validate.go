@@ -135,6 +135,9 @@ func targetName(p *plan.Plan) string {
 		if d := p.Target.Sandbox.Dial; d != "" {
 			return "sandbox, dial " + d
 		}
+		if p.Target.Sandbox.Kind == "vision" {
+			return "sandbox, image classifier " + p.Target.Model
+		}
 		return "sandbox, model " + p.Target.Model
 	}
 	name := p.Target.URL
