@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io"
 	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// certified follows what became of our client certificate. net/http's HTTP/2 tells a connection that the server ended over it from no
-// other that came to nothing, so the blame has to be found here.
+// certified follows what became of our client certificate. With HTTP/2 neither net/http nor gRPC tells a connection that the
+// server ended over it from any other that came to nothing, so the blame has to be found here.
 type certified struct {
 	asked   atomic.Bool  // a server wanted a certificate
 	ends    atomic.Int64 // unix seconds at which the one shown last expires; 0: none was shown
@@ -48,14 +50,17 @@ func (k *certified) watch(conf *tls.Config) *tls.Config {
 	return conf
 }
 
-// blame reports whether a connection of HTTP/2 that came to nothing did so for our certificate: the server wanted one, and it has
-// either never answered or ours has expired since.
+// blame reports whether a connection of net/http over which nothing came was lost for our certificate. Which error it is depends on
+// whether our write or the server's close was first.
 func (k *certified) blame(err error) bool {
-	if !k.asked.Load() || !strings.Contains(err.Error(), "client conn could not be established") {
-		return false
-	}
+	return k.refused() && (closed(err) || errors.Is(err, io.EOF) || strings.Contains(err.Error(), "client conn could not be established"))
+}
+
+// refused reports whether a connection that ended before it was of use may have done so for our certificate: the server wanted one,
+// and it has either never answered or ours has expired since.
+func (k *certified) refused() bool {
 	ends := k.ends.Load()
-	return !k.welcome.Load() || ends != 0 && time.Now().Unix() > ends
+	return k.asked.Load() && (!k.welcome.Load() || ends != 0 && time.Now().Unix() > ends)
 }
 
 // certificateText reports whether the body of a 400 is nginx's about our certificate: it lets the handshake pass and refuses each request.

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,16 +27,12 @@ type channel struct {
 	broke  atomic.Pointer[error] // why the last read failed
 }
 
-// newChannel makes a channel to the site. Nothing is connected yet.
-func newChannel(s *site) (*channel, error) {
+// newChannel makes a channel to the site, whose use of our certificate is followed. Nothing is connected yet.
+func newChannel(s *site, ours *certified) (*channel, error) {
 	c := &channel{}
 	security := insecure.NewCredentials()
 	if s.url.Scheme == "https" {
-		config := s.TLS.Clone()
-		if config == nil {
-			config = &tls.Config{MinVersion: tls.VersionTLS12}
-		}
-		security = credentials.NewTLS(config)
+		security = credentials.NewTLS(ours.watch(s.TLS))
 	}
 	port := s.url.Port()
 	if port == "" {

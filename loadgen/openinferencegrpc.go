@@ -41,6 +41,7 @@ type OpenInferenceGRPC struct {
 
 	mu       sync.Mutex
 	channels []*channel
+	ours     certified
 }
 
 // NewOpenInferenceGRPC returns a client for the endpoint.
@@ -67,7 +68,7 @@ func (c *OpenInferenceGRPC) channel(id uint64) (*channel, error) {
 	}
 	at := id % uint64(len(c.channels))
 	if c.channels[at] == nil {
-		ch, err := newChannel(c.site)
+		ch, err := newChannel(c.site, &c.ours)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +127,9 @@ func (c *OpenInferenceGRPC) Do(ctx context.Context, call *assay.Call, r *assay.R
 	} else {
 		err = c.unary(ctx, t, ch, message, &trailer)
 	}
-	r.FirstByte = p.head.Load()
+	if r.FirstByte = p.head.Load(); r.FirstByte != 0 || p.trailer.Load() {
+		c.ours.welcome.Store(true)
+	}
 	if err != nil {
 		c.broken(t, ch, p, err, trailer)
 	} else if c.settle(t, p); c.expect != nil && r.Outcome == assay.OK {
@@ -299,6 +302,8 @@ func (c *OpenInferenceGRPC) lost(t *trip, ch *channel, s *status.Status) {
 		t.bad(text)
 	case strings.Contains(text, "RST_STREAM"):
 		t.fail(fmt.Errorf("the server reset the stream"))
+	case c.ours.refused():
+		t.fail(errCertificate)
 	case broke != nil:
 		t.fail(*broke)
 	default:

@@ -155,7 +155,7 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	stamp(&r.Sent, h.asked.Load())
 	if err != nil {
 		cancel()
-		if t.ours.blame(err) {
+		if h.byte.Load() == 0 && t.ours.blame(err) {
 			return nil, errCertificate
 		}
 		if h.connected.Load() {

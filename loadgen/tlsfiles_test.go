@@ -201,3 +201,47 @@ func TestTLSFilesMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestClientCertificatesOverGRPC: gRPC reports a refused certificate as a lost connection, among others.
+func TestClientCertificatesOverGRPC(t *testing.T) {
+	a := newAuthority(t)
+	serverCert, serverKey := a.issue("server", "model.test")
+	cert, key := a.issue("client", "assay-1")
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	pair, err := tls.LoadX509KeyPair(serverCert, serverKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer((&infers{}).server(t))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	ca := filepath.Join(a.dir, "ca.pem")
+	for _, c := range []struct {
+		name  string
+		files TLSFiles
+		want  assay.Outcome
+	}{
+		{"good", TLSFiles{CA: ca, Cert: cert, Key: key}, assay.OK},
+		{"unknown authority", TLSFiles{Cert: cert, Key: key}, assay.Unresolved},
+		{"no certificate of ours", TLSFiles{CA: ca}, assay.Credential},
+	} {
+		conf, err := c.files.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := NewOpenInferenceGRPC(Endpoint{URL: s.URL, Clock: clock.New(), TLS: conf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // gRPC answers from memory while it waits to dial again
+			if r := do(t, k, true, 5*time.Second); r.Outcome != c.want {
+				t.Errorf("%s: %v %q, want %v", c.name, r.Outcome, r.Error, c.want)
+			}
+		}
+		k.Close()
+	}
+}
