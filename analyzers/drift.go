@@ -13,8 +13,8 @@ import (
 )
 
 // Drift tells what changes steadily over a phase: latencies, and the memory of instances. Each steady phase is cut into blocks of
-// equal length; the change is the slope through the medians of the blocks (Theil and Sen) times the phase's length, as a share of the
-// median of all of them. Memory is read in the second half of the steady phases only, since what fills up at the begin is no leak; of
+// equal length; the change is the slope through the medians, or the p95, of the blocks (Theil and Sen) times the phase's length, as a share of the
+// median of all of them. Blocks that resemble their neighbours widen its interval. Memory is read in the second half of the steady phases only, since what fills up at the begin is no leak; of
 // all instances the one that certainly grew most counts.
 type Drift struct{}
 
@@ -22,7 +22,9 @@ var _ assay.Analyzer = Drift{}
 
 const (
 	driftBlocks = stat.Blocks
-	driftLeast  = 5 // requests in a block, for its median to count
+	driftLeast  = 5         // requests in a block, for its median to count
+	driftTail   = 20        // and for its p95
+	driftLength = 120 * 1e9 // ns: in a shorter phase nothing drifts that matters
 )
 
 var driftFamilies = []string{"ttft", "e2e"}
@@ -35,6 +37,8 @@ func (Drift) Describe() []assay.Desc {
 	return []assay.Desc{
 		{Metric: "drift/ttft", Unit: assay.Ratio, Better: "lower", Help: "Steady change of the time to first token over a steady phase, as a share of its median: 0.1 is 10 % slower at the end. Of the phase in which it certainly grew most, unless phase says otherwise."},
 		{Metric: "drift/e2e", Unit: assay.Ratio, Better: "lower", Help: "Steady change of the end-to-end time over a steady phase, as a share of its median. Of the phase in which it certainly grew most, unless phase says otherwise."},
+		{Metric: "drift/ttft/p95", Unit: assay.Ratio, Better: "lower", Help: "As drift/ttft, of the p95 of each block."},
+		{Metric: "drift/e2e/p95", Unit: assay.Ratio, Better: "lower", Help: "As drift/e2e, of the p95 of each block."},
 		{Metric: "drift/memory", Unit: assay.Bytes, Better: "lower", Help: "Steady growth of memory over the second half of the steady phases, of the instance that certainly grew most."},
 	}
 }
@@ -90,53 +94,65 @@ func (p *driftPass) Requests(block []assay.Request) {
 
 func (p *driftPass) Finish(r *assay.Report) error {
 	for i, family := range driftFamilies {
-		worst := assay.NotMeasured(assay.Ratio, "the run has no steady phase with it")
-		in := ""
-		for j := range p.f.Phases {
-			name := p.f.Phases[j].Name
-			ph := p.phases[name]
-			if ph == nil {
-				continue
-			}
-			q := ph.change(i)
-			r.Findings = append(r.Findings, assay.Finding{Metric: "drift/" + family, Labels: map[string]string{"phase": name}, Ledger: assay.Natural, Quantity: q})
-			if q.Known() && (!worst.Known() || q.Lo > worst.Lo) || !q.Known() && !worst.Known() {
-				worst, in = q, name
-			}
-		}
-		f := assay.Finding{Metric: "drift/" + family, Ledger: assay.Natural, Quantity: worst}
-		if worst.Known() {
-			f.Evidence = []string{"phase " + in}
-		}
-		r.Findings = append(r.Findings, f)
+		p.latency(r, "drift/"+family, i, 0.5, driftLeast)
+		p.latency(r, "drift/"+family+"/p95", i, 0.95, driftTail)
 	}
 	r.Findings = append(r.Findings, p.memory())
 	return nil
 }
 
-// change is the drift of one latency.
-func (ph *driftPhase) change(family int) assay.Quantity {
-	var at, medians []float64
+// latency adds the drift of one quantile of a latency in each phase and in the one in which it certainly grew most.
+func (p *driftPass) latency(r *assay.Report, metric string, family int, quantile float64, least uint64) {
+	worst, in := assay.NotMeasured(assay.Ratio, "the run has no steady phase with it"), ""
+	for i := range p.f.Phases {
+		name := p.f.Phases[i].Name
+		ph := p.phases[name]
+		if ph == nil {
+			continue
+		}
+		q := ph.change(family, quantile, least)
+		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Labels: map[string]string{"phase": name}, Ledger: assay.Natural, Quantity: q})
+		if q.Known() && (!worst.Known() || q.Lo > worst.Lo) || !q.Known() && !worst.Known() {
+			worst, in = q, name
+		}
+	}
+	f := assay.Finding{Metric: metric, Ledger: assay.Natural, Quantity: worst}
+	if worst.Known() {
+		f.Evidence = []string{"phase " + in}
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// change is the drift of a quantile of one latency.
+func (ph *driftPhase) change(family int, quantile float64, least uint64) assay.Quantity {
+	var at, values []float64
 	n := 0
 	for b := range ph.blocks[family] {
 		s := &ph.blocks[family][b]
 		n += int(s.N)
-		if s.N >= driftLeast {
-			at, medians = append(at, float64(b)+0.5), append(medians, s.Quantile(0.5))
+		if s.N >= least {
+			at, values = append(at, float64(b)+0.5), append(values, s.Quantile(quantile))
 		}
 	}
 	if n == 0 {
 		return assay.NotMeasured(assay.Ratio, "no request of the phase has it")
 	}
-	slope, in, ok := stat.TheilSen(at, medians, Confidence)
-	if !ok || len(at) < driftBlocks/2 {
-		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("only %d of %d blocks have %d requests or more; %d are the least", len(at), driftBlocks, driftLeast, driftBlocks/2))
+	if ph.length < driftLength {
+		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("the phase lasted %s, and a drift that matters needs at least %s", duration(seconds(ph.length)), duration(seconds(driftLength))))
 	}
-	all := slices.Clone(medians)
+	slope, ok := stat.SlopeOf(at, values, Confidence)
+	if !ok || len(at) < driftBlocks/2 || math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0) {
+		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("only %d of %d blocks have %d requests or more; %d are the least", len(at), driftBlocks, least, driftBlocks/2))
+	}
+	all := slices.Clone(values)
 	slices.Sort(all)
 	scale := driftBlocks / stat.Quantile(all, 0.5, stat.Type7)
-	return assay.Quantity{Value: slope * scale, Lo: in.Lo * scale, Hi: in.Hi * scale, Confidence: in.Confidence, Unit: assay.Ratio, N: n,
-		Of: fmt.Sprintf("requests in %d blocks", len(at)), Method: "Theil-Sen slope through the medians of blocks of equal length, times the phase's length, over their median", Basis: assay.Estimated}
+	what := "medians"
+	if quantile != 0.5 {
+		what = fmt.Sprintf("p%.0f", 100*quantile)
+	}
+	return assay.Quantity{Value: slope.PerX * scale, Lo: slope.Interval.Lo * scale, Hi: slope.Interval.Hi * scale, Confidence: slope.Interval.Confidence, Unit: assay.Ratio, N: n,
+		Of: fmt.Sprintf("requests in %d blocks", len(at)), Method: fmt.Sprintf("Theil-Sen slope through the %s of blocks of equal length, times the phase's length, over their median; Mann-Kendall p = %.2g", what, slope.P), Basis: assay.Estimated}
 }
 
 // memory is the growth of the instance that certainly grew most.
@@ -148,6 +164,10 @@ func (p *driftPass) memory() assay.Finding {
 			begin = ph.begin
 		}
 		end = max(end, ph.begin+ph.length)
+	}
+	if end > begin && end-begin < driftLength {
+		f.Quantity = assay.NotEstimable(assay.Bytes, 0, "readings", fmt.Sprintf("the steady phases lasted %s, and growth that matters needs at least %s", duration(seconds(end-begin)), duration(seconds(driftLength))))
+		return f
 	}
 	if p.f.Metrics == nil || end <= begin {
 		f.Quantity = assay.NotMeasured(assay.Bytes, "the run has no metrics of a steady phase")
@@ -188,13 +208,13 @@ func growth(s *assay.Series) (assay.Quantity, bool) {
 			at, v = append(at, seconds(s.Times[i])), append(v, f)
 		}
 	}
-	slope, in, ok := stat.TheilSen(at, v, Confidence)
-	if !ok || len(at) < driftBlocks/2 {
+	slope, ok := stat.SlopeOf(at, v, Confidence)
+	if !ok || len(at) < driftBlocks/2 || math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0) {
 		return assay.Quantity{}, false
 	}
 	span := at[len(at)-1] - at[0]
-	return assay.Quantity{Value: slope * span, Lo: in.Lo * span, Hi: in.Hi * span, Confidence: in.Confidence, Unit: assay.Bytes, N: len(at), Of: "readings",
-		Method: fmt.Sprintf("Theil-Sen slope over %s, times that", duration(span)), Basis: assay.Estimated}, true
+	return assay.Quantity{Value: slope.PerX * span, Lo: slope.Interval.Lo * span, Hi: slope.Interval.Hi * span, Confidence: slope.Interval.Confidence, Unit: assay.Bytes, N: len(at), Of: "readings",
+		Method: fmt.Sprintf("Theil-Sen slope over %s, times that; Mann-Kendall p = %.2g", duration(span), slope.P), Basis: assay.Estimated}, true
 }
 
 func labelsText(labels []assay.Label) string {

@@ -37,7 +37,7 @@ func drift(t *testing.T, f *assay.Facts, list []assay.Request) *assay.Report {
 func TestDriftCovers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 5))
 	const runs = 200
-	hit, told, wrong := 0, 0, 0
+	hit, told, wrong, tails := 0, 0, 0, 0
 	for range runs {
 		f, list := slowing(rng, 0.33)
 		q := drift(t, f, list).Find("drift/e2e").Quantity
@@ -47,12 +47,18 @@ func TestDriftCovers(t *testing.T) {
 		if q.Lo > 0 {
 			told++
 		}
+		if tail := drift(t, f, list).Find("drift/e2e/p95").Quantity; tail.Lo <= 0.33 && 0.33 <= tail.Hi {
+			tails++
+		}
 		f, list = slowing(rng, 0)
 		if q := drift(t, f, list).Find("drift/ttft", "phase", "s").Quantity; q.Lo > 0 || q.Hi < 0 {
 			wrong++
 		}
 	}
 	t.Logf("covered %d, told %d, wrongly told %d of %d", hit, told, wrong, runs)
+	if tails < 178 {
+		t.Errorf("of p95 covered %d of %d", tails, runs)
+	}
 	if hit < 178 || told < 190 || wrong > 22 {
 		t.Errorf("covered %d, told %d, wrongly told %d of %d", hit, told, wrong, runs)
 	}
@@ -83,6 +89,13 @@ func TestDriftLeavesOut(t *testing.T) {
 	few := drift(t, f, list[:100])
 	if q := few.Find("drift/e2e").Quantity; !strings.Contains(q.Reason, "blocks have 5 requests or more; 10 are the least") {
 		t.Errorf("got %s", q)
+	}
+	brief := *f
+	brief.Phases = []assay.Phase{{Name: "s", Role: assay.RoleSteady, Begin: sec, End: 101 * sec}}
+	for _, m := range []string{"drift/e2e", "drift/ttft/p95"} {
+		if q := drift(t, &brief, list).Find(m).Quantity; q.Reason != "not estimable, because the phase lasted 100 s, and a drift that matters needs at least 120 s" {
+			t.Errorf("%s of 100 s: %s", m, q)
+		}
 	}
 	if q := drift(t, &assay.Facts{}, list).Find("drift/e2e").Quantity; q.Reason != "not measured, because the run has no steady phase with it" {
 		t.Errorf("got %s", q)

@@ -19,9 +19,12 @@ type Slope struct {
 	S         int      // concordant less discordant pairs
 	P         float64  // of Mann and Kendall's test, two-sided, with continuity correction
 	Intercept float64  // median of y − PerX·x
+	Rho       float64  // correlation of what is left beside the trend with its neighbour
 }
 
-// SlopeOf returns the trend of independent values y at x. ok is false with fewer than [SlopeLeast] points or without two different x.
+// SlopeOf returns the trend of values y at rising x. Where what is left beside the trend resembles its neighbour more than chance explains, test
+// and interval allow for it: the variance of S is that of so many fewer points, by the factor (1+Rho)/(1−Rho). ok is false with fewer than
+// [SlopeLeast] points or without two different x.
 func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	n := min(len(x), len(y))
 	slopes := make([]float64, 0, n*(n-1)/2)
@@ -46,7 +49,17 @@ func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	}
 	slices.Sort(slopes)
 	s.PerX = Quantile(slopes, .5, Type7)
+	rest := make([]float64, n)
+	for i := range n {
+		rest[i] = y[i] - s.PerX*x[i]
+	}
+	s.Rho = neighbours(rest, 1e-9*math.Max(math.Abs(slices.Max(y[:n])), math.Abs(slices.Min(y[:n]))))
+	slices.Sort(rest)
+	s.Intercept = Quantile(rest, .5, Type7)
 	variance := (kendall(n) - ties(y[:n]) - ties(x[:n])) / 18
+	if s.Rho > 1.645/math.Sqrt(float64(n)) {
+		variance *= (1 + s.Rho) / (1 - math.Min(s.Rho, .99))
+	}
 	if variance > 0 {
 		z := math.Max(0, math.Abs(float64(s.S))-1) / math.Sqrt(variance)
 		s.P = 2 * distuv.UnitNormal.Survival(z)
@@ -65,13 +78,26 @@ func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	if hi <= len(slopes) {
 		s.Interval.Hi = slopes[hi-1]
 	}
-	rest := make([]float64, n)
-	for i := range n {
-		rest[i] = y[i] - s.PerX*x[i]
-	}
-	slices.Sort(rest)
-	s.Intercept = Quantile(rest, .5, Type7)
 	return s, true
+}
+
+// neighbours returns the correlation of values with the next; 0 where they differ by less than rounding does.
+func neighbours(v []float64, rounding float64) float64 {
+	mean := 0.0
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	var own, next float64
+	for i, x := range v {
+		own += (x - mean) * (x - mean)
+		if i > 0 {
+			next += (x - mean) * (v[i-1] - mean)
+		}
+	}
+	if own <= float64(len(v))*rounding*rounding {
+		return 0
+	}
+	return next / own
 }
 
 func kendall(n int) float64 {

@@ -33,6 +33,31 @@ func TestSlope(t *testing.T) {
 	}
 }
 
+// A value that wanders is no trend: neighbours that resemble each other widen the interval.
+func TestSlopeOfAWalk(t *testing.T) {
+	times := repeats(300, 3000)
+	for _, c := range []struct{ rho, most float64 }{{0, .06}, {.5, .1}, {.8, .2}} {
+		rng := rand.New(rand.NewPCG(8, uint64(c.rho*10)))
+		alarms := 0
+		for range times {
+			x, y := make([]float64, 40), make([]float64, 40)
+			g := rng.NormFloat64()
+			for i := range y {
+				x[i], y[i] = float64(i), g
+				g = c.rho*g + math.Sqrt(1-c.rho*c.rho)*rng.NormFloat64()
+			}
+			if s, _ := SlopeOf(x, y, .95); s.Interval.Lo > 0 || s.Interval.Hi < 0 {
+				alarms++
+			}
+		}
+		got := float64(alarms) / float64(times)
+		t.Logf("correlation %g: %.3f false alarms", c.rho, got)
+		if got > c.most+3.72*math.Sqrt(c.most*(1-c.most)/float64(times)) {
+			t.Errorf("correlation %g: %.3f false alarms, want at most %g", c.rho, got, c.most)
+		}
+	}
+}
+
 func TestSlopeCoverage(t *testing.T) {
 	times := repeats(400, 4000)
 	for _, n := range []int{8, 12, 20, 60} {
