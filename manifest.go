@@ -114,6 +114,15 @@ const (
 	EndFailed      = "failed" // internal error
 )
 
+// A Spend is what was used of one part of the budget.
+type Spend struct {
+	What   string  `json:"what"` // requests, time, tokens, instances, accelerator, money
+	Unit   Unit    `json:"unit"` // of money: its currency
+	Limit  float64 `json:"limit"`
+	Used   float64 `json:"used"`             // instances: the most at once
+	Untold string  `json:"untold,omitempty"` // why it was not measured, in part or at all
+}
+
 // Ending is how a run ended and what it could not record.
 type Ending struct {
 	Status     string           `json:"status"` // one of the End constants
@@ -124,4 +133,5 @@ type Ending struct {
 	Remaining  []string         `json:"remaining,omitempty"`  // faults that may still be active
 	Steps      []string         `json:"steps,omitempty"`      // path of each search
 	Usage      *Usage           `json:"usage,omitempty"`      // of the load's process; nil where it was not measured
+	Spent      []Spend          `json:"spent,omitempty"`      // of the budget, at the end
 }

@@ -93,7 +93,7 @@ func (p *goodputPass) Finish(r *assay.Report) error {
 	}
 	for i := range p.f.Phases {
 		ph := &p.f.Phases[i]
-		if ph.Role == assay.RoleIdle {
+		if ph.Role == assay.RoleIdle || ph.Role == assay.RoleCold {
 			continue
 		}
 		c := take(ph.Name, ph.Planned)

@@ -40,6 +40,7 @@ func Kinds() []Kind {
 		{"scalability", func() assay.Analyzer { return Scalability{} }},
 		{"k6", func() assay.Analyzer { return K6{} }},
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
+		{"budget", func() assay.Analyzer { return Budget{} }},
 		{"validity", func() assay.Analyzer { return Validity{} }},
 	}
 }

@@ -170,6 +170,9 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	if m.End.Status == assay.EndRunning || m.End.Status == "" && !m.Imported {
 		t.Doubts = append(t.Doubts, "the run was killed: up to its last second may be missing")
 	}
+	if m.End.Status == assay.EndBudget {
+		t.Doubts = append(t.Doubts, "the budget ended the run early: "+m.End.Reason)
+	}
 	for i := range r.Faults {
 		x := &r.Faults[i]
 		switch x.State {

@@ -189,6 +189,9 @@ func (m *markdown) costs() {
 	}
 	m.printf("* Overload: %s\n", mdText(overloadLine(r)))
 	m.extras()
+	if s := budgetLine(r); s != "" {
+		m.printf("* Budget: %s\n", mdText(s))
+	}
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
 	for _, s := range r.Scaling {
 		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))

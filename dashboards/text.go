@@ -61,10 +61,14 @@ func Text(o TextOptions) Render {
 			}
 			p.canary()
 			p.retries()
+			if r.Find("cold/forced", "forced", "true") != nil {
+				p.cold()
+			}
 			p.para("UNSEEN", 11, s)
 		} else if err := p.watched(); err != nil {
 			return err
 		}
+		p.budget()
 		p.trust()
 		p.para("RUN", 11, sourceLine(r))
 		p.files()

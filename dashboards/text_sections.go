@@ -389,6 +389,30 @@ func problems(r *assay.Report) []string {
 	return out
 }
 
+// budget writes what was used of the budget, if the plan has one.
+func (p *page) budget() {
+	if s := budgetLine(p.r); s != "" {
+		p.para("BUDGET", 11, s)
+	}
+}
+
+// budgetLine says what was used of each part of the budget, as its findings do.
+func budgetLine(r *assay.Report) string {
+	var parts []string
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		what, ok := strings.CutPrefix(f.Metric, "budget/")
+		switch {
+		case !ok:
+		case !f.Quantity.Known():
+			parts = append(parts, what+" "+f.Quantity.Reason)
+		default:
+			parts = append(parts, strings.TrimSpace(what+" "+Value(f.Quantity)+" "+strings.Join(append(slices.Clone(f.Evidence), f.Warnings...), "; ")))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
 // trust writes whether the run could measure what it claims.
 func (p *page) trust() {
 	r := p.r

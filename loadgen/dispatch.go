@@ -187,7 +187,7 @@ func (g *Generator) dispatch(j job) {
 		g.workers.Go(func() { g.refuse(j, why) })
 		return
 	}
-	if !g.spend() {
+	if !g.spend(&j.r) {
 		g.inFlight.Add(-1)
 		return
 	}
@@ -205,19 +205,6 @@ func (g *Generator) reserve() bool {
 	}
 	g.inFlight.Add(-1)
 	return false
-}
-
-// spend takes a request from the budget. The loop of a phase, the slots of a closed one and the turns of sessions all do so at once.
-func (g *Generator) spend() bool {
-	for {
-		n := g.sent.Load()
-		if g.cfg.MaxRequests > 0 && n >= int64(g.cfg.MaxRequests) {
-			return false // the next to ask what is allowed stops the load
-		}
-		if g.sent.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
 }
 
 // pause returns at the instant until, or soon after the load was stopped. Any goroutine may call it.
@@ -311,6 +298,7 @@ func (w *worker) try(g *Generator, j job) {
 		w.r.End = g.cfg.Clock.Now()
 	}
 	g.inFlight.Add(-1)
+	g.settled(&w.r, &j.r)
 	if w.r.Sent != 0 && !w.r.NoSchedule {
 		g.lateness.add(w.r.Sent - w.r.Due)
 	}

@@ -171,6 +171,7 @@ func (f *digest) add(r *planned) {
 	f.n++
 	first := uint64(f.ids + 1)
 	f.ids += max(1, int(r.turns))
+	f.in, f.out = f.in+float64(max(0, r.in)), f.out+float64(max(0, r.out))
 	f.last = max(f.last, r.due)
 	if bin := r.due / 1e8; bin != f.bin {
 		f.bin, f.inBin = bin, 0
@@ -188,8 +189,11 @@ func (f *digest) add(r *planned) {
 	}
 	if r.turns > 1 {
 		t := f.p.talk(f.seed, first, r.class)
+		sofar := float64(max(0, r.in) + max(0, r.out))
 		for range r.turns - 1 {
 			in, out, think := t.next()
+			f.in, f.out = f.in+sofar+float64(in), f.out+float64(out)
+			sofar += float64(in) + float64(out)
 			b = binary.LittleEndian.AppendUint32(b, uint32(in))
 			b = binary.LittleEndian.AppendUint32(b, uint32(out))
 			b = binary.LittleEndian.AppendUint64(b, uint64(think))

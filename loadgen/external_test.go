@@ -84,7 +84,7 @@ func TestExternal(t *testing.T) {
 		})
 	}
 	_, err := NewSchedule([]Phase{{Name: "x", For: time.Second, External: foreignLoad(0, false, nil), Arrivals: Even{Profile{Rate: 1}}}}, 1)
-	if err == nil || !strings.Contains(err.Error(), "only one of arrivals, closed, search, hold and external") {
+	if err == nil || !strings.Contains(err.Error(), "only one of arrivals, closed, search, hold, cold and external") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -50,6 +50,8 @@ type Config struct {
 
 	MaxRequests int // hard stop after so many were sent; 0: none
 
+	Purse Purse // pays for requests; nil: they cost nothing
+
 	// Gate is asked before each send; an error stops the load for that reason. It must not block, and closed loops and
 	// sessions ask from many goroutines at once. May be nil.
 	Gate func() error
@@ -75,6 +77,7 @@ type Generator struct {
 	halt   sync.Once
 	ran    atomic.Bool
 	reason atomic.Pointer[string]
+	said   atomic.Pointer[string] // by ourselves, why
 
 	nextID   atomic.Uint64 // last id given to a request that the schedule does not hold
 	behind   pace
@@ -155,6 +158,14 @@ func (g *Generator) Stop(reason string) {
 func (g *Generator) Stopped() string {
 	if r := g.reason.Load(); r != nil {
 		return *r
+	}
+	return ""
+}
+
+// Said returns what the generator itself has to say about why it stopped the load, or "".
+func (g *Generator) Said() string {
+	if s := g.said.Load(); s != nil {
+		return *s
 	}
 	return ""
 }
@@ -355,6 +366,7 @@ func (g *Generator) note(at int64, phase, text string, attrs map[string]string) 
 func (g *Generator) stop(reason, text string) {
 	if !g.stopping() {
 		g.event(&assay.Event{Time: g.cfg.Clock.Now(), Kind: assay.EventStop, Text: text, Attrs: map[string]string{"reason": reason}})
+		g.said.CompareAndSwap(nil, &text)
 		g.Stop(reason)
 	}
 }

@@ -94,7 +94,7 @@ func (w *worker) send(g *Generator, j job) {
 			g.record(&w.r)
 			break
 		}
-		if !g.spend() {
+		if !g.spend(&j.r) {
 			g.inFlight.Add(-1)
 			break
 		}

@@ -64,8 +64,10 @@ type planned struct {
 
 // drawn is what one pass over the requests of a phase showed.
 type drawn struct {
-	n      int // entries
-	ids    int // requests, at most: each turn of a session is one
+	n      int     // entries
+	ids    int     // requests, at most: each turn of a session is one
+	in     float64 // tokens of prompts
+	out    float64 // tokens of answers asked for
 	last   int64
 	peak   float64 // highest rate within a tenth of a second
 	digest [sha256.Size]byte

@@ -51,7 +51,9 @@ func (s *session) drive(ctx context.Context) error {
 			}
 		})
 	}
+	s.loadBegan = s.clock.Now()
 	err := s.gen.Run(loading, s.emit)
+	s.loadEnded = s.clock.Now()
 	cooled := s.warmAgain()
 	// No fault outlives the load: without requests nobody would see what it does.
 	stopHurting()
@@ -180,6 +182,10 @@ func (s *session) guard(ended <-chan struct{}) {
 			s.stopLoad(&ending{assay.EndFailed, "the guardian died: nobody would clean up after this run"})
 			return
 		case <-tick.C:
+			if err := s.overspent(); err != nil {
+				s.stopLoad(&ending{assay.EndBudget, err.Error()})
+				return
+			}
 			if s.guards == nil {
 				continue
 			}
@@ -200,10 +206,11 @@ func (s *session) seal(err error) error {
 	case e != nil:
 		end.Status, end.Reason = e.status, e.reason
 	case reason == "budget":
-		end.Status, end.Reason = assay.EndBudget, fmt.Sprintf("all %d requests of the budget were sent", s.plan.Budget.Requests)
+		end.Status, end.Reason = assay.EndBudget, s.gen.Said()
 	case reason != "":
 		end.Status, end.Reason = assay.EndBudget, reason
 	}
+	end.Spent = s.spent()
 	if s.faults != nil {
 		end.Remaining = s.faults.Remaining()
 	}

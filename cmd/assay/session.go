@@ -20,6 +20,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/budget"
 	"github.com/assay-dev/assay/internal/chill"
 	"github.com/assay-dev/assay/internal/clock"
 	"github.com/assay-dev/assay/internal/credential"
@@ -51,6 +52,7 @@ type session struct {
 	keeper   *credential.Keeper // of what is shown to the target; nil without auth
 	canaries loadgen.Closer     // of the canary; nil without one
 	hurt     atomic.Bool        // a fault was armed
+	meter    *budget.Meter      // of the budget; nil where only requests and time are limited
 	chiller  chill.Chiller      // makes the target cold; nil where no phase forces cold starts
 	faults   *chaos.Runner
 	otlp     *collectors.OTLP
@@ -63,8 +65,11 @@ type session struct {
 
 	sources sync.WaitGroup // collectors
 	ending  atomic.Pointer[ending]
-	halt    atomic.Pointer[func()] // ends load and faults; nil before they begin
-	hurry   chan struct{}          // closed when a person asks a second time
+
+	loadBegan, loadEnded int64 // run time of the first and the last moment of load
+
+	halt  atomic.Pointer[func()] // ends load and faults; nil before they begin
+	hurry chan struct{}          // closed when a person asks a second time
 
 	lostMu sync.Mutex
 	lost   map[string]int64 // records of other programs that did not come, by cause
@@ -121,6 +126,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 			s.discard()
 		}
 	}()
+	if s.meter, err = meter(s.plan, s.clock.Now); err != nil {
+		return &status{assay.ExitUsage, err}
+	}
 	if err := s.watch(); err != nil {
 		return &status{assay.ExitUsage, err}
 	}
@@ -263,7 +271,7 @@ func (s *session) generator(ctx context.Context) error {
 	}
 	deadline := t.Deadline.D()
 	s.gen, err = loadgen.New(loadgen.Config{Clock: s.clock, Client: s.client, Phases: s.phases, Seed: s.plan.Seed, Cap: t.Cap, Deadline: deadline,
-		Canary: canary, Retry: retry(t.Retry), Chill: s.chill(), RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
+		Canary: canary, Retry: retry(t.Retry), Chill: s.chill(), Purse: s.purse(), RunID: s.manifest.ID, Model: model, Stream: *t.Stream, MaxRequests: s.plan.Budget.Requests})
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}
@@ -341,6 +349,9 @@ func (s *session) emit(r assay.Record) error {
 	s.window.Observe(r)
 	if e, ok := r.(*assay.Event); ok {
 		s.begun.see(e)
+		if s.meter != nil {
+			s.meter.Observe(e)
+		}
 	}
 	return s.store.Emit(r)
 }

@@ -42,6 +42,9 @@ func load(path string) (*plan.Plan, []assay.Objective, error) {
 	if err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
+	if err := affordable(p); err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
 	if err := chaos.Check("chaos", steps(p)); err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
@@ -77,12 +80,17 @@ func validateCommand(io stdio) *cobra.Command {
 				return err
 			}
 			e := p.Estimate(objectives, stat.LeastN, load.expected())
+			costs, err := costings(p)
+			if err != nil {
+				return &status{assay.ExitUsage, err}
+			}
 			switch output {
 			case "json":
 				return printJSON(io, struct {
 					plan.Estimate
-					Load *loadOutlook
-				}{e, load})
+					Load   *loadOutlook
+					Budget []costing
+				}{e, load, costs})
 			case "text":
 			default:
 				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
@@ -90,6 +98,7 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "%s: valid\n", p.Name)
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
+			printCostings(io.out, costs)
 			for _, doubt := range load.calibrationDoubts(calibrated()) {
 				fmt.Fprintf(io.out, "  doubt     %s\n", doubt)
 			}

@@ -195,9 +195,7 @@ func (p *Plan) check() error {
 			c.bad(at+".over", "%v is too short to judge by; at least 1s", g.Over.D())
 		}
 	}
-	if p.Budget.Requests < 0 {
-		c.bad("budget.requests", "%d is negative", p.Budget.Requests)
-	}
+	c.budget(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {

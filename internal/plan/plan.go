@@ -75,8 +75,13 @@ type Guard struct {
 
 // Budget holds hard stops of the run.
 type Budget struct {
-	Requests int      `yaml:"requests" json:"requests,omitempty" jsonschema:"minimum=1,description=Most requests sent."`
-	For      Duration `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time from the first request."`
+	Requests    int      `yaml:"requests" json:"requests,omitempty" jsonschema:"minimum=1,description=Most requests sent."`
+	For         Duration `yaml:"for" json:"for,omitempty" jsonschema:"description=Longest time from the first request."`
+	Tokens      int64    `yaml:"tokens" json:"tokens,omitempty" jsonschema:"minimum=1,description=Most tokens of prompts and answers together."`
+	Instances   int      `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=Most instances that the platform may run at once."`
+	Accelerator Duration `yaml:"accelerator" json:"accelerator,omitempty" jsonschema:"description=Most accelerator time: accelerators times how long instances hold them."`
+	Money       Money    `yaml:"money" json:"money,omitzero" jsonschema:"description=Most money by the price file."`
+	Prices      string   `yaml:"prices" json:"prices,omitempty" jsonschema:"description=Price file; relative to the plan."`
 }
 
 // Collect says what is watched beside our own requests. The sandbox is watched without asking.
