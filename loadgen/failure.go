@@ -52,7 +52,7 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 		r.Outcome = assay.Credential
 	case errors.As(err, &bad):
 		r.Outcome = assay.BadPayload
-	case expired(err):
+	case expired(err) || ctx.Err() != nil: // net/http may give the cause of the end in place of an error of its own
 		s.expire(ctx, r)
 	case local(err): // what our own machine lacks says nothing about the target
 		r.Outcome = assay.ClientError

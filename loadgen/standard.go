@@ -171,6 +171,7 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	if err := ctx.Err(); err != nil { // a server that sees us leave may still answer before the socket is closed: that is no answer in time
 		resp.Body.Close()
 		cancel()
+		r.FirstByte = 0
 		return nil, err
 	}
 	r.BytesOut = int64(len(q.body))
