@@ -207,6 +207,11 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(builtin)
 	f.Add([]byte("a: &x [*x]"))
+	for _, load := range []string{"{preset: soak, rate: 5/s}", "{preset: stress, slo: {ttft/p95: 1s}}", "{name: a, arrivals: {stages: {stages: [{rate: 5/s, for: 1s, ramp: 1s}]}}}",
+		"{name: a, for: 1s, arrivals: {onoff: {rate: 5/s, on: 0s}}, session: {turns: {uniform: {min: 1, max: 3}}, think: 1s}}", "{name: a, arrivals: {ladder: {factor: 1.0000001}}}",
+		"{name: a, arrivals: {trace: {files: [x], to: 1s, timeScale: 1e-9}}, mix: [{class: x, weight: 1e309}]}", "{name: a, for: 1s, closed: {n: 3}, prefix: {tokens: 4}, output: 7}"} {
+		f.Add([]byte(head + "load: [" + load + "]\n"))
+	}
 	f.Add([]byte("load: [{name: a, for: 1s, arrivals: {poisson: {rate: 1e400/s}}}]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse("p", data)
