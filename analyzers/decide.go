@@ -69,13 +69,38 @@ func decide(f *assay.Facts, r *assay.Report) {
 	case total == 0 && f.Manifest.Imported:
 		set(assay.Go, assay.ExitGo, "the run could measure; nothing was asked of it", "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
 	case total == 0:
-		set(assay.Go, assay.ExitGo, "the run could measure; the plan has no objective to judge", "add objectives to the plan")
+		set(assay.Go, assay.ExitGo, "the run could measure; nothing was asked of it", "ask what must hold: objectives in a plan, or --slo")
+		if bad := unserved(r); bad != "" {
+			r.Next = "no request was served: " + bad + "; check the URL and what is asked of it"
+		}
 	default:
 		set(assay.Go, assay.ExitGo, tally+missing(r), "")
 		if f.Manifest.Target.Kind == "sandbox" {
 			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, <= 300 requests)"
 		}
 	}
+}
+
+// unserved names what became of most requests where none was served; "" where one was.
+func unserved(r *assay.Report) string {
+	var most *assay.ErrorRow
+	for i := range r.Errors {
+		e := &r.Errors[i]
+		if e.Outcome == assay.OK {
+			return ""
+		}
+		if most == nil || e.Count > most.Count {
+			most = e
+		}
+	}
+	if most == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%d %s", most.Count, strings.ReplaceAll(most.Outcome.String(), "_", " "))
+	if most.Example != "" {
+		s += " (" + most.Example + ")"
+	}
+	return s
 }
 
 func firstWith(r *assay.Report, v assay.Verdict) *assay.Judgement {

@@ -68,9 +68,10 @@ type driftPass struct {
 }
 
 func (p *driftPass) Requests(block []assay.Request) {
+	var scratch assay.Request
 	for i := range block {
-		r := &block[i]
-		if r.Canary || r.Outcome != assay.OK || r.Cold == assay.ColdYes {
+		r := facts.AsUser(p.f, &block[i], &scratch)
+		if r == nil || r.Canary || r.Forced || r.Outcome != assay.OK || r.Cold == assay.ColdYes {
 			continue
 		}
 		if p.last == nil || r.Phase != p.name {

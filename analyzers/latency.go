@@ -43,17 +43,22 @@ type cell struct {
 	phase  string
 	ledger assay.Ledger
 	cold   assay.Cold
+	class  string
 }
+
+// maxClasses bounds the classes that are told apart: those beyond it are one without a name.
+const maxClasses = 32
 
 // Begin starts a pass.
 func (Latency) Begin(f *assay.Facts) assay.Pass {
-	return &latencyPass{f: f, index: map[cell]uint16{}}
+	return &latencyPass{f: f, index: map[cell]uint16{}, classes: map[string]bool{}}
 }
 
 type latencyPass struct {
 	f       *assay.Facts
 	cells   []cell
 	index   map[cell]uint16
+	classes map[string]bool
 	served  []int // by cell: requests
 	failed  []int
 	columns [4]column // as latencyFamilies
@@ -71,6 +76,17 @@ func (p *latencyPass) cell(c cell) uint16 {
 	return i
 }
 
+// class returns the class by which a request is told from others.
+func (p *latencyPass) class(name string) string {
+	if !p.classes[name] {
+		if len(p.classes) == maxClasses {
+			return ""
+		}
+		p.classes[name] = true
+	}
+	return name
+}
+
 func (p *latencyPass) Requests(block []assay.Request) {
 	var scratch assay.Request
 	for i := range block {
@@ -79,7 +95,7 @@ func (p *latencyPass) Requests(block []assay.Request) {
 			continue
 		}
 		l, _ := facts.LedgerOf(p.f, r)
-		c := p.cell(cell{r.Phase, l, r.Cold})
+		c := p.cell(cell{r.Phase, l, r.Cold, p.class(r.Class)})
 		if r.Outcome != assay.OK {
 			p.failed[c]++
 			continue
@@ -119,6 +135,13 @@ func (p *latencyPass) selections(family string) []selection {
 	}
 	for _, c := range []string{"cold", "all"} {
 		out = append(out, selection{map[string]string{"cold": c}, slices.Clone(latencyStats)})
+	}
+	if len(p.classes) > 1 {
+		for _, c := range keys(p.classes) {
+			if c != "" {
+				out = append(out, selection{map[string]string{"class": c}, slices.Clone(latencyStats)})
+			}
+		}
 	}
 	for _, o := range p.f.Manifest.Objectives {
 		fam, name, _ := strings.Cut(o.Metric, "/")
@@ -169,9 +192,10 @@ func (p *latencyPass) wants(labels map[string]string, warm assay.Cold) (func(uin
 		}
 	}
 	none := len(p.f.Phases) == 0 // an import without phases is one steady stretch
+	class, byClass := labels["class"]
 	return func(i uint16) bool {
 		c := &p.cells[i]
-		if c.ledger != ledger || !none && !names[c.phase] {
+		if c.ledger != ledger || !none && !names[c.phase] || byClass && c.class != class {
 			return false
 		}
 		switch labels["cold"] {
@@ -244,8 +268,10 @@ func (p *latencyPass) pick(picked map[string]sample, column int, want func(uint1
 // count returns how many requests a selection holds and how many it leaves out: failed ones, and those that may or may not be warm.
 func (p *latencyPass) count(want func(uint16) bool, labels map[string]string, known bool) (served, failed, unknown, streams int) {
 	any := map[string]string{"cold": "all"}
-	if ph := labels["phase"]; ph != "" {
-		any["phase"] = ph
+	for _, k := range []string{"phase", "class"} {
+		if v := labels[k]; v != "" {
+			any[k] = v
+		}
 	}
 	all, _ := p.wants(any, assay.ColdNo)
 	for i := range p.cells {

@@ -156,3 +156,41 @@ func TestColumnSpills(t *testing.T) {
 		t.Errorf("max %g and %g", a.max(), b.max())
 	}
 }
+
+// TestLatencyByClass: the classes of a mix are told apart, an objective on one reads that one, and a single class is no mix.
+func TestLatencyByClass(t *testing.T) {
+	run, _ := factstest.Deployment{Rate: 50, For: 60 * sec, TTFT: .1, Sigma: .2}.Simulate(rand.New(rand.NewPCG(1, 1)))
+	for i := range run.R {
+		r := &run.R[i]
+		if r.Class = "gold"; i%4 == 0 {
+			r.Class = "free"
+			r.FirstToken += sec
+			for j := range r.Arrivals {
+				r.Arrivals[j] += sec
+			}
+			r.End += sec
+		}
+	}
+	run.M.Objectives = []assay.Objective{{Metric: "ttft/p95", Labels: map[string]string{"class": "gold"}, Max: float(.5)}, {Metric: "ttft/p90", Labels: map[string]string{"class": "free", "phase": "steady"}, Max: float(.5)}}
+	r := assess(t, run)
+	gold, free, all := r.Find("ttft/p50", "class", "gold").Quantity, r.Find("ttft/p50", "class", "free").Quantity, r.Find("ttft/p50").Quantity
+	if !(gold.Value < .2 && free.Value > 1) || gold.N+free.N != all.N || free.N*4 > all.N+4 || free.N*4 < all.N-4 {
+		t.Errorf("gold %s, free %s, all %s", gold, free, all)
+	}
+	if v := []assay.Verdict{r.Objectives[0].Verdict, r.Objectives[1].Verdict}; v[0] != assay.VerdictPass || v[1] != assay.VerdictFail || r.Objectives[0].Title != "TTFT p95, gold, warm" {
+		t.Errorf("verdicts %v, %s", v, r.Objectives[0].Title)
+	}
+	for i := range run.R {
+		run.R[i].Class = "gold"
+	}
+	run.M.Objectives = nil
+	if f := assess(t, run).Find("ttft/p50", "class", "gold"); f != nil {
+		t.Errorf("a single class is told apart: %+v", f)
+	}
+	for i := range run.R {
+		run.R[i].Class = fmt.Sprint(i)
+	}
+	if n := len(assess(t, run).Findings); n > 4*6*(maxClasses+8)+200 {
+		t.Errorf("%d findings for thousands of classes", n)
+	}
+}

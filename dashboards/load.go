@@ -38,29 +38,48 @@ func judgedPhases(r *assay.Report) []string {
 	return out
 }
 
-// latencies returns the latencies that were seen, by phase.
+// latencies returns the latencies that were seen, by phase and then, where there are several, by class.
 func latencies(r *assay.Report) []latencyRow {
 	var out []latencyRow
 	for _, phase := range judgedPhases(r) {
-		var labels []string
-		if phase != "" {
-			labels = []string{"phase", phase}
+		if phase == "" {
+			out = append(out, latenciesOf(r, "")...)
+		} else {
+			out = append(out, latenciesOf(r, phase, "phase", phase)...)
 		}
-		for _, l := range latencyNames {
-			row := latencyRow{phase: phase, title: l.title}
-			seen := 0
-			for i, s := range latencyStats {
-				f := r.Find(l.family+"/"+s, labels...)
-				if f == nil {
-					row.q[i] = assay.NotMeasured(assay.Seconds, noFinding)
-					continue
-				}
-				row.q[i], row.warnings = f.Quantity, f.Warnings
-				seen = max(seen, f.Quantity.N)
+	}
+	for _, class := range classes(r) {
+		out = append(out, latenciesOf(r, "class "+class, "class", class)...)
+	}
+	return out
+}
+
+func latenciesOf(r *assay.Report, name string, labels ...string) (out []latencyRow) {
+	for _, l := range latencyNames {
+		row := latencyRow{phase: name, title: l.title}
+		seen := 0
+		for i, s := range latencyStats {
+			f := r.Find(l.family+"/"+s, labels...)
+			if f == nil {
+				row.q[i] = assay.NotMeasured(assay.Seconds, noFinding)
+				continue
 			}
-			if seen > 0 {
-				out = append(out, row)
-			}
+			row.q[i], row.warnings = f.Quantity, f.Warnings
+			seen = max(seen, f.Quantity.N)
+		}
+		if seen > 0 {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// classes returns the classes of requests that latencies are told for.
+func classes(r *assay.Report) (out []string) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if c := f.Labels["class"]; f.Metric == "e2e/p50" && len(f.Labels) == 1 && c != "" {
+			out = append(out, c)
 		}
 	}
 	return out
@@ -275,7 +294,7 @@ const (
 func (p *page) latencyRows() (rows []latencyRow, left int) {
 	all := latencies(p.r)
 	rows = slices.Clone(all)
-	if len(rows) > maxLatencies {
+	if len(rows) > maxLatencies/2 && len(classes(p.r)) > 0 || len(rows) > maxLatencies {
 		rows = slices.DeleteFunc(rows, func(row latencyRow) bool { return row.title == "ITL" || row.title == "TPOT" })
 	}
 	rows = rows[:min(len(rows), maxLatencies)]

@@ -160,7 +160,17 @@ func (p *Phase) work() string {
 		}
 		var names []string
 		for _, s := range p.Mix {
-			names = append(names, fmt.Sprintf("%s %s %%", s.Class, number(100*s.Weight/total)))
+			own := ""
+			if s.Prompt != nil {
+				own += ", prompts of " + lengthWords(s.Prompt)
+			}
+			if s.Output != nil {
+				own += ", answers of " + lengthWords(s.Output)
+			}
+			if own != "" {
+				own = " (" + own[2:] + ")"
+			}
+			names = append(names, fmt.Sprintf("%s %s %%%s", s.Class, number(100*s.Weight/total), own))
 		}
 		parts = append(parts, "classes "+strings.Join(names, ", "))
 	}

@@ -100,6 +100,15 @@ func TestLoadCommand(t *testing.T) {
 			}
 		}
 	})
+	t.Run("wrong path", func(t *testing.T) {
+		nothing := httptest.NewServer(http.NotFoundHandler())
+		defer nothing.Close()
+		got := assayIn(t, dir, "load", "--url", nothing.URL, "--rate", "50/s", "--for", "500ms", "--ui", "none")
+		measured(t, got, 0)
+		if want := "client error (404 Not Found)"; got.code == 0 && (!strings.Contains(got.out, "NEXT   no request was served: ") || !strings.Contains(got.out, want)) {
+			t.Errorf("%q is not in\n%s", want, got.out)
+		}
+	})
 	t.Run("goals", func(t *testing.T) {
 		got := assayIn(t, dir, "load", "--url", server.URL, "--rate", "100/s", "--for", "1s", "--slo", "error_ratio=1%", "--header", "X-Team: b", "--body", "hello", "--ui", "none", "-o", "json")
 		measured(t, got, assay.ExitNoGo)

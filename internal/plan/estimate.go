@@ -46,7 +46,7 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		n          float64
 	}
 	phases := map[string]phase{}
-	var sent, steady float64
+	var sent float64
 	for i := range p.Load {
 		l := &p.Load[i]
 		d, _ := l.length()
@@ -67,7 +67,6 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		e.For += d
 		sent += n
 	}
-	var hurt time.Duration
 	hurtIn := func(b, t time.Duration) time.Duration {
 		var sum time.Duration
 		for _, f := range p.Chaos {
@@ -82,33 +81,30 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		}
 		return min(sum, t-b)
 	}
-	for _, l := range p.Load {
-		if ph := phases[l.Name]; l.Role == assay.RoleSteady && ph.end > ph.begin {
-			hurt = hurtIn(ph.begin, ph.end)
-			steady += ph.n * float64(ph.end-ph.begin-hurt) / float64(ph.end-ph.begin)
+	// natural is how many requests outside faults an objective can count on.
+	natural := func(o assay.Objective) (n float64) {
+		name, one := o.Labels["phase"]
+		for i := range p.Load {
+			l := &p.Load[i]
+			ph := phases[l.Name]
+			if one && l.Name != name || !one && l.Role != assay.RoleSteady || ph.end == ph.begin {
+				continue
+			}
+			n += ph.n * l.share(o.Labels["class"]) * float64(ph.end-ph.begin-hurtIn(ph.begin, ph.end)) / float64(ph.end-ph.begin)
 		}
+		return n
 	}
 	e.Requests = int(math.Ceil(sent))
 	if p.Budget.Requests > 0 {
 		e.Requests = min(e.Requests, p.Budget.Requests)
 	}
 	for _, o := range objectives {
-		e.Objectives = append(e.Objectives, p.decidable(o, e.Open, func() float64 {
-			name, ok := o.Labels["phase"]
-			if !ok {
-				return steady
-			}
-			ph := phases[name]
-			if ph.end == ph.begin {
-				return 0
-			}
-			return ph.n * float64(ph.end-ph.begin-hurtIn(ph.begin, ph.end)) / float64(ph.end-ph.begin)
-		}, e.For, leastN))
+		e.Objectives = append(e.Objectives, p.decidable(o, e.Open, natural(o), e.For, leastN))
 	}
 	return e
 }
 
-func (p *Plan) decidable(o assay.Objective, open []string, natural func() float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
+func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
 	d := Decidable{Objective: o, OK: true}
 	head, last, _ := strings.Cut(o.Metric, "/")
 	switch {
@@ -117,7 +113,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural func() float6
 		if err != nil {
 			break
 		}
-		need, n := leastN(q/100, 0.95), natural()
+		need, n := leastN(q/100, 0.95), natural
 		if name := o.Labels["phase"]; name != "" && slices.Contains(open, name) || name == "" && len(open) > 0 && n < float64(need) {
 			d.Why = fmt.Sprintf("if the load makes %d independent requests, the least for a 95 %% interval of %s: how many it makes is decided in the run", need, last)
 			break

@@ -57,6 +57,8 @@ func TestLoadRefusals(t *testing.T) {
 		{"{preset: latency, arrivals: {even: {rate: 1/s}}}", `load[0].arrivals: stands beside preset latency, which sets them; presets load and soak take arrivals in place of rate`},
 		{"{preset: load, closed: {n: 3}}", `load[0].closed: stands beside preset load, which sets it; leave one out`},
 		{"{preset: load, slo: {ttft/p59: 1s}}", `plan.yaml:4:39: load[0].slo.ttft/p59: "ttft/p59" is no metric; did you mean "ttft/p95"?`},
+		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: ttft/p95, class: golden, max: 1s}", `plan.yaml:5:40: objectives[0].class: no load has class "golden"; did you mean "gold"?`},
+		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: mtbf/service, class: gold, min: 1h}", `objectives[0].class: belongs to latencies; mtbf/service is not told by class`},
 	} {
 		p, err := Parse("plan.yaml", []byte(head+"load: ["+tt.load+"]\n"))
 		if err == nil {
@@ -157,6 +159,23 @@ func TestExpectations(t *testing.T) {
 		if got := p.Load[0].expect(); !cmp.Equal(got, want, cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-9, 0)) {
 			t.Errorf("%s: got %g, want %g", load, got, want)
 		}
+	}
+}
+
+// TestEstimateByClass: an objective on a class counts on its share of the requests.
+func TestEstimateByClass(t *testing.T) {
+	p, err := Parse("p", []byte(head+"load: [{name: a, for: 10s, arrivals: {even: {rate: 10/s}}, mix: [{class: x, weight: 3}, {class: y}]}]\n"+
+		"objectives: [{metric: ttft/p95, class: x, max: 1s}, {metric: ttft/p95, class: y, phase: a, max: 1s}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := p.Validate(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Estimate(obj, func(q, c float64) int { return 59 }, nil)
+	if x, y := e.Objectives[0], e.Objectives[1]; !x.OK || y.OK || !strings.HasPrefix(x.Why, "about 75 ") || !strings.HasPrefix(y.Why, "about 25 ") {
+		t.Errorf("got %+v, %+v", x, y)
 	}
 }
 

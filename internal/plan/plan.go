@@ -58,6 +58,7 @@ type Objective struct {
 	Metric string `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
 	Phase  string `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
 	Fault  string `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
+	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies."`
 	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
 	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`

@@ -80,13 +80,16 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 			out.Min = &n
 		}
 	}
+	if o.Class != "" {
+		c.class(in("class"), o, p)
+	}
 	if out.Max != nil && out.Min != nil && *out.Min > *out.Max {
 		c.bad(at, "min is above max: nothing can hold")
 	}
 	if o.Fault != "" && !slices.ContainsFunc(p.Chaos, func(f Fault) bool { return f.Fault == o.Fault }) {
 		c.bad(at+".fault", "no fault %q in chaos: nothing would decide this", o.Fault)
 	}
-	for _, kv := range [][2]string{{"phase", o.Phase}, {"fault", o.Fault}, {"cold", o.Cold}, {"by", o.By}} {
+	for _, kv := range [][2]string{{"phase", o.Phase}, {"fault", o.Fault}, {"class", o.Class}, {"cold", o.Cold}, {"by", o.By}} {
 		if kv[1] != "" {
 			if out.Labels == nil {
 				out.Labels = map[string]string{}

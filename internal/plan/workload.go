@@ -3,9 +3,12 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assay-dev/assay/internal/suggest"
 )
 
 // Lengths is a distribution of lengths in tokens; exactly one is given. A plain number stands for tokens.
@@ -266,4 +269,45 @@ func (c *checker) closed(at string, l *Closed, inFlight int) {
 		c.bad(at+".ramp", "%v is out of range; at most 24h", l.Ramp.D())
 	}
 	c.think(at+".think", l.Think)
+}
+
+// classes returns the classes that the plan's load names. ok is false where a trace or script may bring others.
+func (p *Plan) classes() (names []string, ok bool) {
+	ok = true
+	for i := range p.Load {
+		l := &p.Load[i]
+		if l.Class != "" {
+			names = append(names, l.Class)
+		}
+		for _, s := range l.Mix {
+			names = append(names, s.Class)
+		}
+		ok = ok && l.K6 == "" && (l.Arrivals == nil || l.Arrivals.Trace == nil)
+	}
+	return names, ok
+}
+
+// class checks the class that an objective asks for.
+func (c *checker) class(at string, o Objective, p *Plan) {
+	if head, _, _ := strings.Cut(o.Metric, "/"); !slices.Contains([]string{"ttft", "itl", "tpot", "e2e"}, head) {
+		c.bad(at, "belongs to latencies; %s is not told by class", o.Metric)
+		return
+	}
+	if names, ok := p.classes(); ok && !slices.Contains(names, o.Class) {
+		c.bad(at, "no load has class %q; %s", o.Class, suggest.Meant(o.Class, names))
+	}
+}
+
+// share returns the part of a phase's requests that have the class, as far as the plan tells.
+func (l *Load) share(class string) float64 {
+	if class == "" || len(l.Mix) == 0 {
+		return 1
+	}
+	total, of := 0.0, 0.0
+	for _, s := range l.Mix {
+		if total += *s.Weight; s.Class == class {
+			of += *s.Weight
+		}
+	}
+	return of / total
 }
