@@ -17,6 +17,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/script"
 	"github.com/assay-dev/assay/internal/stream"
 )
 
@@ -307,11 +308,16 @@ func (s *session) hashScripts(hash string) string {
 	h := sha256.New()
 	found := false
 	for i := range s.plan.Load {
-		if l := &s.plan.Load[i]; l.K6 != "" {
-			raw, _ := os.ReadFile(s.plan.Path(l.K6)) // what cannot be read is refused elsewhere
-			fmt.Fprintf(h, "%s %d\n%s", l.Name, len(raw), raw)
-			found = true
+		l := &s.plan.Load[i]
+		if l.K6 == "" {
+			continue
 		}
+		files, _ := script.Files(os.ReadFile, s.plan.Path(l.K6)) // what cannot be read is refused elsewhere
+		for _, f := range files {
+			fmt.Fprintf(h, "%s %s %d\n", l.Name, filepath.Base(f.Path), len(f.Data))
+			h.Write(f.Data)
+		}
+		found = true
 	}
 	if !found {
 		return hash

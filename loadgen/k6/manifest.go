@@ -9,7 +9,7 @@ import (
 	"maps"
 	"os"
 	"path"
-	"regexp"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/merge"
+	"github.com/assay-dev/assay/internal/script"
 	"github.com/assay-dev/assay/internal/store"
 	"github.com/assay-dev/assay/loadgen"
 )
@@ -106,31 +107,16 @@ func (o *Output) manifest() *assay.Manifest {
 	return m
 }
 
-// importPattern finds the files beside it that a script imports, requires or opens.
-var importPattern = regexp.MustCompile(`(?:\bfrom|\bimport|\brequire\s*\(|\bopen\s*\()\s*['"](\.{1,2}/[^'"]+|[^'":/]+\.[A-Za-z]+)['"]`)
-
-// sourceOf hashes a script with the files that it, and what it imports, name by a relative path.
-func sourceOf(fs fsext.Fs, script string) string {
+// sourceOf hashes a script with the files that it names.
+func sourceOf(fs fsext.Fs, path string) string {
+	files, err := script.Files(func(path string) ([]byte, error) { return fsext.ReadFile(fs, path) }, path)
+	if err != nil {
+		return "" // from an archive, or from a place that is no file
+	}
 	h := sha256.New()
-	seen := map[string]bool{}
-	for queue := []string{script}; len(queue) > 0 && len(seen) < 1000; {
-		file := queue[0]
-		queue = queue[1:]
-		if seen[file] {
-			continue
-		}
-		seen[file] = true
-		data, err := fsext.ReadFile(fs, file)
-		if err != nil {
-			continue // not a file after all, or k6 has said so
-		}
-		fmt.Fprintf(h, "%s %d\n", path.Base(file), len(data))
-		h.Write(data)
-		if ext := path.Ext(file); ext == ".js" || ext == ".ts" || ext == ".mjs" || file == script {
-			for _, m := range importPattern.FindAllSubmatch(data, -1) {
-				queue = append(queue, path.Join(path.Dir(file), string(m[1])))
-			}
-		}
+	for _, f := range files {
+		fmt.Fprintf(h, "%s %d\n", filepath.Base(f.Path), len(f.Data))
+		h.Write(f.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
