@@ -153,27 +153,25 @@ func (t *standard) exchange(ctx context.Context, q *query, r *assay.Request) (*a
 	resp, err := t.http.RoundTrip(req)
 	r.Sent = h.sent.Load()
 	stamp(&r.Sent, h.asked.Load())
+	left := ctx.Err() // a server that sees us leave may still answer before the socket is closed: that is no answer in time
+	switch {
+	case err != nil && left == nil && h.byte.Load() == 0 && t.ours.blame(err):
+		err = errCertificate
+	case err != nil && !h.connected.Load():
+		err = &dialError{err}
+	case err != nil && left == nil:
+		r.FirstByte = h.byte.Load()
+	case err == nil && left != nil:
+		resp.Body.Close()
+		err = left
+	}
 	if err != nil {
 		cancel()
-		if h.byte.Load() == 0 && t.ours.blame(err) {
-			return nil, errCertificate
-		}
-		if h.connected.Load() {
-			r.FirstByte = h.byte.Load()
-		} else {
-			err = &dialError{err}
-		}
 		return nil, err
 	}
 	t.ours.welcome.Store(true)
 	r.FirstByte = h.byte.Load()
 	stamp(&r.FirstByte, h.lastRead())
-	if err := ctx.Err(); err != nil { // a server that sees us leave may still answer before the socket is closed: that is no answer in time
-		resp.Body.Close()
-		cancel()
-		r.FirstByte = 0
-		return nil, err
-	}
 	r.BytesOut = int64(len(q.body))
 	return t.answer(resp, h, cancel), nil
 }
