@@ -328,7 +328,11 @@ func (p *validityPass) machine(t *assay.Trust) {
 		t.Machine = "not calibrated: assay calibrate"
 		return
 	}
-	t.Machine = fmt.Sprintf("%.3g µs/request, %.3g µs/event, safe to %.0f/s, calibrated %s", float64(c.PerRequest)/1e3, float64(c.PerEvent)/1e3, c.SafeRate, c.Date)
+	safe := fmt.Sprintf("safe to %.0f/s", c.SafeRate)
+	if c.SafeRate <= 0 {
+		safe = "on time at no rate that was tried"
+	}
+	t.Machine = fmt.Sprintf("%.3g µs/request, %.3g µs/event, %s, calibrated %s", float64(c.PerRequest)/1e3, float64(c.PerEvent)/1e3, safe, c.Date)
 	for i := range p.f.Phases {
 		if ph := &p.f.Phases[i]; ph.Rate > c.SafeRate && c.SafeRate > 0 {
 			t.Doubts = append(t.Doubts, fmt.Sprintf("phase %s was to send %.0f/s, more than the %.0f/s up to which this machine was seen to be on time", ph.Name, ph.Rate, c.SafeRate))

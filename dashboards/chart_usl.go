@@ -15,12 +15,15 @@ func kneeLine(r *assay.Report) string {
 	if f == nil || !f.Quantity.Known() {
 		return ""
 	}
-	parts := []string{strings.TrimSpace(Value(f.Quantity) + " " + Bracket(f.Quantity))}
 	sigma := r.Find("usl/sigma")
+	if q := f.Quantity; (q.Lo <= 0 || math.IsInf(q.Hi, 1)) && (sigma == nil || !sigma.Quantity.Known()) {
+		return "" // the steps of a search for something else did not show it
+	}
+	parts := []string{strings.TrimSpace(Value(f.Quantity) + " " + Bracket(f.Quantity))}
 	switch {
 	case sigma == nil:
 	case !sigma.Quantity.Known():
-		parts = append(parts, sigma.Quantity.Reason)
+		parts = append(parts, "coefficients "+sigma.Quantity.Reason)
 	default:
 		for _, m := range []struct{ metric, word string }{{"usl/lambda", "one in flight"}, {"usl/sigma", "contention"}, {"usl/kappa", "coherence"}} {
 			if f := r.Find(m.metric); f != nil {

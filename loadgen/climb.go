@@ -90,7 +90,7 @@ func (c *climb) take(rate float64, s *step, v verdict) string {
 		}
 		return "broke"
 	}
-	c.tries = 0
+	c.tries, l.worst = 0, ""
 	switch {
 	case c.holds(l):
 		return "held"
@@ -106,10 +106,7 @@ func (c *climb) confirm() {
 	if c.long || c.Careful {
 		return
 	}
-	for i, l := range c.levels {
-		// The next higher rate must have passed too: short steps pass at rates that are too high by as much.
-		l.brief = c.holds(l) && i+1 < len(c.levels) && !c.levels[i+1].bad
-	}
+	c.settle()
 	for _, l := range c.levels {
 		c.clear(l)
 	}
@@ -208,22 +205,34 @@ func (c *climb) missing(l *level) int {
 	return most
 }
 
-// held returns the highest rate that holds, or 0, and whether long steps showed it.
+// held returns the highest rate that holds, or 0, and whether steps that decide showed it.
 func (c *climb) held() (rate float64, confirmed bool) {
-	for _, l := range c.levels {
-		if c.holds(l) {
-			rate, confirmed = l.rate, c.long
+	if c.long || c.Careful {
+		for _, l := range c.levels {
+			if c.holds(l) {
+				rate, confirmed = l.rate, true
+			}
 		}
+		if rate > 0 || c.Careful {
+			return rate, confirmed
+		}
+	} else { // the time ran out while it climbed
+		c.settle()
 	}
-	if rate > 0 || !c.long {
-		return rate, confirmed
-	}
-	for _, l := range c.levels { // the time ran out
+	for _, l := range c.levels {
 		if l.brief && !l.bad && !l.close {
 			rate = l.rate
 		}
 	}
 	return rate, false
+}
+
+// settle marks what the short steps show: a level holds, as far as they can tell, if the next higher passed too, since they pass at rates that are
+// too high by as much.
+func (c *climb) settle() {
+	for i, l := range c.levels {
+		l.brief = c.holds(l) && i+1 < len(c.levels) && c.levels[i+1].worst == ""
+	}
 }
 
 // broke returns the lowest level that broke, or nil. One that broke once counts when there was no time for another try.
