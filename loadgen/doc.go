@@ -35,6 +35,12 @@
 // a request counts from the moment a worker takes it up, so that a late generator does not take time
 // from the target.
 //
+// # Beside the schedule
+//
+// A [Canary] rides along with a fixed prompt and a place of its own; a [Retry] sends failed requests again, each attempt a record; a [Cold] phase
+// makes cold starts, with a func handed in that makes the target cold; a [Purse] pays for each request before it is sent. What they send
+// says what it is (Canary, Attempt, Forced), so that nothing measured of the load is about them.
+//
 // # Credentials
 //
 // A token, a signature ([SigV4]) or a client certificate ([TLSFiles]) is asked for with each request or connection and never waited for: who keeps it

@@ -61,6 +61,11 @@ func (g *Generator) foreign(rec assay.Record) error {
 			if n := int64(g.cfg.MaxRequests); n == 0 || g.sent.Load() > n { // exactly the budget is no reason to end early
 				g.allowed() // stops the load if it may not go on
 			}
+			if g.cfg.Purse != nil {
+				if err := g.cfg.Purse.Book(r); err != nil {
+					g.stop("budget", err.Error())
+				}
+			}
 		}
 		if g.cfg.Observe != nil {
 			g.cfg.Observe(r)

@@ -33,6 +33,8 @@ func (s *Schedule) Outlook() ([]Outlook, error) {
 			o.For, o.Requests = p.Search.For, -1
 		case p.Closed != nil || p.Hold != nil:
 			o.Requests = -1
+		case p.Cold != nil:
+			o.Requests = p.Cold.Force
 		case p.External != nil:
 			o.Requests, o.Work = -1, ""
 		}
@@ -61,6 +63,8 @@ func (p *Phase) law() string {
 		return s + p.Closed.Think.words()
 	case p.Hold != nil:
 		return fmt.Sprintf("Poisson at %s of the highest rate that %s finds", number(p.Hold.Share), p.Hold.Of)
+	case p.Cold != nil:
+		return fmt.Sprintf("%d cold starts, each forced and waited for", p.Cold.Force)
 	case p.External != nil:
 		return "as another program sends"
 	case p.Arrivals == nil:
@@ -134,7 +138,7 @@ func (t Think) words() string {
 
 // work says in words what the phase's requests ask for.
 func (p *Phase) work() string {
-	if p.Arrivals == nil && p.Closed == nil && p.Search == nil && p.Hold == nil {
+	if p.Arrivals == nil && p.Closed == nil && p.Search == nil && p.Hold == nil && p.Cold == nil {
 		return ""
 	}
 	var parts []string

@@ -3,13 +3,15 @@ package loadgen
 import "github.com/assay-dev/assay"
 
 // A Purse pays for requests: it is the budget as far as it depends on what is sent. Its methods are called from many goroutines at once and must not
-// block. Requests of an external load are not paid for: they are sent before we know of them.
+// block.
 type Purse interface {
 	// Pay reserves what a request may use at most: its prompt and the answer asked for, 0 where no limit is. An error
 	// says what is spent: the request is not sent and the load stops.
 	Pay(prompt, answer int32) error
 	// Settle gives a reservation back and books what the request used.
 	Settle(prompt, answer int32, r *assay.Request)
+	// Book books a request of an external load, which was sent before we knew of it. An error says what is spent: the load stops.
+	Book(r *assay.Request) error
 }
 
 // spend takes a request from the budget. The loop of a phase, the slots of a closed one and the turns of sessions all do so at once.

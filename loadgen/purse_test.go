@@ -37,6 +37,14 @@ func (w *wallet) Pay(prompt, answer int32) error {
 	return nil
 }
 
+func (w *wallet) Book(r *assay.Request) error {
+	if w.Pay(r.TokensIn, r.TokensOut) != nil {
+		return errors.New("the wallet is empty")
+	}
+	w.Settle(r.TokensIn, r.TokensOut, r)
+	return nil
+}
+
 func (w *wallet) Settle(prompt, answer int32, r *assay.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -31,7 +31,13 @@ func chiller(p *plan.Plan, admin string) (chill.Chiller, error) {
 	if p.Target.Kind == "sandbox" {
 		return &chill.Sandbox{AdminURL: admin}, nil
 	}
-	return clusterOrCloud(p.Target.Cold)
+	by := p.Target.Cold
+	if by != nil && by.Kubernetes != nil && by.Kubernetes.Kubeconfig != "" {
+		k := *by.Kubernetes
+		k.Kubeconfig = p.Path(k.Kubeconfig)
+		by = &plan.ColdBy{Kubernetes: &k}
+	}
+	return clusterOrCloud(by)
 }
 
 // clusterOrCloud returns the chiller that target.cold names; nil where there is none.

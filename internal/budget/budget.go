@@ -7,7 +7,7 @@
 // reservation gives way to what it used, as the target told. So tokens and the part of the money that
 // hangs on them stop the load before they are overdrawn, whatever is in flight. What cannot be known before (a prompt that grows by the
 // target's template, an answer without a limit, the time a request takes where memory is paid for) is reserved as the largest seen so far: it
-// may be overdrawn by the first requests in flight, and by no more.
+// may be overdrawn by the first requests in flight, and by no more. A load that another program makes is booked when its requests are told of.
 //
 // Time is spent whether or not anything is sent. Instances and accelerators count from the event that one was created, or started, to its
 // exit: that is what a platform holds and charges, not only while it is ready. Where no such event was ever seen, nothing of it is measured,
@@ -122,6 +122,24 @@ func (m *Meter) Settle(prompt, answer int32, r *assay.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reserve(-1, prompt, answer)
+	m.book(r, int64(prompt))
+}
+
+// Book books what r used without a reservation. An error says what is spent by it.
+func (m *Meter) Book(r *assay.Request) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.book(r, int64(r.TokensIn))
+	if used := m.prompt + m.answer; m.limits.Tokens > 0 && used >= m.limits.Tokens {
+		return fmt.Errorf("the tokens of the budget, %d, are spent", m.limits.Tokens)
+	}
+	if m.limits.Money > 0 && m.sent()+m.timeCost(m.now()) >= m.limits.Money {
+		return fmt.Errorf("the money of the budget, %g %s, is spent", m.limits.Money, m.prices.Currency)
+	}
+	return nil
+}
+
+func (m *Meter) book(r *assay.Request, planned int64) {
 	if r.Sent == 0 {
 		return // it never left
 	}
@@ -130,7 +148,7 @@ func (m *Meter) Settle(prompt, answer int32, r *assay.Request) {
 	m.answer += int64(r.TokensOut)
 	took := max(0, float64(r.End-r.Sent)/1e9)
 	m.seconds += took
-	m.excess = max(m.excess, int64(r.TokensIn)-int64(prompt))
+	m.excess = max(m.excess, int64(r.TokensIn)-planned)
 	m.longest, m.slowest = max(m.longest, int64(r.TokensOut)), max(m.slowest, took)
 }
 

@@ -42,6 +42,19 @@ func TestTokensStopHard(t *testing.T) {
 	}
 }
 
+func TestBooked(t *testing.T) {
+	m := New(Limits{Tokens: 100, Money: 1}, Prices{Currency: "USD", AnswerToken: 0.02}, func() int64 { return 0 })
+	if err := m.Book(done(30, 20, 0)); err != nil {
+		t.Errorf("half is left: %v", err)
+	}
+	if err := m.Book(done(0, 30, 0)); err == nil || err.Error() != "the money of the budget, 1 USD, is spent" {
+		t.Errorf("got %v", err)
+	}
+	if err := m.Book(done(20, 0, 0)); err == nil || err.Error() != "the tokens of the budget, 100, are spent" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAnswersWithoutALimit(t *testing.T) {
 	m := New(Limits{Tokens: 100}, Prices{}, func() int64 { return 0 })
 	if m.Pay(10, 0) != nil {

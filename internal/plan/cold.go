@@ -29,7 +29,7 @@ type ColdBy struct {
 
 // KubernetesCold names what is made cold in a cluster: a deployment or pods.
 type KubernetesCold struct {
-	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig,omitempty" jsonschema:"description=Kubeconfig file. Default: the pod's service account; else KUBECONFIG or ~/.kube/config."`
+	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig,omitempty" jsonschema:"description=Kubeconfig file; relative to the plan. Default: the pod's service account; else KUBECONFIG or ~/.kube/config."`
 	Context    string `yaml:"context" json:"context,omitempty" jsonschema:"description=Context of the kubeconfig. Default its current one."`
 	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema:"description=Namespace. Default: default."`
 	Deployment string `yaml:"deployment" json:"deployment,omitempty" jsonschema:"description=Deployment that is scaled to zero."`

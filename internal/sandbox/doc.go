@@ -39,6 +39,12 @@
 // pool; the span attribute faas.coldstart and the truth log carry its result. With the retrieval dial a
 // request arrives at the activator when its retrieval is done.
 //
+// # Cold on purpose
+//
+// POST /admin/chill drains all instances for the reason forced_cold, lets the autoscaler forget the load that was, and answers when
+// their processes have ended. The instances that the next start from zero makes carry forced=true in their creation. A deployment with a least scale
+// refuses.
+//
 // # Truth
 //
 // With a truth directory the platform writes what really happened, request by request and
