@@ -27,6 +27,7 @@ type conn struct {
 	keep    bool // the server lets it be reused
 	fields  bool // the head of the response is wanted
 	head    []byte
+	post
 }
 
 func newConn(nc net.Conn, now func() int64, rtt time.Duration) *conn {
@@ -42,10 +43,11 @@ func newConn(nc net.Conn, now func() int64, rtt time.Duration) *conn {
 // alive reports whether the idle connection can be used, as far as can be known without sending.
 func (c *conn) alive() bool { return c.pos == c.end && (c.peek == nil || c.peek()) }
 
-// reusable reports whether the response was read to its end and the server keeps the connection.
-func (c *conn) reusable() bool {
-	return c.keep && c.body.state == bodyDone && c.pos == c.end && c.SetDeadline(time.Time{}) == nil
-}
+// spent reports whether the response was read to its end and the server keeps the connection.
+func (c *conn) spent() bool { return c.keep && c.body.state == bodyDone && c.pos == c.end }
+
+// reusable reports whether the connection can be used again, and makes it ready.
+func (c *conn) reusable() bool { return c.spent() && c.SetDeadline(time.Time{}) == nil }
 
 // interrupt makes reads and writes fail now.
 func (c *conn) interrupt() { _ = c.SetDeadline(time.Unix(1, 0)) }
@@ -63,7 +65,11 @@ func (c *conn) fill() error {
 			c.rbuf = append(c.rbuf, make([]byte, len(c.rbuf))...)
 		}
 	}
+	c.hasten()
 	n, err := c.Conn.Read(c.rbuf[c.end:])
+	for n == 0 && c.early(err) {
+		n, err = c.Conn.Read(c.rbuf[c.end:])
+	}
 	if n > 0 {
 		c.readAt, c.heard = c.now(), true
 		c.end += n

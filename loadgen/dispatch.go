@@ -60,7 +60,11 @@ type job struct {
 	loose    bool   // it has no schedule
 	attempt  int32
 	forced   bool // its cold start was
+	man      bool // it could be launched, if there were a connection
 }
+
+// brief reports whether the request can be made and sent without delay for those that come after it: see flight.
+func (j *job) brief() bool { return j.r.turns <= 1 && j.r.in <= 512 }
 
 // lead returns how long before its due instant a worker gets a request whose prompt takes long to make, in ns.
 func (r *planned) lead() int64 {
@@ -191,11 +195,51 @@ func (g *Generator) dispatch(j job) {
 		g.inFlight.Add(-1)
 		return
 	}
+	if j.man = j.brief(); j.man && g.able.Load() && g.launch(j) {
+		return
+	}
 	select {
 	case g.jobs <- j:
 	default:
 		g.workers.Go(func() { g.work(j) })
 	}
+}
+
+// launch sends a request from the pacing goroutine, if that takes no waiting: see flight. It reports whether it did.
+func (g *Generator) launch(j job) bool {
+	w, _ := g.spare.Get().(*worker)
+	if w == nil {
+		w = g.worker()
+		w.land = func() { w.landed(g) }
+	}
+	w.ready(g, j)
+	w.job = j
+	w.flight = flight{Context: g.flight, deadline: time.Now().Add(j.s.deadline), launch: true, land: w.land}
+	g.workers.Add(1)
+	g.cfg.Client.Do(&w.flight, &w.call, &w.r)
+	if w.flight.aloft {
+		return true
+	}
+	g.workers.Done()
+	g.spare.Put(w)
+	return false
+}
+
+// landed records a request that was launched. It may run on the pacing goroutine: what takes time gets a goroutine of its own.
+func (w *worker) landed(g *Generator) {
+	w.ended(g, w.job)
+	if _, again := g.cfg.Retry.after(&w.r); again {
+		go w.close(g)
+		return
+	}
+	w.close(g)
+}
+
+// close repeats the request that w launched where the plan says so, and gives w back.
+func (w *worker) close(g *Generator) {
+	w.again(g, w.job)
+	g.spare.Put(w)
+	g.workers.Done()
 }
 
 // reserve takes a place among the requests in flight; false when there is none.
@@ -250,6 +294,10 @@ func (g *Generator) prepare(r *assay.Request, j job) {
 // worker is what a worker keeps from one request to the next.
 type worker struct {
 	r       assay.Request
+	call    assay.Call
+	job     job // that was launched
+	land    func()
+	flight  flight
 	prompt  []byte
 	headers [][2]string // the trace, then the run, then those of the class
 	common  int         // headers that all requests have
@@ -278,8 +326,8 @@ func (w *worker) do(g *Generator, j job) bool {
 	return g.follow(w, j)
 }
 
-// try sends one attempt of a request and records it.
-func (w *worker) try(g *Generator, j job) {
+// ready makes w.r and w.call those of a job.
+func (w *worker) ready(g *Generator, j job) {
 	g.prepare(&w.r, j)
 	w.prompt = j.s.phase.appendText(w.prompt[:0], &j.r, g.sched.seed, j.own)
 	w.headers[0][1] = traceparent(w.r.TraceID, w.r.SpanID)
@@ -287,13 +335,27 @@ func (w *worker) try(g *Generator, j job) {
 	if j.r.class > 0 {
 		w.headers = append(w.headers, j.s.phase.Mix[j.r.class-1].Headers...)
 	}
-	call := assay.Call{Model: g.cfg.Model, Prompt: string(w.prompt), MaxTokens: int(j.r.out), Stream: g.cfg.Stream, Headers: w.headers, Seed: g.sched.seed ^ j.id}
+	w.call = assay.Call{Model: g.cfg.Model, Prompt: string(w.prompt), MaxTokens: int(j.r.out), Stream: g.cfg.Stream, Headers: w.headers, Seed: g.sched.seed ^ j.id}
+}
+
+// try sends one attempt of a request and records it.
+func (w *worker) try(g *Generator, j job) {
+	w.ready(g, j)
 	if early := j.due - g.cfg.Clock.Now(); early > 0 && j.r.lead() > 0 {
 		g.sleep(nil, j.due) // a stop does not make it go early: it counts as sent
 	}
 	ctx, cancel := context.WithTimeout(g.flight, j.s.deadline)
-	g.cfg.Client.Do(ctx, &call, &w.r)
+	w.flight = flight{Context: ctx, man: j.man}
+	g.cfg.Client.Do(&w.flight, &w.call, &w.r)
 	cancel()
+	if j.man && w.flight.able {
+		g.able.Store(true)
+	}
+	w.ended(g, j)
+}
+
+// ended records a request that was sent.
+func (w *worker) ended(g *Generator, j job) {
 	if w.r.End == 0 {
 		w.r.End = g.cfg.Clock.Now()
 	}

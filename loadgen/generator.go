@@ -71,6 +71,8 @@ type Generator struct {
 	jobs    chan job // unbuffered: a parked worker takes the job, or a new one is started
 	events  chan *assay.Event
 	workers sync.WaitGroup
+	able    atomic.Bool     // the client can launch requests
+	spare   sync.Pool       // of *worker, for those
 	flight  context.Context // of the requests in flight
 
 	halted chan struct{} // closed when nothing more is to be sent

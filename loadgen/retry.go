@@ -76,8 +76,13 @@ func (r *Retry) after(q *assay.Request) (time.Duration, bool) {
 // send sends one request, which has its place in flight, again where the plan says so, and records each attempt. What w.r then says of
 // instants and outcome, those of the last attempt, stays until the next.
 func (w *worker) send(g *Generator, j job) {
-	first := j.due
 	w.try(g, j)
+	w.again(g, j)
+}
+
+// again sends further attempts of a request after w.r, the first.
+func (w *worker) again(g *Generator, j job) {
+	first := j.due
 	for {
 		wait, again := g.cfg.Retry.after(&w.r)
 		if !again {

@@ -65,22 +65,42 @@ func (s *site) begin(ctx context.Context, call *assay.Call, r *assay.Request) *t
 	return t
 }
 
-// send does the exchange and has c read the answer.
+// send does the exchange and has c read the answer. It is the last thing that a client does in a call: a request that is launched (see flight) is
+// still out when it returns.
 func (t *trip) send(c reader) {
-	s, r := t.site, t.r
-	defer func() {
-		t.ctx, t.call, t.r, t.q = nil, nil, nil, query{}
-		s.trips.Put(t)
-	}()
-	if err := s.authorize(t.ctx, &t.q); err != nil {
-		t.fail(err)
+	if f, ok := t.ctx.(*flight); ok {
+		w, wired := t.carrier.(*wire)
+		f.able = wired && t.Token == nil && t.Sign == nil // a credential may have to be waited for
+		if f.launch {
+			if f.aloft = f.able && w.launch(t, c, f); !f.aloft {
+				t.release()
+			}
+			return
+		}
+	}
+	if err := t.authorize(t.ctx, &t.q); err != nil {
+		t.land(c, nil, err)
 		return
 	}
-	a, err := s.carrier.exchange(t.ctx, &t.q, r)
+	a, err := t.carrier.exchange(t.ctx, &t.q, t.r)
+	t.land(c, a, err)
+}
+
+// release puts the trip aside for the next call.
+func (t *trip) release() {
+	s := t.site
+	t.ctx, t.call, t.r, t.q = nil, nil, nil, query{}
+	s.trips.Put(t)
+}
+
+// land ends the call after its exchange came up to the head of an answer, or failed.
+func (t *trip) land(c reader, a *answer, err error) {
+	defer t.release()
 	if err != nil {
 		t.fail(err)
 		return
 	}
+	s, r := t.site, t.r
 	r.Status = int32(a.status)
 	clean := false
 	switch {

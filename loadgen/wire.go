@@ -31,8 +31,9 @@ type wire struct {
 	head []byte // the fixed end of a request's head: host and headers of the endpoint
 	path string
 
-	mu   sync.Mutex
-	idle []*conn // the one used last comes first
+	mu     sync.Mutex
+	idle   []*conn // the one used last comes first
+	manned []*conn // the same, of those that have a goroutine of their own
 }
 
 func newWire(s *site) *wire {
@@ -90,11 +91,14 @@ func (w *wire) put(c *conn) {
 
 func (w *wire) close() {
 	w.mu.Lock()
-	idle := w.idle
-	w.idle = nil
+	idle, manned := w.idle, w.manned
+	w.idle, w.manned = nil, nil
 	w.mu.Unlock()
-	for _, c := range idle {
+	for _, c := range append(idle, manned...) {
 		c.Close()
+	}
+	for _, c := range manned {
+		<-c.left
 	}
 }
 
@@ -110,25 +114,32 @@ func (w *wire) dial(ctx context.Context) (*conn, error) {
 // exchange implements transport.
 func (w *wire) exchange(ctx context.Context, q *query, r *assay.Request) (*answer, error) {
 	c := w.get()
-	fresh := c == nil
-	for {
-		if fresh {
-			stamp(&r.Sent, w.site.now())
-			var err error
-			if c, err = w.dial(ctx); err != nil {
-				return nil, err
-			}
-		}
-		a, err := w.try(ctx, c, q, r)
-		if err == nil {
-			return a, nil
-		}
-		c.Close()
-		if fresh || !c.wasStale(err) || ctx.Err() != nil {
-			return nil, err
-		}
-		fresh = true
+	if c == nil {
+		return w.fresh(ctx, q, r)
 	}
+	a, err := w.try(ctx, c, q, r)
+	if err == nil {
+		return a, nil
+	}
+	c.Close()
+	if !c.wasStale(err) || ctx.Err() != nil {
+		return nil, err
+	}
+	return w.fresh(ctx, q, r)
+}
+
+// fresh does the exchange on a new connection.
+func (w *wire) fresh(ctx context.Context, q *query, r *assay.Request) (*answer, error) {
+	stamp(&r.Sent, w.site.now())
+	c, err := w.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := w.try(ctx, c, q, r)
+	if err != nil {
+		c.Close()
+	}
+	return a, err
 }
 
 // try does the exchange on c. On success the answer owns c.
@@ -140,28 +151,45 @@ func (w *wire) try(ctx context.Context, c *conn, q *query, r *assay.Request) (*a
 	stamp(&r.Sent, c.wroteAt)
 	c.got, c.heard, c.fields = false, false, q.fields
 	_, werr := c.Write(c.wbuf)
+	a, err := w.hear(c, q, r)
+	if err != nil {
+		stop()
+		return nil, cause(err, werr, c)
+	}
+	f, _ := ctx.(*flight)
+	a.finish = func(clean bool) {
+		switch {
+		case !stop() || !clean || werr != nil || !c.reusable():
+			c.Close()
+		case f != nil && f.man && c.peek != nil:
+			w.man(c)
+		default:
+			w.put(c)
+		}
+	}
+	return a, nil
+}
+
+// cause returns what ended an exchange on c: the error of the write, if nothing was read at all, or that of the read.
+func cause(read, write error, c *conn) error {
+	if write != nil && !c.got {
+		return write
+	}
+	return read
+}
+
+// hear reads the head of the answer to a request.
+func (w *wire) hear(c *conn, q *query, r *assay.Request) (*answer, error) {
 	// A server may answer and close before it has read everything: look for the answer even so.
 	err := c.readHead(q.method)
 	if c.got {
 		r.FirstByte = c.firstAt
 	}
 	if err != nil {
-		stop()
-		if werr != nil && !c.got {
-			err = werr
-		}
 		return nil, err
 	}
 	r.BytesOut = int64(len(q.body))
-	a := &c.answer
-	a.finish = func(clean bool) {
-		if stop() && clean && werr == nil && c.reusable() {
-			w.put(c)
-			return
-		}
-		c.Close()
-	}
-	return a, nil
+	return &c.answer, nil
 }
 
 // write appends the whole request.
