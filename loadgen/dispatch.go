@@ -16,6 +16,12 @@ const (
 	// haste is how many times faster than planned a backlog may go out.
 	haste = 4
 
+	// Requests that are due within a short time of one another go out together, at the instant of the last of them: to wake for each costs
+	// more processor time than to send it. That time grows with the rate: 40 µs at
+	// 1,000/s, and 200 µs at 5,000/s and more, which is a fifth of the least lateness by which a run is found invalid.
+	togetherPer = 40 * time.Nanosecond // for each request per second
+	maxTogether = 200 * time.Microsecond
+
 	// maxEmitting bounds the records that wait in an emit that blocks, which it must not.
 	maxEmitting = 4096
 )
@@ -46,6 +52,22 @@ func (s *stretch) next(i int) (planned, bool) {
 		return s.plan[i], true
 	}
 	return planned{}, false
+}
+
+// together returns when request i, due at an instant of the phase, goes out: with those that are due soon after it, as far as they are known.
+func (s *stretch) together(i int, due int64) int64 {
+	next := s.plan[min(i+1, len(s.plan)):]
+	if s.feed != nil {
+		next = s.feed.block[s.feed.used:]
+	}
+	limit := due + int64(min(time.Duration(s.rate)*togetherPer, maxTogether))
+	for j := range next {
+		if next[j].due > limit {
+			break
+		}
+		due = next[j].due
+	}
+	return due
 }
 
 // A job is one request for a worker, or the first of a session.
@@ -133,7 +155,11 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 			break
 		}
 		due := s.begin + r.due
-		wait(g.halted, due-r.lead())
+		if lead := r.lead(); lead > 0 {
+			wait(g.halted, due-lead)
+		} else if due > now() {
+			wait(g.halted, s.begin+s.together(i, r.due))
+		}
 		if t := now(); t-due >= int64(lag) {
 			if at := g.behind.from(due, t, max(s.rate, s.peak)); at > t {
 				wait(g.halted, at)
@@ -214,7 +240,7 @@ func (g *Generator) launch(j job) bool {
 	}
 	w.ready(g, j)
 	w.job = j
-	w.flight = flight{Context: g.flight, deadline: time.Now().Add(j.s.deadline), launch: true, land: w.land}
+	w.flight = flight{Context: g.flight, deadline: time.Now().Add(j.s.deadline), launch: true, poll: g.poll, land: w.land}
 	g.workers.Add(1)
 	g.cfg.Client.Do(&w.flight, &w.call, &w.r)
 	if w.flight.aloft {
@@ -345,7 +371,7 @@ func (w *worker) try(g *Generator, j job) {
 		g.sleep(nil, j.due) // a stop does not make it go early: it counts as sent
 	}
 	ctx, cancel := context.WithTimeout(g.flight, j.s.deadline)
-	w.flight = flight{Context: ctx, man: j.man}
+	w.flight = flight{Context: ctx, man: j.man, poll: g.poll}
 	g.cfg.Client.Do(&w.flight, &w.call, &w.r)
 	cancel()
 	if j.man && w.flight.able {

@@ -68,6 +68,7 @@ func (c *Embeddings) Do(ctx context.Context, call *assay.Call, r *assay.Request)
 	t.request = append(b, '}')
 	t.q.body = t.request
 	r.TokensAsked = 0
+	t.q.single = true
 	t.send(c)
 }
 

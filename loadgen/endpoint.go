@@ -60,6 +60,7 @@ type query struct {
 	body    []byte
 	path    string // escaped path and query in place of the endpoint's; "": the endpoint's
 	fields  bool   // the client will ask for header fields of the answer
+	single  bool   // the answer is one piece: only its first and last byte matter
 }
 
 // An answer is the head of an HTTP response, with its body to be read.

@@ -165,7 +165,7 @@ func TestWaitCost(t *testing.T) {
 		t.Skip("full tier: set ASSAY_FULL=1")
 	}
 	clk := clock.New()
-	wait, release := precise(clk.Now)
+	wait, release := precise(clk.Now, nil)
 	defer release()
 	const most = 150 * time.Microsecond
 	best, quiet, busy := time.Hour, false, others()

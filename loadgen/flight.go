@@ -18,7 +18,8 @@ type flight struct {
 	launch bool   // write the request now if that takes no waiting, and return at once
 	land   func() // called once, on another goroutine, when a request that was launched has ended
 
-	man bool // give a connection that was opened for this request a goroutine of its own, for those to come
+	poll *poller // of the pacing goroutine, for answers in one piece; nil: there is none
+	man  bool    // give a connection that was opened for this request a goroutine of its own, for those to come
 
 	able  bool // set by a client that can launch, whether or not it was to
 	aloft bool // the request was launched

@@ -71,6 +71,7 @@ type Generator struct {
 	jobs    chan job // unbuffered: a parked worker takes the job, or a new one is started
 	events  chan *assay.Event
 	workers sync.WaitGroup
+	poll    *poller         // nil: there is none
 	able    atomic.Bool     // the client can launch requests
 	spare   sync.Pool       // of *worker, for those
 	flight  context.Context // of the requests in flight
@@ -194,10 +195,14 @@ func (g *Generator) Run(ctx context.Context, emit func(assay.Record) error) erro
 	}()
 	unhook := context.AfterFunc(ctx, func() { g.Stop("interrupted") })
 
+	if g.cfg.Wait == nil {
+		g.poll = newPoller(g.cfg.Clock.Now)
+	}
 	end := g.play()
 	g.event(&assay.Event{Time: end, Kind: assay.EventLoadEnd})
 	close(g.jobs)
 	g.drain(ctx, abandon)
+	g.poll.close()
 	unhook()
 	g.phase.Store(nil)
 	close(g.events)
@@ -209,7 +214,7 @@ func (g *Generator) Run(ctx context.Context, emit func(assay.Record) error) erro
 func (g *Generator) play() int64 {
 	wait, release := g.cfg.Wait, func() {}
 	if wait == nil {
-		wait, release = precise(g.cfg.Clock.Now)
+		wait, release = precise(g.cfg.Clock.Now, g.poll)
 	}
 	defer release()
 	ahead := g.feed(0) // drawn while the phase before is sent
@@ -324,6 +329,7 @@ func (g *Generator) stopping() bool {
 func (g *Generator) drain(ctx context.Context, abandon context.CancelCauseFunc) {
 	idle := make(chan struct{})
 	go func() {
+		g.poll.finish()
 		g.workers.Wait()
 		close(idle)
 	}()

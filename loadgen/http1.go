@@ -37,7 +37,7 @@ func (c *conn) readHead(method string) error {
 			return &protocolError{"the server switched protocols, which was not asked for"}
 		}
 		c.got = c.pos < c.end // an early response is not yet an answer
-		c.firstAt = c.readAt
+		c.firstAt, c.first = c.readAt, 0
 	}
 	return &protocolError{"too many 1xx responses"}
 }
@@ -48,6 +48,9 @@ func (c *conn) awaitHead() (int, error) {
 		if have := c.rbuf[c.pos:c.end]; len(have) > 0 {
 			if !c.got {
 				c.got, c.firstAt = true, c.readAt
+				if c.first != 0 {
+					c.firstAt = c.first
+				}
 			}
 			if n := endOfHead(have, from); n > 0 {
 				return n, nil

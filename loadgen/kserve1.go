@@ -50,6 +50,7 @@ func (c *KServe1) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	}
 	t.q.path = c.place.path(call.Model, c.Version, c.operation)
 	r.TokensIn, r.TokensAsked = 0, 0
+	t.q.single = true
 	t.send(c)
 }
 

@@ -33,6 +33,10 @@ type post struct {
 	watched  context.Context
 	unwatch  func() bool
 	clean    bool // the answer was read to its end
+
+	home  *wire // of a polled connection: see poller
+	first int64 // when the first read of the answer returned
+	need  int   // bytes of the answer, once known
 }
 
 // An outing is a request that was launched.
@@ -46,6 +50,9 @@ type outing struct {
 func (w *wire) launch(t *trip, rd reader, f *flight) bool {
 	if len(t.q.body) > maxLaunch/2 {
 		return false
+	}
+	if t.q.single && f.poll != nil {
+		return w.launchPolled(t, rd, f)
 	}
 	w.mu.Lock()
 	n := len(w.manned)
@@ -208,7 +215,9 @@ func (w *wire) claim(c *conn, err error) (outing, bool) {
 func (w *wire) bring(c *conn, o outing, at int64) bool {
 	t := o.trip
 	if at < c.wroteAt { // what came was no answer: the server had given the connection up when the request was written
-		w.again(c, o)
+		c.forget()
+		c.Close()
+		w.again(o)
 		return false
 	}
 	a, err := w.hear(c, &t.q, t.r)
@@ -218,7 +227,9 @@ func (w *wire) bring(c *conn, o outing, at int64) bool {
 		c.writing.Unlock()
 	}
 	if err != nil && c.wasStale(err) && o.flight.Err() == nil {
-		w.again(c, o)
+		c.forget()
+		c.Close()
+		w.again(o)
 		return false
 	}
 	t.land(o.reader, a, err)
@@ -232,9 +243,7 @@ func (w *wire) bring(c *conn, o outing, at int64) bool {
 }
 
 // again sends a request on a fresh connection, since the one that it was launched on was stale.
-func (w *wire) again(c *conn, o outing) {
-	c.forget()
-	c.Close()
+func (w *wire) again(o outing) {
 	ctx, cancel := context.WithDeadline(o.flight.Context, o.flight.deadline)
 	defer cancel()
 	a, err := w.fresh(ctx, &o.trip.q, o.trip.r)

@@ -62,6 +62,7 @@ func (c *OpenAI) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	if call.Stream {
 		t.q.accept = "text/event-stream"
 	}
+	t.q.single = !call.Stream
 	t.send(c)
 }
 

@@ -48,6 +48,7 @@ func (c *OpenInference) Do(ctx context.Context, call *assay.Call, r *assay.Reque
 	}
 	t.q.path, t.q.fields, t.q.accept = c.place.path(call.Model, c.Version, "/infer"), true, "*/*"
 	r.TokensIn, r.TokensAsked = 0, 0
+	t.q.single = true
 	t.send(c)
 }
 

@@ -44,6 +44,7 @@ func (c *HTTP) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 		}
 	}
 	r.TokensIn, r.TokensAsked = 0, 0
+	t.q.single = true
 	t.send(c)
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // precise returns a wait for a locked thread: timers until shortly before the instant, then a short spin.
-func precise(now func() int64) (Wait, func()) {
+func precise(now func() int64, _ *poller) (Wait, func()) {
 	runtime.LockOSThread()
 	wait := func(stop <-chan struct{}, until int64) {
 		for {

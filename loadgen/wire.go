@@ -34,6 +34,7 @@ type wire struct {
 	mu     sync.Mutex
 	idle   []*conn // the one used last comes first
 	manned []*conn // the same, of those that have a goroutine of their own
+	polled []*conn // the same, of those that the pacing goroutine reads from
 }
 
 func newWire(s *site) *wire {
@@ -161,10 +162,14 @@ func (w *wire) try(ctx context.Context, c *conn, q *query, r *assay.Request) (*a
 		switch {
 		case !stop() || !clean || werr != nil || !c.reusable():
 			c.Close()
-		case f != nil && f.man && c.peek != nil:
-			w.man(c)
-		default:
+		case f == nil || !f.man || c.peek == nil:
 			w.put(c)
+		case q.single && f.poll != nil:
+			if !f.poll.adopt(w, c) {
+				w.put(c)
+			}
+		default:
+			w.man(c)
 		}
 	}
 	return a, nil
