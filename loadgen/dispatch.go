@@ -155,11 +155,11 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 			break
 		}
 		due := s.begin + r.due
-		if lead := r.lead(); lead > 0 {
-			wait(g.halted, due-lead)
-		} else if due > now() {
-			wait(g.halted, s.begin+s.together(i, r.due))
+		at := due - r.lead()
+		if at == due && due > now() {
+			at = s.begin + s.together(i, r.due)
 		}
+		wait(g.halted, at)
 		if t := now(); t-due >= int64(lag) {
 			if at := g.behind.from(due, t, max(s.rate, s.peak)); at > t {
 				wait(g.halted, at)
