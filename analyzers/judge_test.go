@@ -36,7 +36,7 @@ func TestDecisions(t *testing.T) {
 		exit     int
 		why      string
 	}{
-		{"no objective", nil, assay.Go, 0, "no objective"},
+		{"no objective", nil, assay.Go, 0, "nothing was asked of it"},
 		{"good", []func(*factstest.Run){func(run *factstest.Run) { run.M.Objectives = []assay.Objective{{Metric: "ttft/p95", Max: float(.8)}} }}, assay.Go, 0, "1/1 gated"},
 		{"bad", []func(*factstest.Run){bad}, assay.NoGo, 10, "TTFT p95, warm"},
 		{"undecided", []func(*factstest.Run){func(run *factstest.Run) {

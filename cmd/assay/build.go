@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -104,6 +105,17 @@ func gentle(url, kind, model, tokenEnv string, slo map[string]float64) (*plan.Pl
 // runDir names the directory of a run that begins now.
 func runDir(parent, name string, now time.Time) string {
 	return filepath.Join(parent, now.UTC().Format("20060102T150405Z")+"-"+name)
+}
+
+// newRunDir is runDir, numbered where another run of the name began in the same second.
+func newRunDir(parent, name string, now time.Time) string {
+	dir := runDir(parent, name, now)
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(dir); err != nil {
+			return dir
+		}
+		dir = fmt.Sprintf("%s-%d", runDir(parent, name, now), n)
+	}
 }
 
 // dialNamed returns the sandbox's configuration of that name.

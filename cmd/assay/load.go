@@ -106,7 +106,7 @@ func (o *loadOptions) session(io stdio) (*session, error) {
 	if fixed, _ := sched.Requests(); fixed > o.maxRequests {
 		return nil, exit(assay.ExitUsage, "this is %d requests, and --max-requests %d; lower --rate or --for, or raise it", fixed, o.maxRequests)
 	}
-	s.dir = runDir(o.dir, p.Name, time.Now())
+	s.dir = newRunDir(o.dir, p.Name, time.Now())
 	if o.out != "" {
 		s.dir = o.out
 		if _, err := os.Lstat(o.out); err == nil {

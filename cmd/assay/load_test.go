@@ -256,6 +256,29 @@ func TestEveryKindOfPhase(t *testing.T) {
 	}
 }
 
+// TestLadderFindsTheTimeToZero: the sandbox scales to zero when its stable window and its grace have passed without a request, and
+// its autoscaler looks twice a second; instances are told to go one after another.
+func TestLadderFindsTheTimeToZero(t *testing.T) {
+	full(t)
+	dir := t.TempDir()
+	write(t, dir, "plan.yaml", `apiVersion: assay/v1
+name: ladder
+target: {kind: sandbox, model: nano, sandbox: {loadFloor: 50ms, maxScale: 1, stableWindow: 1500ms, scaleToZeroGrace: 500ms}}
+load: [{name: ladder, arrivals: {ladder: {start: 1s, factor: 1.25, max: 6s}}, output: 2}]
+`)
+	got := assayIn(t, dir, "run", "plan.yaml", "--ui", "none")
+	measured(t, got, 0)
+	r, _ := readResult(t, runsIn(t, dir)[0])
+	q := r.Find("idle/gap").Quantity
+	t.Logf("%s", q)
+	if !(q.Lo >= 1 && q.Lo < q.Value && q.Hi <= 4 && q.Lo <= 3.2 && q.Hi >= 2) {
+		t.Errorf("got %s; the truth is between 2 s and 3.2 s", q)
+	}
+	if !strings.Contains(got.out, "to zero after ") {
+		t.Errorf("the report does not say it:\n%s", got.out)
+	}
+}
+
 // TestReplayedTraceKeepsItsGaps replays two seconds of a public trace: each gap between requests, as recorded in due, is that of the
 // trace, and as recorded in sent within a millisecond of it. Other load on the machine can make one send late, so the best of three tries counts.
 func TestReplayedTraceKeepsItsGaps(t *testing.T) {

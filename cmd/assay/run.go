@@ -112,7 +112,7 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 			return nil, &status{assay.ExitUsage, err}
 		}
 	}
-	s.dir = runDir(o.dir, s.plan.Name, time.Now())
+	s.dir = newRunDir(o.dir, s.plan.Name, time.Now())
 	return s, nil
 }
 
