@@ -8,12 +8,16 @@ import (
 	"github.com/assay-dev/assay/internal/stat"
 )
 
+// voidsMost is how often in a row a step is tried that our own late sends spoiled, before it counts.
+const voidsMost = 3
+
 // climb is the state of a search for saturation: what each rate has shown, and which comes next.
 type climb struct {
 	*Search
 	limits []limit
 	levels []*level // by rate
 	tries  int      // breaks in a row of the rate in hand
+	voids  int      // and steps of it that do not count
 	at     *level   // in hand
 	long   bool     // a step broke, and those that decide have begun
 }
@@ -55,6 +59,12 @@ func (c *climb) take(rate float64, s *step, v verdict) string {
 		l.close = true
 		return "is undecided"
 	}
+	if v.late > 0 && !v.good && !c.Careful {
+		if c.voids++; c.voids < voidsMost {
+			return "is void"
+		}
+	}
+	c.voids = 0
 	l.runs++
 	from := s.begin
 	if c.long {
@@ -147,7 +157,7 @@ func (c *climb) next() (rate float64, n int, more bool) {
 	l := c.at
 	top := c.levels[len(c.levels)-1]
 	switch {
-	case c.tries > 0: // it broke, and is tried once more
+	case c.tries > 0, c.voids > 0: // it broke, or does not count, and is tried once more
 		return l.rate, 0, true
 	case c.Careful && l.bad:
 		return 0, 0, false

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
@@ -203,6 +204,7 @@ type step struct {
 // judged is what a step keeps of one request.
 type judged struct {
 	due   int64
+	late  int64 // sent less due, 0 where it was not sent
 	end   int64
 	value [4]float64 // by ttft, tpot, e2e, error_ratio
 	sent  bool
@@ -237,6 +239,9 @@ func (s *step) end(r *assay.Request) {
 		}
 	}
 	x := judged{due: r.Due, end: r.End, sent: r.Sent != 0, ok: r.Outcome == assay.OK}
+	if x.sent && !r.NoSchedule {
+		x.late = r.Sent - r.Due
+	}
 	for i, l := range kinds {
 		x.value[i] = l.value(r)
 	}
@@ -307,6 +312,7 @@ func (s *step) column(l limit, from int64) []float64 {
 type verdict struct {
 	good       bool // every value that it showed lies within its limit
 	cut        bool
+	late       time.Duration // p99 of the lateness of our own sends, where it was too much to blame the target
 	failed     bool
 	worst      string  // metric furthest above its limit, relative to it
 	unmeasured string  // metric that no delivered request could tell
@@ -345,9 +351,44 @@ func (s *step) judge() verdict {
 			text += " (" + s.cut + ")"
 		}
 	}
+	if late := s.late(); late > s.lateness() {
+		v.late = late
+		text += fmt.Sprintf(", sent %v late at p99", late.Round(time.Millisecond/10))
+	}
 	v.text = fmt.Sprintf("%s (n=%d)", text, s.due)
 	v.e2e, _ = s.measure(limit{what: "e2e", stat: "quantile", q: 0.95})
 	return v
+}
+
+// late returns p99 of the lateness of the step's sends.
+func (s *step) late() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []int64
+	for i := range s.seen {
+		if s.seen[i].sent {
+			list = append(list, s.seen[i].late)
+		}
+	}
+	if len(list) == 0 {
+		return 0
+	}
+	slices.Sort(list)
+	return time.Duration(list[(len(list)-1)*99/100])
+}
+
+// lateness returns how late sends may be at p99: 1 ms, or one percent of the tightest time among the limits, as in reports.
+func (s *step) lateness() time.Duration {
+	tightest := math.Inf(1)
+	for _, l := range s.limits {
+		if l.what != "error_ratio" {
+			tightest = math.Min(tightest, l.max)
+		}
+	}
+	if math.IsInf(tightest, 1) {
+		return time.Millisecond
+	}
+	return max(time.Millisecond, time.Duration(tightest*1e9/100))
 }
 
 func shown(l limit, v float64) string {

@@ -37,6 +37,8 @@ import (
 //
 // A step ends early once more requests have missed a limit than could be, at Confidence, if all that are still to come met it; or when the requests in
 // flight grow beyond three times what the rate and the longest time of a step that held allow by Little's law. What was cut short broke.
+//
+// A step that did not hold while our own sends were late, by the rule that makes a run invalid, says nothing of the target: it is tried again, twice at most.
 type Search struct {
 	Start  float64            // rate of the first step, requests per second
 	SLO    map[string]float64 // highest allowed value, in seconds or as a ratio: ttft, e2e or tpot with /pNN, /mean or /max, and error_ratio

@@ -217,6 +217,29 @@ func pick(bad bool, o assay.Outcome) assay.Outcome {
 	return assay.OK
 }
 
+// TestLateSendsAreNotHeldAgainstTheTarget: a step that a stall of our own spoiled is tried again.
+func TestLateSendsAreNotHeldAgainstTheTarget(t *testing.T) {
+	bubble(t, func(t *testing.T, clk *clock.Clock) {
+		stalls := 1
+		wait := func(stop <-chan struct{}, until int64) {
+			late := time.Duration(0)
+			if now := clk.Now(); stalls > 0 && now > int64(6*time.Second) { // in the second step
+				stalls--
+				late = 2 * time.Second
+			}
+			if d := time.Duration(until-clk.Now()) + late; d > 0 {
+				time.Sleep(d)
+			}
+		}
+		q := newQueue(time.Millisecond)
+		g, l := run(t, t.Context(), clk, Config{Client: pretend(clk, q.serve), Wait: wait, Phases: []Phase{{Name: "s", Search: &Search{
+			Start: 20, Max: 30, SLO: map[string]float64{"e2e/p95": 0.1}, Even: true, Tries: 1}}}})
+		if got := result(t, l); got["held"] != "30" || got["broke"] != "" || !strings.Contains(strings.Join(g.SearchPath(), "\n"), "30/s is void") {
+			t.Errorf("%v\n%s", got, strings.Join(g.SearchPath(), "\n"))
+		}
+	})
+}
+
 func TestUnmeasuredMetricEndsTheSearch(t *testing.T) {
 	bubble(t, func(t *testing.T, clk *clock.Clock) {
 		client := clientFunc(func(_ context.Context, _ *assay.Call, r *assay.Request) {
