@@ -68,7 +68,7 @@ func loadCommand(io stdio) *cobra.Command {
 	f.StringArrayVar(&o.slo, "slo", nil, "what must hold, for example ttft/p95=2s or error_ratio=1%; for stress what breaks at the limit; repeatable")
 	f.StringVar(&o.model, "model", "", "model to ask for")
 	f.StringVar(&o.method, "method", "", "for kind http. Default GET, or POST with --body")
-	f.StringVar(&o.body, "body", "", "for kind http: body of each request, or @FILE")
+	f.StringVar(&o.body, "body", "", "for kind http: body of each request; or @FILE, also for kinds that send images and tensors")
 	f.StringArrayVar(&o.headers, "header", nil, "header sent with each request, for example 'X-Team: a'; no secrets; repeatable")
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token")
 	f.DurationVar(&o.deadline, "deadline", 20*time.Second, "longest wait for one answer")
@@ -192,11 +192,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 	}
 	t := plan.Target{Kind: o.kind, URL: o.url, Model: o.model, Auth: plan.Credential{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
 	if path, ok := strings.CutPrefix(o.body, "@"); ok {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("--body: %w", err)
-		}
-		t.Body = string(b)
+		t.Body, t.Payloads = "", &plan.Payloads{Files: []string{path}}
 	}
 	for _, h := range o.headers {
 		name, value, ok := strings.Cut(h, ":")

@@ -181,6 +181,8 @@ func TestLoadRefusals(t *testing.T) {
 		{[]string{"--out", "."}, "--out . is there already; name a new directory"},
 		{[]string{"--token-env", "ASSAY_NO_SUCH"}, "ASSAY_NO_SUCH is not set"},
 		{[]string{"--header", "x"}, `--header "x": write 'Name: value'`},
+		{[]string{"--body", "@none.json"}, "none.json: no such file"},
+		{[]string{"--body", "x", "--kind", "kserve1"}, "target.body: "},
 		{[]string{"-o", "pdf"}, `--output "pdf" is unknown`},
 	} {
 		args := append([]string{"load"}, tt.args...)
