@@ -79,8 +79,7 @@ func (v *view) tiles(r *assay.Report) {
 }
 
 func (v *view) natural(r *assay.Report) {
-	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s of the service, %s of instances.", Duration(watched(r)),
-		Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf)))
+	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s of the service%s.", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r))
 	if len(r.Segments) == 0 {
 		v.NaturalLine = "Not measured, because nothing was watched."
 	}

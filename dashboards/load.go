@@ -434,3 +434,11 @@ func (v *view) load(r *assay.Report) {
 		}
 	}
 }
+
+// instanceFailures says how often instances failed of themselves; nothing where none was watched.
+func instanceFailures(r *assay.Report) string {
+	if plain(r) {
+		return ""
+	}
+	return ", " + Integer(naturalFailures(r, assay.InstanceOf)) + " of instances"
+}

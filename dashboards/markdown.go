@@ -140,8 +140,7 @@ func (m *markdown) service() {
 		m.printf("Not measured, because nothing was watched.\n\n")
 		return
 	}
-	m.printf("%s watched, %s of the service, %s of instances.\n\n", Duration(watched(r)),
-		Things(naturalFailures(r, assay.Service), "failures"), Integer(naturalFailures(r, assay.InstanceOf)))
+	m.printf("%s watched, %s of the service%s.\n\n", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r))
 	var rows [][]string
 	for _, f := range r.Findings {
 		switch f.Metric {

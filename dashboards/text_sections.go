@@ -18,11 +18,7 @@ func (p *page) natural() {
 		p.para(label, 11, "not measured, because nothing was watched")
 		return
 	default:
-		instances := ", " + Integer(naturalFailures(r, assay.InstanceOf)) + " of instances"
-		if plain(r) {
-			instances = ""
-		}
-		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service%s", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instances))
+		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service%s", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r)))
 	}
 	subjects := []string{"service", "instance"}
 	if plain(r) {
