@@ -18,6 +18,7 @@ import (
 //	GET    /admin/links/{id}   the conditions laid on an instance's link, on top of its own
 //	PUT    /admin/links/{id}   lays conditions on it
 //	DELETE /admin/links/{id}   takes them away
+//	…      /admin/faults/{id}  likewise, for a fault on the requests to an instance
 type AdminPlatform struct {
 	URL    string       // for example http://127.0.0.1:9000
 	Self   Process      // the process that serves it: links end with it
@@ -73,7 +74,12 @@ func (p *AdminPlatform) SetLink(ctx context.Context, id string, c link.Condition
 
 // UndoLink returns the undo that resets an instance's link.
 func (p *AdminPlatform) UndoLink(id string) Undo {
-	u := Undo{Kind: UndoHTTP, Method: http.MethodDelete, URL: p.base() + linkPath(id), Want: asJSON(link.Conditions{})}
+	return p.undo(linkPath(id), asJSON(link.Conditions{}))
+}
+
+// undo returns the undo that deletes what lies at a path of the admin API; then a GET there gives want.
+func (p *AdminPlatform) undo(path, want string) Undo {
+	u := Undo{Kind: UndoHTTP, Method: http.MethodDelete, URL: p.base() + path, Want: want}
 	if p.Self.PID > 0 {
 		self := p.Self
 		u.Process = &self

@@ -10,7 +10,9 @@ type Kind struct {
 	Name      string
 	Help      string       // one sentence: what it does, how it is undone
 	Lasting   bool         // it holds until undone, so a step must say for how long
+	Wire      bool         // it can also lie between the load and a target that nothing is known of
 	Available func() error // why it cannot be done on this machine, or nil
+	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
 	preview   func(*Step) string
 	local     func(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error)
@@ -24,11 +26,18 @@ func Kinds() []Kind {
 		{Name: "hang", Help: "Freezes the process of an instance with SIGSTOP: connects still succeed, nothing answers; undone with SIGCONT.",
 			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewHang, local: planHang},
 		{Name: "delay", Help: "Delays the network in front of an instance, live connections included; undone by restoring the link.",
-			Lasting: true, Available: always, check: checkDelay, preview: previewDelay, local: planDelay},
+			Lasting: true, Available: always, settings: []string{"delay", "jitter"}, check: checkDelay, preview: previewDelay, local: planDelay},
 		{Name: "cut", Help: "Cuts the network in front of an instance: reset, close, blackhole or refuse; undone by restoring the link.",
-			Lasting: true, Available: always, check: checkCut, preview: previewCut, local: planCut},
+			Lasting: true, Available: always, settings: []string{"mode"}, check: checkCut, preview: previewCut, local: planCut},
+		{Name: "http", Help: "Hurts requests: status with Retry-After, latency, hang (health checks pass all the while) or tls-expired; all, the first, one in so many or by chance; undone by taking the fault proxy out of their way.",
+			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
+		{Name: "stream", Help: "Hurts streams of tokens: fin, rst or stall after so many tokens, slow, or one corrupt; chosen and undone as http.",
+			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
 	}
 }
+
+// choice are the settings that say which requests are struck.
+var choice = []string{"after", "first", "every", "probability"}
 
 // find returns the kind named name.
 func find(name string) (Kind, bool) {

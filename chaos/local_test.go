@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/link"
 	"github.com/google/go-cmp/cmp"
 )
@@ -90,6 +91,12 @@ func TestRefusal(t *testing.T) {
 	if _, err := d.Plan(context.Background(), &Step{Fault: "cut"}, victims[0]); err == nil || !strings.Contains(err.Error(), "by someone else") {
 		t.Errorf("a link that is under a delay already: %v", err)
 	}
+	if err := p.SetFault(context.Background(), victims[0].ID, faultproxy.Conditions{Mode: faultproxy.Hang}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Plan(context.Background(), &Step{Fault: "http", Status: 500}, victims[0]); err == nil || !strings.Contains(err.Error(), "by someone else") {
+		t.Errorf("requests that hang already: %v", err)
+	}
 	p.mu.Lock()
 	for _, i := range p.list {
 		i.State = "starting"
@@ -109,7 +116,7 @@ func TestEffectNeedsTheLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}} {
+	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2}} {
 		a, err := (&Local{Platform: p}).Plan(context.Background(), &s, victims[0])
 		if err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/link"
 )
 
@@ -27,7 +28,8 @@ type platform struct {
 
 type instance struct {
 	Victim
-	link *link.Link
+	link  *link.Link
+	proxy *faultproxy.Proxy // while a fault lies on its requests; guarded by the platform's mu
 }
 
 func newPlatform(t testing.TB, n int) *platform {
@@ -84,7 +86,7 @@ func (p *platform) start() error {
 	p.mu.Lock()
 	p.started++
 	id := "w-" + string(rune('0'+p.started/10)) + string(rune('0'+p.started%10))
-	p.list[id] = &instance{Victim{id, proc, addr, l.Addr(), Ready}, l}
+	p.list[id] = &instance{Victim: Victim{id, proc, addr, l.Addr(), Ready}, link: l}
 	if p.closed { // started while the others were ended
 		cmd.Process.Kill()
 	}
@@ -93,6 +95,9 @@ func (p *platform) start() error {
 		cmd.Wait()
 		l.Close()
 		p.mu.Lock()
+		if x := p.list[id].proxy; x != nil {
+			x.Close()
+		}
 		delete(p.list, id)
 		closed := p.closed
 		p.mu.Unlock()
@@ -136,6 +141,34 @@ func (p *platform) admin() http.Handler {
 		}
 		json.NewEncoder(w).Encode(i.link.Conditions())
 	})
+	mux.HandleFunc("/admin/faults/{id}", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		i := p.list[r.PathValue("id")]
+		switch {
+		case i == nil:
+			http.NotFound(w, r)
+			return
+		case r.Method == http.MethodPut:
+			c, err := faultproxy.ReadConditions(w, r)
+			if err == nil && i.proxy == nil {
+				i.proxy, err = faultproxy.Listen("http://"+i.Link, faultproxy.Options{Secure: c.Mode == faultproxy.Expired})
+			}
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			i.proxy.Set(c)
+		case r.Method == http.MethodDelete && i.proxy != nil:
+			i.proxy.Close()
+			i.proxy = nil
+		}
+		report := faultproxy.Report{}
+		if i.proxy != nil {
+			report = i.proxy.Report()
+		}
+		json.NewEncoder(w).Encode(report)
+	})
 	return mux
 }
 
@@ -156,6 +189,9 @@ func (p *platform) trouble() (left []string) {
 		}
 		if c := i.link.Conditions(); !c.IsZero() {
 			left = append(left, id+" has "+asJSON(c)+" on its link")
+		}
+		if i.proxy != nil {
+			left = append(left, id+" has "+i.proxy.Conditions().Mode+" on its requests")
 		}
 	}
 	return left

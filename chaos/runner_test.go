@@ -125,6 +125,15 @@ var faults = []struct {
 	{Step{Fault: "cut", Instances: 1, For: 700 * time.Millisecond, Mode: "close"}, endEOF, endEOF},
 	{Step{Fault: "cut", Instances: 1, For: 1200 * time.Millisecond, Mode: "blackhole"}, endSilence, endSilence},
 	{Step{Fault: "cut", Instances: 1, For: 700 * time.Millisecond, Mode: "refuse"}, endRefused, endRefused},
+	{Step{Fault: "http", Instances: 1, For: 300 * time.Millisecond, Status: 429, RetryAfter: 2 * time.Second, First: 3}, `status 429, 0 tokens and an answer`, endAnswer},
+	{Step{Fault: "http", Instances: 1, For: 700 * time.Millisecond, Mode: "latency", Delay: 100 * time.Millisecond}, "first byte after 10", endAnswer},
+	{Step{Fault: "http", Instances: 1, For: 700 * time.Millisecond, Mode: "hang", Every: 2}, "status 0, 0 tokens and no answer", endAnswer},
+	{Step{Fault: "http", Instances: 1, For: 300 * time.Millisecond, Mode: "tls-expired"}, "expired: true", endAnswer},
+	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Tokens: 4, After: 10}, "4 tokens and an orderly end", endAnswer},
+	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Tokens: 4, Mode: "rst"}, "4 tokens and a reset", endAnswer},
+	{Step{Fault: "stream", Instances: 1, For: 700 * time.Millisecond, Tokens: 4, Mode: "stall", Probability: 0.5, Seed: 3}, "4 tokens and no answer", endAnswer},
+	{Step{Fault: "stream", Instances: 1, For: 700 * time.Millisecond, Mode: "slow", Delay: 40 * time.Millisecond}, "3 tokens and an answer after 1", endAnswer},
+	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Mode: "corrupt", Tokens: 2}, "4 tokens and an answer", endAnswer},
 }
 
 func TestLifeOfEachFault(t *testing.T) {

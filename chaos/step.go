@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,17 @@ type Step struct {
 	Share     float64       `json:"share,omitempty"`     // which part of those ready, rounded up
 	Delay     time.Duration `json:"delay_ns,omitempty"`  // delay: added to each direction
 	Jitter    time.Duration `json:"jitter_ns,omitempty"` // delay: varies it by this much to either side
-	Mode      string        `json:"mode,omitempty"`      // cut: how connections end; reset where empty
+	Mode      string        `json:"mode,omitempty"`      // cut, http, stream: how; reset, status and fin where empty
+
+	// http and stream: what is done, and to which of the requests; see [faultproxy.Conditions].
+	Status      int           `json:"status,omitempty"`
+	RetryAfter  time.Duration `json:"retry_after_ns,omitempty"`
+	Tokens      int           `json:"tokens,omitempty"`
+	After       int64         `json:"after,omitempty"`
+	First       int64         `json:"first,omitempty"`
+	Every       int64         `json:"every,omitempty"`
+	Probability float64       `json:"probability,omitempty"`
+	Seed        uint64        `json:"seed,omitempty"`
 }
 
 // A Wrong is one thing wrong with a step: the field, and what would be right.
@@ -82,13 +93,40 @@ func (s *Step) check() []Wrong {
 	case s.Share == 0 && (s.Instances < 1 || s.Instances > MaxInstances):
 		bad("instances", "%d is out of range; 1 to %d", s.Instances, MaxInstances)
 	}
-	if s.Fault != "delay" && (s.Delay != 0 || s.Jitter != 0) {
-		bad("delay", "belongs to fault delay, not %s", s.Fault)
-	}
-	if s.Fault != "cut" && s.Mode != "" {
-		bad("mode", "belongs to fault cut, not %s", s.Fault)
+	for _, setting := range s.settings() {
+		if !slices.Contains(k.settings, setting) {
+			bad(setting, "belongs to %s, not %s", strings.Join(knowers(setting), ", "), s.Fault)
+		}
 	}
 	return append(w, k.check(s)...)
+}
+
+// settings returns the names of the settings of kinds that the step has.
+func (s *Step) settings() []string {
+	var names []string
+	for _, x := range []struct {
+		name string
+		set  bool
+	}{
+		{"delay", s.Delay != 0}, {"jitter", s.Jitter != 0}, {"mode", s.Mode != ""}, {"status", s.Status != 0}, {"retryAfter", s.RetryAfter != 0},
+		{"tokens", s.Tokens != 0}, {"after", s.After != 0}, {"first", s.First != 0}, {"every", s.Every != 0}, {"probability", s.Probability != 0},
+	} {
+		if x.set {
+			names = append(names, x.name)
+		}
+	}
+	return names
+}
+
+// knowers returns the kinds that know a setting.
+func knowers(setting string) []string {
+	var names []string
+	for _, k := range Kinds() {
+		if slices.Contains(k.settings, setting) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
 // count returns how many of n ready instances the step hurts.

@@ -3,6 +3,7 @@ package chaos
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,9 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "hang", Share: 0.5, For: s}, ""},
 		{Step{Fault: "delay", Instances: 1, For: s, Delay: s / 10, Jitter: s / 20}, ""},
 		{Step{Fault: "cut", Instances: 1, For: s, Mode: "blackhole"}, ""},
-		{Step{}, "chaos[0].fault: is missing; one of kill, hang, delay, cut"},
+		{Step{}, "chaos[0].fault: is missing; one of " + strings.Join(kindNames(), ", ")},
 		{Step{Fault: "kil"}, `chaos[0].fault: "kil" is no kind of fault; did you mean "kill"?`},
-		{Step{Fault: "meteorite"}, `chaos[0].fault: "meteorite" is no kind of fault; known here: cut, delay, hang, kill`},
+		{Step{Fault: "meteorite"}, `chaos[0].fault: "meteorite" is no kind of fault; known here: ` + sorted(kindNames())},
 		{Step{Fault: "kill"}, "chaos[0].instances: 0 is out of range; 1 to 1000"},
 		{Step{Fault: "kill", Instances: -1}, "chaos[0].instances: -1 is out of range; 1 to 1000"},
 		{Step{Fault: "kill", Instances: 1, Share: 0.5}, "chaos[0].instances: is a number or a share, not both"},
@@ -32,12 +33,21 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "kill", Instances: 1, At: -s}, "chaos[0].at: -1s lies before the beginning; 0s or later"},
 		{Step{Fault: "hang", Instances: 1}, "chaos[0].for: is missing: hang holds until it is undone; for example 5s"},
 		{Step{Fault: "hang", Instances: 1, For: 2 * time.Hour}, "chaos[0].for: 2h0m0s is out of range; at most 1h0m0s"},
-		{Step{Fault: "hang", Instances: 1, For: s, Delay: s}, "chaos[0].delay: belongs to fault delay, not hang"},
-		{Step{Fault: "hang", Instances: 1, For: s, Mode: "reset"}, "chaos[0].mode: belongs to fault cut, not hang"},
+		{Step{Fault: "hang", Instances: 1, For: s, Delay: s}, "chaos[0].delay: belongs to delay, http, stream, not hang"},
+		{Step{Fault: "hang", Instances: 1, For: s, Mode: "reset"}, "chaos[0].mode: belongs to cut, http, stream, not hang"},
 		{Step{Fault: "delay", Instances: 1, For: s}, "chaos[0].delay: 0s delays nothing; for example 200ms"},
 		{Step{Fault: "delay", Instances: 1, For: s, Delay: s / 10, Jitter: s / 5}, "chaos[0].jitter: 200ms is out of range; at most the delay, 100ms"},
 		{Step{Fault: "delay", Instances: 1, For: s, Delay: s}, "chaos[0].for: 1s is no longer than one delayed round trip, so the effect cannot be measured; more than 2s"},
 		{Step{Fault: "cut", Instances: 1, For: s, Mode: "chop"}, `chaos[0].mode: "chop" is no way to cut; one of reset, close, blackhole, refuse`},
+		{Step{Fault: "http", Instances: 1, For: s, Status: 503, First: 3}, ""},
+		{Step{Fault: "http", Instances: 1, For: s}, "chaos[0].status: 0 is out of range; want 400 to 599"},
+		{Step{Fault: "http", Instances: 1, For: s, Mode: "fin"}, `chaos[0].mode: "fin" is no mode of http; one of status, latency, hang, tls-expired`},
+		{Step{Fault: "http", Instances: 1, For: s, Status: 429, RetryAfter: s / 2}, "chaos[0].retryAfter: 500ms; want whole seconds"},
+		{Step{Fault: "http", Instances: 1, For: s, Status: 429, Tokens: 3}, "chaos[0].tokens: belongs to stream, not http\nchaos[0].tokens: belongs to modes fin, rst, stall and corrupt, not \"status\""},
+		{Step{Fault: "http", Instances: 1, For: s, Mode: "latency", Delay: s}, "chaos[0].for: 1s is too short for a delay of 1s to be measured; more than 2s"},
+		{Step{Fault: "stream", Instances: 1, For: s, Tokens: 5, Probability: 0.2, Seed: 1}, ""},
+		{Step{Fault: "stream", Instances: 1, For: s, Probability: 1.5}, "chaos[0].probability: 1.5 is out of range; want 0 to 1"},
+		{Step{Fault: "stream", Instances: 1, For: s, Mode: "slow"}, "chaos[0].delay: 0s delays nothing; want more than 0"},
 		{Step{Fault: "cut"}, "chaos[0].for: is missing: cut holds until it is undone; for example 5s\nchaos[0].instances: 0 is out of range; 1 to 1000"},
 	} {
 		got := ""
@@ -54,6 +64,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func sorted(names []string) string { return strings.Join(slices.Sorted(slices.Values(names)), ", ") }
+
 func TestKindsAreComplete(t *testing.T) {
 	for _, k := range Kinds() {
 		if k.Name == "" || !strings.HasSuffix(k.Help, ".") || k.Available == nil || k.check == nil || k.preview == nil || k.local == nil {
@@ -68,12 +80,16 @@ func TestPreview(t *testing.T) {
 		{Fault: "hang", At: time.Second, Phase: "steady", Share: 0.5, For: 5 * time.Second},
 		{Fault: "delay", Instances: 2, For: time.Second, Delay: 200 * time.Millisecond, Jitter: 50 * time.Millisecond},
 		{Fault: "cut", Instances: 1, For: time.Second},
+		{Fault: "http", Instances: 1, For: time.Second, Status: 429, RetryAfter: 2 * time.Second, After: 5, First: 3},
+		{Fault: "stream", Instances: 1, For: time.Second, Mode: "rst", Tokens: 9, Every: 4},
 	})
 	want := []string{
 		"20s into the load: SIGKILL to the process of 1 ready instance",
 		"1s into phase steady: SIGSTOP to the process of 50% of the ready instances, SIGCONT after 5s",
 		"0s into the load: 200ms ± 50ms each way on the link in front of 2 ready instances, for 1s",
 		"0s into the load: reset on the link in front of 1 ready instance, for 1s",
+		"0s into the load: status 429 with Retry-After 2s (after 5, 3 only) on the requests to 1 ready instance, for 1s",
+		"0s into the load: rst after 9 tokens (one in 4) on the requests to 1 ready instance, for 1s",
 		"never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -19,7 +19,8 @@ import (
 func steps(p *plan.Plan) []chaos.Step {
 	var out []chaos.Step
 	for _, f := range p.Chaos {
-		s := chaos.Step{Fault: f.Fault, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode}
+		s := chaos.Step{Fault: f.Fault, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode,
+			Status: f.Status, RetryAfter: f.RetryAfter.D(), Tokens: f.Tokens, After: f.After, First: f.First, Every: f.Every, Probability: f.Probability, Seed: p.Seed}
 		if f.Delay != nil {
 			s.Delay = f.Delay.D()
 		}

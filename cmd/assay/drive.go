@@ -199,6 +199,7 @@ func (s *session) guard(ended <-chan struct{}) {
 
 // seal closes the run directory and says how the run ended.
 func (s *session) seal(err error) error {
+	s.wire.close()
 	end := assay.Ending{Status: assay.EndComplete, At: s.clock.Now(), ClockDrift: s.clock.Drift(), Steps: s.gen.SearchPath()}
 	switch e, reason := s.ending.Load(), s.gen.Stopped(); {
 	case err != nil:

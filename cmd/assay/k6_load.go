@@ -126,6 +126,9 @@ func (k *k6Load) environment() map[string]string {
 		"ASSAY_KIND": t.Kind, "ASSAY_MODEL": t.Model} {
 		env[name] = value
 	}
+	if s.wire != nil {
+		env["ASSAY_URL"] = s.wire.url
+	}
 	if t.Kind == "sandbox" {
 		env["ASSAY_URL"], env["ASSAY_KIND"] = "http://127.0.0.1:1", "openai" // while a script is only read
 		if s.platform != nil {

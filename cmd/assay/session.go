@@ -47,6 +47,7 @@ type session struct {
 	store    *store.Writer
 	guardian *chaos.Guardian
 	platform *sandbox.Platform
+	wire     *wire // nil unless faults lie between the load and the target
 	gen      *loadgen.Generator
 	client   loadgen.Closer
 	keeper   *credential.Keeper // of what is shown to the target; nil without auth
@@ -153,6 +154,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 // discard undoes prepare.
 func (s *session) discard() {
 	s.keeper.Close()
+	s.wire.close()
 	if s.platform != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -259,6 +261,9 @@ func (s *session) generator(ctx context.Context) error {
 			model = c.Name()
 		}
 	}
+	if err := s.putOnWire(&e); err != nil {
+		return err
+	}
 	if s.client, err = client(s.plan, e); err != nil {
 		return &status{assay.ExitUsage, err}
 	}
@@ -279,18 +284,17 @@ func (s *session) generator(ctx context.Context) error {
 		return &status{assay.ExitPreflight, err}
 	}
 	if len(s.plan.Chaos) > 0 {
-		self, err := chaos.ProcessOf(s.platform.PID)
+		driver, preview, err := s.driver()
 		if err != nil {
 			return err
 		}
-		driver := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
 		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
 			Sync: func(e *assay.Event) error {
 				s.hurt.Store(true)
 				s.window.Observe(e)
 				return s.store.EmitSync(e)
 			}}
-		for _, line := range driver.Preview(s.faults.Steps) {
+		for _, line := range preview {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 func kinds() plan.Kinds {
 	k := plan.Kinds{Metrics: analyzers.Lookup}
 	for _, f := range chaos.Kinds() {
-		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Available: f.Available()})
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Wire: f.Wire, Available: f.Available()})
 	}
 	for _, d := range analyzers.Describe() {
 		k.Known = append(k.Known, d.Metric)

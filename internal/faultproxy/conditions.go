@@ -65,7 +65,7 @@ func (c Conditions) Check() error {
 	case c.RetryAfter < 0 || c.RetryAfter%time.Second != 0:
 		return fmt.Errorf("retry_after_ns: %v; want whole seconds", c.RetryAfter)
 	case has(Latency, Slow) && c.Delay <= 0:
-		return fmt.Errorf("delay_ns: %d delays nothing; want more than 0", c.Delay)
+		return fmt.Errorf("delay_ns: %v delays nothing; want more than 0", c.Delay)
 	case !has(Latency, Slow) && c.Delay != 0:
 		return fmt.Errorf("delay_ns: belongs to modes latency and slow, not %q", c.Mode)
 	case c.Tokens < 0, has(Corrupt) && c.Tokens == 0:

@@ -66,9 +66,6 @@ func (p *Plan) defaults() {
 		if p.Chaos[i].Instances == 0 {
 			p.Chaos[i].Instances = 1
 		}
-		if p.Chaos[i].Fault == "cut" && p.Chaos[i].Mode == "" {
-			p.Chaos[i].Mode = "reset"
-		}
 	}
 	for i := range p.Guards {
 		def(&p.Guards[i].Over, 10*time.Second)
@@ -159,7 +156,7 @@ func (p *Plan) check() error {
 		if at := p.Chaos[i].At.D(); at >= limit && limit > 0 {
 			c.bad(fmt.Sprintf("chaos[%d].at", i), "%v is not before the end of %s, %v: the fault would never strike", at, of, limit)
 		}
-		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases, p.Target.Kind)
+		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases)
 	}
 	for i, o := range p.Objectives {
 		at := o.path(i)
@@ -246,34 +243,4 @@ func keys[V any](m map[string]V) []string {
 		out = append(out, k)
 	}
 	return out
-}
-
-func (c *checker) fault(at string, f *Fault, phases map[string]bool, target string) {
-	if f.Fault == "" {
-		c.bad(at, "names no fault; for example kill")
-	}
-	if target != "sandbox" && target != "" {
-		c.bad(at, "target kind %s offers no way to hurt it; only sandbox does", target)
-	}
-	if f.Phase != "" && !phases[f.Phase] {
-		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest.Meant(f.Phase, names(phases)))
-	}
-	if f.Instances < 1 || f.Instances > 1000 {
-		c.bad(at+".instances", "%d is out of range; 1 to 1000", f.Instances)
-	}
-	if f.Fault == "delay" && (f.Delay == nil || *f.Delay <= 0) {
-		c.bad(at, "a delay of nothing; give delay, for example 200ms")
-	}
-	if f.Fault != "delay" && (f.Delay != nil || f.Jitter != nil) {
-		c.bad(at, "delay and jitter belong to fault delay, not %s", f.Fault)
-	}
-	if f.Mode != "" {
-		if f.Fault != "cut" {
-			c.bad(at+".mode", "belongs to fault cut, not %s", f.Fault)
-		}
-		c.oneOf(at+".mode", f.Mode, "reset", "close", "blackhole", "refuse")
-	}
-	if f.For.D() > time.Hour {
-		c.bad(at+".for", "%v is out of range; at most 1h", f.For.D())
-	}
 }

@@ -41,18 +41,6 @@ type Plan struct {
 	src *decoder // where each setting stands in the file
 }
 
-// Fault is one fault and when it strikes.
-type Fault struct {
-	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list names them."`
-	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
-	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
-	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
-	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
-	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=For delay: added to each direction."`
-	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
-	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,description=For cut: how connections end. Default reset."`
-}
-
 // Objective asks something of one metric.
 type Objective struct {
 	Metric string `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/assay-dev/assay"
@@ -15,34 +14,10 @@ type Kinds struct {
 	Known   []string                               // metric paths, for suggestions
 }
 
-// FaultKind is what a plan must know of one kind of fault.
-type FaultKind struct {
-	Name      string
-	NeedsFor  bool // it is held, so a plan must say how long
-	Available error
-}
-
 // Validate checks the plan against what the parts offer and returns its objectives in base units.
 func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	c := &checker{d: p.src}
-	var faults []string
-	for _, f := range k.Faults {
-		faults = append(faults, f.Name)
-	}
-	for i, f := range p.Chaos {
-		at := fmt.Sprintf("chaos[%d]", i)
-		j := slices.Index(faults, f.Fault)
-		switch {
-		case j < 0:
-			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest.Meant(f.Fault, faults))
-		case k.Faults[j].Available != nil:
-			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Faults[j].Available)
-		case k.Faults[j].NeedsFor && f.For == 0:
-			c.bad(at, "%s needs for: how long it is held", f.Fault)
-		case !k.Faults[j].NeedsFor && f.For != 0:
-			c.bad(at+".for", "%s strikes once and is not held; leave for out", f.Fault)
-		}
-	}
+	c.faults(p, k.Faults)
 	var out []assay.Objective
 	for i, o := range p.Objectives {
 		if got, ok := c.objective(o.path(i), o, p, k); ok {

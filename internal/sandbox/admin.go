@@ -47,6 +47,7 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("GET /admin/config", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.cfg) })
 	mux.HandleFunc("/admin/links/{id}", a.links)
 	mux.HandleFunc("POST /admin/chill", a.chill)
+	mux.HandleFunc("/admin/faults/{id}", a.faults)
 	mux.HandleFunc("POST /admin/shutdown", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		a.stop()

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/link"
 )
 
@@ -59,6 +60,8 @@ type instance struct {
 	pidStart uint64
 	addr     string
 	link     *link.Link
+	proxies  map[bool]*faultproxy.Proxy // by whether they speak TLS; made by the first fault that needs one
+	closed   bool                       // no more proxies are made
 	phases   []Phase
 	warm     int64  // Unix ns: when the worker said that it is ready
 	asked    string // reason of the exit, once the platform has asked for it
@@ -126,6 +129,7 @@ func (s *supervisor) live(in *instance) {
 		time.Sleep(100*time.Millisecond + 2*(at.Delay+at.Jitter))
 		l.Close()
 	}
+	in.closeFaults()
 	in.client.CloseIdleConnections()
 }
 

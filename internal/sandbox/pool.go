@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/assay-dev/assay/internal/faultproxy"
 )
 
 // State is where an instance stands in its life.
@@ -38,6 +41,7 @@ type backend struct {
 	id     string
 	url    string // set before it is admitted
 	client *http.Transport
+	detour atomic.Pointer[faultproxy.Proxy] // between the gateway and url, while a fault lies on the requests
 
 	// Guarded by pool.mu.
 	state    State
@@ -47,6 +51,14 @@ type backend struct {
 	sent     int64         // requests granted to it since then
 	born     time.Time     // when it came into routing for the first time
 	idle     chan struct{} // made when it drains, closed when nothing is in flight
+}
+
+// route returns where the gateway sends requests now.
+func (b *backend) route() string {
+	if p := b.detour.Load(); p != nil {
+		return p.URL()
+	}
+	return b.url
 }
 
 // A pool is the one table of instances and of the requests that wait for them. Waiting

@@ -70,7 +70,7 @@ var errClientWrite = errors.New("write to the client")
 
 // exchange does the round trip. An error that is not errClientWrite is the instance's.
 func (g *gateway) exchange(ctx context.Context, x *exchange, t ticket, span trace.Span) error {
-	req, err := http.NewRequestWithContext(ctx, x.r.Method, t.b.url+x.r.URL.RequestURI(), bytes.NewReader(x.body))
+	req, err := http.NewRequestWithContext(ctx, x.r.Method, t.b.route()+x.r.URL.RequestURI(), bytes.NewReader(x.body))
 	if err != nil {
 		return fmt.Errorf("make the upstream request: %w", err)
 	}

@@ -1,0 +1,50 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+)
+
+// WireID is the name that the one victim of Wire goes by.
+const WireID = "wire"
+
+// Wire is the driver for a target of which nothing is known but where it answers: a fault proxy of ours stands between
+// the load and it. What it does happens on our side of the wire: the target itself is not hurt, and sees only the requests
+// that pass.
+type Wire struct {
+	Admin *AdminPlatform // serves the fault proxy as that of an instance named WireID
+	RunID string         // sent with each probe
+}
+
+var _ Driver = (*Wire)(nil)
+
+// Victims returns the wire, which is always ready.
+func (d *Wire) Victims(context.Context) ([]Victim, int, error) {
+	return []Victim{{ID: WireID, State: Ready}}, 1, nil
+}
+
+// Plan makes the action of a step.
+func (d *Wire) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
+	if k, ok := find(s.Fault); !ok || !k.Wire {
+		return nil, fmt.Errorf("plan %s of the target: it can only be hurt by what lies between the load and it", s.Fault)
+	}
+	a, err := detour(ctx, d.Admin, s, v.ID, d.RunID)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s of the target: %w", s.Fault, err)
+	}
+	a.Kind, a.Target = s.Fault, v.ID
+	a.Touches = []string{"our own requests, in a proxy between the load and the target"}
+	return a, nil
+}
+
+// Preview says what the steps will do, to be shown before the run.
+func (d *Wire) Preview(steps []Step) []string {
+	var lines []string
+	for i := range steps {
+		lines = append(lines, fmt.Sprintf("%s: %s on our requests to the target, for %v", steps[i].when(), steps[i].deed(), steps[i].For))
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing")
+	}
+	return lines
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/faultproxy"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+// A wire is the fault proxy of a run whose target is no sandbox, and the admin server through which its fault is undone, whoever
+// is left to do it.
+type wire struct {
+	proxy *faultproxy.Proxy
+	admin *http.Server
+	url   string // of the target through the proxy
+	at    string // URL of the admin server
+}
+
+// startWire puts a fault proxy between the load and the target of the endpoint, and changes the endpoint to lead through it.
+func startWire(e *loadgen.Endpoint, steps []chaos.Step) (*wire, error) {
+	target, err := url.Parse(e.URL)
+	if err != nil {
+		return nil, fmt.Errorf("target.url: %w", err)
+	}
+	opt := faultproxy.Options{TLS: e.TLS, Proxy: e.Proxy,
+		Secure: slices.ContainsFunc(steps, func(s chaos.Step) bool { return s.Mode == faultproxy.Expired })}
+	if opt.Proxy == nil {
+		opt.Proxy = http.ProxyFromEnvironment
+	}
+	w := &wire{}
+	if w.proxy, err = faultproxy.Listen(e.URL, opt); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.proxy.Close()
+		return nil, fmt.Errorf("open the admin server of the fault proxy: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/admin/faults/"+chaos.WireID, w.proxy.Admin())
+	w.admin = &http.Server{Handler: mux}
+	go w.admin.Serve(ln) // ends with close
+	w.at = "http://" + ln.Addr().String()
+
+	through, _ := url.Parse(w.proxy.URL())
+	target.Scheme, target.Host = through.Scheme, through.Host
+	w.url = target.String()
+	e.URL, e.TLS = w.url, nil
+	e.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	if opt.Secure {
+		roots, name := w.proxy.Roots()
+		e.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: name}
+	}
+	return w, nil
+}
+
+// driver returns the driver of the faults on the wire.
+func (w *wire) driver(run string) (*chaos.Wire, error) {
+	self, err := chaos.ProcessOf(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	return &chaos.Wire{RunID: run, Admin: &chaos.AdminPlatform{URL: w.at, Self: self}}, nil
+}
+
+// close may be called on nil.
+func (w *wire) close() {
+	if w != nil {
+		w.proxy.Close()
+		w.admin.Close()
+	}
+}
+
+// putOnWire puts the fault proxy of the plan's faults in front of its target, which the report then says too.
+func (s *session) putOnWire(e *loadgen.Endpoint) error {
+	if len(s.plan.Chaos) == 0 || s.plan.Target.Kind == "sandbox" {
+		return nil
+	}
+	var err error
+	if s.wire, err = startWire(e, steps(s.plan)); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	return s.store.Emit(&assay.Event{Time: s.clock.Now(), Source: "chaos", Kind: assay.EventWarning, Text: onWire})
+}
+
+const onWire = "faults lie in a proxy of ours between the load and the target: the target itself is not hurt, and all requests pass the proxy"
+
+// driver returns the driver of the plan's faults, and what it will do.
+func (s *session) driver() (chaos.Driver, []string, error) {
+	list := steps(s.plan)
+	if s.wire != nil {
+		d, err := s.wire.driver(s.manifest.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, d.Preview(list), nil
+	}
+	self, err := chaos.ProcessOf(s.platform.PID)
+	if err != nil {
+		return nil, nil, err
+	}
+	d := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
+	return d, d.Preview(list), nil
+}

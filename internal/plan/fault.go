@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay/internal/suggest"
+)
+
+// Fault is one fault and when it strikes. What its kind demands is checked where the kinds are known.
+type Fault struct {
+	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list fault names them."`
+	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
+	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
+	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
+	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=For delay: added to each direction. http with mode latency: before the first byte. stream with mode slow: before each token."`
+	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
+
+	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
+	RetryAfter  Duration `yaml:"retryAfter" json:"retryAfter,omitempty" jsonschema:"description=For http with mode status: sent as Retry-After; whole seconds."`
+	Tokens      int      `yaml:"tokens" json:"tokens,omitempty" jsonschema:"minimum=0,description=For stream: tokens before it is cut; with mode corrupt the number of the token."`
+	After       int64    `yaml:"after" json:"after,omitempty" jsonschema:"minimum=0,description=For http and stream: none of the first so many requests."`
+	First       int64    `yaml:"first" json:"first,omitempty" jsonschema:"minimum=0,description=For http and stream: only so many requests and then none."`
+	Every       int64    `yaml:"every" json:"every,omitempty" jsonschema:"minimum=0,description=For http and stream: one in so many requests."`
+	Probability float64  `yaml:"probability" json:"probability,omitempty" jsonschema:"minimum=0,maximum=1,description=For http and stream: each request with this chance by the plan's seed."`
+}
+
+// fault checks what can be known without the table of kinds.
+func (c *checker) fault(at string, f *Fault, phases map[string]bool) {
+	if f.Fault == "" {
+		c.bad(at, "names no fault; for example kill")
+	}
+	if f.Phase != "" && !phases[f.Phase] {
+		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest.Meant(f.Phase, names(phases)))
+	}
+	if f.Instances < 1 || f.Instances > 1000 {
+		c.bad(at+".instances", "%d is out of range; 1 to 1000", f.Instances)
+	}
+	if f.For.D() > time.Hour {
+		c.bad(at+".for", "%v is out of range; at most 1h", f.For.D())
+	}
+}
+
+// FaultKind is what a plan must know of one kind of fault.
+type FaultKind struct {
+	Name      string
+	NeedsFor  bool // it is held, so a plan must say how long
+	Wire      bool // it can lie between the load and any target that speaks HTTP
+	Available error
+}
+
+// faults checks the faults against the kinds there are.
+func (c *checker) faults(p *Plan, kinds []FaultKind) {
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.Name)
+	}
+	for i, f := range p.Chaos {
+		at := fmt.Sprintf("chaos[%d]", i)
+		j := slices.Index(names, f.Fault)
+		if j < 0 {
+			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest.Meant(f.Fault, names))
+			continue
+		}
+		switch k := &kinds[j]; {
+		case k.Available != nil:
+			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Available)
+		case k.NeedsFor && f.For == 0:
+			c.bad(at, "%s needs for: how long it is held", f.Fault)
+		case !k.NeedsFor && f.For != 0:
+			c.bad(at+".for", "%s strikes once and is not held; leave for out", f.Fault)
+		case p.Target.Kind != "sandbox" && !k.Wire:
+			c.bad(at+".fault", "target kind %s offers no way to do %s to it; only sandbox does. http and stream can lie between the load and it", p.Target.Kind, f.Fault)
+		case p.Target.Kind != "sandbox" && !p.Target.wire():
+			c.bad(at+".fault", "%s is done by a proxy for HTTP/1.1 between the load and the target, which kind %s cannot pass", f.Fault, p.Target.Kind)
+		case p.Target.Kind != "sandbox" && f.Mode == "tls-expired" && !strings.HasPrefix(p.Target.URL, "https://"):
+			c.bad(at+".mode", "target.url has no TLS whose certificate could expire; want https")
+		case p.Target.Kind != "sandbox" && f.Instances > 1:
+			c.bad(at+".instances", "%d: nothing is known of the target's instances; leave it out", f.Instances)
+		}
+	}
+}
+
+// wire reports whether a fault proxy can stand in front of the target: one for HTTP/1.1, whose address is not that of the target and so
+// must not be part of what is signed.
+func (t *Target) wire() bool {
+	return !t.HTTP2 && !slices.Contains([]string{"openinference-grpc", "lambda", "sagemaker"}, t.Kind)
+}
