@@ -296,6 +296,20 @@ func TestCloudRequests(t *testing.T) {
 			t.Errorf("%s (-want +got)\n%s", c.path, d)
 		}
 	}
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, tokenA+tokenA+usage+doneLine)
+	}))
+	defer own.Close()
+	l, err := NewLambda(Endpoint{URL: own.URL + "/chat", Clock: clock.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.API = "chat"
+	if d := cmp.Diff(seen{Outcome: assay.OK, Status: 200, Arrivals: 2, In: 5, Out: 7, First: true, FirstByte: true}, see(do(t, l, true, 5*time.Second))); d != "" {
+		t.Errorf("a stream of a function's own URL (-want +got)\n%s", d)
+	}
+	l.Close()
 	c, err := NewLambda(Endpoint{URL: "https://abc.lambda-url.eu-north-1.on.aws/functions/not-an-api/x", Clock: clock.New()})
 	if err != nil || !c.own {
 		t.Errorf("a function's own URL is taken for the service's: %v", err)

@@ -54,6 +54,16 @@ func TestPlanConnects(t *testing.T) {
 	}
 	var got met
 	see := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path { // it is an OAuth 2.0 server too
+		case "/.well-known/openid-configuration":
+			fmt.Fprintf(w, `{"issuer":"http://%[1]s","token_endpoint":"http://%[1]s/token"}`, r.Host)
+			return
+		case "/token":
+			id, secret, _ := r.BasicAuth()
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"access_token":"%s.%s.%s.%s","token_type":"Bearer","expires_in":60}`, id, secret, r.FormValue("scope"), r.FormValue("audience"))
+			return
+		}
 		got = met{Proto: r.Proto, Auth: r.Header.Get("Authorization"), Key: r.Header.Get("Api-Key"), Proxied: r.URL.IsAbs()}
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 			got.Serial = r.TLS.PeerCertificates[0].SerialNumber.Int64()
@@ -95,6 +105,8 @@ func TestPlanConnects(t *testing.T) {
 		{plain, "", met{Proto: "HTTP/1.1"}},
 		{plain, "auth: {file: " + token + "}", met{Proto: "HTTP/1.1", Auth: "Bearer tok"}},
 		{plain, "auth: {file: " + token + ", header: api-key}", met{Proto: "HTTP/1.1", Key: "tok"}},
+		{plain, "auth: {oidc: {issuer: '" + plain.URL + "', clientID: me, clientSecret: {file: " + token + "}, scopes: [infer], audience: model}}", met{Proto: "HTTP/1.1", Auth: "Bearer me.tok.infer.model"}},
+		{plain, "auth: {oidc: {tokenURL: '" + plain.URL + "/token', clientID: me, clientSecret: {file: " + token + "}}}", met{Proto: "HTTP/1.1", Auth: "Bearer me.tok.."}},
 		{plain, "proxy: " + plain.URL, met{Proto: "HTTP/1.1", Proxied: true}},
 		{plain, "proxy: none", met{Proto: "HTTP/1.1"}},
 		{known, "http2: true", met{Proto: "HTTP/2.0"}},

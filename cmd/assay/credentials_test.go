@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,6 +88,38 @@ load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 5s}]
 			secretIn(t, dir, got, "tok-1")
 			secretIn(t, dir, got, "the session is over")
 		})
+	}
+}
+
+// TestRefusedCredentialIsReplaced: a token that the target revokes before its time is fetched anew at once, and the run says that it was refused.
+func TestRefusedCredentialIsReplaced(t *testing.T) {
+	var mu sync.Mutex
+	tokens, good, refused := map[string]bool{}, 0, 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		token := r.Header.Get("Authorization")
+		tokens[token] = true
+		if len(tokens) == 1 && good >= 30 { // the first is revoked
+			refused++
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		good++
+	}))
+	defer s.Close()
+	dir := t.TempDir()
+	write(t, dir, "plugin", "#!/bin/sh\necho '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"tok-'$(date +%s%N)'\"}}'\n")
+	if err := os.Chmod(filepath.Join(dir, "plugin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "plan.yaml", "apiVersion: assay/v1\nname: revoked\ntarget: {kind: http, url: '"+s.URL+"', auth: {exec: {command: ./plugin}}}\n"+
+		"load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 4s}]\n")
+	got := assayIn(t, dir, "run", "plan.yaml", "--ui", "none")
+	r, _ := readResult(t, runsIn(t, dir)[0])
+	want := fmt.Sprintf("our own credential was refused, expired or missing for %d of 80 requests: they say nothing of the target", refused)
+	if len(tokens) != 2 || refused == 0 || good != 80-refused || !slices.Contains(r.Trust.Problems, want) {
+		t.Errorf("%d tokens, %d refused, %d good; problems %q, want %q\n%s", len(tokens), refused, good, r.Trust.Problems, want, got.err)
 	}
 }
 
