@@ -156,6 +156,9 @@ type Limit struct {
 	Cause  string   `json:"cause"`  // class of the first-ranked cause at the limit
 	Detail string   `json:"detail"` // for example "decode"
 	Broke  string   `json:"broke"`  // what stopped holding beyond it
+
+	Doubts []string `json:"doubts,omitempty"` // about the rate: what the search had no time or no requests for
+	Path   []string `json:"path,omitempty"`   // what each step of the searches showed
 }
 
 // A ScaleStep is one change of the number of instances in answer to load. Lags are in order: Decide, Provision and Serve sum to Total.

@@ -71,20 +71,20 @@ func (l limitPass) Finish(r *assay.Report) error {
 	}
 	finding := assay.Finding{Metric: "limit/rate", Ledger: assay.Overload, Quantity: q}
 	if q.Known() {
-		finding.Warnings = []string{"steps last seconds: a limit that shows only after minutes is not seen"}
+		limit := &assay.Limit{Rate: q, Broke: why, Path: l.f.Manifest.End.Steps}
 		if said["unconfirmed"] != "" {
-			finding.Warnings = append(finding.Warnings, "there was no time for the longer steps that confirm it: the rate one step below the highest that passed stands for what holds")
+			limit.Doubts = append(limit.Doubts, "no time for the longer steps that confirm it: it holds one step below the highest rate that passed")
 		}
 		if open := said["undecided"]; open != "" {
-			finding.Warnings = append(finding.Warnings, open+" per second were tried too, and lie too close to the limit for so few requests")
+			limit.Doubts = append(limit.Doubts, strings.ReplaceAll(open, " ", "/s and ")+"/s too close to call with so few requests")
 		}
 		if ended := said["ended"]; ended != "" {
-			finding.Warnings = append(finding.Warnings, "the search ended because "+ended)
+			limit.Doubts = append(limit.Doubts, "it ended because "+ended)
 		}
 		if held > broke {
-			finding.Warnings = append(finding.Warnings, "a higher rate held after a lower one did not: the limit is noisy")
+			limit.Doubts = append(limit.Doubts, "noisy: a higher rate held after a lower one did not")
 		}
-		limit := &assay.Limit{Rate: q, Broke: why}
+		finding.Warnings = append([]string{"steps last seconds: a limit that shows only after minutes is not seen"}, limit.Doubts...)
 		limit.Cause, limit.Detail = cause(r, search)
 		if why != "" {
 			finding.Evidence = append(finding.Evidence, "beyond it: "+why)

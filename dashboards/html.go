@@ -69,6 +69,7 @@ type view struct {
 	Overload, Canary, Retries, Goodput, Budget               string
 	GoodputPhases                                            []pair
 	Knee                                                     string
+	SearchPath                                               []string
 	USL                                                      template.HTML
 	Cold                                                     string
 	ColdGantt                                                template.HTML

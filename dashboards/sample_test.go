@@ -167,7 +167,8 @@ func clean() *assay.Report {
 		share("storage", 0.01, 0.005, 0.015, 2.0, "weights read at 18 MB/s during starts"), share("memory", 0, 0, 0.004, 0, "KV usage at most 0.41, no preemption"),
 		share("concurrency", 0, 0, 0.004, 0, "no wait with an idle accelerator"), share("unexplained", 0.03, 0.02, 0.04, 6.2),
 	}
-	r.Limit = &assay.Limit{Rate: est(assay.PerSecond, 11, 10, 12, 4, "steps", "last step that held to first that broke"), Cause: "compute", Detail: "decode", Broke: "TTFT p95 passed 800 ms"}
+	r.Limit = &assay.Limit{Rate: est(assay.PerSecond, 11, 10, 12, 4, "steps", "last step that held to first that broke"), Cause: "compute", Detail: "decode", Broke: "TTFT p95 passed 800 ms",
+		Path: []string{"stress/1 8/s passed: ttft/p95 0.41 s (n=32)", "stress/2 12/s broke: ttft/p95 1.2 s, cut short (15 missed ttft/p95) (n=41)"}}
 	q := func(v, e float64) assay.Quantity { return meas(assay.Seconds, v, e, 1, "steps", "clock") }
 	r.Scaling = []assay.ScaleStep{
 		{At: at(2), From: 0, To: 1, Decide: q(0.1, 0.05), Provision: q(6.81, 0.05), Serve: q(0.33, 0.01), Total: q(7.24, 0.1)},
@@ -374,6 +375,7 @@ func full() *assay.Report {
 		assay.Episode{Subject: assay.Service, Ledger: assay.Natural, Cause: "unknown", BeginLo: at(70), Begin: at(70.1), End: at(70.2), EndHi: at(70.4), Lost: 1},
 		assay.Episode{Subject: assay.InstanceOf, Ledger: assay.Natural, Instance: "w-2", Cause: "oom", BeginLo: at(20), Begin: at(20.2), End: at(20.6), EndHi: at(21)})
 	r.Warnings = []string{"2 spans arrived after the run had ended"}
+	r.Limit.Doubts = []string{"10.4/s too close to call with so few requests"}
 	r.Series = series(r, rand.New(rand.NewPCG(7, 1)))
 	return r
 }
@@ -445,6 +447,7 @@ func hostile() *assay.Report {
 	r.Starts[0].Instance, r.Starts[0].Phases[0].Name, r.Starts[0].Shares[0].Name = bad, bad, bad
 	r.Attribution[0].Name, r.Attribution[0].Evidence = bad, []string{bad}
 	r.Limit.Cause, r.Limit.Broke = bad, bad
+	r.Limit.Doubts, r.Limit.Path = []string{bad}, []string{bad}
 	r.Phases[0].Name = bad
 	r.Slowest[0].TraceID, r.Slowest[0].Fault = bad, bad
 	r.Slowest[0].Shares[0].Name = bad

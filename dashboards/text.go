@@ -256,6 +256,9 @@ func limitLine(r *assay.Report) string {
 	if l.Broke != "" {
 		s += "; broke beyond it: " + l.Broke
 	}
+	for _, d := range l.Doubts {
+		s += "; " + d
+	}
 	return s
 }
 
