@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,7 +69,11 @@ func (k *k6Load) run(ctx context.Context, _ int64, emit func(assay.Record) error
 		return k.broken("make its log", err)
 	}
 	defer log.Close()
-	cmd := exec.Command(k.binary, append(append([]string{"run", "--quiet", "--no-color", "--out", OutK6 + "=unix:" + socket}, k.load.Args...), k.script)...)
+	args := []string{"run", "--quiet", "--no-color", "--out", OutK6 + "=unix:" + socket}
+	if !slices.ContainsFunc(k.load.Args, func(a string) bool { return strings.HasPrefix(a, "--summary") }) {
+		args = append(args, "--summary-mode=disabled") // k6 keeps each value of each Trend for it; the report says the same and more
+	}
+	cmd := exec.Command(k.binary, append(append(args, k.load.Args...), k.script)...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = k6Environ(k.environment()), log, log
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {

@@ -32,6 +32,7 @@ type Client struct {
 	deadline time.Duration
 	tags     [][2]string
 	target   assay.Target
+	aws      *signing // nil: requests are not signed
 
 	open      loadgen.Closer // nil before the first request: only then are the VU's dialer and TLS settings there
 	iteration int64          // of the last request
@@ -55,6 +56,8 @@ func (i *instance) client(v sobek.Value) (*Client, error) {
 	c := &Client{in: i, model: o.text("model", otherwise["model"]), class: o.text("class", ""), stream: o.flag("stream", true),
 		deadline: o.length("deadline", loadgen.DefaultDeadline), tags: o.pairs("tags"),
 		endpoint: loadgen.Endpoint{URL: o.text("url", otherwise["url"]), Clock: i.ext.clock, Headers: o.headers("headers"), Stall: o.length("stall", 0)}}
+	c.endpoint.Class, c.endpoint.HTTP2, c.endpoint.Expect = o.text("classHeader", ""), o.flag("http2", false), o.expect("expect")
+	c.aws = o.aws("aws")
 	if token := o.text("token", otherwise["token"]); token != "" {
 		c.endpoint.Token = func(context.Context) (string, error) { return token, nil }
 	}
@@ -80,6 +83,12 @@ func (i *instance) client(v sobek.Value) (*Client, error) {
 	trial.Close()
 	if err := o.end(); err != nil {
 		return nil, err
+	}
+	switch {
+	case c.aws != nil && c.endpoint.Token != nil:
+		return nil, errors.New("Client: token and aws: want one of them")
+	case c.aws != nil && c.aws.service == "" && name != "lambda" && name != "sagemaker":
+		return nil, fmt.Errorf("Client: aws: service is missing: kind %s has none of its own", name)
 	}
 	c.target = assay.Target{Kind: name, Name: place(c.endpoint.URL), Model: c.model}
 	return c, nil
@@ -215,6 +224,11 @@ func (c *Client) do(ctx context.Context, q *request, r *assay.Request) {
 func (c *Client) prepare(state *lib.State) error {
 	if c.open == nil {
 		var err error
+		if c.aws != nil {
+			if err := c.in.ext.sign(c.in.vu.Context(), c.aws, c.kind.Name, &c.endpoint); err != nil {
+				return err
+			}
+		}
 		if c.open, err = c.build(state.TLSConfig, state.Dialer.DialContext, &object{what: "Client", fields: maps.Clone(c.options)}); err != nil {
 			return err
 		}

@@ -17,8 +17,19 @@
 //     iterations into records too, and puts them into a run directory, or onto a socket for a program that
 //     follows the run.
 //   - The executor assay-arrivals. A k6 scenario whose iterations begin at the instants of one of assay's arrival
-//     processes. It is a [loadgen.Generator] whose client runs an iteration, so that schedule, pacing and refusals are the same as
-//     without k6.
+//     processes, each with its settings (see processes). It is a [loadgen.Generator] whose client runs an iteration, so that
+//     schedule, pacing and refusals are the same as without k6. Of a trace, planned() tells the script what each row
+//     says. Processes with an execution segment each draw the whole schedule and play their part of it.
+//
+// A plan of assay runs a script as one of its phases: `assay run` starts assay-k6 as a child, which then streams its records, and names the
+// target and the run in the environment. The runs that the processes of a distributed test leave become one with `assay merge`.
+//
+// # Memory
+//
+// k6 keeps each value of each Trend for its summary and for thresholds on it, about 0.4 kB for a request with k6/http. The module gives each
+// of its Trends one value for a request, never one for a token, and keeps none itself. The records of the run are
+// what figures are computed from, so long tests run with --summary-mode=disabled and with thresholds on Counters and Rates only: then
+// memory does not grow with the number of requests. Objectives in a plan judge latencies at no such cost.
 //
 // # Choices
 //

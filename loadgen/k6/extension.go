@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	randv2 "math/rand/v2"
+	"sync"
 	"sync/atomic"
 
 	"go.k6.io/k6/v2/js/modules"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/credential"
 )
 
 // Names under which k6 knows the extensions.
@@ -50,6 +52,9 @@ type Extension struct {
 	id    string // of the run, unless the environment names one
 	seed  uint64 // of trace ids
 	last  atomic.Uint64
+
+	mu      sync.Mutex
+	keepers map[credential.AWS]*keeper // of AWS keys, one for all virtual users
 }
 
 // NewExtension returns an extension whose clock begins now.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/grafana/sobek"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // An object is a script's settings while they are read: what is taken leaves it, so that what is left is unknown.
@@ -170,6 +172,69 @@ func (o *object) headers(key string) [][2]string {
 	return list
 }
 
+// object reads an object of settings; nil where there is none.
+func (o *object) object(key string) *object {
+	v, ok := o.take(key)
+	if !ok {
+		return nil
+	}
+	fields, ok := v.(map[string]any)
+	if !ok {
+		o.fail(key, v, "an object")
+		return nil
+	}
+	return &object{what: o.what + ": " + key, fields: maps.Clone(fields)}
+}
+
+// join takes over the first mistake of an object that was read to its end.
+func (o *object) join(inner *object) {
+	if err := inner.end(); err != nil && o.err == nil {
+		o.err = err
+	}
+}
+
+// expect reads what a good answer holds.
+func (o *object) expect(key string) *loadgen.Expect {
+	x := o.object(key)
+	if x == nil {
+		return nil
+	}
+	e := &loadgen.Expect{Contains: x.text("contains", ""), Regexp: x.text("regexp", ""), SHA256: x.text("sha256", ""), MinTokens: x.count("minTokens"),
+		MaxTokens: x.count("maxTokens"), Model: x.text("model", "")}
+	if v, ok := x.take("schema"); ok {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			x.fail("schema", v, "an object")
+		}
+		e.Schema = raw
+	}
+	o.join(x)
+	return e
+}
+
+// payloadsOf turns an array of bodies into payloads; each is a string, an ArrayBuffer, or an object with body and type.
+func payloadsOf(value any) (*loadgen.Payloads, bool) {
+	items, ok := value.([]any)
+	if !ok {
+		return nil, false
+	}
+	var list []loadgen.Payload
+	for _, it := range items {
+		p := loadgen.Payload{}
+		if fields, ok := it.(map[string]any); ok {
+			it = fields["body"]
+			p.Type, _ = fields["type"].(string)
+		}
+		f := reflect.ValueOf(&p.Body).Elem()
+		if set(f, it) != "" {
+			return nil, false
+		}
+		list = append(list, p)
+	}
+	out, err := loadgen.NewPayloads(list...)
+	return out, err == nil
+}
+
 // settings gives what is left to the exported fields of client, a pointer to a struct, under their names with a small first letter.
 func (o *object) settings(client any) {
 	v := reflect.ValueOf(client).Elem()
@@ -207,6 +272,7 @@ func lowerFirst(name string) string {
 var (
 	typeRaw      = reflect.TypeFor[json.RawMessage]()
 	typeDuration = reflect.TypeFor[time.Duration]()
+	typePayloads = reflect.TypeFor[*loadgen.Payloads]()
 )
 
 func settable(t reflect.Type) bool {
@@ -216,7 +282,7 @@ func settable(t reflect.Type) bool {
 	case reflect.Slice:
 		return t.Elem().Kind() == reflect.Uint8
 	}
-	return false
+	return t == typePayloads
 }
 
 // set gives value to a field and returns what would be right if it cannot.
@@ -231,6 +297,12 @@ func set(f reflect.Value, value any) (want string) {
 			return "an object"
 		}
 		f.SetBytes(raw)
+	case t == typePayloads:
+		p, ok := payloadsOf(value)
+		if !ok {
+			return "an array of strings, ArrayBuffers, or objects with body and type"
+		}
+		f.Set(reflect.ValueOf(p))
 	case t == typeDuration:
 		d, err := durationOf(value)
 		if err != nil {

@@ -62,7 +62,7 @@ name: joint
 target: {kind: openai, url: "%s", model: tiny, auth: {env: SECRET}}
 load:
   - {name: before, arrivals: {even: {rate: 10/s}}, for: 1s, role: warmup}
-  - {name: x, k6: script.js, env: {WHO: script}, args: [--tag, color=blue]}
+  - {name: x, k6: script.js, env: {WHO: script}, args: [--tag, color=blue, --summary-mode=compact]}
   - {name: after, arrivals: {even: {rate: 10/s}}, for: 1s}
 objectives:
   - {metric: e2e/p50, max: 100s} # so that a busy machine is no reason to call the run invalid

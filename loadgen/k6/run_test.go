@@ -421,6 +421,50 @@ export default function () {
 	}
 }
 
+// TestClients has a client of each kind be made, and settings that are more than text change what is sent and how it is judged.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	s := &session{t: t, env: []string{"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=sesame-secret", "AWS_REGION=eu-north-1", "AWS_EC2_METADATA_DISABLED=true"}}
+	s.run(`
+import { check } from 'k6';
+import { Client, kinds } from 'k6/x/assay';
+for (const kind of kinds) new Client({ url: 'http://127.0.0.1:1', kind: kind, model: 'm' });
+const picky = (expect) => new Client({ url: '$URL', expect: expect });
+const good = picky({ contains: 'hi', minTokens: 8 }), bad = picky({ contains: 'bye' });
+const classed = new Client({ url: '$URL', classHeader: 'X-Tenant', class: 'gold' });
+const bodies = new Client({ url: '$URL/whole', kind: 'http', method: 'POST', payloads: ['one', { body: 'two', type: 'text/plain' }] });
+const signed = new Client({ url: '$URL/endpoints/e/invocations', kind: 'sagemaker', aws: true, stream: false });
+const service = new Client({ url: '$URL/whole', kind: 'http', aws: { service: 'execute-api', region: 'us-east-2' } });
+export const options = { iterations: 1, thresholds: { checks: ['rate==1'] } };
+export default function () {
+  const q = (name) => ({ prompt: 'p', maxTokens: 8, headers: { 'X-Which': name } });
+  check(good.request(q('good')), { good: (r) => r.ok });
+  check(bad.request(q('bad')), { bad: (r) => r.outcome === 'wrong_content' && r.failed });
+  classed.request(q('classed'));
+  bodies.request(q('one')); bodies.request(q('two'));
+  signed.request(q('signed')); service.request(q('service'));
+  check(kinds, { kinds: (k) => k.includes('openinference') && k.includes('lambda') && k.length >= 12 });
+}`, m.URL).want(t, 0)
+	got := map[string]string{}
+	for _, h := range m.headers {
+		auth, _, _ := strings.Cut(h.Get("Authorization"), ", Signature=")
+		if _, scope, ok := strings.Cut(auth, "Credential=AKIDEXAMPLE/"); ok {
+			auth = strings.SplitN(scope, "/", 2)[1]
+			auth, _, _ = strings.Cut(auth, ",")
+		}
+		got[h.Get("X-Which")] = h.Get("X-Tenant") + " " + auth
+	}
+	want := map[string]string{"good": " ", "bad": " ", "classed": "gold ", "one": " ", "two": " ", "signed": " eu-north-1/sagemaker/aws4_request", "service": " us-east-2/execute-api/aws4_request"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("class and signature by request (-want +got):\n%s", diff)
+	}
+	if m.bodies["one"]+m.bodies["two"] != 2 {
+		t.Errorf("bodies %v, want one and two", m.bodies)
+	}
+	noSecrets(t, s.out, "sesame-secret")
+}
+
 // TestEnvironment lets the environment name the target. Its token goes to no other.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
@@ -468,7 +512,7 @@ func TestRefusals(t *testing.T) {
 		"no reader":           {script: client("{ url: 'http://h' }"), out: "unix:/nowhere/s", text: "connect to the reader of the run", exit: 255},
 		"no settings":         {script: client(""), text: "Client: url is missing", exit: 107},
 		"settings no object":  {script: client("'http://h'"), text: "Client: want an object, not http://h", exit: 107},
-		"unknown setting":     {script: client("{ url: 'http://h', modle: 'm' }"), text: `Client: \"modle\" is unknown; want one of class, completions,`, exit: 107},
+		"unknown setting":     {script: client("{ url: 'http://h', modle: 'm' }"), text: `Client: \"modle\" is unknown; want one of aws, class, classHeader,`, exit: 107},
 		"other kind's":        {script: client("{ url: 'http://h', kind: 'http', completions: true }"), text: `\"completions\" is unknown`, exit: 107},
 		"unknown kind":        {script: client("{ url: 'http://h', kind: 'soap' }"), text: `kind \"soap\" is unknown; want one of openai,`, exit: 107},
 		"bad URL":             {script: client("{ url: 'ftp://h' }"), text: "want http:// or https://", exit: 107},
@@ -476,6 +520,11 @@ func TestRefusals(t *testing.T) {
 		"bad header":          {script: client("{ url: 'http://h', headers: { 'A': 'x\\r\\nB: y' } }"), text: "headers.A: not shown: want a valid HTTP header", exit: 107},
 		"bad deadline":        {script: client("{ url: 'http://h', deadline: 'soon' }"), text: "deadline: soon: want a duration", exit: 107},
 		"bad type":            {script: client("{ url: 'http://h', stream: 'yes' }"), text: "stream: yes: want true or false", exit: 107},
+		"foreign service":     {script: client("{ url: 'http://h', aws: true }"), text: "aws: service is missing: kind openai has none of its own", exit: 107},
+		"token and aws":       {script: client("{ url: 'http://h', kind: 'lambda', aws: true, token: 't' }"), text: "token and aws: want one of them", exit: 107},
+		"bad aws":             {script: client("{ url: 'http://h', kind: 'lambda', aws: { regoin: 'x' } }"), text: `aws: \"regoin\" is unknown; want one of profile, region, service`, exit: 107},
+		"bad expect":          {script: client("{ url: 'http://h', expect: { regexp: '(' } }"), text: "expect.regexp: error parsing regexp", exit: 107},
+		"bad payloads":        {script: client("{ url: 'http://h', kind: 'http', payloads: [1] }"), text: "want an array of strings, ArrayBuffers, or objects with body and type", exit: 107},
 		"bad extra":           {script: client("{ url: 'http://h', extra: [1] }"), text: "extra: [1]: want an object", exit: 107},
 		"early request":       {script: "import { Client } from 'k6/x/assay'; new Client({ url: 'http://h' }).request('p'); export default function () {}", text: "not in the init context", exit: 107},
 		"late client":         {script: inside("new Client({ url: 'http://h' });"), text: "make it in the init context", exit: 99},

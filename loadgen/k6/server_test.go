@@ -22,13 +22,14 @@ type model struct {
 	mu      sync.Mutex
 	seen    map[string]string // run id by trace id
 	headers []http.Header
+	bodies  map[string]int // short ones
 
 	script chan struct{} // closed with the first request whose prompt is "script"
 	once   sync.Once
 }
 
 func newModel(t *testing.T) *model {
-	m := &model{first: 20 * time.Millisecond, gap: 5 * time.Millisecond, n: 8, seen: map[string]string{}, script: make(chan struct{})}
+	m := &model{first: 20 * time.Millisecond, gap: 5 * time.Millisecond, n: 8, seen: map[string]string{}, bodies: map[string]int{}, script: make(chan struct{})}
 	m.Server = httptest.NewServer(http.HandlerFunc(m.serve))
 	t.Cleanup(m.Close)
 	return m
@@ -44,6 +45,9 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 		m.seen[p[1]] = r.Header.Get("X-Assay-Run")
 	}
 	m.headers = append(m.headers, r.Header.Clone())
+	if len(body) < 10 {
+		m.bodies[string(body)]++
+	}
 	m.mu.Unlock()
 	switch base := strings.Split(r.URL.Path, "/")[1]; base {
 	case "throttle":
