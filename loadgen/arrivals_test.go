@@ -60,12 +60,18 @@ func TestGapsFollowTheirLaw(t *testing.T) {
 		law      func(float64) float64
 	}{
 		{Poisson{Profile{Rate: 40}}, linear(40), exponential},
+		{Poisson{rising}, func(s float64) float64 { return 10*s + 60*s*s/400 }, exponential},
 		{Gamma{Profile: Profile{Rate: 40}, CV: 2}, linear(40), gammaLaw(0.25)},
 		{Gamma{Profile: Profile{Rate: 40}, CV: 0.3}, linear(40), gammaLaw(1 / 0.09)},
 		{Gamma{Profile: Profile{Rate: 40}, Shape: 0.5}, linear(40), gammaLaw(0.5)},
 		{Gamma{Profile: rising, CV: 1.5}, func(s float64) float64 { return 10*s + 60*s*s/400 }, gammaLaw(1 / 2.25)},
 		{Weibull{Profile{Rate: 40}, 0.6}, linear(40), weibullLaw(0.6)},
 		{Weibull{Profile{Rate: 40}, 3}, linear(40), weibullLaw(3)},
+		{Weibull{rising, 0.7}, func(s float64) float64 { return 10*s + 60*s*s/400 }, weibullLaw(0.7)},
+		{OnOff{Rate: 60, Base: 20, On: 5 * time.Second, Off: 15 * time.Second}, func(s float64) float64 {
+			in := math.Mod(s, 20)
+			return 600*math.Floor(s/20) + 60*min(in, 5) + 20*max(in-5, 0)
+		}, exponential},
 		{Diurnal{Rate: 40, Amplitude: 0.9, Period: 70 * time.Second, Offset: 5 * time.Second}, func(s float64) float64 {
 			w := 2 * math.Pi / 70
 			return 40 * (s - 0.9/w*(math.Cos(w*(s+5))-math.Cos(w*5)))
