@@ -78,7 +78,7 @@ func (g *Generator) ride(begin int64, over <-chan struct{}) {
 			continue
 		}
 		j := job{s: s, id: g.take(1) + 1, due: due, r: planned{in: int32(len(strings.Fields(c.Prompt))), out: int32(c.Output)}}
-		if !g.allowed() || !g.spend(&j.r) {
+		if !g.allowed() || !g.spend(j.r.in, j.r.out) {
 			<-places
 			continue
 		}
@@ -102,6 +102,6 @@ func (g *Generator) canary(j job) {
 	if w.r.End == 0 {
 		w.r.End = g.cfg.Clock.Now()
 	}
-	g.settled(&w.r, &j.r)
+	g.settled(&w.r, j.r.in, j.r.out)
 	g.record(&w.r)
 }

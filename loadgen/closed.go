@@ -75,7 +75,7 @@ func (g *Generator) slot(s *stretch, slot int, taken *atomic.Int64) {
 		}
 		due := now()
 		over := p.Max > 0 && taken.Add(1) > int64(p.Max)
-		if over || !g.allowed() || !g.spend(&r) {
+		if over || !g.allowed() || !g.spend(r.in, r.out) {
 			g.inFlight.Add(-1)
 			return
 		}
@@ -123,7 +123,7 @@ func (g *Generator) follow(w *worker, j job) (ok bool) {
 			g.refuse(j, capReached)
 			return false
 		}
-		if !g.spend(&j.r) {
+		if !g.spend(j.r.in, j.r.out) {
 			g.inFlight.Add(-1)
 			return true
 		}

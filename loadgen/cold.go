@@ -117,7 +117,7 @@ func (g *Generator) wake(w *worker, j job) bool {
 				return false
 			}
 		}
-		if !g.spend(&j.r) {
+		if !g.spend(j.r.in, j.r.out) {
 			g.inFlight.Add(-1)
 			return false
 		}

@@ -70,7 +70,7 @@ func (s *stretch) together(i int, due int64) int64 {
 	return due
 }
 
-// A job is one request for a worker, or the first of a session.
+// A job is one request for a worker, or the first of a session. It is at most 128 bytes, beyond which the closures that take it would put it on the heap.
 type job struct {
 	s        *stretch
 	id       uint64
@@ -78,9 +78,9 @@ type job struct {
 	r        planned
 	own      uint64 // names the words that are its own; the turns of a session share them
 	session  uint64 // number of the session in its phase
-	reserved bool   // the ids after id are those of the session's later turns
-	loose    bool   // it has no schedule
 	attempt  int32
+	reserved bool // the ids after id are those of the session's later turns
+	loose    bool // it has no schedule
 	forced   bool // its cold start was
 	man      bool // it could be launched, if there were a connection
 }
@@ -214,10 +214,11 @@ func (g *Generator) dispatch(j job) {
 			g.inFlight.Add(-1)
 		}
 		g.refused.Add(1)
-		g.workers.Go(func() { g.refuse(j, why) })
+		one := j // what a closure takes by value must not change
+		g.workers.Go(func() { g.refuse(one, why) })
 		return
 	}
-	if !g.spend(&j.r) {
+	if !g.spend(j.r.in, j.r.out) {
 		g.inFlight.Add(-1)
 		return
 	}
@@ -227,7 +228,8 @@ func (g *Generator) dispatch(j job) {
 	select {
 	case g.jobs <- j:
 	default:
-		g.workers.Go(func() { g.work(j) })
+		one := j
+		g.workers.Go(func() { g.work(one) })
 	}
 }
 
@@ -386,7 +388,7 @@ func (w *worker) ended(g *Generator, j job) {
 		w.r.End = g.cfg.Clock.Now()
 	}
 	g.inFlight.Add(-1)
-	g.settled(&w.r, &j.r)
+	g.settled(&w.r, j.r.in, j.r.out)
 	if w.r.Sent != 0 && !w.r.NoSchedule {
 		g.lateness.add(w.r.Sent - w.r.Due)
 	}

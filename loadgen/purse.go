@@ -15,7 +15,7 @@ type Purse interface {
 }
 
 // spend takes a request from the budget. The loop of a phase, the slots of a closed one and the turns of sessions all do so at once.
-func (g *Generator) spend(r *planned) bool {
+func (g *Generator) spend(prompt, answer int32) bool {
 	for {
 		n := g.sent.Load()
 		if g.cfg.MaxRequests > 0 && n >= int64(g.cfg.MaxRequests) {
@@ -28,7 +28,7 @@ func (g *Generator) spend(r *planned) bool {
 	if g.cfg.Purse == nil {
 		return true
 	}
-	if err := g.cfg.Purse.Pay(max(0, r.in), max(0, r.out)); err != nil {
+	if err := g.cfg.Purse.Pay(max(0, prompt), max(0, answer)); err != nil {
 		g.sent.Add(-1)
 		g.stop("budget", err.Error())
 		return false
@@ -37,8 +37,8 @@ func (g *Generator) spend(r *planned) bool {
 }
 
 // settled books what a request used.
-func (g *Generator) settled(r *assay.Request, p *planned) {
+func (g *Generator) settled(r *assay.Request, prompt, answer int32) {
 	if g.cfg.Purse != nil {
-		g.cfg.Purse.Settle(max(0, p.in), max(0, p.out), r)
+		g.cfg.Purse.Settle(max(0, prompt), max(0, answer), r)
 	}
 }

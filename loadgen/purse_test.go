@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -120,5 +121,12 @@ func TestNeeds(t *testing.T) {
 	}
 	if d := cmp.Diff(want, s.Needs(), cmpopts.EquateApprox(0, 1e-9)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// A larger job would be allocated for each request: see its comment.
+func TestJobIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(job{}); n > 128 {
+		t.Errorf("a job takes %d bytes, want at most 128", n)
 	}
 }

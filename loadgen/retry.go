@@ -99,7 +99,7 @@ func (w *worker) again(g *Generator, j job) {
 			g.record(&w.r)
 			break
 		}
-		if !g.spend(&j.r) {
+		if !g.spend(j.r.in, j.r.out) {
 			g.inFlight.Add(-1)
 			break
 		}
