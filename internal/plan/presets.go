@@ -232,7 +232,8 @@ func lastsOf(a *Arrivals) (time.Duration, bool) {
 
 // preset checks the settings of a preset before it is written out.
 func (c *checker) preset(l *Load, s Preset) {
-	for name, is := range map[string]bool{"closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil, "role": l.Role != ""} {
+	for name, is := range map[string]bool{"closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil, "cold": l.Cold != nil, "k6": l.K6 != "",
+		"role": l.Role != ""} {
 		if is {
 			c.bad(l.at+"."+name, "stands beside preset %s, which sets it; leave one out", s.Name)
 		}
