@@ -216,7 +216,7 @@ load:
   - {name: closed, closed: {n: 2, think: {mean: 20ms, cv: 1}}, for: 500ms, output: 2}
   - {name: idle, for: 100ms}
   - {preset: concurrency, n: 2, for: 300ms, output: 2}
-  - {name: find, search: {saturation: {start: 20/s, slo: {error_ratio: 50%}, step: 500ms, for: 1s}}, output: 2}
+  - {name: find, search: {saturation: {start: 40/s, max: 60/s, slo: {error_ratio: 50%}, step: 500ms, confirm: 500ms, for: 3s}}, output: 2}
   - {name: hold, hold: {of: find, share: 0.5}, for: 300ms, settle: true, max: 9, output: 2}
 `
 
