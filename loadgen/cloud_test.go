@@ -88,7 +88,7 @@ func TestSageMakerOutcomes(t *testing.T) {
 	tgiLast := `{"token":{"id":2,"text":"b","special":false},"generated_text":"ab","details":{"finish_reason":"length","generated_tokens":7}}` + "\n"
 	ok := seen{Outcome: assay.OK, Status: 200, Arrivals: 2, In: 5, Out: 7, First: true, FirstByte: true}
 	count := func(n int32, s seen) seen {
-		s.Status, s.Arrivals, s.Out, s.First, s.FirstByte = 200, int(n), n, n > 0, true
+		s.Status, s.Arrivals, s.First, s.FirstByte = 200, int(n), n > 0, true
 		return s
 	}
 	refused := func(o assay.Outcome, status int32, text string) seen {
@@ -175,7 +175,7 @@ func TestLambdaOutcomes(t *testing.T) {
 		return seen{Outcome: o, Status: status, Error: text, FirstByte: true}
 	}
 	pieces := func(n int32, s seen) seen {
-		s.Status, s.Arrivals, s.Out, s.First, s.FirstByte = 200, int(n), n, n > 0, true
+		s.Status, s.Arrivals, s.First, s.FirstByte = 200, int(n), n > 0, true
 		return s
 	}
 	runCloud(t, []cloudCase{

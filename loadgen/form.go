@@ -104,7 +104,7 @@ func (f *form) stream(t *trip, a *answer, body io.Reader, readAt func() int64) b
 	return f.pieces(t, body, readAt)
 }
 
-// pieces reads a stream of anything: each piece that comes is an arrival.
+// pieces reads a stream of anything: each piece that comes is an arrival, and none a token.
 func (f *form) pieces(t *trip, body io.Reader, readAt func() int64) bool {
 	r := t.r
 	buf, said := make([]byte, 32<<10), t.excerpt[:0]
@@ -115,7 +115,6 @@ func (f *form) pieces(t *trip, body io.Reader, readAt func() int64) bool {
 			r.BytesIn += int64(n)
 			stamp(&r.FirstToken, at)
 			r.Arrivals = append(r.Arrivals, at)
-			r.TokensOut = int32(len(r.Arrivals))
 			t.hear(buf[:n])
 			said = append(said, buf[:min(n, max(0, maxExcerpt-len(said)))]...)
 		}

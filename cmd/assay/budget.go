@@ -127,6 +127,9 @@ func costings(p *plan.Plan) ([]costing, error) {
 	type sum struct{ requests, prompt, answer float64 }
 	var about, most sum
 	add := func(s *sum, n, prompt, answer float64) {
+		if !p.Target.Tokens() {
+			prompt, answer = 0, 0
+		}
 		if n > 0 {
 			s.requests, s.prompt, s.answer = s.requests+n, s.prompt+n*prompt, s.answer+n*answer
 		}
@@ -149,7 +152,9 @@ func costings(p *plan.Plan) ([]costing, error) {
 	out := []costing{
 		{What: "requests", Unit: assay.Count, About: about.requests, Most: assay.Num(most.requests), Limit: float64(b.Requests)},
 		{What: "time", Unit: assay.Seconds, About: whole.Seconds(), Most: assay.Num(whole.Seconds()), Limit: b.For.D().Seconds()},
-		{What: "tokens", Unit: assay.Tokens, About: about.prompt + about.answer, Most: assay.Num(most.prompt + most.answer), Limit: float64(b.Tokens)},
+	}
+	if p.Target.Tokens() {
+		out = append(out, costing{What: "tokens", Unit: assay.Tokens, About: about.prompt + about.answer, Most: assay.Num(most.prompt + most.answer), Limit: float64(b.Tokens)})
 	}
 	instances, known := instances(p)
 	if b.Instances > 0 {

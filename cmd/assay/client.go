@@ -55,15 +55,21 @@ func proxy(raw string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
+// clientKind returns the kind of client that speaks to a plan's target.
+func clientKind(t *plan.Target) string {
+	switch {
+	case t.Kind != "sandbox":
+		return t.Kind
+	case t.Sandbox.Kind == "vision":
+		return t.Sandbox.Protocol
+	}
+	return "openai"
+}
+
 // client returns the client of a plan's target with the settings of its kind.
 func client(p *plan.Plan, e loadgen.Endpoint) (loadgen.Closer, error) {
 	t := &p.Target
-	kind := t.Kind
-	if kind == "sandbox" {
-		if kind = "openai"; t.Sandbox.Kind == "vision" {
-			kind = t.Sandbox.Protocol
-		}
-	}
+	kind := clientKind(t)
 	i := slices.IndexFunc(loadgen.ClientKinds, func(k loadgen.ClientKind) bool { return k.Name == kind })
 	if i < 0 {
 		return nil, fmt.Errorf("target.kind: there is no client %q", kind)
@@ -201,6 +207,26 @@ func payloads(p *plan.Plan, kind string) (*loadgen.Payloads, error) {
 		read = read.Each(loadgen.InstancePayload)
 	}
 	return read, nil
+}
+
+// carried says in words what requests carry in place of a prompt; "" where it is a prompt.
+func carried(p *plan.Plan) (string, error) {
+	t := &p.Target
+	kind := clientKind(t)
+	bodies, err := payloads(p, kind)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("target.payloads: %w", err)
+	case bodies != nil && t.Payloads == nil && t.Body == "":
+		return fmt.Sprintf("%d made-up images in turn", bodies.Len()), nil
+	case bodies != nil && bodies.Len() > 1:
+		return fmt.Sprintf("%d bodies from files in turn", bodies.Len()), nil
+	case bodies != nil || t.Body != "":
+		return "the same body each", nil
+	case kind == "http":
+		return t.Method + " without a body", nil
+	}
+	return "", nil
 }
 
 // tryClient makes the client of a plan and throws it away: what is wrong with its settings and files shows before the run.

@@ -136,6 +136,26 @@ func TestClientMistakesShowBeforeTheRun(t *testing.T) {
 	}
 }
 
+// TestValidateSaysWhatIsCarried: a target without tokens is not said to be asked with prompts, and spends none.
+func TestValidateSaysWhatIsCarried(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.bin", "a")
+	write(t, dir, "b.bin", "b")
+	for target, want := range map[string]string{
+		"{kind: sandbox, sandbox: {kind: vision}}":                    "16 made-up images in turn",
+		"{kind: http, url: 'http://h', payloads: {files: ['*.bin']}}": "2 bodies from files in turn",
+		"{kind: lambda, url: 'http://h', body: '{}'}":                 "the same body each",
+		"{kind: http, url: 'http://h'}":                               "GET without a body",
+		"{kind: openai, url: 'http://h'}":                             "prompts of 64 tokens",
+	} {
+		write(t, dir, "plan.yaml", "apiVersion: assay/v1\nname: a\ntarget: "+target+"\nload: [{name: a, arrivals: {even: {rate: 1/s}}, for: 5s}]\n")
+		got := assayIn(t, dir, "validate", "plan.yaml")
+		if got.code != 0 || !strings.Contains(got.out, want) || strings.Contains(got.out, "tokens") != strings.Contains(want, "tokens") {
+			t.Errorf("%s: exit %d, want %q in\n%s%s", target, got.code, want, got.out, got.err)
+		}
+	}
+}
+
 // TestVisionSandbox proves two clients on the embedded image classifier, with tenants at its gateway.
 func TestVisionSandbox(t *testing.T) {
 	for _, protocol := range []string{"kserve1", "openinference"} {

@@ -33,6 +33,15 @@ func outlook(p *plan.Plan) (*loadOutlook, error) {
 	if o.Phases, err = s.Outlook(); err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}
+	what, err := carried(p)
+	if err != nil {
+		return nil, &status{assay.ExitUsage, err}
+	}
+	for i := range o.Phases {
+		if x := &o.Phases[i]; what != "" && x.Work != "" {
+			x.Work = what
+		}
+	}
 	return o, nil
 }
 

@@ -105,11 +105,8 @@ func (c *checker) budget(p *Plan) {
 			c.bad("budget."+name, "%d is negative", n)
 		}
 	}
-	switch p.Target.Kind {
-	case "http", "kserve1", "openinference":
-		if b.Tokens > 0 {
-			c.bad("budget.tokens", "kind %s knows no tokens; limit requests or time", p.Target.Kind)
-		}
+	if _, known := kindNamed(p.Target.Kind); known && b.Tokens > 0 && !p.Target.Tokens() {
+		c.bad("budget.tokens", "what this target of kind %s is asked knows no tokens; limit requests or time", p.Target.Kind)
 	}
 	if (b.Money.Amount > 0) != (b.Prices != "") {
 		c.bad("budget", "has %s; money needs both: how much, and a price file", map[bool]string{true: "money without prices", false: "prices without money"}[b.Money.Amount > 0])

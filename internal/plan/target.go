@@ -145,6 +145,21 @@ func kindNamed(name string) (targetKind, bool) {
 	return targetKind{}, false
 }
 
+// Tokens reports whether the target's answers, or what it is asked, are counted in tokens.
+func (t *Target) Tokens() bool {
+	switch t.Kind {
+	case "http", "kserve1", "openinference":
+		return false
+	case "openinference-grpc":
+		return t.API == "stream"
+	case "lambda", "sagemaker":
+		return t.API != ""
+	case "sandbox":
+		return t.Sandbox.Kind != "vision"
+	}
+	return true
+}
+
 // ofSomeKinds returns the settings that only some kinds know, with whether the target has each.
 func (t *Target) ofSomeKinds() map[string]bool {
 	return map[string]bool{"extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "payloads": t.Payloads != nil, "tensors": t.Tensors != nil,
