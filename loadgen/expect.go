@@ -24,7 +24,7 @@ type Expect struct {
 	Contains  string          // text
 	Regexp    string          // RE2, found anywhere in the text
 	SHA256    string          // hex digest of the text: for a fixed prompt at temperature 0
-	Schema    json.RawMessage // the text is JSON that fits the schema; see [Schema] for what of JSON Schema it may use
+	Schema    json.RawMessage // the text is JSON that fits the JSON schema; see [Schema]
 	MinTokens int             // answer tokens, as counted or told
 	MaxTokens int             // answer tokens; 0: any number
 	Model     string          // that the answer names, so that a rollback or a wrong route shows
