@@ -237,6 +237,17 @@ func (c *climb) held() (rate float64, confirmed bool) {
 	return rate, false
 }
 
+// passed returns the highest rate below the lowest that broke whose steps showed values within the limits, or 0.
+func (c *climb) passed() (rate float64) {
+	broke := c.broke()
+	for _, l := range c.levels {
+		if l.good && !l.bad && !l.close && (broke == nil || l.rate < broke.rate) {
+			rate = l.rate
+		}
+	}
+	return rate
+}
+
 // settle marks what the short steps show: a level holds, as far as they can tell, if the next higher passed too, since they pass at rates that are
 // too high by as much.
 func (c *climb) settle() {

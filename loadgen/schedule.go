@@ -46,7 +46,7 @@ type Phase struct {
 // Hold is load at a rate that an earlier search found.
 type Hold struct {
 	Of    string  // name of the search phase
-	Share float64 // of the highest rate that held
+	Share float64 // of the highest rate that held, or else of the highest that passed
 }
 
 // planned is one request of a schedule, or the first of a session.

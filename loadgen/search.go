@@ -248,7 +248,9 @@ func (g *Generator) search(p *Phase, begin int64, wait Wait) int64 {
 			break
 		}
 	}
-	g.held[p.Name], _ = c.held()
+	if g.held[p.Name], _ = c.held(); g.held[p.Name] == 0 { // a hold is no claim: it may stand on what passed
+		g.held[p.Name] = c.passed()
+	}
 	g.conclude(p, c, s.why, s.begin)
 	return s.begin
 }

@@ -112,7 +112,7 @@ func naive(t *testing.T, seed uint64, increment float64, length time.Duration) (
 func TestSearchCoversTheTruth(t *testing.T) {
 	times := 40
 	if os.Getenv("ASSAY_FULL") != "" {
-		times = 1000
+		times = 400
 	}
 	want := truth()
 	for _, c := range []struct {
