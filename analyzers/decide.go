@@ -7,7 +7,8 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// decide answers for the whole run, by the precedence of exit statuses 14, 1, 130, 13, 12, 10, 11, 0.
+// decide answers for the whole run, by the precedence of exit statuses 14, 1, 130, 13, 12, 10, 11, 0. Of a run that asks nothing of its
+// numbers, none can be wrong: where only the pace of its load was not as planned, the report says so and the exit status is 0.
 func decide(f *assay.Facts, r *assay.Report) {
 	end := &f.Manifest.End
 	count := map[assay.Verdict]int{}
@@ -53,7 +54,12 @@ func decide(f *assay.Facts, r *assay.Report) {
 		if len(r.Trust.Problems) > 0 {
 			why += ": " + r.Trust.Problems[0]
 		}
-		set(assay.InvalidRun, assay.ExitInvalid, why, "remove the cause and run again")
+		exit := assay.ExitInvalid
+		if total == 0 && ours(r.Trust.Rules) {
+			exit = assay.ExitGo
+			why += "; nothing was asked of the numbers, so the exit status is 0"
+		}
+		set(assay.InvalidRun, exit, why, "remove the cause and run again")
 	case end.Status == assay.EndBudget && (undecided > 0 || total == 0):
 		set(assay.InvalidRun, assay.ExitInvalid, fmt.Sprintf("the budget was spent with %d of %d objectives undecided: %s", undecided, total, reason("it was too small")), "raise the budget or ask for less")
 	case count[assay.VerdictFail] > 0:
@@ -101,6 +107,18 @@ func unserved(r *assay.Report) string {
 		s += " (" + most.Example + ")"
 	}
 	return s
+}
+
+// ours reports whether a run is invalid by the pace of its load alone: all of it was recorded, though it says less than was wanted.
+func ours(rules []string) bool {
+	for _, rule := range rules {
+		switch rule {
+		case "lateness/p99", "delivered", "spacing/ks", "spacing/dispersion", "dropped":
+		default:
+			return false
+		}
+	}
+	return len(rules) > 0
 }
 
 func firstWith(r *assay.Report, v assay.Verdict) *assay.Judgement {

@@ -40,7 +40,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("an import without objectives: %s, exit %d, %s", r.Decision, r.Exit, r.Why)
 	}
 	run.R[0].Outcome = assay.RefusedByCap
-	if r := assess(t, run); r.Exit != assay.ExitInvalid || r.Trust.Problems[0] != "the load generator itself refused 1 of 42 requests outside stress phases" {
+	if r := assess(t, run); r.Decision != assay.InvalidRun || r.Trust.Problems[0] != "the load generator itself refused 1 of 42 requests outside stress phases" {
 		t.Errorf("an import with a refusal: exit %d, %q", r.Exit, r.Trust.Problems)
 	}
 }

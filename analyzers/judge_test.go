@@ -28,6 +28,11 @@ func TestDecisions(t *testing.T) {
 			run.R[i].Sent += 5 * msec
 		}
 	}
+	capped := func(run *factstest.Run) {
+		for i := range 10 {
+			run.R[i*3].Outcome, run.R[i*3].Sent = assay.RefusedByCap, 0
+		}
+	}
 	status := func(s string) func(*factstest.Run) { return func(run *factstest.Run) { run.M.End.Status = s } }
 	for _, c := range []struct {
 		name     string
@@ -44,11 +49,10 @@ func TestDecisions(t *testing.T) {
 		}}, assay.Undecided, 11, "MTBF, service"},
 		{"late", []func(*factstest.Run){late, bad}, assay.InvalidRun, 12, "fell behind"},
 		{"lost records", []func(*factstest.Run){bad, func(run *factstest.Run) { run.M.End.Unrecorded = map[string]int64{"span": 3} }}, assay.InvalidRun, 12, "3 span"},
-		{"capped", []func(*factstest.Run){func(run *factstest.Run) {
-			for i := range 10 {
-				run.R[i*3].Outcome, run.R[i*3].Sent = assay.RefusedByCap, 0
-			}
-		}}, assay.InvalidRun, 12, "in-flight cap"},
+		{"late, nothing asked", []func(*factstest.Run){late}, assay.InvalidRun, 0, "so the exit status is 0"},
+		{"capped", []func(*factstest.Run){capped, bad}, assay.InvalidRun, 12, "in-flight cap"},
+		{"capped, nothing asked", []func(*factstest.Run){capped}, assay.InvalidRun, 0, "in-flight cap"},
+		{"lost records, nothing asked", []func(*factstest.Run){late, func(run *factstest.Run) { run.M.End.Unrecorded = map[string]int64{"span": 3} }}, assay.InvalidRun, 12, "fell behind"},
 		{"no requests", []func(*factstest.Run){func(run *factstest.Run) { run.R = nil }}, assay.InvalidRun, 12, "no request"},
 		{"disk full", []func(*factstest.Run){status(assay.EndDiskFull), bad}, assay.InvalidRun, 12, "disk"},
 		{"budget, all decided", []func(*factstest.Run){status(assay.EndBudget), bad}, assay.NoGo, 10, ""},

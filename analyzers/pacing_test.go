@@ -58,6 +58,16 @@ func TestPacingRules(t *testing.T) {
 		if d := cmp.Diff(c.rules, r.Trust.Rules); d != "" || len(r.Trust.Rules) != len(r.Trust.Problems) {
 			t.Errorf("%s: problems %q (-want +got):\n%s", c.name, r.Trust.Problems, d)
 		}
+		// Nothing was asked of the numbers; once something is, an invalid run has no answer.
+		if invalid := len(c.rules) > 0; r.Exit != assay.ExitGo || (r.Decision == assay.InvalidRun) != invalid {
+			t.Errorf("%s: %s, exit %d", c.name, r.Decision, r.Exit)
+		}
+		asked := paced(c.even, c.late)
+		most := 0.05
+		asked.M.Objectives = []assay.Objective{{Metric: "e2e/p50", Max: &most, Unit: assay.Seconds}}
+		if r := assess(t, asked); len(c.rules) > 0 && r.Exit != assay.ExitInvalid {
+			t.Errorf("%s: %s, exit %d with an objective", c.name, r.Decision, r.Exit)
+		}
 		if (len(c.rules) == 0) != r.Trust.Valid {
 			t.Errorf("%s: valid %v", c.name, r.Trust.Valid)
 		}
