@@ -221,6 +221,12 @@ func (s *session) seal(err error) error {
 	end.Unrecorded = s.store.Stats().Unrecorded
 	s.lostMu.Lock()
 	defer s.lostMu.Unlock()
+	for _, u := range s.others {
+		if end.Usage != nil {
+			end.Usage.CPU += u.CPU
+			end.Usage.Peak = max(end.Usage.Peak, u.Peak)
+		}
+	}
 	for cause, n := range s.lost {
 		if end.Unrecorded == nil {
 			end.Unrecorded = map[string]int64{}

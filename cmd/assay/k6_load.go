@@ -262,6 +262,11 @@ func (k *k6Load) outcome(ctx context.Context, cmd *exec.Cmd, m *assay.Manifest, 
 		for cause, n := range m.End.Unrecorded {
 			k.lose(cause, n)
 		}
+		if u := m.End.Usage; u != nil {
+			k.s.lostMu.Lock()
+			k.s.others = append(k.s.others, *u)
+			k.s.lostMu.Unlock()
+		}
 	}
 	why := func() string {
 		text := ""

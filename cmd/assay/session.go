@@ -74,6 +74,7 @@ type session struct {
 
 	lostMu sync.Mutex
 	lost   map[string]int64 // records of other programs that did not come, by cause
+	others []assay.Usage    // what other programs took that made load
 }
 
 // ending is why a run ended early.

@@ -206,6 +206,7 @@ func joined(list []*source, missing []string) (*assay.Manifest, error) {
 		if slices.Index(worst, p.End.Status) < slices.Index(worst, m.End.Status) {
 			m.End.Status, m.End.Reason = p.End.Status, s.name()+": "+cmp.Or(p.End.Reason, "it gave no reason")
 		}
+		m.End.Usage = busiest(m.End.Usage, p.End.Usage)
 		for cause, n := range p.End.Unrecorded {
 			lose(&m.End, s.name()+": "+cause, n)
 		}
@@ -217,6 +218,19 @@ func joined(list []*source, missing []string) (*assay.Manifest, error) {
 	var err error
 	m.Plan, err = plan(first.Plan, parts)
 	return &m, err
+}
+
+// busiest adds what two processes took; the peak is that of the one that was the nearest to the end of its machine.
+func busiest(a, b *assay.Usage) *assay.Usage {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	out := *a
+	if b.Peak*float64(a.CPUs) > a.Peak*float64(b.CPUs) {
+		out = *b
+	}
+	out.CPU, out.Wall = a.CPU+b.CPU, max(a.Wall, b.Wall)
+	return &out
 }
 
 func lose(end *assay.Ending, cause string, n int64) {

@@ -70,11 +70,13 @@ func TestRuns(t *testing.T) {
 		part(t, "1/2:1", 3, func(m *assay.Manifest, p *Part) { // another machine, 40 ms later by its wall clock
 			p.Host, p.Boot, p.ClockError, m.Epoch = "g", "c", 7*ms, m.Epoch+40*ms
 			m.End.ClockDrift, m.MaxWait = -9, 8
+			m.End.Usage = &assay.Usage{CPU: 5, Peak: 1.5, CPUs: 2}
 		}),
 		part(t, "0:1/4", 2, nil),
 		part(t, "1/4:1/2", 4, func(m *assay.Manifest, p *Part) { // the same machine, 25 ms later by its own clock, with the wall clock stepped
 			p.Monotonic += 25 * ms
 			m.Epoch += int64(time.Hour)
+			m.End.Usage = &assay.Usage{CPU: 9, Peak: 2, CPUs: 8}
 			m.End.Status, m.End.Reason, m.End.Unrecorded = assay.EndInterrupted, "a person", map[string]int64{"stream": 2}
 		}),
 	}
@@ -106,7 +108,7 @@ func TestRuns(t *testing.T) {
 		t.Errorf("offsets (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(assay.Ending{Status: assay.EndInterrupted, Reason: "part 1/4:1/2 on h: a person", At: 2040 * ms, ClockDrift: -9,
-		Unrecorded: map[string]int64{"part 1/4:1/2 on h: stream": 2}}, m.End); diff != "" {
+		Unrecorded: map[string]int64{"part 1/4:1/2 on h: stream": 2}, Usage: &assay.Usage{CPU: 14, Peak: 1.5, CPUs: 2}}, m.End); diff != "" {
 		t.Errorf("ending (-want +got):\n%s", diff)
 	}
 	if m.Epoch != 1e18 || m.MaxWait != 8 || m.ID != "id" || m.Schedule != "sh" || m.Seed != 3 {

@@ -1,6 +1,7 @@
 package k6
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"go.k6.io/k6/v2/output"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/rusage"
 )
 
 // A sink is where a run goes: a directory or a socket. Emit never waits.
@@ -48,6 +50,7 @@ type Output struct {
 	stop     func(error)
 	done     chan struct{}
 	watching sync.WaitGroup
+	usage    rusage.Usage // of k6; read after watching
 }
 
 var (
@@ -108,6 +111,15 @@ func (o *Output) Start() error {
 	if err != nil {
 		return err
 	}
+	o.watching.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		go func() { // ends with the run
+			<-o.done
+			cancel()
+		}()
+		o.usage = rusage.Watch(ctx)
+	})
 	o.watching.Go(func() {
 		select {
 		case err := <-o.sink.Failed():
@@ -177,6 +189,9 @@ func (o *Output) StopWithTestError(cause error) error {
 	o.watching.Wait()
 	now := o.ext.clock.Now()
 	end := assay.Ending{Status: status(cause), At: now, ClockDrift: o.ext.clock.Drift()}
+	if u := o.usage; u.CPU > 0 {
+		end.Usage = &assay.Usage{CPU: int64(u.CPU), Wall: int64(u.Wall), Peak: u.Peak, CPUs: u.CPUs}
+	}
 	if cause != nil {
 		end.Reason = cause.Error()
 	}

@@ -80,7 +80,7 @@ func TestRun(t *testing.T) {
 	}
 
 	man := r.manifest
-	if man.ID != "00112233445566aa" || man.Name != "script" || man.Seed != 7 || man.End.Status != assay.EndComplete || man.End.Unrecorded != nil {
+	if man.ID != "00112233445566aa" || man.Name != "script" || man.Seed != 7 || man.End.Status != assay.EndComplete || man.End.Unrecorded != nil || man.End.Usage == nil || man.End.Usage.CPU <= 0 {
 		t.Errorf("manifest %+v", man)
 	}
 	if diff := cmp.Diff(assay.Target{Kind: "openai", Name: m.URL + ", model tiny", Model: "tiny", Release: "r7"}, man.Target); diff != "" {
