@@ -58,9 +58,10 @@ type query struct {
 	token   string      // bearer token
 	headers [][2]string // of the call, and what the signature adds
 	body    []byte
-	path    string // escaped path and query in place of the endpoint's; "": the endpoint's
-	fields  bool   // the client will ask for header fields of the answer
-	single  bool   // the answer is one piece: only its first and last byte matter
+	path    string   // escaped path and query in place of the endpoint's; "": the endpoint's
+	fields  bool     // the client will ask for header fields of the answer
+	single  bool     // the answer is one piece: only its first and last byte matter
+	hide    []string // what the signature added, which must not be recorded
 }
 
 // An answer is the head of an HTTP response, with its body to be read.
@@ -214,6 +215,7 @@ func (s *site) sign(ctx context.Context, q *query) error {
 			return errCredential
 		}
 		headers = append(headers, [2]string{name, values[0]})
+		q.hide = append(q.hide, values[0])
 	}
 	q.headers = headers
 	return nil

@@ -231,6 +231,9 @@ func (t *trip) discreet(text string) string {
 	if t.q.token != "" {
 		text = strings.ReplaceAll(text, t.q.token, "***")
 	}
+	for _, secret := range t.q.hide {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
 	if t.call.Prompt != "" {
 		words := strings.SplitN(t.call.Prompt, " ", 4)
 		if strings.Contains(text, strings.Join(words[:min(3, len(words))], " ")) {

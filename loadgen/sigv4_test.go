@@ -110,3 +110,23 @@ func signedBy(r *http.Request, body []byte, s *SigV4) bool {
 	return s.Sign(r.Context(), again, body) == nil && again.Header.Get("Authorization") == r.Header.Get("Authorization") &&
 		again.Header.Get("X-Amz-Date") == r.Header.Get("X-Amz-Date") && again.Header.Get("X-Amz-Security-Token") == r.Header.Get("X-Amz-Security-Token")
 }
+
+// TestSignatureIsNotRecorded: some servers repeat in an error what they were sent.
+func TestSignatureIsNotRecorded(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"error":{"message":"cannot use `+r.Header.Get("Api-Key")+` here"}}`)
+	}))
+	defer s.Close()
+	k, err := NewOpenAI(Endpoint{URL: s.URL, Clock: clock.New(), Sign: func(_ context.Context, r *http.Request, _ []byte) error {
+		r.Header.Set("api-key", "sk-123")
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if r := do(t, k, true, 5*time.Second); r.Error != "400 Bad Request: cannot use *** here" {
+		t.Errorf("got %q", r.Error)
+	}
+}
