@@ -160,6 +160,12 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+func TestTitleOfForcedStarts(t *testing.T) {
+	if got := Title("cold/start/p90", map[string]string{"forced": "true"}); got != "cold start p90, forced" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTitle(t *testing.T) {
 	for _, c := range []struct {
 		metric string

@@ -36,6 +36,10 @@ func Title(metric string, labels map[string]string) string {
 		if k == "cold" && latency {
 			continue
 		}
+		if k == "forced" {
+			parts = append(parts, k)
+			continue
+		}
 		parts = append(parts, labels[k])
 	}
 	if latency {

@@ -17,6 +17,11 @@
 // that was in flight when a fault was applied stands at that instant, or the fault would seem to
 // hurt before it came. See [Stand].
 //
+// # Requests that were sent again
+//
+// Episodes, ledgers and recovery count attempts, which are what the target saw: retries must not hide failures. [AsUser] gives the
+// request as its user saw it, for what is about users: latency, goodput and what was shed.
+//
 // # What is an episode
 //
 // An episode of the service begins with the first failure of a run of 3 in a row, or of the last 8

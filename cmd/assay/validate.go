@@ -130,7 +130,7 @@ func validateCommand(io stdio) *cobra.Command {
 func objectiveName(o assay.Objective) string {
 	var b strings.Builder
 	b.WriteString(o.Metric)
-	for _, k := range []string{"phase", "fault", "class", "cold", "by"} {
+	for _, k := range []string{"phase", "fault", "class", "cold", "by", "forced"} {
 		if v := o.Labels[k]; v != "" {
 			fmt.Fprintf(&b, " %s=%s", k, v)
 		}

@@ -169,6 +169,9 @@ func (p *Plan) check() error {
 		if o.Cold != "" {
 			c.oneOf(at+".cold", o.Cold, "cold", "all")
 		}
+		if o.Forced && !strings.HasPrefix(o.Metric, "cold/") {
+			c.bad(at+".forced", "belongs to metrics of cold starts, not %s", o.Metric)
+		}
 		if o.By != "" {
 			c.oneOf(at+".by", o.By, "request", "time")
 		}

@@ -158,6 +158,21 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 	case strings.HasPrefix(o.Metric, "limit/"):
 		d.OK = slices.ContainsFunc(p.Load, func(l Load) bool { return l.Search != nil })
 		d.Why = map[bool]string{true: "the planned search brackets it", false: "no search is planned"}[d.OK]
+	case strings.HasPrefix(o.Metric, "cold/") && (o.Labels["forced"] != "" || head == "cold" && strings.HasPrefix(last, "wait/")):
+		n := 0
+		for _, l := range p.Load {
+			if l.Cold != nil {
+				n += l.Cold.Force
+			}
+		}
+		need := 1
+		if _, q, ok := strings.Cut(last, "/p"); ok {
+			if v, err := strconv.ParseFloat(q, 64); err == nil && v > 0 && v < 100 {
+				need = leastN(v/100, 0.95)
+			}
+		}
+		d.OK = n >= need
+		d.Why = fmt.Sprintf("%d cold starts are forced; %d are the least", n, need)
 	case strings.HasPrefix(o.Metric, "cold/"):
 		d.Why = "decided by the instance starts that the run sees"
 		if last == "start/p50" || last == "start/p90" {

@@ -48,6 +48,7 @@ type Objective struct {
 	Fault  string `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
 	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies."`
 	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
+	Forced bool   `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`
 	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
