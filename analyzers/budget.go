@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/assay-dev/assay"
@@ -46,4 +47,4 @@ func (p budgetPass) Finish(r *assay.Report) error {
 	return nil
 }
 
-func plain(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+func plain(v float64) string { return strconv.FormatFloat(math.Round(v*1e4)/1e4, 'f', -1, 64) }
