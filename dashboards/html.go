@@ -69,7 +69,7 @@ type view struct {
 	Overload, Canary, Retries, Goodput, Budget               string
 	GoodputPhases                                            []pair
 	Knee                                                     string
-	SearchPath                                               []string
+	SearchPath                                               []string // what each step of the searches showed
 	USL                                                      template.HTML
 	Cold                                                     string
 	ColdGantt                                                template.HTML
@@ -164,6 +164,9 @@ func newView(r *assay.Report) *view {
 	}
 	for _, f := range goodputPhases(r) {
 		v.GoodputPhases = append(v.GoodputPhases, pair{f.Labels["phase"], goodputText(f)})
+	}
+	if r.Limit != nil {
+		v.SearchPath = r.Limit.Path
 	}
 	v.objectives(r)
 	v.load(r)

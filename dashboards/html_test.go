@@ -161,3 +161,18 @@ func BenchmarkHTML(b *testing.B) {
 		}
 	}
 }
+
+// TestSearchPath: the page shows what each step of a search showed, also where the run saw requests only.
+func TestSearchPath(t *testing.T) {
+	r := clean()
+	page := string(render(t, HTML, r))
+	r.Faults, r.Lives, r.Starts, r.Attribution, r.Scaling = nil, nil, nil, nil, nil
+	bare := string(render(t, HTML, r))
+	for name, got := range map[string]string{"full": page, "plain": bare} {
+		for _, want := range []string{"what each of the 2 steps showed", "stress/2 12/s broke", "Throughput by concurrency", "How late requests were sent", "<b>Knee</b> 10/s"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q", name, want)
+			}
+		}
+	}
+}

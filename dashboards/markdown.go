@@ -22,6 +22,9 @@ func Markdown(w io.Writer, r *assay.Report) error {
 		if r.Limit != nil {
 			m.printf("* Limit: %s\n", mdText(limitLine(r)))
 		}
+		if s := kneeLine(r); s != "" {
+			m.printf("* Knee: %s\n", mdText(s))
+		}
 		if len(overloaded(r)) > 0 {
 			m.printf("* Overload: %s\n", mdText(overloadLine(r)))
 		}
