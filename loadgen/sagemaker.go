@@ -54,6 +54,7 @@ func (c *SageMaker) Do(ctx context.Context, call *assay.Call, r *assay.Request) 
 	t := c.begin(ctx, call, r)
 	f := c.form()
 	f.ask(t, call, r)
+	t.q.single = !call.Stream
 	if !f.counts() {
 		r.TokensIn, r.TokensAsked = 0, 0
 	}
