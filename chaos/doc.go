@@ -21,8 +21,9 @@
 // # Undo is data
 //
 // An [Undo] is plain data that can be done by anyone, any number of times, in any
-// state: a signal to a process known by pid and start time, an HTTP request to the process that
-// holds the fault, the end of a process group. Three parties can do it: the runner, the
+// state: a signal to a process known by pid and start time, its limit of a resource, an HTTP request to the process that
+// holds the fault, the end of a process group or of whatever bears a mark that we made, the removal of a
+// file that bears one. Three parties can do it: the runner, the
 // guardian when the runner has died ([GuardianMain], [StartGuardian]), and
 // [Heal], from the journal on disk, when both have died or the machine was restarted.
 //
@@ -35,6 +36,12 @@
 // The local driver refuses this process and its ancestors, process 1, leaders of a
 // session, the platform's own process, and whatever the platform does not list as its
 // instance. A pid is only ever used together with the start time of its process.
+//
+// # Where faults lie
+//
+// A fault lies on the process of an instance (signals, limits), on the link in front of it, on the requests to it (a fault proxy takes them
+// while the fault lasts), or on the whole machine ([MachineID]: burners and files of ours). Of a target of which nothing is known
+// only the wire can be hurt: see [Wire].
 //
 // # Adding to it
 //

@@ -84,13 +84,16 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				p.healthy(t, 2)
 				dir := t.TempDir()
 				step := f.step
+				if step.Fault == "disk" {
+					step.Dir = p.disk
+				}
 				if stage == assay.EventFaultApplied || stage == assay.EventFaultVerified {
 					step.For = max(step.For, time.Minute)
 				}
 				cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Step: step})
 				inForce := stage == assay.EventFaultApplied || stage == assay.EventFaultVerified
 				want := 0
-				if inForce && step.Fault != "kill" {
+				if inForce && !ends(step.Fault) {
 					want = 1
 				}
 				// A signal that was sent is not yet a process that has stopped.

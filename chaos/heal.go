@@ -121,7 +121,7 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Ev
 	case f.undo.Kind == UndoNone:
 		settled("nothing to undo")
 		return
-	case f.boot != "" && bootID() != "" && f.boot != bootID():
+	case f.undo.Kind != UndoRemove && f.boot != "" && bootID() != "" && f.boot != bootID():
 		settled("ended with the restart of the machine")
 		return
 	}

@@ -17,9 +17,17 @@ import (
 func TestHealAfterBothDied(t *testing.T) {
 	lookOnly(t)
 	p := newPlatform(t, 1)
-	for _, step := range []Step{{Fault: "hang", Instances: 1, For: time.Minute}, {Fault: "cut", Instances: 1, For: time.Minute},
-		{Fault: "delay", Instances: 1, For: time.Minute, Delay: 50 * time.Millisecond}, {Fault: "kill", Instances: 1, For: time.Minute}} {
-		t.Run(step.Fault, func(t *testing.T) {
+	for _, f := range faults {
+		step := f.step
+		step.For = time.Minute
+		if step.Fault == "disk" {
+			step.Dir = p.disk
+		}
+		if step.Mode != "" && os.Getenv("ASSAY_FULL") == "" {
+			continue
+		}
+		dies := step.Fault == "cpu" || step.Fault == "memory" // a burner ends with whoever started it
+		t.Run(step.Fault+step.Mode, func(t *testing.T) {
 			p.healthy(t, 1)
 			dir := t.TempDir()
 			cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: assay.EventFaultVerified, Own: step.Fault == "hang", Step: step})
@@ -34,15 +42,12 @@ func TestHealAfterBothDied(t *testing.T) {
 			}
 			cmd.Process.Kill()
 			cmd.Wait()
-			p.mu.Lock()
-			if step.Fault == "kill" {
-				p.mu.Unlock()
+			switch left := p.trouble(); {
+			case ends(step.Fault):
 				p.healthy(t, 1)
-			} else {
-				p.mu.Unlock()
-				if left := p.trouble(); len(left) != 1 {
-					t.Fatalf("before heal: %v", left)
-				}
+			case dies && len(left) <= 1:
+			case len(left) != 1:
+				t.Fatalf("before heal: %v", left)
 			}
 			events := readEvents(t, dir)
 			rep, err := Heal(ctx, dir, events)
@@ -52,11 +57,11 @@ func TestHealAfterBothDied(t *testing.T) {
 			if left := p.trouble(); len(left) > 0 || len(rep.Remaining) > 0 {
 				t.Errorf("after heal: %v, %+v", left, rep)
 			}
-			healed, want := rep.Reverted, 1
-			if step.Fault == "kill" {
+			healed := rep.Reverted
+			if ends(step.Fault) || dies && len(healed) == 0 {
 				healed = rep.Clear
 			}
-			if len(healed) != want || !strings.HasPrefix(healed[0], step.Fault+"-1: "+step.Fault+" of w-") {
+			if len(healed) != 1 || !strings.HasPrefix(healed[0], step.Fault+"-1: "+step.Fault+" of ") {
 				t.Errorf("report %+v", rep)
 			}
 			if step.Fault == "hang" {
@@ -90,12 +95,17 @@ func TestHealTouchesNothingUnrelated(t *testing.T) {
 		return Undo{ID: "f", Kind: UndoSignal, Process: &p, Signal: int(sigCont)}
 	}
 	self, _ := ProcessOf(os.Getpid())
+	file := filepath.Join(t.TempDir(), filler+newMark())
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		events []assay.Event
 		want   HealReport
 	}{
-		"reused pid":   {armed(bootID(), cont(reused)), HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
-		"another boot": {armed("0000", cont(proc)), HealReport{Clear: []string{"f: hang of w: ended with the restart of the machine"}}},
+		"reused pid":                {armed(bootID(), cont(reused)), HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
+		"another boot":              {armed("0000", cont(proc)), HealReport{Clear: []string{"f: hang of w: ended with the restart of the machine"}}},
+		"a file outlasts a restart": {armed("0000", Undo{Kind: UndoRemove, Path: file}), HealReport{Reverted: []string{"f: hang of w"}}},
 		"no holder": {armed(bootID(), Undo{Kind: UndoHTTP, Method: "DELETE", URL: "http://127.0.0.1:1/admin/links/w", Want: "{}"}),
 			HealReport{Clear: []string{"f: hang of w: no longer in force"}}},
 		"dead holder": {armed(bootID(), Undo{Kind: UndoHTTP, Method: "DELETE", URL: p.URL, Want: "{}", Process: &reused}),

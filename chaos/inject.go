@@ -100,6 +100,17 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 	}
 	r.say(f.event(assay.EventFaultVerified, "", attrEffect, effect))
 
+	if f.action.During != nil {
+		during, stop := context.WithCancel(ctx)
+		did := make(chan string, 1)
+		go func() { did <- f.action.During(during) }()
+		defer func() {
+			stop()
+			if text := <-did; why == "" {
+				why = text
+			}
+		}()
+	}
 	end := time.NewTimer(time.Duration(f.applied + int64(f.step.For) - r.Clock.Now()))
 	defer end.Stop()
 	look := time.NewTicker(50 * time.Millisecond)

@@ -11,6 +11,7 @@ type Kind struct {
 	Help      string       // one sentence: what it does, how it is undone
 	Lasting   bool         // it holds until undone, so a step must say for how long
 	Wire      bool         // it can also lie between the load and a target that nothing is known of
+	Machine   bool         // it hurts the machine and with it all instances, so a step says nothing of how many
 	Available func() error // why it cannot be done on this machine, or nil
 	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
@@ -23,18 +24,37 @@ func Kinds() []Kind {
 	return []Kind{
 		{Name: "kill", Help: "Ends the process of an instance with SIGKILL; the platform has to replace it.",
 			Available: signalsWork, check: checkNothing, preview: previewKill, local: planKill},
+		{Name: "terminate", Help: "Asks the process of an instance to end with SIGTERM, as a node that is drained does; the platform has to replace it.",
+			Available: signalsWork, check: checkNothing, preview: previewTerminate, local: planTerminate},
+		{Name: "crashloop", Help: "Ends the process of an instance with SIGKILL, and each that takes its place as soon as it is ready; ends by itself.",
+			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewCrashLoop, local: planCrashLoop},
 		{Name: "hang", Help: "Freezes the process of an instance with SIGSTOP: connects still succeed, nothing answers; undone with SIGCONT.",
 			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewHang, local: planHang},
 		{Name: "delay", Help: "Delays the network in front of an instance, live connections included; undone by restoring the link.",
 			Lasting: true, Available: always, settings: []string{"delay", "jitter"}, check: checkDelay, preview: previewDelay, local: planDelay},
 		{Name: "cut", Help: "Cuts the network in front of an instance: reset, close, blackhole or refuse; undone by restoring the link.",
 			Lasting: true, Available: always, settings: []string{"mode"}, check: checkCut, preview: previewCut, local: planCut},
+		{Name: "bandwidth", Help: "Limits the bytes per second each way on the network in front of an instance; undone by restoring the link.",
+			Lasting: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
+		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",
+			Lasting: true, Available: limitsWork, check: checkNothing, preview: previewFiles, local: planFiles},
+		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes of address space, which most do not survive; undone by restoring its limit.",
+			Lasting: true, Available: limitsWork, settings: []string{"bytes"}, check: checkMemoryLimit, preview: previewMemoryLimit, local: planMemoryLimit},
+		{Name: "cpu", Help: "Keeps so many threads of the machine busy in a nice process of ours; undone by killing it.",
+			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"cpus"}, check: checkCPU, preview: previewCPU, local: planCPU},
+		{Name: "memory", Help: "Holds so much of the machine's memory, half of what is available at most, in a process of ours that is the first to go; undone by killing it.",
+			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"bytes"}, check: checkMemory, preview: previewMemory, local: planMemory},
+		{Name: "disk", Help: "Takes the space of the disk that a directory is on by a file of ours and keeps a reserve free; undone by removing it.",
+			Lasting: true, Machine: true, Available: disksWork, settings: []string{"dir", "bytes", "keep"}, check: checkDisk, preview: previewDisk, local: planDisk},
 		{Name: "http", Help: "Hurts requests: status with Retry-After, latency, hang (health checks pass all the while) or tls-expired; all, the first, one in so many or by chance; undone by taking the fault proxy out of their way.",
 			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
 		{Name: "stream", Help: "Hurts streams of tokens: fin, rst or stall after so many tokens, slow, or one corrupt; chosen and undone as http.",
 			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
 	}
 }
+
+// MachineID is the name that the victim of a fault of the whole machine goes by.
+const MachineID = "machine"
 
 // choice are the settings that say which requests are struck.
 var choice = []string{"after", "first", "every", "probability"}
@@ -64,6 +84,8 @@ type Action struct {
 	Apply func(ctx context.Context, stamp func()) error
 	// Effect measures the fault and says what it saw. It tries until it has seen the effect or ctx is done.
 	Effect func(ctx context.Context) (string, error)
+	// During runs while the fault is held, from its effect until ctx is done, and then says what it did. May be nil.
+	During func(ctx context.Context) string
 	// Lifted measures, after the undo was verified, that the effect is gone. It tries until ctx is done. May be nil.
 	Lifted func(ctx context.Context) error
 	// Ended reports why the fault cannot be in force any more although no one undid it, or "". May be nil.

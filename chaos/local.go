@@ -41,6 +41,7 @@ type Platform interface {
 type Local struct {
 	Platform Platform
 	Probe    string // path asked for to measure a fault; any answer will do. Default /health
+	Exe      string // our binary, which burners run; default that of this process
 	RunID    string // sent with each probe, so that the target can tell ours from its users'
 }
 
@@ -73,7 +74,9 @@ func (d *Local) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	if !ok || k.local == nil {
 		return nil, fmt.Errorf("plan %s of %s: no fault of the local driver", s.Fault, v.ID)
 	}
-	if why := refusal(v.Process, d.Platform.Process()); why != "" {
+	if k.Machine {
+		v.ID = MachineID
+	} else if why := refusal(v.Process, d.Platform.Process()); why != "" {
 		return nil, fmt.Errorf("plan %s of %s (%v): refused: %s", s.Fault, v.ID, v.Process, why)
 	}
 	a, err := k.local(ctx, d, s, v)

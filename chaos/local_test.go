@@ -116,7 +116,9 @@ func TestEffectNeedsTheLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2}} {
+	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2},
+		{Fault: "terminate"}, {Fault: "crashloop"}, {Fault: "bandwidth", Rate: 64 << 10}, {Fault: "files"}, {Fault: "memory-limit", Bytes: 64 << 20},
+		{Fault: "cpu", CPUs: 1, For: time.Second}, {Fault: "memory", Bytes: 1 << 20, For: time.Second}, {Fault: "disk", Dir: p.disk, Bytes: 1 << 20}} {
 		a, err := (&Local{Platform: p}).Plan(context.Background(), &s, victims[0])
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +131,7 @@ func TestEffectNeedsTheLink(t *testing.T) {
 			}
 			cancel()
 		}
-		if !slices.ContainsFunc(a.Touches, func(s string) bool { return strings.Contains(s, victims[0].ID) }) {
+		if !slices.ContainsFunc(a.Touches, func(s string) bool { return strings.Contains(s, a.Target) }) {
 			t.Errorf("%s touches %v", s.Fault, a.Touches)
 		}
 	}

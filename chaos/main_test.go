@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -24,6 +25,12 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "x-guardian" {
 		if err := GuardianMain(context.Background(), os.Stdin, os.Stdout, GuardianOptions{}); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == BurnCommand {
+		if err := BurnMain(context.Background(), os.Stdin, os.Args[2:]); err != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -64,7 +71,9 @@ func victimMain() {
 	}
 	fmt.Println(ln.Addr())
 	time.AfterFunc(time.Minute, func() { os.Exit(1) })
-	go http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") }))
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok\n") }),
+		ErrorLog: log.New(io.Discard, "", 0)} // it runs out of descriptors on purpose
+	go server.Serve(ln)
 	io.Copy(io.Discard, os.Stdin)
 	os.Exit(0)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,16 +25,18 @@ type platform struct {
 	list    map[string]*instance
 	started int
 	closed  bool
+	disk    string // where disks are filled
 }
 
 type instance struct {
 	Victim
-	link  *link.Link
-	proxy *faultproxy.Proxy // while a fault lies on its requests; guarded by the platform's mu
+	link   *link.Link
+	limits [2]limit          // what it began with: files, memory
+	proxy  *faultproxy.Proxy // while a fault lies on its requests; guarded by the platform's mu
 }
 
 func newPlatform(t testing.TB, n int) *platform {
-	p := &platform{list: map[string]*instance{}}
+	p := &platform{list: map[string]*instance{}, disk: t.TempDir()}
 	srv := httptest.NewServer(p.admin())
 	self, err := ProcessOf(os.Getpid())
 	if err != nil {
@@ -86,7 +89,9 @@ func (p *platform) start() error {
 	p.mu.Lock()
 	p.started++
 	id := "w-" + string(rune('0'+p.started/10)) + string(rune('0'+p.started%10))
-	p.list[id] = &instance{Victim: Victim{id, proc, addr, l.Addr(), Ready}, link: l}
+	i := &instance{Victim: Victim{id, proc, addr, l.Addr(), Ready}, link: l}
+	i.limits, _ = limitsOf(proc)
+	p.list[id] = i
 	if p.closed { // started while the others were ended
 		cmd.Process.Kill()
 	}
@@ -106,6 +111,15 @@ func (p *platform) start() error {
 		}
 	})
 	return nil
+}
+
+func limitsOf(p Process) (l [2]limit, err error) {
+	for i, resource := range []string{resourceFiles, resourceMemory} {
+		if l[i], err = p.limit(resource); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
 }
 
 func (p *platform) admin() http.Handler {
@@ -183,12 +197,24 @@ func (p *platform) get(id string) *instance {
 func (p *platform) trouble() (left []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	burners, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range burners {
+		b, _ := os.ReadFile(name)
+		if args := strings.Split(string(b), "\x00"); len(args) > 1 && args[0] == os.Args[0] && args[1] == BurnCommand {
+			left = append(left, name+" burns")
+		}
+	}
+	fillers, _ := filepath.Glob(filepath.Join(p.disk, "*"))
+	left = append(left, fillers...)
 	for id, i := range p.list {
 		if s, err := i.Process.look(); err == nil && s.stopped() {
 			left = append(left, id+" is stopped")
 		}
 		if c := i.link.Conditions(); !c.IsZero() {
 			left = append(left, id+" has "+asJSON(c)+" on its link")
+		}
+		if now, err := limitsOf(i.Process); err == nil && now != i.limits {
+			left = append(left, id+" has the limits "+asJSON(now))
 		}
 		if i.proxy != nil {
 			left = append(left, id+" has "+i.proxy.Conditions().Mode+" on its requests")

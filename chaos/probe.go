@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -30,7 +31,10 @@ type sight struct {
 // probe asks addr for the driver's probe path on a connection of its own and sees how long the first
 // byte of any answer takes, or how the connection ends. It speaks HTTP/1.1 by hand, since
 // a client that retries or keeps connections would hide what is measured.
-func (d *Local) probe(ctx context.Context, addr string) sight {
+func (d *Local) probe(ctx context.Context, addr string) sight { return d.probePadded(ctx, addr, 0) }
+
+// probePadded is probe with so many bytes more in the head.
+func (d *Local) probePadded(ctx context.Context, addr string, pad int) sight {
 	start := time.Now()
 	saw := func(err error) sight {
 		s := sight{first: time.Since(start), err: err}
@@ -66,6 +70,9 @@ func (d *Local) probe(ctx context.Context, addr string) sight {
 	if d.RunID != "" {
 		header = "X-Assay-Run: " + d.RunID + "\r\n"
 	}
+	if pad > 0 {
+		header += "X-Assay-Pad: " + strings.Repeat("x", pad) + "\r\n"
+	}
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: assay\r\n%sConnection: close\r\n\r\n", path, addr, header); err != nil {
 		return saw(err)
 	}
@@ -77,11 +84,16 @@ func (d *Local) probe(ctx context.Context, addr string) sight {
 // grace after the direct one has ended, if grace is not 0. A probe that was stopped because ctx was done
 // says nothing, and its silence is not taken for an end.
 func (d *Local) both(ctx context.Context, v Victim, grace time.Duration) (direct, through sight) {
+	return d.padded(ctx, v, grace, 0)
+}
+
+// padded is both with so many bytes more in the heads.
+func (d *Local) padded(ctx context.Context, v Victim, grace time.Duration, pad int) (direct, through sight) {
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan sight, 1)
-	go func() { done <- d.probe(probing, v.Link) }()
-	direct = d.probe(probing, v.Addr)
+	go func() { done <- d.probePadded(probing, v.Link, pad) }()
+	direct = d.probePadded(probing, v.Addr, pad)
 	if grace > 0 {
 		defer time.AfterFunc(grace, cancel).Stop()
 	}

@@ -217,6 +217,10 @@ func (r *Runner) choose(ctx context.Context, s *Step, rng *rand.Rand) (chosen []
 		if err != nil {
 			return err
 		}
+		if k, _ := find(s.Fault); k.Machine {
+			chosen, ready = []Victim{{ID: MachineID}}, 1 // all traffic is carried by what is hurt
+			return nil
+		}
 		free := r.free(all)
 		if len(free) == 0 {
 			return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready)", wait, n)

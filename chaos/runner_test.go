@@ -112,13 +112,23 @@ func (tr *trial) event(t *testing.T, fault, kind string) assay.Event {
 
 var wholeLife = []string{assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVerified, assay.EventFaultReverted, assay.EventFaultClear}
 
-// faults is one step of each fault, with what a client sees of it while it holds.
-var faults = []struct {
+type faultCase struct {
 	step   Step
 	effect string // in the verified event
 	sees   string // end of a probe through the link
-}{
+}
+
+// faults is one step of each fault, with what a client sees of it while it holds.
+var faults = []faultCase{
 	{Step{Fault: "kill", Instances: 1}, "is gone", ""},
+	{Step{Fault: "terminate", Instances: 1}, "is gone", ""},
+	{Step{Fault: "crashloop", Instances: 1, For: 700 * time.Millisecond}, "is gone", ""},
+	{Step{Fault: "bandwidth", Instances: 1, For: 500 * time.Millisecond, Rate: 64 << 10}, "4096 bytes and an answer took", endAnswer},
+	{Step{Fault: "files", Instances: 1, For: 700 * time.Millisecond}, "limited to 0 of nofile; a new connection saw no answer", endSilence},
+	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond, Bytes: 64 << 20}, " of as", endAnswer},
+	{Step{Fault: "cpu", Instances: 1, For: 700 * time.Millisecond, CPUs: 1}, "that 1 threads could", endAnswer},
+	{Step{Fault: "memory", Instances: 1, For: 300 * time.Millisecond, Bytes: 16 << 20}, "holds", endAnswer},
+	{Step{Fault: "disk", Instances: 1, For: 200 * time.Millisecond, Bytes: 8 << 20}, "the file holds 8388608 bytes", endAnswer},
 	{Step{Fault: "hang", Instances: 1, For: 400 * time.Millisecond}, "state T", endSilence},
 	{Step{Fault: "delay", Instances: 1, For: 900 * time.Millisecond, Delay: 100 * time.Millisecond, Jitter: 10 * time.Millisecond}, "through the link", endAnswer},
 	{Step{Fault: "cut", Instances: 1, For: 700 * time.Millisecond}, endReset, endReset},
@@ -136,6 +146,20 @@ var faults = []struct {
 	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Mode: "corrupt", Tokens: 2}, "4 tokens and an answer", endAnswer},
 }
 
+// ends reports whether a kind ends its victim.
+func ends(fault string) bool {
+	return slices.Contains([]string{"kill", "terminate", "crashloop"}, fault)
+}
+
+// Each kind stands in the table of faults, so that each is tested at each stage of its life.
+func TestFaultsHoldEachKind(t *testing.T) {
+	for _, name := range kindNames() {
+		if !slices.ContainsFunc(faults, func(f faultCase) bool { return f.step.Fault == name }) {
+			t.Errorf("no step of %s", name)
+		}
+	}
+}
+
 func TestLifeOfEachFault(t *testing.T) {
 	t.Parallel()
 	lookOnly(t)
@@ -144,13 +168,23 @@ func TestLifeOfEachFault(t *testing.T) {
 	for _, tc := range faults {
 		t.Run(tc.step.Fault+tc.step.Mode, func(t *testing.T) {
 			p.healthy(t, 2)
+			machine := tc.step.Fault == "cpu" || tc.step.Fault == "memory" || tc.step.Fault == "disk"
+			if tc.step.Fault == "disk" {
+				tc.step.Dir = p.disk
+			}
 			tr := newTrial(d, tc.step)
 			id := tc.step.Fault + "-1"
 			var victim Victim
 			tr.on = func(e *assay.Event) {
 				switch e.Kind {
 				case assay.EventFaultArmed:
-					victim = p.get(e.Instance).Victim
+					if victim.ID = MachineID; !machine {
+						victim = p.get(e.Instance).Victim
+					} else if all, _, err := d.Victims(context.Background()); err != nil {
+						t.Error(err)
+					} else {
+						victim.Link, victim.Process = all[0].Link, all[0].Process
+					}
 				case assay.EventFaultVerified:
 					if tc.sees == "" {
 						if !victim.Process.Gone() {
@@ -188,13 +222,20 @@ func TestLifeOfEachFault(t *testing.T) {
 			if err := json.Unmarshal([]byte(armed.Attrs["undo"]), &u); err != nil || u.ID != id {
 				t.Errorf("undo %q: %v", armed.Attrs["undo"], err)
 			}
-			if want := map[string]string{"kind": tc.step.Fault, "target": victim.ID, "healthy": "2", "boot_id": bootID(), "undo": armed.Attrs["undo"]}; !cmp.Equal(want, armed.Attrs) {
+			healthy := "2"
+			if machine {
+				healthy = "1"
+			}
+			if want := map[string]string{"kind": tc.step.Fault, "target": victim.ID, "healthy": healthy, "boot_id": bootID(), "undo": armed.Attrs["undo"]}; !cmp.Equal(want, armed.Attrs) {
 				t.Errorf("armed with %v, want %v", armed.Attrs, want)
+			}
+			if text := "killed 1 times"; tc.step.Fault == "crashloop" && (!strings.HasPrefix(reverted.Text, "killed ") || reverted.Text == text) {
+				t.Errorf("reverted with %q: the loop did not go on", reverted.Text)
 			}
 			if left := p.trouble(); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
-			if tc.step.Fault != "kill" {
+			if !ends(tc.step.Fault) {
 				if got := d.probe(context.Background(), victim.Link); got.end != endAnswer {
 					t.Errorf("afterwards a client sees %v", got)
 				}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"syscall"
@@ -21,33 +23,51 @@ const (
 	UndoNone   = "none"   // there is nothing to undo
 	UndoSignal = "signal" // send Signal to the process, unless it is gone
 	UndoGroup  = "killpg" // kill the process group that the process leads or led
+	UndoLimit  = "limit"  // give the process its Limit of Resource back, unless it is gone
+	UndoMarked = "marked" // kill what has Mark among its arguments
+	UndoRemove = "remove" // remove the file at Path, one that was made to fill a disk
 	UndoHTTP   = "http"   // send Method to URL; done when a GET there gives Want
 )
 
 // An Undo takes a fault away. It is data, so that whoever is left can do it, and it may be
 // done any number of times, whether or not the fault was ever put in force.
 type Undo struct {
-	ID      string   `json:"id"` // of the fault within the run
-	Kind    string   `json:"kind"`
-	Process *Process `json:"process,omitempty"` // signal, killpg: whom; http: who holds the fault, so that its end undoes it too
-	Signal  int      `json:"signal,omitempty"`
-	Method  string   `json:"method,omitempty"`
-	URL     string   `json:"url,omitempty"`
-	Body    string   `json:"body,omitempty"`
-	Want    string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away
-	Text    string   `json:"text,omitempty"` // what a person could do instead
+	ID       string   `json:"id"` // of the fault within the run
+	Kind     string   `json:"kind"`
+	Process  *Process `json:"process,omitempty"` // signal, killpg, limit: whom; http: who holds the fault, so that its end undoes it too
+	Signal   int      `json:"signal,omitempty"`
+	Resource string   `json:"resource,omitempty"`
+	Limit    *limit   `json:"limit,omitempty"`
+	Mark     string   `json:"mark,omitempty"`
+	Path     string   `json:"path,omitempty"`
+	Method   string   `json:"method,omitempty"`
+	URL      string   `json:"url,omitempty"`
+	Body     string   `json:"body,omitempty"`
+	Want     string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away
+	Text     string   `json:"text,omitempty"` // what a person could do instead
 }
 
 // check returns why the undo cannot be done by anyone.
 func (u *Undo) check() error {
 	switch u.Kind {
 	case UndoNone:
-	case UndoSignal, UndoGroup:
+	case UndoSignal, UndoGroup, UndoLimit:
 		if u.Process == nil || u.Process.PID <= 1 || u.Process.Start == 0 {
 			return fmt.Errorf("undo %s: no process", u.ID)
 		}
 		if u.Kind == UndoSignal && u.Signal <= 0 {
 			return fmt.Errorf("undo %s: no signal", u.ID)
+		}
+		if u.Kind == UndoLimit && (u.Limit == nil || u.Resource == "") {
+			return fmt.Errorf("undo %s: no limit", u.ID)
+		}
+	case UndoMarked:
+		if !isMark(u.Mark) {
+			return fmt.Errorf("undo %s: %q is no mark of ours", u.ID, u.Mark)
+		}
+	case UndoRemove:
+		if !isFiller(u.Path) {
+			return fmt.Errorf("undo %s: %q is no file of ours", u.ID, u.Path)
 		}
 	case UndoHTTP:
 		if v, err := url.Parse(u.URL); err != nil || v.Host == "" || u.Method == "" {
@@ -71,6 +91,22 @@ func (u *Undo) Do(ctx context.Context) error {
 		}
 	case UndoGroup:
 		return u.Process.killGroup()
+	case UndoMarked:
+		list, err := marked(u.Mark)
+		for _, p := range list {
+			if e := p.signal(syscall.SIGKILL, func() {}); e != nil && !errors.Is(e, errGone) {
+				err = errors.Join(err, e)
+			}
+		}
+		return err
+	case UndoRemove:
+		if err := os.Remove(u.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	case UndoLimit:
+		if err := u.Process.setLimit(u.Resource, *u.Limit, func() {}); err != nil && !errors.Is(err, errGone) {
+			return err
+		}
 	case UndoHTTP:
 		if u.holderGone() {
 			return nil
@@ -117,6 +153,28 @@ func (u *Undo) away(ctx context.Context) error {
 		if len(pids) > 0 {
 			return fmt.Errorf("processes %v of the group of %v still live", pids, *u.Process)
 		}
+	case UndoMarked:
+		switch list, err := marked(u.Mark); {
+		case err != nil:
+			return err
+		case len(list) > 0:
+			return fmt.Errorf("%v still lives", list)
+		}
+	case UndoRemove:
+		if _, err := os.Lstat(u.Path); err == nil {
+			return fmt.Errorf("%s is still there", u.Path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	case UndoLimit:
+		switch now, err := u.Process.limit(u.Resource); {
+		case errors.Is(err, errGone):
+			return nil
+		case err != nil:
+			return err
+		case now != *u.Limit:
+			return fmt.Errorf("the limit of %s of %v is %d, want %d", u.Resource, *u.Process, now.Soft, u.Limit.Soft)
+		}
 	case UndoHTTP:
 		if u.holderGone() {
 			return nil
@@ -143,6 +201,12 @@ func (u *Undo) String() string {
 		return fmt.Sprintf("kill -%d %d", u.Signal, u.Process.PID)
 	case UndoGroup:
 		return fmt.Sprintf("kill -9 -- -%d", u.Process.PID)
+	case UndoMarked:
+		return "pkill -9 -f " + u.Mark
+	case UndoRemove:
+		return "rm " + u.Path
+	case UndoLimit:
+		return fmt.Sprintf("prlimit --pid %d --%s=%d:%d", u.Process.PID, u.Resource, u.Limit.Soft, u.Limit.Hard)
 	case UndoHTTP:
 		return strings.TrimSpace(fmt.Sprintf("%s %s %s", u.Method, u.URL, u.Body))
 	}

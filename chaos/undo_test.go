@@ -62,8 +62,13 @@ func TestUndoOverHTTP(t *testing.T) {
 }
 
 func TestUndoThatNobodyCanDo(t *testing.T) {
+	mark := newMark()
 	for _, u := range []Undo{{}, {Kind: "shell"}, {Kind: UndoSignal, Signal: 9}, {Kind: UndoSignal, Process: &Process{5, 5}},
-		{Kind: UndoGroup}, {Kind: UndoGroup, Process: &Process{1, 5}}, {Kind: UndoHTTP, URL: "http://x"}, {Kind: UndoHTTP, Method: "GET", URL: "x"}} {
+		{Kind: UndoGroup}, {Kind: UndoGroup, Process: &Process{1, 5}}, {Kind: UndoHTTP, URL: "http://x"}, {Kind: UndoHTTP, Method: "GET", URL: "x"},
+		// What was not made by us is neither killed nor removed.
+		{Kind: UndoMarked}, {Kind: UndoMarked, Mark: "sshd"}, {Kind: UndoMarked, Mark: markPrefix + "00"}, {Kind: UndoRemove}, {Kind: UndoRemove, Path: "/etc/passwd"},
+		{Kind: UndoRemove, Path: "/tmp/" + filler}, {Kind: UndoRemove, Path: filler + mark}, {Kind: UndoRemove, Path: "/tmp/../" + filler + mark}, {Kind: UndoRemove, Path: "/" + filler + mark + "/x"},
+		{Kind: UndoLimit, Process: &Process{7, 5}}, {Kind: UndoLimit, Resource: "as", Limit: &limit{}}} {
 		if err := u.Do(context.Background()); err == nil {
 			t.Errorf("did %+v", u)
 		}
@@ -72,11 +77,14 @@ func TestUndoThatNobodyCanDo(t *testing.T) {
 		}
 	}
 	for want, u := range map[string]Undo{
-		"nothing":                  {Kind: UndoNone},
-		"kill -18 7":               {Kind: UndoSignal, Signal: 18, Process: &Process{7, 5}},
-		"kill -9 -- -7":            {Kind: UndoGroup, Process: &Process{7, 5}},
-		"DELETE http://h/x":        {Kind: UndoHTTP, Method: "DELETE", URL: "http://h/x"},
-		`PUT http://h/x {"cut":1}`: {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
+		"nothing":                      {Kind: UndoNone},
+		"kill -18 7":                   {Kind: UndoSignal, Signal: 18, Process: &Process{7, 5}},
+		"kill -9 -- -7":                {Kind: UndoGroup, Process: &Process{7, 5}},
+		"DELETE http://h/x":            {Kind: UndoHTTP, Method: "DELETE", URL: "http://h/x"},
+		"pkill -9 -f " + mark:          {Kind: UndoMarked, Mark: mark},
+		"rm /d/" + filler + mark:       {Kind: UndoRemove, Path: "/d/" + filler + mark},
+		"prlimit --pid 7 --nofile=5:9": {Kind: UndoLimit, Process: &Process{7, 5}, Resource: "nofile", Limit: &limit{5, 9}},
+		`PUT http://h/x {"cut":1}`:     {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
 	} {
 		if got := u.String(); got != want {
 			t.Errorf("got %q want %q", got, want)

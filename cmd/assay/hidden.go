@@ -33,6 +33,12 @@ func hidden(io stdio) []*cobra.Command {
 		sub("x-guardian", "undo faults and end processes when the run dies", func(ctx context.Context) error {
 			return chaos.GuardianMain(ctx, io.in, io.out, chaos.GuardianOptions{})
 		}),
+		{Use: chaos.BurnCommand, Short: "use up CPU time or memory", Hidden: true, Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+			if err := chaos.BurnMain(cmd.Context(), io.in, args); err != nil {
+				return &status{assay.ExitError, err}
+			}
+			return nil
+		}},
 		sub(noopCommand, "the server that a calibration sends to", func(ctx context.Context) error {
 			ctx, cancel := stop(ctx)
 			defer cancel()

@@ -20,6 +20,12 @@ type Fault struct {
 	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=For delay: added to each direction. http with mode latency: before the first byte. stream with mode slow: before each token."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
+	Rate  Size   `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`
+	Bytes Size   `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: address space left beyond what the process has. memory: what is held. disk: what is taken at most; default all but what is kept."`
+	CPUs  int    `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
+	Dir   string `yaml:"dir" json:"dir,omitempty" jsonschema:"description=For disk: absolute path of a directory on it."`
+	Keep  Size   `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
+
 	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
 	RetryAfter  Duration `yaml:"retryAfter" json:"retryAfter,omitempty" jsonschema:"description=For http with mode status: sent as Retry-After; whole seconds."`
 	Tokens      int      `yaml:"tokens" json:"tokens,omitempty" jsonschema:"minimum=0,description=For stream: tokens before it is cut; with mode corrupt the number of the token."`
