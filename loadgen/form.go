@@ -3,9 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"slices"
 	"strconv"
 
 	"github.com/assay-dev/assay"
@@ -13,22 +11,10 @@ import (
 
 // A form is what a call to a function or an endpoint of a cloud carries, and what its answer does: they pass on whatever the model's server speaks.
 type form struct {
-	api      string          // one of formAPIs
+	api      string          // chat or completions, as OpenAI has them; generate, as text-generation-inference; "": the answer may be anything
 	extra    json.RawMessage // members added to the request, or to its parameters
 	payloads *Payloads       // bodies in place of the request's own
 	rule     *BodyRule       // of an answer that is not streamed; nil: none
-}
-
-// formAPIs are those a form may have: the answer may be anything; OpenAI's chat or completions; text-generation-inference's generate, also
-// as lines of JSON.
-var formAPIs = []string{"", "chat", "completions", "generate"}
-
-// check refuses an API that is not known.
-func (f *form) check() error {
-	if !slices.Contains(formAPIs, f.api) {
-		return fmt.Errorf("api %q is unknown; want one of chat, completions, generate, or none", f.api)
-	}
-	return nil
 }
 
 // ask makes the body of the request.

@@ -14,7 +14,7 @@ import (
 // An answer is good when it has outputs, each with as many elements as its shape says, in JSON or in binary form. It knows no tokens.
 type OpenInference struct {
 	*site
-	Payloads *Payloads // bodies that requests take in turn, see [BinaryPayload] and [RawPayload]; nil: the prompt as one element of BYTES
+	Payloads *Payloads // bodies that requests take in turn, see [BinaryPayload]; nil: the prompt as one element of BYTES
 	Input    string    // name of the input that takes the prompt; "": text
 	Version  string    // of the model; "": the server's choice
 	place    *place

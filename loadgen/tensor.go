@@ -108,11 +108,6 @@ func binaryPayload(binaryOutput bool, inputs []Tensor) (Payload, error) {
 		Headers: [][2]string{{"Inference-Header-Content-Length", strconv.Itoa(len(b))}}}, nil
 }
 
-// RawPayload returns a body that is nothing but the bytes of the one input of a model, which Triton takes.
-func RawPayload(data []byte) Payload {
-	return Payload{Body: data, Type: "application/octet-stream", Headers: [][2]string{{"Inference-Header-Content-Length", "0"}}}
-}
-
 // Each returns one body for each file that the paths name (see [ReadPayloads]): x with the file's content as its data, or as the one element of
 // datatype BYTES, in the form given: [BinaryPayload], [BinaryOutPayload] or [GRPCPayload].
 func (x Tensor) Each(form func(...Tensor) (Payload, error), paths ...string) (*Payloads, error) {
