@@ -22,9 +22,10 @@ import (
 type speech struct {
 	name            string
 	secure, two, h2 bool // TLS; HTTP/2 negotiated by it; HTTP/2 with prior knowledge
+	paced           bool // sent by a generator, over a connection that has served a request before
 }
 
-var speeches = []speech{{name: "HTTP/1.1"}, {name: "TLS", secure: true}, {name: "HTTP/2", secure: true, two: true}, {name: "h2c", h2: true}}
+var speeches = []speech{{name: "HTTP/1.1"}, {name: "TLS", secure: true}, {name: "HTTP/2", secure: true, two: true}, {name: "h2c", h2: true}, {name: "HTTP/1.1, paced", paced: true}}
 
 type connKey struct{}
 
@@ -140,7 +141,15 @@ func TestTaxonomy(t *testing.T) {
 	} {
 		for _, w := range speeches {
 			t.Run(c.name+"/"+w.name, func(t *testing.T) {
-				_, e := w.serve(t, c.do)
+				served := false
+				_, e := w.serve(t, func(to http.ResponseWriter, r *http.Request) {
+					if w.paced && !served {
+						served = true
+						say(to, strings.ReplaceAll(tokenA, `"a"`, `"b"`), finish, doneLine)
+						return
+					}
+					c.do(to, r)
+				})
 				e.Expect = c.expect
 				client, err := NewOpenAI(e)
 				if err != nil {
@@ -150,7 +159,11 @@ func TestTaxonomy(t *testing.T) {
 				if c.within == 0 {
 					c.within = 10 * time.Second
 				}
-				got, want := see(do(t, client, true, c.within)), c.want
+				ask := func() *assay.Request { return do(t, client, true, c.within) }
+				if w.paced {
+					ask = func() *assay.Request { return second(t, e.Clock, client, true, c.within) }
+				}
+				got, want := see(ask()), c.want
 				if w.two || w.h2 { // HTTP/2 says what happens to a stream in its own words
 					switch c.name {
 					case "cut by its handler": // a reset of the stream alone
@@ -177,6 +190,83 @@ func TestTaxonomy(t *testing.T) {
 		}
 	}
 	close(hold)
+}
+
+// second has a generator send two requests, one after the other, and returns the second.
+func second(t *testing.T, clk *clock.Clock, client assay.Client, stream bool, within time.Duration) *assay.Request {
+	t.Helper()
+	g, err := New(Config{Clock: clk, Client: client, Stream: stream, Deadline: within,
+		Phases: []Phase{{Name: "p", Arrivals: Even{Profile{Rate: 10}}, For: 200 * time.Millisecond, Prompt: Fixed(2), Output: Fixed(7)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &tape{}
+	if err := g.Run(t.Context(), l.emit); err != nil {
+		t.Fatal(err)
+	}
+	list := l.byID()
+	if len(list) != 2 || list[0].Outcome != assay.OK {
+		t.Fatalf("%d requests, the first ended as %v (%s); want 2 and ok", len(list), list[0].Outcome, list[0].Error)
+	}
+	checkOrder(t, &list[1])
+	return &list[1]
+}
+
+// TestTaxonomyOfWholeAnswers is the same for answers that are not streamed, which the pacing goroutine may read itself.
+func TestTaxonomyOfWholeAnswers(t *testing.T) {
+	const js = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+	good := `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":7}}`
+	hold := make(chan struct{})
+	defer close(hold)
+	for _, c := range []struct {
+		name, answer string
+		then         func(*net.TCPConn)
+		within       time.Duration
+		want         seen
+	}{
+		{"ok", reply("200 OK", jsonType, good), nil, 0, seen{Outcome: assay.OK, Status: 200, In: 5, Out: 7, FirstByte: true}},
+		{"throttled", reply("429 Too Many Requests", "Retry-After: 3\r\n", ""), nil, 0,
+			seen{Outcome: assay.Throttled, Status: 429, Error: "429 Too Many Requests", In: 2, FirstByte: true, Retry: 3 * time.Second}},
+		{"loading", reply("503 Service Unavailable", "", "Loading model"), nil, 0, seen{Outcome: assay.Loading, Status: 503, Error: "503 Service Unavailable", In: 2, FirstByte: true}},
+		{"reset before the answer", "", abort, 0, seen{Outcome: assay.Reset, Error: resetText, In: 2}},
+		{"closed before the answer", "", nil, 0, seen{Outcome: assay.Reset, Error: closedText, In: 2}},
+		{"cut in the head", js[:20], nil, 0, seen{Outcome: assay.CutFIN, Error: closedText, In: 2, FirstByte: true}},
+		{"cut by an end", js + "{", nil, 0, seen{Outcome: assay.CutFIN, Status: 200, Error: closedText, In: 2, FirstByte: true}},
+		{"cut by a reset", js + "{", abort, 0, seen{Outcome: assay.CutRST, Status: 200, Error: resetText, In: 2, FirstByte: true}},
+		{"timeout before the answer", "", func(*net.TCPConn) { <-hold }, 200 * time.Millisecond, seen{Outcome: assay.Timeout, Error: "no complete answer before the deadline", In: 2}},
+		{"timeout in the answer", js + "{", func(*net.TCPConn) { <-hold }, 200 * time.Millisecond,
+			seen{Outcome: assay.Timeout, Status: 200, Error: "no complete answer before the deadline", In: 2, FirstByte: true}},
+		{"bad payload", reply("200 OK", jsonType, "{oops}"), nil, 0, seen{Outcome: assay.BadPayload, Status: 200, Error: "answer is not a JSON object", In: 2, FirstByte: true}},
+		{"no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n", nil, 0, seen{Outcome: assay.BadPayload, Error: "not an HTTP/1 response", In: 2, FirstByte: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := rude(t, func(conn *net.TCPConn, n int) {
+				if n == 1 { // the path has it keep the connection
+					io.WriteString(conn, reply("200 OK", jsonType, good))
+					return
+				}
+				io.WriteString(conn, c.answer)
+				if c.answer != "" {
+					time.Sleep(30 * time.Millisecond) // a reset overtakes data that was not yet read
+				}
+				if c.then != nil {
+					c.then(conn)
+				}
+				conn.Close()
+			})
+			client, err := NewOpenAI(Endpoint{URL: url + "/keep", Clock: clock.New()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			if c.within == 0 {
+				c.within = 10 * time.Second
+			}
+			if d := cmp.Diff(c.want, see(second(t, client.Clock, client, false, c.within))); d != "" {
+				t.Errorf("request (-want +got):\n%s", d)
+			}
+		})
+	}
 }
 
 // TestTaxonomyWithoutAnswer: what keeps a request from being made at all, on every wire.
