@@ -32,9 +32,11 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/share", Unit: assay.Ratio, Better: "lower", Help: "share of requests (of=requests) that waited for an instance to start, or of instance starts (of=instances) that held a request"},
 		{Metric: "cold/start/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from trigger to routing over instance starts"},
 		{Metric: "cold/start/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the time from trigger to routing over instance starts"},
+		{Metric: "cold/start/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the time from trigger to routing over instance starts; 59 starts are the least"},
 		{Metric: "cold/start/worst", Unit: assay.Seconds, Better: "lower", Help: "longest time from trigger to routing that was seen"},
 		{Metric: "cold/wait/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from due to the first token, or to the end where none was streamed, of the requests that forced cold starts and were served cold; from the first attempt on"},
 		{Metric: "cold/wait/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the same"},
+		{Metric: "cold/wait/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the same"},
 		{Metric: "cold/wait/worst", Unit: assay.Seconds, Better: "lower", Help: "longest of the same"},
 		{Metric: "cold/forced", Unit: assay.Count, Help: "cold starts that were forced and held their request; those whose request found a warm instance are void"},
 		{Metric: "cold/failed", Unit: assay.Ratio, Better: "lower", Help: "share of the forced cold starts whose request was not served"},
@@ -165,7 +167,7 @@ func exactly(v float64, u assay.Unit, n int, of, method string) assay.Quantity {
 func distribution(add func(string, map[string]string, assay.Quantity, ...string), labels map[string]string, starts []assay.Start) {
 	if len(starts) == 0 {
 		because := "no start of this kind was seen"
-		for _, m := range []string{"cold/start/p50", "cold/start/p90", "cold/start/worst"} {
+		for _, m := range []string{"cold/start/p50", "cold/start/p90", "cold/start/p95", "cold/start/worst"} {
 			add(m, labels, assay.NotMeasured(assay.Seconds, because))
 		}
 		return
@@ -184,6 +186,7 @@ func distribution(add func(string, map[string]string, assay.Quantity, ...string)
 	add("cold/start/worst", labels, q, "instance "+starts[worst].Instance)
 	add("cold/start/p50", labels, middle(totals, 0.5))
 	add("cold/start/p90", labels, middle(totals, 0.9))
+	add("cold/start/p95", labels, middle(totals, 0.95))
 }
 
 // middle is the p-quantile of a sorted sample of independent starts with its order-statistic interval. A sample too small for 95 %

@@ -62,7 +62,7 @@ func (f *forcedStarts) report(add func(string, map[string]string, assay.Quantity
 	}
 	add("cold/failed", forcedLabel, exactly(float64(f.bad)/float64(n), assay.Ratio, n, "forced starts", "not served over forced"))
 	if len(f.waits) == 0 {
-		for _, m := range []string{"cold/wait/p50", "cold/wait/p90", "cold/wait/worst"} {
+		for _, m := range []string{"cold/wait/p50", "cold/wait/p90", "cold/wait/p95", "cold/wait/worst"} {
 			add(m, forcedLabel, assay.NotMeasured(assay.Seconds, "no forced cold start was served"))
 		}
 		return
@@ -70,6 +70,7 @@ func (f *forcedStarts) report(add func(string, map[string]string, assay.Quantity
 	slices.Sort(f.waits)
 	add("cold/wait/p50", forcedLabel, middle(f.waits, 0.5))
 	add("cold/wait/p90", forcedLabel, middle(f.waits, 0.9))
+	add("cold/wait/p95", forcedLabel, middle(f.waits, 0.95))
 	worst := f.waits[len(f.waits)-1]
 	add("cold/wait/worst", forcedLabel, exactly(worst, assay.Seconds, len(f.waits), "forced starts", "longest wait seen"))
 }

@@ -175,8 +175,8 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		d.Why = fmt.Sprintf("%d cold starts are forced; %d are the least", n, need)
 	case strings.HasPrefix(o.Metric, "cold/"):
 		d.Why = "decided by the instance starts that the run sees"
-		if last == "start/p50" || last == "start/p90" {
-			q := map[string]float64{"start/p50": 0.5, "start/p90": 0.9}[last]
+		if last == "start/p50" || last == "start/p90" || last == "start/p95" {
+			q := map[string]float64{"start/p50": 0.5, "start/p90": 0.9, "start/p95": 0.95}[last]
 			d.OK = false
 			d.Why = fmt.Sprintf("%d independent instance starts are the least for a 95 %% interval, and how many a run sees is not planned", leastN(q, 0.95))
 		}
