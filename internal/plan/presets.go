@@ -98,11 +98,11 @@ func takesSample(q, bunched float64) func(*Load) (time.Duration, string) {
 	}
 }
 
-// takesSearch is as long as a search takes to climb to twenty times its first rate and to decide four of the rates around the limit.
+// takesSearch is as long as a search takes to climb to twenty times its first rate and to decide about the rates around the limit in eight longer steps.
 func takesSearch(l *Load) (time.Duration, string) {
 	n := stat.LeastN(strictest(0.5, l.SLO), confidence)
 	decide := max(16*time.Second, time.Duration(float64(n)/float64(l.Rate)*1e9).Round(time.Second))
-	return 8*4*time.Second + 4*decide, fmt.Sprintf("8 steps of 4s reach 20 times rate, and 4 longer ones of %v and %d requests or more decide where the limit is", decide, n)
+	return 8*4*time.Second + 8*decide, fmt.Sprintf("8 steps of 4s reach 20 times rate, and 8 longer ones of %v and %d requests or more decide where the limit is", decide, n)
 }
 
 func takesClosed(*Load) (time.Duration, string) {
