@@ -42,13 +42,13 @@ type Calibration struct {
 
 // CalibrationStep is what one rate showed.
 type CalibrationStep struct {
-	Rate    float64
-	Sent    int64
-	Failed  int64 // not answered, or refused by the cap
-	LateP50 time.Duration
-	LateP99 time.Duration
-	CPU     time.Duration // of the client
-	Why     string        // it was not on time; "" if it was
+	Rate    float64       `json:"rate_per_s"`
+	Sent    int64         `json:"sent"`
+	Failed  int64         `json:"failed"` // not answered, or refused by the cap
+	LateP50 time.Duration `json:"lateness_p50_ns"`
+	LateP99 time.Duration `json:"lateness_p99_ns"`
+	CPU     time.Duration `json:"cpu_ns"`        // of the client
+	Why     string        `json:"why,omitempty"` // it was not on time; "" if it was
 }
 
 // Calibrate sends to the built-in server at url, see [ServeNoop], and raises the rate up to most, 0 for a very high one, until sends are late at

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // TestCalibrate: what is measured is kept for this machine, stamped on the next run, and held against a plan that asks for more.
@@ -23,7 +24,7 @@ func TestCalibrate(t *testing.T) {
 	}
 	var said struct {
 		Calibration assay.Calibration
-		Steps       []struct{ Rate float64 }
+		Steps       []loadgen.CalibrationStep
 		File        string
 	}
 	if err := json.Unmarshal([]byte(got.out), &said); err != nil {
@@ -32,6 +33,9 @@ func TestCalibrate(t *testing.T) {
 	kept := calibrated()
 	if kept == nil || *kept != said.Calibration || len(said.Steps) == 0 || said.Steps[0].Rate != 60 {
 		t.Fatalf("kept %+v, said %s", kept, got.out)
+	}
+	if !strings.Contains(got.out, `"rate_per_s": 60`) || !strings.Contains(got.out, `"lateness_p99_ns"`) {
+		t.Errorf("keys without units:\n%s", got.out)
 	}
 	if kept.PerRequest <= 0 || kept.SafeRate != 60 && kept.Beyond == "" || len(kept.Date) != len("2026-11-25") {
 		t.Errorf("%+v", kept)
