@@ -13,7 +13,8 @@ import (
 func (e *Extension) ofTrail(t *httpext.Trail) assay.Request {
 	end := e.clock.At(t.EndTime)
 	sent := end - int64(t.Duration)
-	r := assay.Request{Due: max(1, sent-int64(t.Blocked)-int64(t.ConnDuration)), Sent: max(1, sent), End: max(1, end), NoSchedule: true}
+	connect := max(t.Blocked, t.ConnDuration) // k6 counts the making of a connection as part of being blocked
+	r := assay.Request{Due: max(1, sent-int64(connect)), Sent: max(1, sent), End: max(1, end), NoSchedule: true}
 	tag := func(name string) string {
 		if t.Tags == nil {
 			return ""
