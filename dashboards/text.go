@@ -70,7 +70,9 @@ func Text(o TextOptions) Render {
 		}
 		p.budget()
 		p.trust()
-		p.para("RUN", 11, sourceLine(r))
+		if r.Seed != 0 || r.PlanHash != "" || r.Schedule != "" { // an import has none of them
+			p.para("RUN", 11, sourceLine(r))
+		}
 		p.files()
 		if len(p.out) > repeatAfter {
 			p.blank()

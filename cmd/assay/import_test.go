@@ -65,7 +65,8 @@ func TestImport(t *testing.T) {
 	}
 
 	// Objectives asked for later are judged and not written.
-	for slo, code := range map[string]int{"e2e/p95=50ms": 10, "error_ratio=5%": 0, "goodput=1000/s": 10, "ttft/p95=1s": 11} {
+	for slo, code := range map[string]int{"e2e/p95=50ms": 10, "error_ratio=5%": 0, "goodput=1000/s": 10, "ttft/p95=1s": 11,
+		"e2e/p95{class=predict}=200ms": 0, "e2e/p95{class=predict,phase=load}=50ms": 10, "e2e/p95{class=other}=200ms": 11} {
 		if got := assayIn(t, dir, "assess", done.Dir, "--slo", slo); got.code != code || strings.Contains(got.out, "FILES") {
 			t.Errorf("--slo %s: exit %d, want %d\n%s%s", slo, got.code, code, got.out, got.err)
 		}
@@ -81,6 +82,8 @@ func TestImport(t *testing.T) {
 		`--columns: "due": want`:            {"load.jtl", "--kind", "csv", "--columns", "due"},
 		`--output "xml" is unknown`:         {"load.jtl", "-o", "xml"},
 		"no such file":                      {"none.jtl"},
+		`there is no label "klass"`:         {"load.jtl", "--slo", "e2e/p95{klass=a}=1s"},
+		"write metric=bound or":             {"load.jtl", "--slo", "e2e/p95{class}=1s"},
 		`--slo "x" is no metric`:            {"load.jtl", "--slo", "x=1s"},
 	} {
 		if got := assayIn(t, dir, append([]string{"import"}, args...)...); got.code != 2 || !strings.Contains(got.err, want) || got.out != "" {

@@ -125,6 +125,9 @@ func (s *session) gentle() error {
 		return err
 	}
 	for _, o := range objectives {
+		if len(o.Labels) > 0 {
+			return exit(assay.ExitUsage, "--slo %s: a ramp has one phase and one class; leave out the braces", o.Metric)
+		}
 		if o.Max == nil {
 			return exit(assay.ExitUsage, "--slo %s: a ramp ends where an upper bound is passed; for example ttft/p95, e2e/p95 or error_ratio", o.Metric)
 		}

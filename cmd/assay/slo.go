@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -8,15 +9,23 @@ import (
 )
 
 // sloHelp is what --slo takes.
-const sloHelp = "what must hold, for example ttft/p95=2s or error_ratio=1%; repeatable"
+const sloHelp = "what must hold, for example ttft/p95=2s, error_ratio=1% or e2e/p95{class=search}=300ms; repeatable"
 
-// objectivesOf reads the values of --slo: a metric and its bound, an upper one unless more of the metric is better.
+// sloLabels are what a metric of --slo can be of.
+var sloLabels = []string{"phase", "class", "cold", "fault", "by"}
+
+// objectivesOf reads the values of --slo: a metric, what it is of in braces, and its bound, an upper one unless more of the metric is better.
 func objectivesOf(slo []string) ([]assay.Objective, error) {
 	var out []assay.Objective
 	for _, text := range slo {
-		metric, bound, ok := strings.Cut(text, "=")
+		metric, labels, bound, ok := cutSLO(text)
 		if !ok {
-			return nil, exit(assay.ExitUsage, "--slo %q: write metric=bound, for example ttft/p95=2s", text)
+			return nil, exit(assay.ExitUsage, "--slo %q: write metric=bound or metric{label=value}=bound, for example ttft/p95=2s", text)
+		}
+		for k := range labels {
+			if !slices.Contains(sloLabels, k) {
+				return nil, exit(assay.ExitUsage, "--slo %s: there is no label %q; one of %s", metric, k, strings.Join(sloLabels, ", "))
+			}
 		}
 		var v plan.Value
 		if err := v.UnmarshalText([]byte(bound)); err != nil {
@@ -30,7 +39,7 @@ func objectivesOf(slo []string) ([]assay.Objective, error) {
 		if err != nil {
 			return nil, exit(assay.ExitUsage, "--slo %s: %v", metric, err)
 		}
-		o := assay.Objective{Metric: metric, Unit: d.Unit}
+		o := assay.Objective{Metric: metric, Labels: labels, Unit: d.Unit}
 		if d.Better == "higher" {
 			o.Min = &limit
 		} else {
@@ -39,4 +48,26 @@ func objectivesOf(slo []string) ([]assay.Objective, error) {
 		out = append(out, o)
 	}
 	return out, nil
+}
+
+// cutSLO takes metric{label=value,…}=bound apart.
+func cutSLO(text string) (metric string, labels map[string]string, bound string, ok bool) {
+	name, rest, braces := strings.Cut(text, "{")
+	if !braces {
+		metric, bound, ok = strings.Cut(text, "=")
+		return metric, nil, bound, ok
+	}
+	end := strings.LastIndex(rest, "}=") // a value may hold anything else
+	if end < 0 {
+		return "", nil, "", false
+	}
+	labels = map[string]string{}
+	for pair := range strings.SplitSeq(rest[:end], ",") {
+		k, v, ok := strings.Cut(pair, "=")
+		if !ok || v == "" {
+			return "", nil, "", false
+		}
+		labels[strings.TrimSpace(k)] = v
+	}
+	return name, labels, rest[end+2:], true
 }
