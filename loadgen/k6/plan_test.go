@@ -201,7 +201,7 @@ func TestPlanEnds(t *testing.T) {
 		"no script":             {plan: "other.js", exit: 2, text: "plan.yaml:7:19: load[1].k6: stat"},
 		"k6 is killed":          {act: killK6, exit: 12, text: "loadgen: k6 load x died: signal: killed", end: assay.EndComplete},
 		"interrupted":           {act: func(c *exec.Cmd, _ string) error { return c.Process.Signal(syscall.SIGINT) }, exit: 130, text: "interrupt", end: assay.EndInterrupted},
-		"budget":                {plan: "script.js}\nbudget: {requests: 20", exit: 12, text: "20 requests", end: assay.EndBudget},
+		"budget":                {plan: "script.js}\nbudget: {requests: 12", exit: 12, text: "12 requests", end: assay.EndBudget},
 		"too long":              {plan: "script.js, for: 1s", exit: 0, text: "GO", end: assay.EndComplete},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -133,7 +133,7 @@ func assess(t *testing.T, dir string, r *recorded) {
 		t.Errorf("objectives: %+v", report.Objectives)
 	}
 	for _, j := range report.Objectives {
-		if j.Objective.Metric == "k6/threshold" && j.Verdict != assay.VerdictPass {
+		if j.Objective.Metric == "k6/threshold" && j.Quantity.Value != 1 {
 			t.Errorf("k6's own verdict: %+v", j)
 		}
 	}
@@ -252,7 +252,7 @@ export default function () { c.request('p'); }`, m.URL)
 			o.want(t, 0)
 			r := read(t, s.out)
 			done, dropped := int(o.summary["iterations"].Count), int(o.summary["dropped_iterations"].Count)
-			if dropped < 40 || done < 6 || done+dropped < 78 || done+dropped > 82 {
+			if dropped < 40 || done < 6 || done+dropped < 76 || done+dropped > 86 { // of k6's own executor the number is not exact
 				t.Errorf("%d done and %d dropped of 80", done, dropped)
 			}
 			if diff := cmp.Diff(map[string]int{"flood ok": done, "flood refused_by_cap": dropped}, r.outcomes()); diff != "" {
