@@ -45,7 +45,7 @@ func attackAssay(ctx context.Context, j job) (*attack, error) {
 	l := newLedger(j.Rate, j.For)
 	var ok atomic.Int64
 	err = g.Run(ctx, func(rec assay.Record) error {
-		if r, is := rec.(*assay.Request); is {
+		if r, is := rec.(*assay.Request); is && r.ID <= uint64(len(l.late)) { // by rounding, there may be one more
 			if r.Sent != 0 {
 				l.late[r.ID-1] = r.Sent - r.Due
 			}

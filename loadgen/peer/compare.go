@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,7 +119,7 @@ func highest(try func(rate float64) (bool, error)) (float64, error) {
 		}
 	}
 	for high > 1.05*max(low, 100) {
-		mid := (low + high) / 2
+		mid := math.Round((low + high) / 2)
 		ok, err := holds(mid)
 		switch {
 		case err != nil:
