@@ -124,15 +124,34 @@ func (c *OpenAI) body(b []byte, call *assay.Call) []byte {
 
 // quote appends v as a JSON string.
 func quote(b []byte, v string) []byte {
-	for i := range len(v) {
-		if c := v[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			q, _ := json.Marshal(v)
-			return append(b, q...)
-		}
+	if !unescaped(v) {
+		q, _ := json.Marshal(v)
+		return append(b, q...)
 	}
 	b = append(b, '"')
 	b = append(b, v...)
 	return append(b, '"')
+}
+
+// unescaped reports whether v stands for itself in a JSON string. It looks at eight bytes at a time: a prompt may have a megabyte, and its
+// request is due now.
+func unescaped(v string) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	bad := uint64(0) // high bits of the bytes that are below a space, a quote, a backslash or above 0x7e
+	for ; len(v) >= 8; v = v[8:] {
+		x := uint64(v[0]) | uint64(v[1])<<8 | uint64(v[2])<<16 | uint64(v[3])<<24 | uint64(v[4])<<32 | uint64(v[5])<<40 | uint64(v[6])<<48 | uint64(v[7])<<56
+		quote, slash, del := x^('"'*ones), x^('\\'*ones), x^(0x7f*ones)
+		bad |= x | (x-' '*ones)&^x | (quote-ones)&^quote | (slash-ones)&^slash | (del-ones)&^del
+	}
+	if bad&highs != 0 {
+		return false
+	}
+	for i := range len(v) {
+		if c := v[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // chunks reads an answer streamed as OpenAI's chunks and reports whether the connection is clean after it.
