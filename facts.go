@@ -55,6 +55,18 @@ type FaultWindow struct {
 	Remains  string `json:"remains,omitempty"` // what may remain
 }
 
+// What a fault may hurt in place of one instance: all that stands on a machine, or all that passes between the load and a target of
+// which nothing is known.
+const (
+	WholeMachine = "machine"
+	WholeWire    = "wire"
+)
+
+// Hurts reports whether what the instance carries is carried by what the fault hurts.
+func (w *FaultWindow) Hurts(instance string) bool {
+	return w.Target == WholeMachine || w.Target == WholeWire || instance != "" && instance == w.Target
+}
+
 // A Segment is a stretch of the watched time that belongs to one ledger. The segments of a run are in order, do not overlap and cover it.
 type Segment struct {
 	Ledger Ledger `json:"ledger"`

@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"time"
+
+	"github.com/assay-dev/assay"
 )
 
 // A Kind is one kind of fault.
@@ -38,7 +40,7 @@ func Kinds() []Kind {
 			Lasting: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
 		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",
 			Lasting: true, Available: limitsWork, check: checkNothing, preview: previewFiles, local: planFiles},
-		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes of address space, which most do not survive; undone by restoring its limit.",
+		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes of address space: one that needs more fails or dies; undone by restoring its limit.",
 			Lasting: true, Available: limitsWork, settings: []string{"bytes"}, check: checkMemoryLimit, preview: previewMemoryLimit, local: planMemoryLimit},
 		{Name: "cpu", Help: "Keeps so many threads of the machine busy in a nice process of ours; undone by killing it.",
 			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"cpus"}, check: checkCPU, preview: previewCPU, local: planCPU},
@@ -54,7 +56,7 @@ func Kinds() []Kind {
 }
 
 // MachineID is the name that the victim of a fault of the whole machine goes by.
-const MachineID = "machine"
+const MachineID = assay.WholeMachine
 
 // choice are the settings that say which requests are struck.
 var choice = []string{"after", "first", "every", "probability"}

@@ -76,7 +76,7 @@ func planFiles(_ context.Context, d *Local, _ *Step, v Victim) (*Action, error) 
 }
 
 // planMemoryLimit lets the victim's process have only so many more bytes of address space than it has. It is in effect when the
-// limit stands; what the process does at the limit, most die, is what the run is to show.
+// limit stands; what the process does at the limit is what the run is to show.
 func planMemoryLimit(_ context.Context, _ *Local, s *Step, v Victim) (*Action, error) {
 	now, err := v.Process.memory()
 	if err != nil {

@@ -218,7 +218,7 @@ func (r *Runner) choose(ctx context.Context, s *Step, rng *rand.Rand) (chosen []
 			return err
 		}
 		if k, _ := find(s.Fault); k.Machine {
-			chosen, ready = []Victim{{ID: MachineID}}, 1 // all traffic is carried by what is hurt
+			chosen, ready = []Victim{{ID: MachineID}}, n
 			return nil
 		}
 		free := r.free(all)

@@ -3,10 +3,12 @@ package chaos
 import (
 	"context"
 	"fmt"
+
+	"github.com/assay-dev/assay"
 )
 
 // WireID is the name that the one victim of Wire goes by.
-const WireID = "wire"
+const WireID = assay.WholeWire
 
 // Wire is the driver for a target of which nothing is known but where it answers: a fault proxy of ours stands between
 // the load and it. What it does happens on our side of the wire: the target itself is not hurt, and sees only the requests

@@ -167,7 +167,7 @@ func (t *Trails) Add(r *assay.Request) {
 		if w.Applied == 0 || r.Due > t.until[i] || r.Due < w.Applied-max(lookBack, t.wait) || len(t.seqs[i]) >= trailCap {
 			continue
 		}
-		c := touch{due: r.Due, end: max(r.End, r.Due), outcome: r.Outcome, victim: r.Instance != "" && r.Instance == w.Target, known: r.Instance != "", state: touchSilent}
+		c := touch{due: r.Due, end: max(r.End, r.Due), outcome: r.Outcome, victim: w.Hurts(r.Instance), known: r.Instance != "" || w.Hurts(""), state: touchSilent}
 		switch {
 		case r.Outcome.Failed():
 			c.state = touchFailed

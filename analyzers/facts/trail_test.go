@@ -67,6 +67,26 @@ func TestUserRecovery(t *testing.T) {
 	}
 }
 
+// A fault of the whole machine, or of the wire, is felt by whatever any instance carries.
+func TestWholeTargetIsFelt(t *testing.T) {
+	for _, target := range []string{assay.WholeMachine, assay.WholeWire} {
+		run := hand()
+		for i := range run.R {
+			run.R[i].Instance = "w-2"
+		}
+		run.E = append(run.E, faultEvent(20*second, assay.EventFaultArmed, "kind", "cpu", "target", target), faultEvent(20*second, assay.EventFaultApplied),
+			faultEvent(22*second, assay.EventFaultReverted), faultEvent(22*second, assay.EventFaultClear))
+		f := compute(t, run)
+		trails := facts.NewTrails(f)
+		for i := range run.R {
+			trails.Add(&run.R[i])
+		}
+		if u := trails.Users(f, 0); u.State != assay.Tolerated {
+			t.Errorf("%s: state %s, want tolerated; it carried %g", target, u.State, u.Carried)
+		}
+	}
+}
+
 func TestUnmeasuredVictim(t *testing.T) {
 	run := hand()
 	for i := range run.R {
