@@ -37,7 +37,7 @@ func planBandwidth(ctx context.Context, d *Local, s *Step, v Victim) (*Action, e
 	pad := int(min(ratePad, float64(s.Rate)*padWorth.Seconds()))
 	need := time.Duration(float64(pad) / float64(s.Rate) * float64(time.Second))
 	look := func(ctx context.Context) (text string, slow bool, err error) {
-		direct, through := d.padded(ctx, v, 0, pad)
+		direct, through := d.padded(ctx, v, 0, pad, false)
 		if direct.end != endAnswer || through.end != endAnswer {
 			return "", false, fmt.Errorf("probes saw %s through the link and %s around it", through.end, direct.end)
 		}

@@ -38,6 +38,8 @@ func Kinds() []Kind {
 			Lasting: true, Available: always, settings: []string{"mode"}, check: checkCut, preview: previewCut, local: planCut},
 		{Name: "bandwidth", Help: "Limits the bytes per second each way on the network in front of an instance; undone by restoring the link.",
 			Lasting: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
+		{Name: "slow-close", Help: "Passes the orderly ends of connections on later, so that clients hold what is over; undone by restoring the link.",
+			Lasting: true, Available: always, settings: []string{"delay"}, check: checkSlowClose, preview: previewSlowClose, local: planSlowClose},
 		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",
 			Lasting: true, Available: limitsWork, check: checkNothing, preview: previewFiles, local: planFiles},
 		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes of address space: one that needs more fails or dies; undone by restoring its limit.",

@@ -25,16 +25,19 @@ const (
 type sight struct {
 	end   string
 	first time.Duration // until the first byte, or the end
+	close time.Duration // from the first byte until the end, where that was asked for
 	err   error         // of other ends
 }
 
 // probe asks addr for the driver's probe path on a connection of its own and sees how long the first
 // byte of any answer takes, or how the connection ends. It speaks HTTP/1.1 by hand, since
 // a client that retries or keeps connections would hide what is measured.
-func (d *Local) probe(ctx context.Context, addr string) sight { return d.probePadded(ctx, addr, 0) }
+func (d *Local) probe(ctx context.Context, addr string) sight {
+	return d.probePadded(ctx, addr, 0, false)
+}
 
-// probePadded is probe with so many bytes more in the head.
-func (d *Local) probePadded(ctx context.Context, addr string, pad int) sight {
+// probePadded is probe with so many bytes more in the head. It sees the end of the connection too if closes.
+func (d *Local) probePadded(ctx context.Context, addr string, pad int, closes bool) sight {
 	start := time.Now()
 	saw := func(err error) sight {
 		s := sight{first: time.Since(start), err: err}
@@ -77,23 +80,31 @@ func (d *Local) probePadded(ctx context.Context, addr string, pad int) sight {
 		return saw(err)
 	}
 	_, err = c.Read(make([]byte, 1))
-	return saw(err)
+	s := saw(err)
+	if closes && err == nil {
+		begin := time.Now()
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			return saw(err)
+		}
+		s.close = time.Since(begin)
+	}
+	return s
 }
 
 // both probes the victim directly and through its link at once. The probe through the link goes on for
 // grace after the direct one has ended, if grace is not 0. A probe that was stopped because ctx was done
 // says nothing, and its silence is not taken for an end.
 func (d *Local) both(ctx context.Context, v Victim, grace time.Duration) (direct, through sight) {
-	return d.padded(ctx, v, grace, 0)
+	return d.padded(ctx, v, grace, 0, false)
 }
 
-// padded is both with so many bytes more in the heads.
-func (d *Local) padded(ctx context.Context, v Victim, grace time.Duration, pad int) (direct, through sight) {
+// padded is both with so many bytes more in the heads, and with the ends if closes.
+func (d *Local) padded(ctx context.Context, v Victim, grace time.Duration, pad int, closes bool) (direct, through sight) {
 	probing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan sight, 1)
-	go func() { done <- d.probePadded(probing, v.Link, pad) }()
-	direct = d.probePadded(probing, v.Addr, pad)
+	go func() { done <- d.probePadded(probing, v.Link, pad, closes) }()
+	direct = d.probePadded(probing, v.Addr, pad, closes)
 	if grace > 0 {
 		defer time.AfterFunc(grace, cancel).Stop()
 	}

@@ -124,6 +124,7 @@ var faults = []faultCase{
 	{Step{Fault: "terminate", Instances: 1}, "is gone", ""},
 	{Step{Fault: "crashloop", Instances: 1, For: 700 * time.Millisecond}, "is gone", ""},
 	{Step{Fault: "bandwidth", Instances: 1, For: 500 * time.Millisecond, Rate: 64 << 10}, "4096 bytes and an answer took", endAnswer},
+	{Step{Fault: "slow-close", Instances: 1, For: 700 * time.Millisecond, Delay: 150 * time.Millisecond}, "the end came 1", endAnswer},
 	{Step{Fault: "files", Instances: 1, For: 700 * time.Millisecond}, "limited to 0 of nofile; a new connection saw no answer", endSilence},
 	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond, Bytes: 64 << 20}, " of as", endAnswer},
 	{Step{Fault: "cpu", Instances: 1, For: 700 * time.Millisecond, CPUs: 1}, "that 1 threads could", endAnswer},

@@ -76,7 +76,7 @@ func TestCheckConditions(t *testing.T) {
 		"status: 200 is out of range":  {Mode: Status, Status: 200},
 		"belong to mode status":        {Mode: FIN, RetryAfter: time.Second},
 		"retry_after_ns: 1.5s":         {Mode: Status, Status: 429, RetryAfter: 1500 * time.Millisecond},
-		"delay_ns: 0 delays nothing":   {Mode: Slow},
+		"delay_ns: 0s delays nothing":  {Mode: Slow},
 		"delay_ns: belongs to":         {Mode: Hang, Delay: 1},
 		"tokens: -1":                   {Mode: FIN, Tokens: -1},
 		"tokens: 0":                    {Mode: Corrupt},

@@ -22,6 +22,7 @@ type Conditions struct {
 	Delay  time.Duration `json:"delay_ns"`  // added to each chunk in each direction, so a round trip takes twice as much longer
 	Jitter time.Duration `json:"jitter_ns"` // the delay of a chunk varies evenly by this much to either side; order is kept
 	Rate   int64         `json:"rate"`      // bytes per second and direction, shared by all connections; 0 is unlimited
+	Linger time.Duration `json:"linger_ns"` // an orderly end is passed on this much later
 	Cut    string        `json:"cut"`       // one of the Cut constants
 }
 
@@ -35,6 +36,8 @@ func (c Conditions) Check() error {
 		return fmt.Errorf("delay_ns: %d is negative", c.Delay)
 	case c.Jitter < 0:
 		return fmt.Errorf("jitter_ns: %d is negative", c.Jitter)
+	case c.Linger < 0:
+		return fmt.Errorf("linger_ns: %d is negative", c.Linger)
 	case c.Rate < 0:
 		return fmt.Errorf("rate: %d is negative", c.Rate)
 	}
@@ -47,7 +50,7 @@ func (c Conditions) Check() error {
 
 // over returns c laid on top of base: delays add up, the lower rate wins, and so does a cut of c.
 func (c Conditions) over(base Conditions) Conditions {
-	sum := Conditions{Delay: base.Delay + c.Delay, Jitter: base.Jitter + c.Jitter, Rate: base.Rate, Cut: base.Cut}
+	sum := Conditions{Delay: base.Delay + c.Delay, Jitter: base.Jitter + c.Jitter, Linger: base.Linger + c.Linger, Rate: base.Rate, Cut: base.Cut}
 	if c.Rate > 0 && (base.Rate == 0 || c.Rate < base.Rate) {
 		sum.Rate = c.Rate
 	}

@@ -177,10 +177,13 @@ func (c *conn) await(k chunk, timer *time.Timer) (held, ok bool) {
 				return held, false
 			}
 		}
-		if s.all.Delay == 0 && s.all.Jitter == 0 {
+		delay := s.all.Delay + time.Duration(k.u*float64(s.all.Jitter))
+		if k.end == fin {
+			delay += s.all.Linger
+		}
+		if delay == 0 {
 			return held, true
 		}
-		delay := s.all.Delay + time.Duration(k.u*float64(s.all.Jitter))
 		wait := time.Until(k.at.Add(delay))
 		if wait <= 0 {
 			return held, true

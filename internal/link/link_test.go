@@ -450,20 +450,46 @@ func TestChangesUnderLoad(t *testing.T) {
 	}
 }
 
+// An orderly end is passed on later, and at once when that is lifted; what was sent before it is not held.
+func TestLinger(t *testing.T) {
+	e := newEcho(t)
+	l := newLink(t, e.addr, Conditions{})
+	for _, lift := range []bool{false, true} {
+		wait := 60 * time.Millisecond
+		if lift {
+			wait = time.Hour
+		}
+		l.Set(Conditions{Linger: wait})
+		c := dial(t, l.Addr())
+		turn(t, c)
+		begin := time.Now()
+		c.CloseWrite()
+		if lift {
+			l.Reset()
+		}
+		if b, err := io.ReadAll(c); len(b) > 0 || err != nil {
+			t.Errorf("%d bytes, %v, want an orderly end", len(b), err)
+		}
+		if took := time.Since(begin); !lift && took < 2*wait { // each way
+			t.Errorf("the end came back after %v, want %v", took, 2*wait)
+		}
+	}
+}
+
 func TestConditionsJSON(t *testing.T) {
-	want := Conditions{Delay: time.Second, Jitter: time.Millisecond, Rate: 5, Cut: CutClose}
+	want := Conditions{Delay: time.Second, Jitter: time.Millisecond, Rate: 5, Linger: 7, Cut: CutClose}
 	b, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := `{"delay_ns":1000000000,"jitter_ns":1000000,"rate":5,"cut":"close"}`; string(b) != s {
+	if s := `{"delay_ns":1000000000,"jitter_ns":1000000,"rate":5,"linger_ns":7,"cut":"close"}`; string(b) != s {
 		t.Errorf("got %s want %s", b, s)
 	}
 	var got Conditions
 	if err := json.Unmarshal(b, &got); err != nil || got != want {
 		t.Errorf("got %v, %v", got, err)
 	}
-	for c, want := range map[Conditions]string{{Delay: -1}: "delay_ns", {Jitter: -1}: "jitter_ns", {Rate: -1}: "rate", {Cut: "x"}: "cut"} {
+	for c, want := range map[Conditions]string{{Delay: -1}: "delay_ns", {Jitter: -1}: "jitter_ns", {Linger: -1}: "linger_ns", {Rate: -1}: "rate", {Cut: "x"}: "cut"} {
 		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), want+":") {
 			t.Errorf("%+v: %v", c, err)
 		}

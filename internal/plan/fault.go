@@ -17,7 +17,7 @@ type Fault struct {
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
 	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
 	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin."`
-	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=For delay: added to each direction. http with mode latency: before the first byte. stream with mode slow: before each token."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
 	Rate  Size   `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`

@@ -112,7 +112,7 @@ func TestAdmin(t *testing.T) {
 			status            int
 			want              string
 		}{
-			{"GET", at, "", 200, `{"delay_ns":0,"jitter_ns":0,"rate":0,"cut":"","effective":{"delay_ns":1000000,`},
+			{"GET", at, "", 200, `{"delay_ns":0,"jitter_ns":0,"rate":0,"linger_ns":0,"cut":"","effective":{"delay_ns":1000000,`},
 			{"PUT", at, `{"delay_ns":-1}`, 400, "delay_ns: -1 is negative"},
 			{"PUT", at, `{"delay":"1s"}`, 400, `unknown field \"delay\"`},
 			{"PUT", at, `{"cut":"burn"}`, 400, "burn"},
