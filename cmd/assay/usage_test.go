@@ -85,7 +85,7 @@ func TestSmallCommands(t *testing.T) {
 		{[]string{"version"}, []string{"assay ", "linux"}},
 		{[]string{"schema"}, []string{`"title": "assay plan"`}},
 		{[]string{"validate", "plan.yaml"}, []string{"t: valid", "CANNOT be decided", "2156h55m38s without a failure are needed"}},
-		{[]string{"validate"}, []string{"demo: valid", "kill: 1 instance(s)"}},
+		{[]string{"validate"}, []string{"demo: valid", "SIGKILL to the process of 1 ready instance"}},
 		{[]string{"list"}, []string{"kill", "otlp", "poisson", "ttft/pNN", "html", "cold_start"}},
 		{[]string{"list", "fault", "-o", "json"}, []string{`"part": "fault"`}},
 		{[]string{"dashboards", "out"}, []string{"run-overview.json"}},

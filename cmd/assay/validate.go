@@ -106,12 +106,8 @@ func validateCommand(io stdio) *cobra.Command {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
-			for _, s := range steps(p) {
-				from := "the load's beginning"
-				if s.Phase != "" {
-					from = s.Phase + "'s beginning"
-				}
-				fmt.Fprintf(io.out, "            %s: %d instance(s), %v after %s\n", s.Fault, s.Instances, s.At, from)
+			for _, line := range previewFaults(p) {
+				fmt.Fprintf(io.out, "            %s\n", line)
 			}
 			for _, d := range e.Objectives {
 				verdict := "can be decided"

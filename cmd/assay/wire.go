@@ -12,6 +12,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/faultproxy"
+	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -95,18 +96,25 @@ const onWire = "faults lie in a proxy of ours between the load and the target: t
 
 // driver returns the driver of the plan's faults, and what it will do.
 func (s *session) driver() (chaos.Driver, []string, error) {
-	list := steps(s.plan)
 	if s.wire != nil {
 		d, err := s.wire.driver(s.manifest.ID)
 		if err != nil {
 			return nil, nil, err
 		}
-		return d, d.Preview(list), nil
+		return d, previewFaults(s.plan), nil
 	}
 	self, err := chaos.ProcessOf(s.platform.PID)
 	if err != nil {
 		return nil, nil, err
 	}
 	d := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
-	return d, d.Preview(list), nil
+	return d, previewFaults(s.plan), nil
+}
+
+// previewFaults says what the faults of a plan may hurt and what will never be.
+func previewFaults(p *plan.Plan) []string {
+	if p.Target.Kind == "sandbox" {
+		return (&chaos.Local{}).Preview(steps(p))
+	}
+	return (&chaos.Wire{}).Preview(steps(p))
 }
