@@ -7,9 +7,9 @@ import (
 	"github.com/assay-dev/assay/internal/stat"
 )
 
-// exactLimit is how many values of one kind are kept as they are: two million are 32 MB. Beyond it a histogram
+// exactLimit is how many values of one kind are kept as they are: so many are 4 MB. Beyond it a histogram
 // with buckets of 1 % takes over, whose quantiles are good to 0.5 %.
-const exactLimit = 2 << 20
+const exactLimit = 1 << 18
 
 // A column holds the values of one latency, in order of due, each marked with the cell (phase, ledger, cold state) it belongs to, so
 // that any selection of cells can be asked for later. Its memory is bounded.
