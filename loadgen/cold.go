@@ -52,7 +52,7 @@ func (g *Generator) cold(p *Phase, begin int64, wait Wait) int64 {
 	now := g.cfg.Clock.Now
 	draw, w := p.drawer(g.sched.seed, p.Name), g.worker()
 	last, failed, made := begin+s.length, 0, 0
-	for next := begin; made < p.Cold.Force && now() < last; {
+	for next := begin; made < p.Cold.Force && max(next, now()) < last; {
 		wait(g.halted, next)
 		if g.stopping() {
 			break

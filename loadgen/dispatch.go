@@ -220,6 +220,9 @@ func (g *Generator) dispatch(j job) {
 	}
 	if !g.spend(j.r.in, j.r.out) {
 		g.inFlight.Add(-1)
+		if j.s.step != nil {
+			j.s.step.forgo()
+		}
 		return
 	}
 	if j.man = j.brief(); j.man && g.able.Load() && g.launch(j) {
@@ -325,7 +328,8 @@ type worker struct {
 	call    assay.Call
 	job     job // that was launched
 	land    func()
-	flight  flight
+	flight  flight // of a request that was launched: the pacing goroutine reads it after the launch
+	waited  flight // of one that this worker waits for
 	prompt  []byte
 	headers [][2]string // the trace, then the run, then those of the class
 	common  int         // headers that all requests have
@@ -373,10 +377,10 @@ func (w *worker) try(g *Generator, j job) {
 		g.sleep(nil, j.due) // a stop does not make it go early: it counts as sent
 	}
 	ctx, cancel := context.WithTimeout(g.flight, j.s.deadline)
-	w.flight = flight{Context: ctx, man: j.man, poll: g.poll}
-	g.cfg.Client.Do(&w.flight, &w.call, &w.r)
+	w.waited = flight{Context: ctx, man: j.man, poll: g.poll}
+	g.cfg.Client.Do(&w.waited, &w.call, &w.r)
 	cancel()
-	if j.man && w.flight.able {
+	if j.man && w.waited.able {
 		g.able.Store(true)
 	}
 	w.ended(g, j)

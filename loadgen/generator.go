@@ -238,7 +238,7 @@ func (g *Generator) play() int64 {
 		if p.After > 0 || i == 0 {
 			wait(g.halted, begin)
 		}
-		if p.Settle {
+		if p.Settle || p.Cold != nil || p.External != nil { // these hold up this goroutine, which reads the answers of the phase before
 			begin = max(begin, g.settle(wait))
 		}
 		if g.stopping() {

@@ -229,6 +229,13 @@ func (s *step) enter() {
 	s.mu.Unlock()
 }
 
+// forgo takes back enter, for a request that the budget no longer allows.
+func (s *step) forgo() {
+	s.mu.Lock()
+	s.due--
+	s.mu.Unlock()
+}
+
 // end takes a request that has ended.
 func (s *step) end(r *assay.Request) {
 	s.mu.Lock()

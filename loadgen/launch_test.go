@@ -199,3 +199,88 @@ func TestLaunchOnClosedConnections(t *testing.T) {
 		t.Errorf("outcomes (-want +got):\n%s", d)
 	}
 }
+
+// TestLongRequestsReuseConnections: a request that is too long to be written by the pacing goroutine goes out on a connection that a former
+// one left, and so does a further attempt.
+func TestLongRequestsReuseConnections(t *testing.T) {
+	var conns, asked atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		io.Copy(io.Discard, req.Body)
+		if asked.Add(1)%2 == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	s.Config.ConnState = func(_ net.Conn, c http.ConnState) {
+		if c == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	cfg := Config{Clock: clock.New(), Retry: &Retry{Attempts: 5, Backoff: time.Millisecond},
+		Phases: []Phase{{Name: "p", Arrivals: Even{Profile{Rate: 100}}, For: time.Second}}}
+	client, err := NewHTTP(Endpoint{URL: s.URL, Clock: cfg.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Body = make([]byte, 2*maxLaunch)
+	cfg.Client = client
+	g, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &tape{}
+	if err := g.Run(t.Context(), l.emit); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	got := l.outcomes()
+	if got[assay.OK] != 100 || got[assay.Unavailable] < 50 || conns.Load() > 20 {
+		t.Errorf("outcomes %v over %d connections: want 100 served, each after a refusal or two, over a few", got, conns.Load())
+	}
+}
+
+// TestAnswersBeforeColdPhase: the answers to a phase are read while the next one makes the deployment cold, which takes its time.
+func TestAnswersBeforeColdPhase(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		select { // the target's own time
+		case <-time.After(100 * time.Millisecond):
+		case <-req.Context().Done():
+		}
+	}))
+	defer s.Close()
+	const slow = 800 * time.Millisecond
+	cfg := Config{Clock: clock.New(), Deadline: 5 * time.Second,
+		Chill: func(ctx context.Context) error {
+			select {
+			case <-time.After(slow):
+			case <-ctx.Done():
+			}
+			return nil
+		},
+		Phases: []Phase{{Name: "warm", Arrivals: Even{Profile{Rate: 10}}, For: 300 * time.Millisecond}, {Name: "p", Arrivals: Even{Profile{Rate: 50}}, For: 200 * time.Millisecond},
+			{Name: "cold", Cold: &Cold{Force: 1}, For: 5 * time.Second}}}
+	client, err := NewHTTP(Endpoint{URL: s.URL, Clock: cfg.Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Client = client
+	g, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &tape{}
+	if err := g.Run(t.Context(), l.emit); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	n := 0
+	for _, r := range l.requests {
+		if n++; r.Outcome != assay.OK || r.End-r.Sent > int64(slow)/2 {
+			t.Errorf("phase %s: %v after %v, of an answer that takes 100ms", r.Phase, r.Outcome, time.Duration(r.End-r.Sent))
+		}
+	}
+	if n != 14 {
+		t.Errorf("%d requests, want 3, 10 and 1", n)
+	}
+}

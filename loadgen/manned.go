@@ -177,6 +177,9 @@ func (w *wire) attend(c *conn) {
 		if o.trip == nil {
 			continue
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			at = c.wroteAt // a deadline of an earlier request: it says nothing of the server
+		}
 		if c.pos, c.end = 0, n; n > 0 {
 			c.readAt, c.heard = at, true
 		}

@@ -147,7 +147,10 @@ func (r *rawConn) SetReadDeadline(time.Time) error { return nil }
 // adopt takes over an idle connection that nobody else knows; false if it cannot.
 func (p *poller) adopt(w *wire, c *conn) bool {
 	tc, ok := c.Conn.(*net.TCPConn)
-	if !ok {
+	w.mu.Lock()
+	full := len(w.polled) >= maxIdle
+	w.mu.Unlock()
+	if !ok || full {
 		return false
 	}
 	raw, err := tc.SyscallConn()
@@ -168,13 +171,15 @@ func (p *poller) adopt(w *wire, c *conn) bool {
 	p.mu.Lock()
 	p.conns[int32(fd)] = c
 	p.mu.Unlock()
-	if unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}) != nil {
-		p.drop(c)
-		return true
+	w.mu.Lock() // until it is in the pool: an end that comes at once makes drop wait, and find it there
+	err = unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)})
+	if err == nil {
+		w.polled = append(w.polled, c)
 	}
-	w.mu.Lock()
-	w.polled = append(w.polled, c)
 	w.mu.Unlock()
+	if err != nil {
+		p.drop(c)
+	}
 	return true
 }
 

@@ -83,6 +83,7 @@ func (w *worker) send(g *Generator, j job) {
 // again sends further attempts of a request after w.r, the first.
 func (w *worker) again(g *Generator, j job) {
 	first := j.due
+	j.man = false // a worker waits for it in any case: it uses the connections of all
 	for {
 		wait, again := g.cfg.Retry.after(&w.r)
 		if !again {

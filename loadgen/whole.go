@@ -12,7 +12,7 @@ func (c *conn) whole() bool {
 		return false
 	}
 	b := c.rbuf[:c.end]
-	for at := 0; ; {
+	for at, early := 0, 0; ; {
 		n := endOfHead(b[at:], 0)
 		if n == 0 {
 			return len(b)-at > maxHead
@@ -23,6 +23,9 @@ func (c *conn) whole() bool {
 		case err != nil || h.status == http.StatusSwitchingProtocols:
 			return true
 		case h.status < 200:
+			if early++; early == maxEarly {
+				return true // readHead takes no more
+			}
 			continue
 		case c.out.trip.q.method == http.MethodHead || h.status == http.StatusNoContent || h.status == http.StatusNotModified:
 			return true

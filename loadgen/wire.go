@@ -162,7 +162,7 @@ func (w *wire) try(ctx context.Context, c *conn, q *query, r *assay.Request) (*a
 		switch {
 		case !stop() || !clean || werr != nil || !c.reusable():
 			c.Close()
-		case f == nil || !f.man || c.peek == nil:
+		case f == nil || !f.man || c.peek == nil || len(q.body) > maxLaunch/2 || len(c.wbuf) > maxLaunch: // the next may be as long, and then nobody could launch it
 			w.put(c)
 		case q.single && f.poll != nil:
 			if !f.poll.adopt(w, c) {
