@@ -93,16 +93,16 @@ type Value struct {
 func (v *Value) UnmarshalText(b []byte) error {
 	text := strings.TrimSpace(string(b))
 	bad := fmt.Errorf("%q is not a bound; write for example 800ms, 99.9%%, 12/s or 3", b)
-	parse := func(s string, scale float64, u assay.Unit) error {
+	parse := func(s string, parts float64, u assay.Unit) error {
 		n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return bad
 		}
-		*v = Value{n * scale, u, text}
+		*v = Value{n / parts, u, text} // 95 / 100 is the float that 0.95 is; 95 * 0.01 is not
 		return nil
 	}
 	if rest, ok := strings.CutSuffix(text, "%"); ok {
-		return parse(rest, 0.01, assay.Ratio)
+		return parse(rest, 100, assay.Ratio)
 	}
 	if num, per, ok := strings.Cut(text, "/"); ok {
 		switch strings.TrimSpace(per) {
