@@ -120,6 +120,26 @@ func TestLoadCommand(t *testing.T) {
 			t.Errorf("%v, objectives %+v", err, r.Objectives)
 		}
 	})
+	t.Run("half is served", func(t *testing.T) {
+		var n atomic.Int64
+		half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if n.Add(1)%2 == 0 {
+				http.Error(w, "no", http.StatusServiceUnavailable)
+			}
+		}))
+		defer half.Close()
+		got := assayIn(t, dir, "load", "--url", half.URL, "--rate", "200/s", "--for", "1s", "--slo", "goodput/ratio=95%", "--slo", "e2e/p50=5s", "--ui", "none", "-o", "json")
+		measured(t, got, assay.ExitNoGo)
+		var r assay.Report
+		if err := json.Unmarshal([]byte(got.out), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range r.Objectives {
+			if asked := o.Objective; asked.Metric == "goodput/ratio" && (asked.Max != nil || asked.Min == nil || *asked.Min != 0.95) {
+				t.Errorf("asked for %+v", asked)
+			}
+		}
+	})
 	t.Run("concurrency", func(t *testing.T) {
 		got := assayIn(t, dir, "load", "--url", server.URL, "--concurrency", "3", "--for", "500ms", "--ui", "none", "--out", "c")
 		measured(t, got, 0)
@@ -175,6 +195,7 @@ func TestLoadRefusals(t *testing.T) {
 		{[]string{"--arrivals", "{trace: none.csv}"}, "read trace: open none.csv: no such file"},
 		{[]string{"--slo", "tfft/p95=1s"}, `"tfft/p95" is no metric; did you mean "ttft/p95"?`},
 		{[]string{"--slo", "ttft/p95"}, "write metric=bound"},
+		{[]string{"--slo", "load/offered=9/s"}, "neither more nor less of load/offered is better; ask for it among the objectives of a plan, with max or min"},
 		{[]string{"--kind", "opanai"}, `"opanai" is unknown; did you mean "openai"?`},
 		{[]string{"--rate", "100000/s", "--for", "1h"}, "plans 361000000 requests; at most 50000000"},
 		{[]string{"--rate", "1000/s", "--for", "1h"}, "--max-requests 1000000; lower --rate or --for, or raise it"},

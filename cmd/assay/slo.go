@@ -40,10 +40,14 @@ func objectivesOf(slo []string) ([]assay.Objective, error) {
 			return nil, exit(assay.ExitUsage, "--slo %s: %v", metric, err)
 		}
 		o := assay.Objective{Metric: metric, Labels: labels, Unit: d.Unit}
-		if d.Better == "higher" {
-			o.Min = &limit
-		} else {
+		up, err := plan.Upper(d)
+		if err != nil {
+			return nil, exit(assay.ExitUsage, "--slo %s: %v", metric, err)
+		}
+		if up {
 			o.Max = &limit
+		} else {
+			o.Min = &limit
 		}
 		out = append(out, o)
 	}

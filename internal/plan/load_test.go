@@ -57,6 +57,7 @@ func TestLoadRefusals(t *testing.T) {
 		{"{preset: latency, arrivals: {even: {rate: 1/s}}}", `load[0].arrivals: stands beside preset latency, which sets them; presets load and soak take arrivals in place of rate`},
 		{"{preset: load, closed: {n: 3}}", `load[0].closed: stands beside preset load, which sets it; leave one out`},
 		{"{preset: load, slo: {ttft/p59: 1s}}", `plan.yaml:4:39: load[0].slo.ttft/p59: "ttft/p59" is no metric; did you mean "ttft/p95"?`},
+		{"{preset: load, slo: {cold/start/worst: 1s}}", `plan.yaml:4:47: load[0].slo.cold/start/worst: neither more nor less of cold/start/worst is better; ask for it among the objectives of a plan`},
 		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: ttft/p95, class: golden, max: 1s}", `plan.yaml:5:40: objectives[0].class: no load has class "golden"; did you mean "gold"?`},
 		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: mtbf/service, class: gold, min: 1h}", `objectives[0].class: belongs to latencies; mtbf/service is not told by class`},
 	} {
@@ -212,5 +213,30 @@ func TestShorthands(t *testing.T) {
 		if _, err := ParseArrivals(text, 4); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
 		}
+	}
+}
+
+// TestSLOSide: a bound that does not say its side holds on the good one, in the objectives and in the plan that is recorded; an objective's own side stays.
+func TestSLOSide(t *testing.T) {
+	p, err := Parse("p", []byte(head+"load: [{preset: latency, slo: {ttft/p95: 1s, availability/natural: 95%}}]\nobjectives: [{metric: availability/natural, max: 50%}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(v float64) *float64 { return &v }
+	phase := map[string]string{"phase": "latency"}
+	want := []assay.Objective{
+		{Metric: "availability/natural", Unit: assay.Ratio, Max: f(0.5)},
+		{Metric: "availability/natural", Unit: assay.Ratio, Min: f(0.95), Labels: phase},
+		{Metric: "ttft/p95", Unit: assay.Seconds, Max: f(1), Labels: phase},
+	}
+	for range 2 {
+		got, err := p.Validate(kinds)
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("%v (-want +got)\n%s", err, d)
+		}
+	}
+	raw, _, err := p.JSON()
+	if o := `"phase":"latency","min":"95%"`; err != nil || !strings.Contains(string(raw), o) {
+		t.Errorf("%v: %s is not in %s", err, o, raw)
 	}
 }

@@ -53,7 +53,7 @@ type Objective struct {
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
 
-	at string // where it stands in the plan, if not among the objectives
+	at string // where it stands in the plan, if not among the objectives but in a preset's slo: its bound is Max until Validate turns it
 }
 
 // Guard ends the run when what it watches crosses its limit.

@@ -24,7 +24,12 @@ var kinds = Kinds{
 		units := map[string]assay.Unit{"ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
 			"availability/natural": assay.Ratio, "mtbf/service": assay.Seconds, "failure_rate/service": assay.PerHour, "recovery/rate": assay.Ratio}
 		u, ok := units[m]
-		return assay.Desc{Metric: m, Unit: u}, ok
+		better := map[string]string{"availability/natural": "higher", "mtbf/service": "higher", "recovery/rate": "higher", "cold/start/worst": ""}
+		side, known := better[m]
+		if !known {
+			side = "lower"
+		}
+		return assay.Desc{Metric: m, Unit: u, Better: side}, ok
 	},
 }
 

@@ -14,12 +14,14 @@ type Kinds struct {
 	Known   []string                               // metric paths, for suggestions
 }
 
-// Validate checks the plan against what the parts offer and returns its objectives in base units.
+// Validate checks the plan against what the parts offer and returns its objectives in base units. The bounds of a preset's slo take their side here,
+// in the plan too: only now is it known of which metrics more is better.
 func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	c := &checker{d: p.src}
 	c.faults(p, k.Faults)
 	var out []assay.Objective
-	for i, o := range p.Objectives {
+	for i := range p.Objectives {
+		o := &p.Objectives[i]
 		if got, ok := c.objective(o.path(i), o, p, k); ok {
 			out = append(out, got)
 		}
@@ -27,7 +29,7 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	return out, c.err()
 }
 
-func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Objective, bool) {
+func (c *checker) objective(at string, o *Objective, p *Plan, k Kinds) (assay.Objective, bool) {
 	in := func(key string) string {
 		if o.at != "" {
 			return at // a preset's slo is one setting
@@ -37,6 +39,10 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 	desc, ok := k.Metrics(o.Metric)
 	if !ok {
 		c.bad(in("metric"), "%q is no metric; %s", o.Metric, suggest.Meant(o.Metric, k.Known))
+		return assay.Objective{}, false
+	}
+	if err := o.turn(desc); err != nil {
+		c.bad(at, "%v", err)
 		return assay.Objective{}, false
 	}
 	out := assay.Objective{Metric: o.Metric, Unit: desc.Unit}
@@ -56,7 +62,7 @@ func (c *checker) objective(at string, o Objective, p *Plan, k Kinds) (assay.Obj
 		}
 	}
 	if o.Class != "" {
-		c.class(in("class"), o, p)
+		c.class(in("class"), *o, p)
 	}
 	if out.Max != nil && out.Min != nil && *out.Min > *out.Max {
 		c.bad(at, "min is above max: nothing can hold")
