@@ -275,24 +275,9 @@ func (c *checker) settings(t *Target, kind targetKind) {
 	}
 }
 
-// secretHeaders are those that carry credentials.
-var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Api-Key", "X-Api-Key", "X-Amz-Security-Token"}
-
-var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-
 // connection checks how the connection is made.
 func (c *checker) connection(t *Target) {
-	for name, value := range t.Headers {
-		path := "target.headers." + name
-		switch {
-		case slices.Contains(secretHeaders, http.CanonicalHeaderKey(name)):
-			c.bad(path, "may carry a credential, which no plan holds; use auth")
-		case slices.Contains([]string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"}, http.CanonicalHeaderKey(name)):
-			c.bad(path, "is the client's own; leave it out")
-		case !token.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-			c.bad(path, "is not a valid HTTP header")
-		}
-	}
+	c.headers("target.headers", t.Headers)
 	if t.ClassHeader != "" && !token.MatchString(t.ClassHeader) {
 		c.bad("target.classHeader", "%q is not the name of an HTTP header", t.ClassHeader)
 	}

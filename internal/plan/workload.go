@@ -237,25 +237,11 @@ func (c *checker) mix(at string, mix []Share) {
 				c.lengths(at+"."+name, l)
 			}
 		}
-		for name, value := range s.Headers {
-			if !headerName(name) || strings.ContainsAny(value, "\r\n\x00") {
-				c.bad(at+".headers."+name, "is no header; use letters, digits and dashes, and a value of one line")
-			}
-			if strings.EqualFold(name, "authorization") || strings.EqualFold(name, "cookie") {
-				c.bad(at+".headers."+name, "would hold a credential; use target.auth, which names where it is")
-			}
-		}
+		c.headers(at+".headers", s.Headers)
 	}
 	if len(mix) > 0 && !(total > 0) {
 		c.bad(at, "has weights that add up to 0; give at least one class a weight")
 	}
-}
-
-func headerName(s string) bool {
-	ok := func(c rune) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-	}
-	return s != "" && strings.IndexFunc(s, func(c rune) bool { return !ok(c) }) < 0
 }
 
 func (c *checker) closed(at string, l *Closed, inFlight int) {

@@ -1,0 +1,34 @@
+package plan
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A plan is recorded with its run and read by many, so it holds no credential: what would carry one is refused by its name.
+
+// secretHeaders are those that carry credentials.
+var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "Api-Key", "X-Api-Key", "X-Goog-Api-Key", "X-Amz-Security-Token", "X-Auth-Token",
+	"X-Functions-Key", "Ocp-Apim-Subscription-Key"}
+
+// ownHeaders are those that the client sets.
+var ownHeaders = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"}
+
+var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// headers checks what is sent with requests.
+func (c *checker) headers(at string, list map[string]string) {
+	for name, value := range list {
+		path, key := at+"."+name, http.CanonicalHeaderKey(name)
+		switch {
+		case slices.Contains(secretHeaders, key):
+			c.bad(path, "may carry a credential, which no plan holds; use target.auth, which names where it is, with header for the header's name")
+		case slices.Contains(ownHeaders, key):
+			c.bad(path, "is the client's own; leave it out")
+		case !token.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+			c.bad(path, "is not a valid HTTP header")
+		}
+	}
+}
