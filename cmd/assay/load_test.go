@@ -215,6 +215,9 @@ func TestLoadRefusals(t *testing.T) {
 			t.Errorf("%v\ngot exit %d, %s\nwant %s", tt.args, got.code, got.err, tt.want)
 		}
 	}
+	if got := assayIn(t, dir, "load", "--url", "http://127.0.0.1:1/?sig=hidden"); got.code != assay.ExitUsage || !strings.Contains(got.err, `"sig" in the query of a URL`) || strings.Contains(got.err, "hidden") {
+		t.Errorf("a key in the URL: exit %d, %s", got.code, got.err)
+	}
 	if runs := runsIn(t, dir); len(runs) > 0 {
 		t.Errorf("refused runs left %v", runs)
 	}

@@ -230,14 +230,9 @@ func (c *checker) url(path, raw string) {
 	if u.User != nil {
 		c.bad(path, "a URL in a plan must not carry credentials; use auth with env or file")
 	}
-}
-
-// redact cuts what may be a credential out of a URL that did not parse.
-func redact(raw string) string {
-	if i := strings.LastIndex(raw, "@"); i >= 0 {
-		return "…" + raw[i:]
+	if name := secretIn(u.RawQuery); name != "" {
+		c.bad(path, "%q in the query of a URL may carry a credential, which no plan holds; use target.auth, with header for the header that takes the key", name)
 	}
-	return raw
 }
 
 func keys[V any](m map[string]V) []string {

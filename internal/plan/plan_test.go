@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -265,6 +266,39 @@ func TestK6(t *testing.T) {
 	} {
 		if _, err := Parse("plan.yaml", []byte(head+text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestKeysInURLs: a key in the query of any URL of a plan is refused by its name, no error shows it, and a query without one is taken.
+func TestKeysInURLs(t *testing.T) {
+	const begin = "apiVersion: assay/v1\nname: t\ntarget: "
+	places := map[string]string{
+		"target.url":                begin + "{kind: http, url: 'URL'}\n" + load,
+		"target.proxy":              begin + "{kind: http, url: 'http://h', proxy: 'URL'}\n" + load,
+		"target.auth.oidc.tokenURL": begin + "{kind: http, url: 'http://h', auth: {oidc: {clientID: a, clientSecret: {env: A}, tokenURL: 'URL'}}}\n" + load,
+		"collect.prometheus[0]":     head + load + "collect: {prometheus: [{url: 'URL'}]}\n",
+	}
+	const inQuery = " in the query of a URL may carry a credential, which no plan holds; use target.auth"
+	for url, want := range map[string]string{
+		"http://h/api/f?code=hidden":                  `"code"` + inQuery,
+		"http://h/?a=b&Key=hidden":                    `"Key"` + inQuery,
+		"http://h/?api-key=hidden":                    `"api-key"` + inQuery,
+		"http://h/?a;access_token=hidden":             `"access_token"` + inQuery,
+		"http://h/?sv=1&sig=hidden":                   `"sig"` + inQuery,
+		"http://h/?X-Amz-Security-Token=hidden":       `"X-Amz-Security-Token"` + inQuery,
+		"http://h/?X%2DAmz-Credential=hidden":         `"X-Amz-Credential"` + inQuery,
+		"ftp://me:hidden@h/?token=hidden":             `"…@h/?…" is not a URL`,
+		"http:/h?mail=me@h&token=hidden":              `"…@h?…" is not a URL`,
+		"http://me:hidden?hidden@h/":                  `"…@h/" is not a URL`,
+		"https://h/predict?api-version=1&keys=2&top=": "",
+	} {
+		for at, text := range places {
+			_, err := Parse("plan.yaml", []byte(strings.Replace(text, "URL'", url+"'", 1)))
+			got := fmt.Sprint(err)
+			if want != "" && !strings.Contains(got, at+": "+want) || want == "" && err != nil || strings.Contains(got, "hidden") {
+				t.Errorf("%s %s\ngot  %v\nwant %s", at, url, err, want)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,10 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 
 // ownHeaders are those that the client sets.
 var ownHeaders = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"}
+
+// secretQuery are the names in a URL's query that carry credentials: in lower case, without dashes and underscores.
+var secretQuery = []string{"code", "key", "apikey", "subscriptionkey", "token", "accesstoken", "idtoken", "authtoken", "sig", "signature", "secret", "clientsecret", "password",
+	"xamzsignature", "xamzcredential", "xamzsecuritytoken", "xgoogsignature", "xgoogcredential"}
 
 var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
@@ -31,4 +36,29 @@ func (c *checker) headers(at string, list map[string]string) {
 			c.bad(path, "is not a valid HTTP header")
 		}
 	}
+}
+
+// secretIn returns the name in a query that may carry a credential; "" where none does. It also reads what net/url leaves out as malformed.
+func secretIn(query string) string {
+	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if slices.Contains(secretQuery, strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))) {
+			return name
+		}
+	}
+	return ""
+}
+
+// redact cuts what may be a credential out of a URL: all up to an @, and the query.
+func redact(raw string) string {
+	if i := strings.LastIndex(raw, "@"); i >= 0 {
+		raw = "…" + raw[i:]
+	}
+	if i := strings.IndexAny(raw, "?&"); i >= 0 {
+		raw = raw[:i] + "?…"
+	}
+	return raw
 }

@@ -295,7 +295,7 @@ func (c *checker) connection(t *Target) {
 			c.bad("target.tls.insecure", "takes any certificate: leave out ca and serverName, which would have no effect")
 		}
 		if strings.HasPrefix(t.URL, "http://") {
-			c.bad("target.tls", "has no effect with %s; write https://", t.URL)
+			c.bad("target.tls", "has no effect with %s; write https://", redact(t.URL))
 		}
 	}
 }
