@@ -31,13 +31,17 @@ func TestBudgetReport(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if r.Exit != assay.ExitInvalid || !strings.Contains(strings.Join(r.Trust.Doubts, ";"), "the budget ended the run early: the tokens are spent") {
+	if r.Exit != assay.ExitGo || !strings.Contains(strings.Join(r.Trust.Doubts, ";"), "the budget ended the run early: the tokens are spent") {
 		t.Errorf("exit %d, doubts %v", r.Exit, r.Trust.Doubts)
 	}
-	// A spent budget is no harm once all is decided.
+	// A spent budget is no harm once all is decided, and one where it is not.
 	goal := 10.0
 	run.M.Objectives = []assay.Objective{{Metric: "error_ratio", Max: &goal, Unit: assay.Ratio}}
 	if r := assess(t, run, append(reliability[:len(reliability):len(reliability)], "budget")...); r.Exit != assay.ExitGo {
+		t.Errorf("exit %d: %s", r.Exit, r.Why)
+	}
+	run.M.Objectives = append(run.M.Objectives, assay.Objective{Metric: "mtbf/service", Min: float(3600), Unit: assay.Seconds})
+	if r := assess(t, run, append(reliability[:len(reliability):len(reliability)], "budget")...); r.Exit != assay.ExitInvalid || !strings.Contains(r.Why, "the budget was spent with 1 of 2 objectives undecided") {
 		t.Errorf("exit %d: %s", r.Exit, r.Why)
 	}
 }

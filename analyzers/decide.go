@@ -35,6 +35,10 @@ func decide(f *assay.Facts, r *assay.Report) {
 	set := func(d assay.Decision, exit int, why, next string) {
 		r.Decision, r.Exit, r.Why, r.Next = d, exit, why, next
 	}
+	nothing := "the run could measure; nothing was asked of it"
+	if end.Status == assay.EndBudget {
+		nothing += "; its budget ended it: " + reason("it was spent")
+	}
 	tally := fmt.Sprintf("%d/%d gated objectives hold", count[assay.VerdictPass], total)
 	switch {
 	case len(remains) > 0:
@@ -60,7 +64,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 			why += "; nothing was asked of the numbers, so the exit status is 0"
 		}
 		set(assay.InvalidRun, exit, why, "remove the cause and run again")
-	case end.Status == assay.EndBudget && (undecided > 0 || total == 0):
+	case end.Status == assay.EndBudget && undecided > 0:
 		set(assay.InvalidRun, assay.ExitInvalid, fmt.Sprintf("the budget was spent with %d of %d objectives undecided: %s", undecided, total, reason("it was too small")), "raise the budget or ask for less")
 	case count[assay.VerdictFail] > 0:
 		first := firstWith(r, assay.VerdictFail)
@@ -73,9 +77,9 @@ func decide(f *assay.Facts, r *assay.Report) {
 		}
 		set(assay.Undecided, assay.ExitInconclusive, fmt.Sprintf("%s; undecided: %s", tally, list(r, assay.VerdictInconclusive)), next)
 	case total == 0 && f.Manifest.Imported:
-		set(assay.Go, assay.ExitGo, "the run could measure; nothing was asked of it", "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
+		set(assay.Go, assay.ExitGo, nothing, "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
 	case total == 0:
-		set(assay.Go, assay.ExitGo, "the run could measure; nothing was asked of it", "ask what must hold: objectives in a plan, or --slo")
+		set(assay.Go, assay.ExitGo, nothing, "ask what must hold: objectives in a plan, or --slo")
 		if bad := unserved(r); bad != "" {
 			r.Next = "no request was served: " + bad + "; check the URL and what is asked of it"
 		}

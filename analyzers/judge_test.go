@@ -56,6 +56,7 @@ func TestDecisions(t *testing.T) {
 		{"no requests", []func(*factstest.Run){func(run *factstest.Run) { run.R = nil }}, assay.InvalidRun, 12, "no request"},
 		{"disk full", []func(*factstest.Run){status(assay.EndDiskFull), bad}, assay.InvalidRun, 12, "disk"},
 		{"budget, all decided", []func(*factstest.Run){status(assay.EndBudget), bad}, assay.NoGo, 10, ""},
+		{"budget, nothing asked", []func(*factstest.Run){status(assay.EndBudget)}, assay.Go, 0, "nothing was asked of it; its budget ended it: "},
 		{"budget, undecided", []func(*factstest.Run){status(assay.EndBudget), func(run *factstest.Run) {
 			run.M.Objectives = []assay.Objective{{Metric: "mtbf/service", Min: float(3600)}}
 		}}, assay.InvalidRun, 12, "budget"},
