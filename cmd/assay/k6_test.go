@@ -119,6 +119,25 @@ func TestK6Missing(t *testing.T) {
 	}
 }
 
+// TestK6Doubts: validate says of a credential that ends or does not reach a script.
+func TestK6Doubts(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "chat.js", "export default function () {}\n")
+	const body = "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h', model: m, auth: AUTH}\nload: [{name: a, for: 1s, closed: {n: 1}}, {name: b, k6: chat.js, for: 1h}]\n"
+	for auth, want := range map[string]string{
+		"{env: HOME}":               "",
+		"{exec: {command: 'true'}}": "doubt     phase b: k6 is given the token of its begin and cannot ask for another: where one of target.auth.exec",
+		"{aws: {service: bedrock}}": "doubt     phase b: k6 is given no keys, and its requests are not signed",
+		"{oidc: {tokenURL: 'http://h', clientID: c, clientSecret: {env: HOME}}}": "doubt     phase b: k6 is given the token of its begin and cannot ask for another: where one of target.auth.oidc",
+	} {
+		write(t, dir, "plan.yaml", strings.Replace(body, "AUTH", auth, 1))
+		got := assayIn(t, dir, "validate", "plan.yaml")
+		if got.code != 0 || !strings.Contains(got.out, want) || strings.Contains(got.out, "k6 is given") != (want != "") || strings.Contains(got.out, "phase a: k6") {
+			t.Errorf("%s: exit %d\n%s%s", auth, got.code, got.out, got.err)
+		}
+	}
+}
+
 // TestK6Complaint finds what k6 has to say in its log.
 func TestK6Complaint(t *testing.T) {
 	for log, want := range map[string]string{

@@ -99,7 +99,7 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
 			printCostings(io.out, costs)
-			for _, doubt := range load.calibrationDoubts(calibrated()) {
+			for _, doubt := range append(load.calibrationDoubts(calibrated()), k6Doubts(p)...) {
 				fmt.Fprintf(io.out, "  doubt     %s\n", doubt)
 			}
 			for _, s := range e.Searches {
