@@ -28,6 +28,7 @@ type Expect struct {
 	MinTokens int             // answer tokens, as counted or told
 	MaxTokens int             // answer tokens; 0: any number
 	Model     string          // that the answer names, so that a rollback or a wrong route shows
+	Version   string          // of the model, that the answer names; OpenInference and Triton do
 
 	// Stable takes the digest of the first good answer and demands it of all later ones: for a fixed prompt at temperature 0.
 	Stable bool
@@ -104,6 +105,8 @@ func (x *expectation) lacks(t *trip) string {
 		return fmt.Sprintf("answer of %d tokens, want at most %d", t.r.TokensOut, x.MaxTokens)
 	case x.Model != "" && unquote(t.model) != x.Model:
 		return fmt.Sprintf("answer names model %q, want %q", unquote(t.model), x.Model)
+	case x.Version != "" && unquote(t.version) != x.Version:
+		return fmt.Sprintf("answer names version %q of the model, want %q", unquote(t.version), x.Version)
 	case x.schema != nil:
 		if err := x.schema.Check(text); err != nil {
 			return "answer does not fit the schema: " + err.Error()

@@ -21,9 +21,10 @@ const (
 	tensorShape    = 3
 	tensorContents = 5
 	// ModelInferResponse
-	responseModel  = 1
-	responseOutput = 5
-	responseRaw    = 6
+	responseModel   = 1
+	responseVersion = 2
+	responseOutput  = 5
+	responseRaw     = 6
 	// ModelStreamInferResponse
 	streamError    = 1
 	streamResponse = 2
@@ -100,6 +101,7 @@ func eachField(b []byte, do func(field protowire.Number, kind protowire.Type, va
 // inferred is what matters of a ModelInferResponse.
 type inferred struct {
 	model   []byte
+	version []byte
 	outputs int
 }
 
@@ -119,6 +121,8 @@ func (k *inferred) parse(b []byte) error {
 		switch field {
 		case responseModel:
 			k.model = value
+		case responseVersion:
+			k.version = value
 		case responseRaw:
 			raws = append(raws, value)
 		case responseOutput:

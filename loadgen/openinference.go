@@ -83,6 +83,7 @@ func (c *OpenInference) read(t *trip, a *answer) bool {
 	default:
 		t.hear(b)
 		t.named(k.model)
+		t.versioned(k.version)
 		t.ok(at)
 	}
 	return true
@@ -96,8 +97,9 @@ func (c *OpenInference) refuse(a *answer, k *complaint) assay.Outcome {
 // inference is what matters of an answer. Its choices says that there are outputs.
 type inference struct {
 	chunk
-	binary int64  // bytes of binary data that the outputs announce
-	wrong  string // what an output promises and does not hold
+	version []byte // raw version of the model
+	binary  int64  // bytes of binary data that the outputs announce
+	wrong   string // what an output promises and does not hold
 }
 
 // parse reads b, which must be one JSON object.
@@ -110,6 +112,8 @@ func (k *inference) parse(b []byte) bool {
 			ok = s.array(func() bool { return k.readOutput(&s) })
 		case "model_name":
 			k.model, ok = s.string()
+		case "model_version":
+			k.version, ok = s.string()
 		case "error":
 			ok = k.readError(&s)
 		default:

@@ -196,6 +196,7 @@ func (c *OpenInferenceGRPC) take(t *trip, in []byte) (outputs int) {
 	}
 	t.hear(in)
 	t.named(k.model)
+	t.versioned(k.version)
 	return k.outputs
 }
 

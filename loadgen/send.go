@@ -35,6 +35,7 @@ type trip struct {
 	said    []byte // what the answer said, where a check wants to know
 	escaped bool   // said consists of the insides of JSON strings
 	model   []byte // that the answer names
+	version []byte // of the model, that the answer names
 }
 
 // A reader is a client's own part of a call: it reads the body of an answer of status 2xx, settles the request's outcome and
@@ -61,7 +62,7 @@ func (s *site) begin(ctx context.Context, call *assay.Call, r *assay.Request) *t
 		t.headers = append(append(t.headers[:0], call.Headers...), [2]string{s.Class, r.Class})
 		t.q.headers = t.headers
 	}
-	t.said, t.model, t.escaped = t.said[:0], t.model[:0], false
+	t.said, t.model, t.version, t.escaped = t.said[:0], t.model[:0], t.version[:0], false
 	return t
 }
 
@@ -141,6 +142,13 @@ func (t *trip) hear(text []byte) {
 func (t *trip) named(model []byte) {
 	if t.expect != nil && len(model) > 0 {
 		t.model = append(t.model[:0], model...)
+	}
+}
+
+// versioned keeps the version of the model that an answer names.
+func (t *trip) versioned(version []byte) {
+	if t.expect != nil && len(version) > 0 {
+		t.version = append(t.version[:0], version...)
 	}
 }
 

@@ -118,6 +118,7 @@ func (c *Triton) stream(t *trip, a *answer) bool {
 		}
 		t.hear(k.said)
 		t.named(k.model)
+		t.versioned(k.version)
 		tally.add(&k.chunk, e.At)
 	}
 }
@@ -140,6 +141,7 @@ func (c *Triton) whole(t *trip, a *answer) bool {
 		t.escaped = true
 		t.hear(k.said)
 		t.named(k.model)
+		t.versioned(k.version)
 		t.ok(at)
 	}
 	return true
@@ -149,7 +151,10 @@ func (c *Triton) whole(t *trip, a *answer) bool {
 func (c *Triton) refuse(a *answer, k *complaint) assay.Outcome { return notReady(a.status, k.text) }
 
 // tritonChunk is what matters of one event or of a whole answer.
-type tritonChunk struct{ chunk }
+type tritonChunk struct {
+	chunk
+	version []byte // raw version of the model
+}
 
 // parse reads b, which must be one JSON object.
 func (k *tritonChunk) parse(b []byte) bool {
@@ -165,6 +170,8 @@ func (k *tritonChunk) parse(b []byte) bool {
 			ok = k.readText(&s)
 		case "model_name":
 			k.model, ok = s.string()
+		case "model_version":
+			k.version, ok = s.string()
 		case "error":
 			ok = k.readError(&s)
 		default:

@@ -17,7 +17,7 @@ func (s *session) canary(e loadgen.Endpoint) (*loadgen.Canary, error) {
 		return nil, nil
 	}
 	x := c.Expect
-	e.Expect = &loadgen.Expect{Contains: x.Contains, Regexp: x.Regexp, SHA256: x.SHA256, Schema: json.RawMessage(x.Schema), Stable: x.Stable, MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model}
+	e.Expect = &loadgen.Expect{Contains: x.Contains, Regexp: x.Regexp, SHA256: x.SHA256, Schema: json.RawMessage(x.Schema), Stable: x.Stable, MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model, Version: x.Version}
 	if x.Stable {
 		e.Expect.Learn = s.learnt()
 	}

@@ -26,7 +26,7 @@ func endpoint(p *plan.Plan, c *clock.Clock) (loadgen.Endpoint, error) {
 	}
 	if x := t.Expect; x != nil {
 		e.Expect = &loadgen.Expect{Contains: x.Contains, Regexp: x.Regexp, SHA256: x.SHA256, Schema: json.RawMessage(x.Schema),
-			MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model}
+			MinTokens: x.MinTokens, MaxTokens: x.MaxTokens, Model: x.Model, Version: x.Version}
 	}
 	var err error
 	if x := t.TLS; x != nil {

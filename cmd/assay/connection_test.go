@@ -179,4 +179,14 @@ func TestPlanExpects(t *testing.T) {
 			t.Errorf("%s: %v %s, want %v", expect, r.Outcome, r.Error, want)
 		}
 	}
+	v2 := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"model_name":"m","model_version":"3","outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[1]}]}`)
+	}))
+	defer v2.Close()
+	for version, want := range map[string]assay.Outcome{"3": assay.OK, "4": assay.WrongContent} {
+		p, _ := planFor(t, v2.URL, "kind: openinference, expect: {version: '"+version+"'}")
+		if r := authenticated(t, p); r.Outcome != want {
+			t.Errorf("version %s: %v %s, want %v", version, r.Outcome, r.Error, want)
+		}
+	}
 }

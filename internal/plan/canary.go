@@ -28,6 +28,7 @@ type CanaryExpect struct {
 	MinTokens int     `yaml:"minTokens" json:"minTokens,omitempty" jsonschema:"minimum=1,description=Fewest tokens of the answer."`
 	MaxTokens int     `yaml:"maxTokens" json:"maxTokens,omitempty" jsonschema:"minimum=1,description=Most tokens of the answer."`
 	Model     string  `yaml:"model" json:"model,omitempty" jsonschema:"description=Model that the answer names."`
+	Version   string  `yaml:"version" json:"version,omitempty" jsonschema:"description=Version of the model that the answer names; for kinds openinference and openinference-grpc and triton."`
 }
 
 // canaryDefaults fills in what the plan leaves out.
@@ -83,6 +84,7 @@ func (c *checker) canary(p *Plan) {
 	if reflect.ValueOf(*e).IsZero() {
 		c.bad("canary", "expects nothing; give expect, for example {contains: text} or {stable: true}")
 	}
+	c.version("canary.expect.version", e.Version, &p.Target)
 	if e.Regexp != "" {
 		if _, err := regexp.Compile(e.Regexp); err != nil {
 			c.bad("canary.expect.regexp", "%v", err)

@@ -86,6 +86,7 @@ func TestRefusals(t *testing.T) {
 		{"canary without a prompt", head + load + "canary: {expect: {stable: true}}\n", `canary: has no prompt`},
 		{"canary too often", head + load + "canary: {prompt: hi, every: 1ms, expect: {stable: true}}\n", `canary.every: 1ms is out of range; 100ms to 1h`},
 		{"canary's pattern", head + load + "canary: {prompt: hi, expect: {regexp: '('}}\n", `canary.expect.regexp: error parsing regexp`},
+		{"canary's version", head + load + "canary: {prompt: hi, expect: {version: '2'}}\n", `canary.expect.version: answers of kind sandbox name no version`},
 		{"canary's digest", head + load + "canary: {prompt: hi, expect: {sha256: abc}}\n", `canary.expect.sha256: "abc" is no digest`},
 		{"canary known and learnt", head + load + "canary: {prompt: hi, expect: {stable: true, sha256: " + strings.Repeat("a", 64) + "}}\n", `known or learnt, not both`},
 		{"one attempt", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox, retry: {attempts: 1}}\n" + load, `plan.yaml:3:43: target.retry.attempts: 1 is out of range; 2 to 100, the first included`},

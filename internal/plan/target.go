@@ -78,6 +78,7 @@ type Expect struct {
 	MinTokens int     `yaml:"minTokens" json:"minTokens,omitempty" jsonschema:"minimum=1"`
 	MaxTokens int     `yaml:"maxTokens" json:"maxTokens,omitempty" jsonschema:"minimum=1"`
 	Model     string  `yaml:"model" json:"model,omitempty" jsonschema:"description=Model that the answer names."`
+	Version   string  `yaml:"version" json:"version,omitempty" jsonschema:"description=Version of the model that the answer names; for kinds openinference and openinference-grpc and triton."`
 }
 
 // BodyRule says when an answer of status 200 is a failure.
@@ -240,6 +241,9 @@ func (c *checker) target(t *Target) {
 	c.connection(t)
 	c.payloads(t)
 	c.expect("target.expect", t.Expect)
+	if x := t.Expect; x != nil {
+		c.version("target.expect.version", x.Version, t)
+	}
 	if r := t.BodyRule; r != nil {
 		c.pattern("target.bodyRule.fail", r.Fail)
 		c.pattern("target.bodyRule.pass", r.Pass)
@@ -349,7 +353,7 @@ func (c *checker) expect(at string, e *Expect) {
 		return
 	}
 	if reflect.ValueOf(*e).IsZero() {
-		c.bad(at, "asks nothing; give contains, regexp, sha256, schema, minTokens, maxTokens or model")
+		c.bad(at, "asks nothing; give contains, regexp, sha256, schema, minTokens, maxTokens, model or version")
 	}
 	c.pattern(at+".regexp", e.Regexp)
 	if e.SHA256 != "" && !regexp.MustCompile(`^[0-9a-fA-F]{64}$`).MatchString(e.SHA256) {
@@ -357,6 +361,17 @@ func (c *checker) expect(at string, e *Expect) {
 	}
 	if e.MinTokens < 0 || e.MaxTokens < 0 || e.MaxTokens > 0 && e.MaxTokens < e.MinTokens {
 		c.bad(at, "want 0 <= minTokens <= maxTokens")
+	}
+}
+
+// version refuses to expect a version of the model where no answer names one.
+func (c *checker) version(at, version string, t *Target) {
+	kind := t.Kind
+	if t.Kind == "sandbox" && t.Sandbox.Kind == "vision" {
+		kind = t.Sandbox.Protocol
+	}
+	if version != "" && !slices.Contains([]string{"openinference", "openinference-grpc", "triton"}, kind) {
+		c.bad(at, "answers of kind %s name no version; it belongs to openinference, openinference-grpc and triton", kind)
 	}
 }
 

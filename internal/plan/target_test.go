@@ -47,6 +47,8 @@ func TestTargetRefusals(t *testing.T) {
 		{"{kind: openinference, url: 'http://h', payloads: {files: [x]}, tensors: {name: x, datatype: FP32}}", "target.tensors: needs shape for datatype FP32"},
 		{"{kind: openinference, url: 'http://h', payloads: {files: [x]}, tensors: {name: x, datatype: FP31, shape: [1]}}", `target.tensors.datatype: "FP31" is unknown; did you mean`},
 		{"{kind: openinference, url: 'http://h', payloads: {files: [x]}, tensors: {name: x, datatype: FP32, shape: [0]}}", "target.tensors.shape[0]: 0 is out of range; 1 or more"},
+		{"{kind: openai, url: 'http://h', expect: {version: '1'}}", "target.expect.version: answers of kind openai name no version; it belongs to openinference, openinference-grpc and triton"},
+		{"{kind: sandbox, sandbox: {kind: vision}, expect: {version: '1'}}", "target.expect.version: answers of kind kserve1 name no version"},
 		{"{kind: openai, url: 'http://h', expect: {}}", "target.expect: asks nothing"},
 		{"{kind: openai, url: 'http://h', expect: {regexp: '('}}", `target.expect.regexp: "(" is no RE2 pattern`},
 		{"{kind: openai, url: 'http://h', expect: {sha256: abc}}", "target.expect.sha256: want 64 hexadecimal digits"},

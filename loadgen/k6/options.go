@@ -200,7 +200,7 @@ func (o *object) expect(key string) *loadgen.Expect {
 		return nil
 	}
 	e := &loadgen.Expect{Contains: x.text("contains", ""), Regexp: x.text("regexp", ""), SHA256: x.text("sha256", ""), MinTokens: x.count("minTokens"),
-		MaxTokens: x.count("maxTokens"), Model: x.text("model", "")}
+		MaxTokens: x.count("maxTokens"), Model: x.text("model", ""), Version: x.text("version", "")}
 	if v, ok := x.take("schema"); ok {
 		raw, err := json.Marshal(v)
 		if err != nil {
