@@ -23,7 +23,7 @@ const (
 	spacingLeast = 100     // sends of a phase from which its spacing is judged
 	spacingKS    = 0.1     // largest distance between the distributions of planned and sent gaps
 	spacingVar   = 0.2     // largest difference between their indices of dispersion; 1 is that of a Poisson process
-	gapFloor     = 250e-6  // seconds by which a gap may differ, or a tenth of the mean gap: sends within 200 µs go out together at high rates
+	gapFloor     = 550e-6  // seconds by which a gap may differ, or a tenth of the mean gap: sends within 500 µs go out together at high rates
 	gapsKept     = 1 << 15 // gaps of a phase that are compared
 	windowLeast  = 10e6    // ns in which sends are counted, or ten mean gaps
 	windowsMost  = 100_000 // of a phase
@@ -36,7 +36,7 @@ func describePacing() []assay.Desc {
 		{Metric: "validity/lateness/p99", Unit: assay.Seconds, Better: "lower", Help: "How late our generator sent: from due to the first write; p99, type 7. Invalid above the larger of 1 ms and 1 % of the tightest latency objective."},
 		{Metric: "validity/lateness/max", Unit: assay.Seconds, Better: "lower", Help: "How late our generator sent: from due to the first write; the latest."},
 		{Metric: "validity/delivered", Unit: assay.Ratio, Better: "higher", Help: "Requests that our generator sent in their phase, of those that were due; of the worst phase that is not stress, or of one. Invalid below 99 % and more than one request short."},
-		{Metric: "validity/spacing/ks", Unit: assay.Ratio, Better: "lower", Help: "Kolmogorov and Smirnov's distance between the gaps of the sends and those planned, each moved by up to 0.25 ms or a tenth of the mean gap; of the worst phase, or of one. Invalid above 0.1."},
+		{Metric: "validity/spacing/ks", Unit: assay.Ratio, Better: "lower", Help: "Kolmogorov and Smirnov's distance between the gaps of the sends and those planned, each moved by up to 0.55 ms or a tenth of the mean gap; of the worst phase, or of one. Invalid above 0.1."},
 		{Metric: "validity/spacing/dispersion", Unit: assay.Ratio, Better: "lower", Help: "By how much the index of dispersion of the sends, counted in windows of 10 ms or ten mean gaps, differs from that planned; of the worst phase, or of one. Invalid above 0.2."},
 		{Metric: "validity/cpu", Unit: assay.Ratio, Better: "lower", Help: "Share of the cores of its machine that our process took in the busiest second of the load. Doubtful above 80 %."},
 		{Metric: "validity/cpu/request", Unit: assay.Seconds, Better: "lower", Help: "CPU time of our process for each request sent, recording and watching included."},
@@ -272,7 +272,7 @@ func (p *validityPass) spacing(check checkFunc) {
 		method  string
 		problem string
 	}{
-		{"spacing/ks", (*phasePace).ks, spacingKS, "Kolmogorov-Smirnov distance between sent and planned gaps, each moved by up to 0.25 ms or a tenth of the mean gap", "gaps between sends are not those planned: their distributions lie %.2g apart in phase %s, and %g is the limit"},
+		{"spacing/ks", (*phasePace).ks, spacingKS, "Kolmogorov-Smirnov distance between sent and planned gaps, each moved by up to 0.55 ms or a tenth of the mean gap", "gaps between sends are not those planned: their distributions lie %.2g apart in phase %s, and %g is the limit"},
 		{"spacing/dispersion", (*phasePace).dispersion, spacingVar, "difference of the indices of dispersion of sent and planned requests, in windows of 10 ms or ten mean gaps", "sends are bunched otherwise than planned: their index of dispersion is off by %.2g in phase %s, and %g is the limit"},
 	} {
 		var worst *phasePace

@@ -30,8 +30,8 @@
 // At high rates the cost of a request is mostly that of waking threads. So the pacing goroutine writes a request itself where a connection is
 // idle and nothing has to be waited for (see flight), and only otherwise hands it to a worker. Answers in one piece it reads itself too (see poller): it
 // sleeps until an answer comes or the next send is due, whichever is first. An answer that is streamed is read by the goroutine of its connection (see
-// post), so that each token is stamped when it comes. Requests that are due within a fifth of a millisecond of one another, and less at
-// low rates, go out together.
+// post), so that each token is stamped when it comes. Requests that are due within half a millisecond of one another, and less below
+// 10,000/s, go out together.
 //
 // # Instants
 //
