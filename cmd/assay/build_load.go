@@ -46,7 +46,7 @@ func phase(p *plan.Plan, i int) (ph loadgen.Phase, err error) {
 	case l.Cold != nil:
 		ph.Cold = &loadgen.Cold{Force: l.Cold.Force, Every: l.Cold.Every.D(), Settle: l.Cold.Settle.D()}
 	case l.Hold != nil:
-		ph.Hold = &loadgen.Hold{Of: l.Hold.Of, Share: l.Hold.Share}
+		ph.Hold = &loadgen.Hold{Of: l.Hold.Of, Share: float64(l.Hold.Share)}
 	case l.Arrivals != nil:
 		ph.Arrivals = arrivals(p, l.Arrivals)
 		if err := ph.Arrivals.Check(); err != nil {
@@ -116,7 +116,7 @@ func workload(p *plan.Plan, i int, ph *loadgen.Phase) (err error) {
 		return err
 	}
 	if x := l.Prefix; x != nil {
-		ph.Prefix = &loadgen.Prefix{Share: *x.Share, Groups: x.Groups, Tokens: x.Tokens, Skew: x.Skew}
+		ph.Prefix = &loadgen.Prefix{Share: float64(*x.Share), Groups: x.Groups, Tokens: x.Tokens, Skew: x.Skew}
 	}
 	if s := l.Session; s != nil {
 		ph.Session = &loadgen.Session{Think: think(s.Think)}

@@ -328,6 +328,8 @@ func describe(t reflect.Type) string {
 		return "a rate such as 8/s"
 	case Size:
 		return "a size such as 64MiB"
+	case Fraction:
+		return "a share such as 60%"
 	case Value:
 		return "a bound such as 800ms or 99.9%"
 	}

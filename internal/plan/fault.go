@@ -32,7 +32,7 @@ type Fault struct {
 	After       int64    `yaml:"after" json:"after,omitempty" jsonschema:"minimum=0,description=For http and stream: none of the first so many requests."`
 	First       int64    `yaml:"first" json:"first,omitempty" jsonschema:"minimum=0,description=For http and stream: only so many requests and then none."`
 	Every       int64    `yaml:"every" json:"every,omitempty" jsonschema:"minimum=0,description=For http and stream: one in so many requests."`
-	Probability float64  `yaml:"probability" json:"probability,omitempty" jsonschema:"minimum=0,maximum=1,description=For http and stream: each request with this chance by the plan's seed."`
+	Probability Fraction `yaml:"probability" json:"probability,omitempty" jsonschema:"description=For http and stream: each request with this chance by the plan's seed."`
 }
 
 // fault checks what can be known without the table of kinds.

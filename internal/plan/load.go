@@ -48,8 +48,8 @@ type Load struct {
 
 // Hold is load at a share of the highest rate that a search found.
 type Hold struct {
-	Of    string  `yaml:"of" json:"of" jsonschema:"description=Name of the search phase."`
-	Share float64 `yaml:"share" json:"share,omitempty" jsonschema:"description=Share of the highest rate that held\\, more than 0 and at most 1. Default 0.8."`
+	Of    string   `yaml:"of" json:"of" jsonschema:"description=Name of the search phase."`
+	Share Fraction `yaml:"share" json:"share,omitempty" jsonschema:"description=Share of the highest rate that held\\, more than 0 and at most 1. Default 0.8."`
 }
 
 // idle reports whether the phase puts no load on the target.

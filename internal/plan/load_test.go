@@ -43,6 +43,9 @@ func TestLoadRefusals(t *testing.T) {
 		{"{name: a, for: 1s, closed: {n: 1}, output: {uniform: {min: 5, max: 2}}}", `load[0].output.uniform: from 5 to 2 is no range`},
 		{"{name: a, for: 1s, closed: {n: 1}, output: {lognormal: {mean: 0, sd: 1}}}", `load[0].output.lognormal.mean: 0 is out of range; more than 0`},
 		{"{name: a, for: 1s, closed: {n: 1}, prefix: {tokens: 8, share: 3}}", `load[0].prefix.share: 3 is out of range; 0 to 1`},
+		{"{name: a, for: 1s, closed: {n: 1}, prefix: {tokens: 8, share: 130%}}", `load[0].prefix.share: 1.3 is out of range; 0 to 1`},
+		{"{name: a, for: 1s, closed: {n: 1}, prefix: {tokens: 8, share: half}}", `load[0].prefix.share: "half" is not a share; write for example 0.6 or 60%`},
+		{"{name: a, for: 1s, closed: {n: 1}, prefix: {tokens: 8, share: [1]}}", `load[0].prefix.share: want a share such as 60%, not a list`},
 		{"{name: a, for: 1s, closed: {n: 1}, prefix: {tokens: 8}, prompts: p.txt}", `load[0].prompts: does not go with prefix or session`},
 		{"{name: a, arrivals: {trace: x}, session: {turns: 3}}", `load[0].session: does not go with a trace, which has requests of its own; leave one out`},
 		{"{name: a, for: 1s, closed: {n: 1}, session: {turns: 0}}", `load[0].session.turns.tokens: 0 is out of range`},
@@ -241,5 +244,33 @@ func TestSLOSide(t *testing.T) {
 	raw, _, err := p.JSON()
 	if o := `"phase":"latency","min":"95%"`; err != nil || !strings.Contains(string(raw), o) {
 		t.Errorf("%v: %s is not in %s", err, o, raw)
+	}
+}
+
+// TestFractions: a share written in percent is the plan that the number is.
+func TestFractions(t *testing.T) {
+	text := func(f string) string {
+		return "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\nload: [{name: s, search: {saturation: {start: 1/s, slo: {ttft/p95: 1s}}}}, {name: h, for: 9s, hold: {of: s, share: " + f + "}, prefix: {tokens: 8, share: " + f +
+			"}}]\nchaos: [{fault: http, at: 1s, for: 1s, status: 500, probability: " + f + "}]\n"
+	}
+	var plans []string
+	for _, f := range []string{"0.07", "7%", "7 %", "'7%'"} {
+		p, err := Parse("p", []byte(text(f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _, err := p.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans = append(plans, string(raw))
+	}
+	if strings.Count(plans[0], `"share":0.07`) != 2 || !strings.Contains(plans[0], `"probability":0.07`) {
+		t.Error(plans[0])
+	}
+	for _, p := range plans[1:] {
+		if d := cmp.Diff(plans[0], p); d != "" {
+			t.Errorf("(-want +got)\n%s", d)
+		}
 	}
 }

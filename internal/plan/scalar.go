@@ -82,6 +82,23 @@ func (s *Size) UnmarshalText(b []byte) error {
 // MarshalText writes the size in bytes.
 func (s Size) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(s), 10), nil }
 
+// Fraction is a part of a whole, written as 0.6 or 60%. Its range is that of its setting.
+type Fraction float64
+
+// UnmarshalText reads a fraction.
+func (f *Fraction) UnmarshalText(b []byte) error {
+	num, percent := strings.CutSuffix(strings.TrimSpace(string(b)), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
+	if err != nil {
+		return fmt.Errorf("%q is not a share; write for example 0.6 or 60%%", b)
+	}
+	if percent {
+		v /= 100
+	}
+	*f = Fraction(v)
+	return nil
+}
+
 // Value is the bound of an objective or guard: a number in base units with the unit it was written in.
 type Value struct {
 	Number float64

@@ -37,6 +37,11 @@ func (Size) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer"}, text(`^[0-9.]+ ?(KiB|MiB|GiB|kB|MB|GB|B)?$`, "64MiB")}}
 }
 
+// JSONSchema describes a fraction.
+func (Fraction) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "number", Minimum: "0", Maximum: "1"}, text(`^[0-9.]+ ?%$`, "60%")}}
+}
+
 // JSONSchema describes a bound.
 func (Value) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "number"}, {Type: "string", Examples: []any{"800ms", "99.9%", "12/s"}}}}

@@ -46,10 +46,10 @@ func (l *Lengths) short(text string) error {
 
 // Prefix makes prompts begin with the same tokens.
 type Prefix struct {
-	Share  *float64 `yaml:"share" json:"share,omitempty" jsonschema:"minimum=0,maximum=1,description=Share of the prompts that begin with a prefix. Default 1."`
-	Groups int      `yaml:"groups" json:"groups,omitempty" jsonschema:"minimum=1,description=How many prefixes there are. Default 1."`
-	Tokens int      `yaml:"tokens" json:"tokens" jsonschema:"minimum=1,description=Length of a prefix; the prompt's length counts it."`
-	Skew   float64  `yaml:"skew" json:"skew,omitempty" jsonschema:"description=Exponent of Zipf's law by which prefixes are used\\, more than 1. Default: all alike."`
+	Share  *Fraction `yaml:"share" json:"share,omitempty" jsonschema:"description=Share of the prompts that begin with a prefix. Default 1."`
+	Groups int       `yaml:"groups" json:"groups,omitempty" jsonschema:"minimum=1,description=How many prefixes there are. Default 1."`
+	Tokens int       `yaml:"tokens" json:"tokens" jsonschema:"minimum=1,description=Length of a prefix; the prompt's length counts it."`
+	Skew   float64   `yaml:"skew" json:"skew,omitempty" jsonschema:"description=Exponent of Zipf's law by which prefixes are used\\, more than 1. Default: all alike."`
 }
 
 // Session makes each arrival the first turn of a conversation.
@@ -108,10 +108,10 @@ func (l *Lengths) defaults(tokens int) {
 func (l *Load) workloadDefaults() {
 	l.Prompt.defaults(64)
 	l.Output.defaults(32)
-	one := 1.0
+	one, all := 1.0, Fraction(1)
 	if l.Prefix != nil {
 		if l.Prefix.Share == nil {
-			l.Prefix.Share = &one
+			l.Prefix.Share = &all
 		}
 		orElse(&l.Prefix.Groups, 1)
 	}
