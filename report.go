@@ -180,7 +180,7 @@ type Slow struct {
 	E2E     float64 `json:"e2e_s"`
 	TTFT    float64 `json:"ttft_s"`
 	Outcome Outcome `json:"outcome"`
-	Missed  string  `json:"missed,omitempty"` // latency whose limit a served request was slower than: ttft, e2e, tpot
+	Missed  string  `json:"missed,omitempty"` // latency objective whose goal a served request was slower than: e2e/p95 class chat
 	Cold    Cold    `json:"cold"`
 	Fault   string  `json:"fault,omitempty"`
 	Shares  []Share `json:"shares,omitempty"`

@@ -12,8 +12,9 @@ import (
 
 // Goodput reports the share of the planned requests that were served within the latency limits, and what became of the others. All that was planned
 // counts, so that neither a target that sheds load nor a generator that holds it back looks better for it: failures, throttled requests,
-// refusals by our own cap, and what was never sent because the phase ended first. A limit is the tightest warm objective on ttft, e2e or tpot; a
-// request that was slower than several is counted under the first of these.
+// refusals by our own cap, and what was never sent because the phase ended first. A limit is a warm objective on ttft, e2e or tpot at p90 or above, or on max,
+// and holds the requests of its own phase and class; of several on the same ones that on the highest quantile counts. Objectives on a mean
+// or a lower quantile hold no single request. One that was slower than several limits is counted under the first.
 type Goodput struct{}
 
 // unsent is the cause of what was planned and never due.
@@ -23,7 +24,7 @@ const unsent = "unsent"
 func (Goodput) Describe() []assay.Desc {
 	return []assay.Desc{
 		{Metric: "goodput/ratio", Unit: assay.Ratio, Better: "higher", Help: "Share of the planned requests that were served within the latency objectives; failed, throttled, refused and unsent ones count as missed. Steady phases, or one phase."},
-		{Metric: "goodput/missed", Unit: assay.Count, Better: "lower", Help: "Planned requests that were not good, in all or by cause: the latency whose limit was missed, the outcome, or unsent. Steady phases, or one phase."},
+		{Metric: "goodput/missed", Unit: assay.Count, Better: "lower", Help: "Planned requests that were not good, in all or by cause: the latency objective that was missed, the outcome, or unsent. Steady phases, or one phase."},
 	}
 }
 
@@ -64,7 +65,10 @@ func (p *goodputPass) Requests(block []assay.Request) {
 		c.due++
 		cause := r.Outcome.String()
 		if r.Outcome == assay.OK {
-			cause, _ = p.limits.Missed(r)
+			cause = ""
+			if l := p.limits.Missed(r); l != nil {
+				cause = l.Name()
+			}
 		}
 		if cause == "" {
 			c.good++
@@ -170,9 +174,12 @@ func goodRatio(good, planned int, s *stretches) assay.Quantity {
 
 // cause says what a cause means: a limit missed, an outcome, or nothing sent.
 func (p *goodputPass) cause(cause string) string {
-	switch limit := p.limits.Of(cause); {
-	case limit > 0:
-		return fmt.Sprintf("missed %s ≤ %s", cause, duration(seconds(limit)))
+	for i := range p.limits {
+		if l := &p.limits[i]; l.Name() == cause {
+			return fmt.Sprintf("missed %s ≤ %s", cause, duration(seconds(l.Max)))
+		}
+	}
+	switch {
 	case cause == unsent:
 		return "not sent: the phase was cut short"
 	case cause == assay.RefusedByCap.String():

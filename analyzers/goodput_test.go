@@ -57,7 +57,7 @@ func TestGoodput(t *testing.T) {
 			got[f.Labels["cause"]] = f.Quantity.Value
 		}
 	}
-	want := map[string]float64{"": 110, "ttft": 10, "e2e": 10, "throttled": 10, "refused_by_cap": 10, "unavailable": 20, "unsent": 50}
+	want := map[string]float64{"": 110, "ttft/p95": 10, "e2e/p95": 10, "throttled": 10, "refused_by_cap": 10, "unavailable": 20, "unsent": 50}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -66,7 +66,7 @@ func TestGoodput(t *testing.T) {
 		if q := f.Quantity; math.Abs(q.Value-140./250) > 1e-12 || q.N != 250 || !(q.Lo < q.Value && q.Value < q.Hi) {
 			t.Errorf("%s", q)
 		}
-		said := "50 not sent: the phase was cut short, 20 unavailable, 10 missed e2e ≤ 0.45 s, 10 refused by our own cap, 10 throttled, 10 missed ttft ≤ 0.4 s"
+		said := "50 not sent: the phase was cut short, 20 unavailable, 10 missed e2e/p95 ≤ 0.45 s, 10 refused by our own cap, 10 throttled, 10 missed ttft/p95 ≤ 0.4 s"
 		if d := cmp.Diff([]string{said}, f.Evidence); d != "" {
 			t.Errorf("(-want +got):\n%s", d)
 		}
@@ -74,7 +74,7 @@ func TestGoodput(t *testing.T) {
 	if v := assay.Judge(r.Objectives[2].Quantity, .9, 1); v != assay.VerdictFail {
 		t.Errorf("56 %% against at least 90 %%: %s", v)
 	}
-	if s := r.Slowest[0]; s.Missed != "ttft" || s.Outcome != assay.OK {
+	if s := r.Slowest[0]; s.Missed != "ttft/p95" || s.Outcome != assay.OK {
 		t.Errorf("slowest %+v, want one that missed ttft", s)
 	}
 	none := assess(t, &factstest.Run{M: quiet().M}, "goodput").Find("goodput/ratio")

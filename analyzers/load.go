@@ -54,7 +54,7 @@ func (p *loadPass) Requests(block []assay.Request) {
 		if r.Sent != 0 {
 			c.sent++
 		}
-		if u := facts.AsUser(p.f, r, &scratch); u != nil && u.Outcome == assay.OK && !p.limits.Slow(u) {
+		if u := facts.AsUser(p.f, r, &scratch); u != nil && u.Outcome == assay.OK && p.limits.Missed(u) == nil {
 			c.good++
 		}
 		if r.Outcome == assay.RefusedByCap {

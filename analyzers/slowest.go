@@ -47,7 +47,9 @@ func (p *slowestPass) Requests(block []assay.Request) {
 		}
 		_, s.Fault = facts.LedgerOf(p.f, r)
 		if r.Outcome == assay.OK {
-			s.Missed, _ = p.limits.Missed(r)
+			if l := p.limits.Missed(r); l != nil {
+				s.Missed = l.Name()
+			}
 		}
 		at, _ := slices.BinarySearchFunc(p.top, s, func(a, b assay.Slow) int {
 			return cmp.Or(cmp.Compare(b.E2E, a.E2E), -1) // after its equals: the earlier request stays first

@@ -21,68 +21,6 @@ const (
 	trailCap = 1 << 20      // requests kept for one fault
 )
 
-// Limits are the latencies beyond which a single answer is slow for its user: the tightest warm objectives of the plan. 0 is none.
-type Limits struct{ TTFT, E2E, TPOT int64 }
-
-// LimitsOf returns the latency limits that the plan's objectives set.
-func LimitsOf(m *assay.Manifest) Limits {
-	var l Limits
-	for _, o := range m.Objectives {
-		if o.Max == nil || o.Labels["cold"] == "cold" {
-			continue
-		}
-		var p *int64
-		switch family(o.Metric) {
-		case "ttft":
-			p = &l.TTFT
-		case "e2e":
-			p = &l.E2E
-		case "tpot":
-			p = &l.TPOT
-		default:
-			continue
-		}
-		if v := int64(*o.Max * 1e9); *p == 0 || v < *p {
-			*p = v
-		}
-	}
-	return l
-}
-
-func family(metric string) string {
-	for i := range metric {
-		if metric[i] == '/' {
-			return metric[:i]
-		}
-	}
-	return ""
-}
-
-// Slow reports whether a served request was slower than the limits.
-func (l Limits) Slow(r *assay.Request) bool {
-	_, slow := l.Missed(r)
-	return slow
-}
-
-// Missed names the first limit that a served request was slower than: ttft, e2e or tpot.
-func (l Limits) Missed(r *assay.Request) (family string, slow bool) {
-	if l.TTFT > 0 && r.FirstToken != 0 && r.FirstToken-r.Due > l.TTFT {
-		return "ttft", true
-	}
-	if l.E2E > 0 && r.End-r.Due > l.E2E {
-		return "e2e", true
-	}
-	if t, ok := TPOT(r); l.TPOT > 0 && ok && t > float64(l.TPOT) {
-		return "tpot", true
-	}
-	return "", false
-}
-
-// Of returns the limit of a family, in ns; 0 is none.
-func (l Limits) Of(family string) int64 {
-	return map[string]int64{"ttft": l.TTFT, "e2e": l.E2E, "tpot": l.TPOT}[family]
-}
-
 // TPOT returns the mean time per answer token after the first, in ns, from the
 // last content chunk; ok is false for answers of one token or without a stream.
 func TPOT(r *assay.Request) (float64, bool) {
@@ -171,7 +109,7 @@ func (t *Trails) Add(r *assay.Request) {
 		switch {
 		case r.Outcome.Failed():
 			c.state = touchFailed
-		case r.Outcome == assay.OK && t.limits.Slow(r):
+		case r.Outcome == assay.OK && t.limits.Missed(r) != nil:
 			c.state = touchSlow
 		case r.Outcome == assay.OK:
 			c.state = touchWell
