@@ -155,6 +155,9 @@ func (p *scalabilityPass) report(r *assay.Report, points []*searchStep, labels m
 	case err != nil:
 		none("the law of scalability: " + err.Error())
 		return
+	case math.IsNaN(u.SE[0] + u.SE[1] + u.SE[2]):
+		none("the law of scalability: the loads cannot tell its coefficients apart")
+		return
 	case u.R2 < uslFit:
 		none(fmt.Sprintf("the law of scalability explains %.0f %% of the variance of the throughput only", 100*max(0, u.R2)))
 		return

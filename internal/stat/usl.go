@@ -18,7 +18,7 @@ const USLLeast = 5
 // pairs cost each other (coherence). It is the least-squares fit with Sigma and Kappa at least 0.
 type USL struct {
 	Lambda, Sigma, Kappa float64
-	SE                   [3]float64 // standard errors in that order; 0 where a coefficient lies at its bound
+	SE                   [3]float64 // standard errors in that order, as if no bound held: one at its bound is uncertain too. NaN if the loads cannot tell them apart
 	R2                   float64    // share of the variance of X that the fit explains
 	DoF                  int        // pairs less coefficients
 
@@ -53,7 +53,7 @@ func FitUSL(n, x, sd []float64) (USL, error) {
 	for _, free := range [][]int{{0, 1, 2}, {0, 1}, {0, 2}, {0}} {
 		p, ss, ok := fitUSL(n, x, sd, free)
 		if ok && p[1] >= 0 && p[2] >= 0 && ss < least*(1-1e-9) {
-			best, found, least = uslOf(n, x, sd, p, free, ss), true, ss
+			best, found, least = uslOf(n, x, sd, p, ss), true, ss
 		}
 	}
 	if !found {
@@ -137,8 +137,10 @@ func fitUSL(n, x, sd []float64, free []int) (p [3]float64, ss float64, ok bool) 
 	return p, ss, true
 }
 
-// uslOf completes a fit with its standard errors.
-func uslOf(n, x, sd []float64, p [3]float64, free []int, ss float64) USL {
+// uslOf completes a fit with its standard errors. That a coefficient lies at its bound does not make it known, nor the others
+// better known: the errors are those of all three.
+func uslOf(n, x, sd []float64, p [3]float64, ss float64) USL {
+	free := []int{0, 1, 2}
 	u := USL{Lambda: p[0], Sigma: p[1], Kappa: p[2], DoF: len(n) - 3}
 	var jtj [3][3]float64
 	mean, weight, total := 0.0, 0.0, 0.0
@@ -161,9 +163,10 @@ func uslOf(n, x, sd []float64, p [3]float64, free []int, ss float64) USL {
 	for _, a := range free {
 		var unit [3]float64
 		unit[a] = 1
-		if col, ok := solve(jtj, unit, free, 0); ok {
-			for _, b := range free {
-				u.cov[a][b] = col[b] * variance
+		col, ok := solve(jtj, unit, free, 0)
+		for _, b := range free {
+			if u.cov[a][b] = col[b] * variance; !ok {
+				u.cov[a][b] = math.NaN()
 			}
 		}
 		u.SE[a] = math.Sqrt(u.cov[a][a])
@@ -219,7 +222,8 @@ func (u *USL) At(n float64) float64 {
 	return x
 }
 
-// Coefficients returns the intervals of lambda, sigma and kappa from their standard errors and Student's t; none goes below 0.
+// Coefficients returns the intervals of lambda, sigma and kappa from their standard errors and Student's t; none goes below 0. Of a
+// coefficient at its bound the upper end is no lower than that of the fit without bounds.
 func (u *USL) Coefficients(confidence float64) (lambda, sigma, kappa Interval) {
 	t := StudentT(1-(1-confidence)/2, float64(u.DoF))
 	in := func(v, se float64) Interval { return Interval{math.Max(0, v-t*se), v + t*se, confidence} }

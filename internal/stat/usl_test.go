@@ -82,40 +82,45 @@ func TestUSLAtItsBounds(t *testing.T) {
 
 func TestUSLCoverage(t *testing.T) {
 	times := repeats(200, 2000)
-	truth := [3]float64{100, .05, .002}
 	rng := rand.New(rand.NewPCG(5, 1))
-	var hit [4]int
-	told := 0
-	for range times {
-		var n, x []float64
-		for v := 1.0; v <= 64; v *= 1.6 {
-			m, _ := uslModel(truth, v)
-			n, x = append(n, v), append(x, m*(1+.04*rng.NormFloat64()))
-		}
-		u, err := FitUSL(n, x, x) // each throughput is known to the same share of itself
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, s, k := u.Coefficients(.95)
-		_, _, pn, _, ok := u.Peak(.95)
-		if !ok {
-			continue
-		}
-		told++
-		for i, c := range []struct {
-			in Interval
-			v  float64
-		}{{l, truth[0]}, {s, truth[1]}, {k, truth[2]}, {pn, math.Sqrt((1 - truth[1]) / truth[2])}} {
-			if c.in.Lo <= c.v && c.v <= c.in.Hi {
-				hit[i]++
+	for _, truth := range [][3]float64{{100, .05, .002}, {100, .05, 0}, {100, 0, .002}, {100, 0, 0}} {
+		var hit [4]int
+		told := [4]int{times, times, times, 0}
+		for range times {
+			var n, x []float64
+			for v := 1.0; v <= 64; v *= 1.6 {
+				m, _ := uslModel(truth, v)
+				n, x = append(n, v), append(x, m*(1+.04*rng.NormFloat64()))
+			}
+			u, err := FitUSL(n, x, x) // each throughput is known to the same share of itself
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in [4]Interval
+			var ok bool
+			in[0], in[1], in[2] = u.Coefficients(.95)
+			if _, _, in[3], _, ok = u.Peak(.95); ok {
+				told[3]++
+			}
+			peak := math.Sqrt((1 - truth[1]) / truth[2])
+			for i, v := range append(truth[:], peak) {
+				if in[i].Lo <= v && v <= in[i].Hi && (i < 3 || ok) {
+					hit[i]++
+				}
+				if i < 3 && !(in[i].Lo < in[i].Hi) {
+					t.Fatalf("%+v: an interval of %+v", u, in[i])
+				}
 			}
 		}
-	}
-	for i, name := range []string{"lambda", "sigma", "kappa", "peak"} {
-		got := float64(hit[i]) / float64(told)
-		t.Logf("%s: coverage %.3f of %d", name, got, told)
-		if got < floor(.93, told) { // the errors of a law that bends are only nearly normal
-			t.Errorf("%s: coverage %.3f", name, got)
+		for i, name := range []string{"lambda", "sigma", "kappa", "peak"} {
+			if i == 3 && truth[2] == 0 {
+				continue // there is none
+			}
+			got := float64(hit[i]) / float64(told[i])
+			t.Logf("%v: %s: coverage %.3f of %d", truth, name, got, told[i])
+			if got < floor(.93, told[i]) { // the errors of a law that bends are only nearly normal
+				t.Errorf("%v: %s: coverage %.3f", truth, name, got)
+			}
 		}
 	}
 }
