@@ -1,7 +1,9 @@
 package analyzers
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +17,9 @@ import (
 // refusals by our own cap, and what was never sent because the phase ended first. A limit is a warm objective on ttft, e2e or tpot at p90 or above, or on max,
 // and holds the requests of its own phase and class; of several on the same ones that on the highest quantile counts. Objectives on a mean
 // or a lower quantile hold no single request. One that was slower than several limits is counted under the first.
+//
+// Where the plan has faults, what is said without a ledger is natural: of the requests outside their windows and washouts. Those inside are told
+// apart, in all and by kind of fault. Overload has phases of its own.
 type Goodput struct{}
 
 // unsent is the cause of what was planned and never due.
@@ -23,17 +28,20 @@ const unsent = "unsent"
 // Describe returns the metrics.
 func (Goodput) Describe() []assay.Desc {
 	return []assay.Desc{
-		{Metric: "goodput/ratio", Unit: assay.Ratio, Better: "higher", Help: "Share of the planned requests that were served within the latency objectives; failed, throttled, refused and unsent ones count as missed. Steady phases, or one phase."},
-		{Metric: "goodput/missed", Unit: assay.Count, Better: "lower", Help: "Planned requests that were not good, in all or by cause: the latency objective that was missed, the outcome, or unsent. Steady phases, or one phase."},
+		{Metric: "goodput/ratio", Unit: assay.Ratio, Better: "higher", Help: "Share of the planned requests that were served within the latency objectives; failed, throttled, refused and unsent ones count as missed. Outside faults, or with ledger and fault inside them; steady phases, or one phase."},
+		{Metric: "goodput/missed", Unit: assay.Count, Better: "lower", Help: "Planned requests that were not good, in all or by cause: the latency objective that was missed, the outcome, or unsent. Outside faults, or with ledger and fault inside them; steady phases, or one phase."},
 	}
 }
 
 // Begin starts a pass.
 func (Goodput) Begin(f *assay.Facts) assay.Pass {
-	return &goodputPass{f: f, limits: facts.LimitsOf(f.Manifest), phases: map[string]*goodCount{}}
+	return &goodputPass{f: f, limits: facts.LimitsOf(f.Manifest), counts: map[goodCell]*goodCount{}}
 }
 
-// goodCount is what became of the requests of a phase.
+// A goodCell tells requests by phase and by the kind of the fault they met; "" is none.
+type goodCell struct{ phase, fault string }
+
+// goodCount is what became of the requests of a cell.
 type goodCount struct {
 	due    int
 	good   int
@@ -44,7 +52,16 @@ type goodCount struct {
 type goodputPass struct {
 	f      *assay.Facts
 	limits facts.Limits
-	phases map[string]*goodCount
+	counts map[goodCell]*goodCount
+}
+
+func (p *goodputPass) count(phase, fault string) *goodCount {
+	c := p.counts[goodCell{phase, fault}]
+	if c == nil {
+		c = &goodCount{bad: map[string]int{}}
+		p.counts[goodCell{phase, fault}] = c
+	}
+	return c
 }
 
 func (p *goodputPass) Requests(block []assay.Request) {
@@ -54,14 +71,10 @@ func (p *goodputPass) Requests(block []assay.Request) {
 		if r.Canary || r.Forced {
 			continue
 		}
-		c := p.phases[r.Phase]
-		if c == nil {
-			c = &goodCount{bad: map[string]int{}}
-			p.phases[r.Phase] = c
-		}
 		if r = facts.AsUser(p.f, r, &scratch); r == nil {
 			continue
 		}
+		c := p.count(r.Phase, faultOf(p.f, r))
 		c.due++
 		cause := r.Outcome.String()
 		if r.Outcome == assay.OK {
@@ -79,19 +92,56 @@ func (p *goodputPass) Requests(block []assay.Request) {
 	}
 }
 
-func (p *goodputPass) Finish(r *assay.Report) error {
-	var steady goodCount
-	steady.bad = map[string]int{}
-	take := func(name string, planned int) *goodCount {
-		c := p.phases[name]
-		if c == nil {
-			c = &goodCount{bad: map[string]int{}}
+// faultOf returns the kind of the fault that a request belongs to, or "".
+func faultOf(f *assay.Facts, r *assay.Request) string {
+	if len(f.Faults) == 0 {
+		return ""
+	}
+	_, id := facts.LedgerOf(f, r)
+	for i := range f.Faults {
+		if id != "" && f.Faults[i].ID == id {
+			return f.Faults[i].Kind
 		}
-		if n := planned - c.due; n > 0 {
-			c.bad[unsent] = n
-			for range n {
+	}
+	return ""
+}
+
+// calmLedger returns the ledger of what met no fault in the phase that labels name.
+func calmLedger(f *assay.Facts, labels map[string]string) assay.Ledger {
+	if ph := f.PhaseOf(labels["phase"]); ph != nil && ph.Role == assay.RoleStress {
+		return assay.Overload
+	}
+	return assay.Natural
+}
+
+func (p *goodputPass) Finish(r *assay.Report) error {
+	steady, injected := goodCount{bad: map[string]int{}}, goodCount{bad: map[string]int{}}
+	byFault := map[string]*goodCount{}
+	take := func(phase string, planned int, in *goodCount) *goodCount {
+		for _, k := range sortedCells(p.counts) {
+			c := p.counts[k]
+			if k.phase != phase {
+				continue
+			}
+			planned -= c.due
+			if k.fault == "" {
+				continue
+			}
+			if byFault[k.fault] == nil {
+				byFault[k.fault] = &goodCount{bad: map[string]int{}}
+			}
+			byFault[k.fault].join(c)
+			injected.join(c)
+		}
+		c := p.count(phase, "")
+		if planned > 0 {
+			c.bad[unsent] = planned
+			for range planned {
 				c.blocks.add(true)
 			}
+		}
+		if in != nil {
+			in.join(c)
 		}
 		return c
 	}
@@ -100,19 +150,35 @@ func (p *goodputPass) Finish(r *assay.Report) error {
 		if ph.Role == assay.RoleIdle || ph.Role == assay.RoleCold {
 			continue
 		}
-		c := take(ph.Name, ph.Planned)
-		p.report(r, c, map[string]string{"phase": ph.Name})
+		var in *goodCount
 		if ph.Role == assay.RoleSteady {
-			steady.join(c)
+			in = &steady
 		}
+		p.report(r, take(ph.Name, ph.Planned, in), map[string]string{"phase": ph.Name})
 	}
 	if len(p.f.Phases) == 0 {
-		for _, name := range keys(p.phases) {
-			steady.join(p.phases[name])
+		last := ""
+		for i, k := range sortedCells(p.counts) {
+			if i == 0 || k.phase != last {
+				take(k.phase, 0, &steady)
+			}
+			last = k.phase
 		}
 	}
 	p.report(r, &steady, nil)
+	if len(byFault) > 0 {
+		p.report(r, &injected, map[string]string{"ledger": string(assay.Injected)})
+	}
+	for _, kind := range keys(byFault) {
+		p.report(r, byFault[kind], map[string]string{"ledger": string(assay.Injected), "fault": kind})
+	}
 	return nil
+}
+
+func sortedCells(m map[goodCell]*goodCount) []goodCell {
+	return slices.SortedFunc(maps.Keys(m), func(a, b goodCell) int {
+		return cmp.Or(cmp.Compare(a.phase, b.phase), cmp.Compare(a.fault, b.fault))
+	})
 }
 
 // join adds what became of the requests of another phase.
@@ -131,13 +197,20 @@ func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]st
 		missed += n
 	}
 	planned := c.good + missed
-	ratio := assay.Finding{Metric: "goodput/ratio", Labels: labels}
+	ledger, of := assay.Ledger(labels["ledger"]), ""
+	if len(p.f.Faults) > 0 && ledger == "" {
+		ledger, of = calmLedger(p.f, labels), " outside fault windows and washouts"
+	}
+	ratio := assay.Finding{Metric: "goodput/ratio", Labels: labels, Ledger: ledger}
 	if planned == 0 {
-		ratio.Quantity = assay.NotMeasured(assay.Ratio, "no request was planned")
+		ratio.Quantity = assay.NotMeasured(assay.Ratio, "no request was planned"+of)
 		r.Findings = append(r.Findings, ratio)
 		return
 	}
 	ratio.Quantity = goodRatio(c.good, planned, &c.blocks)
+	if of != "" {
+		ratio.Quantity.Method += "; those" + of
+	}
 	if missed == 0 || c.good == 0 {
 		ratio.Warnings = append(ratio.Warnings, "all went the same way, so nothing shows how those that would not come in clusters: the interval takes them as independent")
 	}
@@ -150,11 +223,11 @@ func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]st
 	if len(said) > 0 {
 		ratio.Evidence = []string{strings.Join(said, ", ")}
 	}
-	all := assay.Finding{Metric: "goodput/missed", Labels: labels, Evidence: ratio.Evidence,
-		Quantity: counted(float64(missed), assay.Count, planned, "planned requests", "planned requests that were not served within the latency objectives")}
+	all := assay.Finding{Metric: "goodput/missed", Labels: labels, Ledger: ledger, Evidence: ratio.Evidence,
+		Quantity: counted(float64(missed), assay.Count, planned, "planned requests", "planned requests"+of+" that were not served within the latency objectives")}
 	r.Findings = append(r.Findings, ratio, all)
 	for _, cause := range causes {
-		f := assay.Finding{Metric: "goodput/missed", Labels: map[string]string{"cause": cause}, Evidence: []string{p.cause(cause)},
+		f := assay.Finding{Metric: "goodput/missed", Labels: map[string]string{"cause": cause}, Ledger: ledger, Evidence: []string{p.cause(cause)},
 			Quantity: counted(float64(c.bad[cause]), assay.Count, planned, "planned requests", "first cause of each")}
 		for k, v := range labels {
 			f.Labels[k] = v

@@ -3,6 +3,7 @@ package analyzers
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,6 +81,43 @@ func TestGoodput(t *testing.T) {
 	none := assess(t, &factstest.Run{M: quiet().M}, "goodput").Find("goodput/ratio")
 	if none == nil || none.Quantity.Known() {
 		t.Errorf("%+v of no load", none)
+	}
+}
+
+// TestGoodputOutsideFaults: what a fault cost is told apart from what is said of the service.
+func TestGoodputOutsideFaults(t *testing.T) {
+	const first, after = 100, 120 // requests due while the fault was in force
+	run := loadOf("210", 200, func(i int) (int64, assay.Outcome) {
+		if i >= first && i < after {
+			return 5, assay.Reset
+		}
+		return 50, assay.OK
+	})
+	at := func(i int) int64 { return sec + int64(i)*100*msec }
+	for _, e := range []assay.Event{{Time: at(first), Kind: assay.EventFaultArmed, Attrs: map[string]string{"kind": "hang", "target": "w-1"}}, {Time: at(first), Kind: assay.EventFaultApplied},
+		{Time: at(after), Kind: assay.EventFaultReverted}, {Time: at(after), Kind: assay.EventFaultClear}} {
+		e.Fault = "f1"
+		run.E = append(run.E, e)
+	}
+	r := assess(t, run, "goodput", "load")
+	natural, steady := r.Find("goodput/ratio"), r.Find("goodput/ratio", "phase", "steady")
+	injected, hang := r.Find("goodput/ratio", "ledger", "injected"), r.Find("goodput/ratio", "ledger", "injected", "fault", "hang")
+	for _, f := range []*assay.Finding{natural, steady} {
+		if q := f.Quantity; f.Ledger != assay.Natural || q.N+injected.Quantity.N != 210 || q.N > 190 || math.Abs(q.Value-(1-10/float64(q.N))) > 1e-12 || f.Evidence[0] != "10 not sent: the phase was cut short" ||
+			!strings.Contains(q.Method, "outside fault windows and washouts") {
+			t.Errorf("natural %s %s by %s, %v", f.Ledger, q, q.Method, f.Evidence)
+		}
+	}
+	for _, f := range []*assay.Finding{injected, hang} {
+		if q := f.Quantity; f.Ledger != assay.Injected || q.N < after-first || math.Abs(q.Value-(1-float64(after-first)/float64(q.N))) > 1e-12 || f.Evidence[0] != "20 reset" {
+			t.Errorf("injected %s %s, %v", f.Ledger, q, f.Evidence)
+		}
+	}
+	if f := r.Find("goodput"); f.Ledger != assay.Natural || math.Abs(f.Quantity.Value-10) > 1e-9 {
+		t.Errorf("goodput %s %s, want the 10/s that were offered", f.Ledger, f.Quantity)
+	}
+	if q := r.Find("load/sent").Quantity; q.N != 200 {
+		t.Errorf("sent %s, want what was sent under the fault too", q)
 	}
 }
 

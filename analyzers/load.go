@@ -13,7 +13,7 @@ type Load struct{}
 // Describe returns the metrics.
 func (Load) Describe() []assay.Desc {
 	return []assay.Desc{
-		{Metric: "goodput", Unit: assay.PerSecond, Better: "higher", Help: "Requests per second, by due, that were served within the latency objectives; steady phases, or one phase."},
+		{Metric: "goodput", Unit: assay.PerSecond, Better: "higher", Help: "Requests per second, by due, that were served within the latency objectives, outside faults where the plan has some; steady phases, or one phase."},
 		{Metric: "load/offered", Unit: assay.PerSecond, Help: "Requests per second that were due; steady phases, or one phase."},
 		{Metric: "load/sent", Unit: assay.PerSecond, Help: "Requests per second that were sent; less than offered where our own cap refused."},
 	}
@@ -24,7 +24,12 @@ func (Load) Begin(f *assay.Facts) assay.Pass {
 	return &loadPass{f: f, limits: facts.LimitsOf(f.Manifest), phases: map[string]*loadCount{}}
 }
 
-type loadCount struct{ offered, sent, good, capped int }
+// loadCount counts requests. Of the users', each of whose requests counts once however often it was sent, calm ones met no fault.
+type loadCount struct{ offered, sent, users, calm, good, capped int }
+
+func (c *loadCount) join(o *loadCount) {
+	c.offered, c.sent, c.users, c.calm, c.good, c.capped = c.offered+o.offered, c.sent+o.sent, c.users+o.users, c.calm+o.calm, c.good+o.good, c.capped+o.capped
+}
 
 type loadPass struct {
 	f      *assay.Facts
@@ -54,8 +59,14 @@ func (p *loadPass) Requests(block []assay.Request) {
 		if r.Sent != 0 {
 			c.sent++
 		}
-		if u := facts.AsUser(p.f, r, &scratch); u != nil && u.Outcome == assay.OK && p.limits.Missed(u) == nil {
-			c.good++
+		if u := facts.AsUser(p.f, r, &scratch); u != nil {
+			c.users++
+			if faultOf(p.f, u) == "" {
+				c.calm++
+				if u.Outcome == assay.OK && p.limits.Missed(u) == nil {
+					c.good++
+				}
+			}
 		}
 		if r.Outcome == assay.RefusedByCap {
 			c.capped++
@@ -74,14 +85,13 @@ func (p *loadPass) Finish(r *assay.Report) error {
 		}
 		p.report(r, c, ph.End-ph.Begin, map[string]string{"phase": ph.Name})
 		if ph.Role == assay.RoleSteady {
-			sum.offered, sum.sent, sum.good, sum.capped = sum.offered+c.offered, sum.sent+c.sent, sum.good+c.good, sum.capped+c.capped
+			sum.join(c)
 			steady += ph.End - ph.Begin
 		}
 	}
 	if len(p.f.Phases) == 0 {
 		for _, name := range keys(p.phases) {
-			c := p.phases[name]
-			sum.offered, sum.sent, sum.good, sum.capped = sum.offered+c.offered, sum.sent+c.sent, sum.good+c.good, sum.capped+c.capped
+			sum.join(p.phases[name])
 		}
 		steady = p.f.End - p.f.Begin
 	}
@@ -100,10 +110,20 @@ func (p *loadPass) report(r *assay.Report, c *loadCount, length int64, labels ma
 		{"goodput", c.good, "requests due in the phase and served within the latency objectives, over its length"},
 	} {
 		f := assay.Finding{Metric: m.metric, Labels: labels}
-		if length <= 0 || c.offered == 0 {
+		apart := m.metric == "goodput" && len(p.f.Faults) > 0
+		switch {
+		case length <= 0 || c.offered == 0:
 			f.Quantity = assay.NotMeasured(assay.PerSecond, "no load was planned")
-		} else {
+		case apart && c.calm == 0:
+			f.Quantity = assay.NotMeasured(assay.PerSecond, "no request was planned outside fault windows and washouts")
+		case apart:
+			f.Quantity = counted(float64(c.good)/float64(c.calm)*float64(c.users)/seconds(length), assay.PerSecond, c.good, "requests",
+				"requests outside fault windows and washouts that were served within the latency objectives, over their share of the length of the phase")
+		default:
 			f.Quantity = counted(float64(m.n)/seconds(length), assay.PerSecond, m.n, "requests", m.method)
+		}
+		if apart {
+			f.Ledger = calmLedger(p.f, labels)
 		}
 		if m.metric == "goodput" && c.capped > 0 {
 			f.Warnings = []string{fmt.Sprintf("our own cap refused %d", c.capped)}

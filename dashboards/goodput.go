@@ -22,6 +22,9 @@ func (p *page) goodput() {
 		}
 		p.para("  "+f.Labels["phase"], 11, goodputText(f))
 	}
+	for _, f := range goodputFaults(p.r) {
+		p.para("  under "+f.Labels["fault"], 11, goodputText(f))
+	}
 }
 
 func goodputLine(r *assay.Report) string {
@@ -41,7 +44,10 @@ func (m *markdown) goodput() {
 	for _, f := range goodputPhases(m.r) {
 		m.printf("* %s: %s\n", mdText(f.Labels["phase"]), mdText(goodputText(f)))
 	}
-	if len(goodputPhases(m.r)) > 0 {
+	for _, f := range goodputFaults(m.r) {
+		m.printf("* under %s: %s\n", mdText(f.Labels["fault"]), mdText(goodputText(f)))
+	}
+	if len(goodputPhases(m.r))+len(goodputFaults(m.r)) > 0 {
 		m.printf("\n")
 	}
 }
@@ -61,6 +67,17 @@ func goodputPhases(r *assay.Report) []assay.Finding {
 	return out
 }
 
+// goodputFaults returns the goodput inside the faults of each kind.
+func goodputFaults(r *assay.Report) []assay.Finding {
+	var out []assay.Finding
+	for _, f := range r.Findings {
+		if f.Metric == "goodput/ratio" && f.Labels["fault"] != "" && f.Quantity.Known() {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 func stepOfSearch(r *assay.Report, phase string) bool {
 	for i := range r.Phases {
 		if r.Phases[i].Name == phase {
@@ -76,6 +93,9 @@ func goodputText(f assay.Finding) string {
 		return q.Reason
 	}
 	s := Value(q) + " " + Bracket(q) + " of " + Integer(q.N) + " planned"
+	if f.Ledger == assay.Natural {
+		s += " outside faults"
+	}
 	if len(f.Evidence) > 0 {
 		s += ": " + strings.Join(f.Evidence, "; ")
 	}

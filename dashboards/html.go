@@ -165,6 +165,9 @@ func newView(r *assay.Report) *view {
 	for _, f := range goodputPhases(r) {
 		v.GoodputPhases = append(v.GoodputPhases, pair{f.Labels["phase"], goodputText(f)})
 	}
+	for _, f := range goodputFaults(r) {
+		v.GoodputPhases = append(v.GoodputPhases, pair{"under " + f.Labels["fault"], goodputText(f)})
+	}
 	if r.Limit != nil {
 		v.SearchPath = r.Limit.Path
 	}
