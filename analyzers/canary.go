@@ -9,31 +9,35 @@ import (
 	"github.com/assay-dev/assay/analyzers/facts"
 )
 
-// Canary reports what the requests with known answers showed. A target that answers quickly with garbage looks well to all others.
+// Canary reports what the requests with known answers showed. A target that answers quickly with garbage looks well to all others. Where
+// they met several ledgers, what is said without one is natural: faults and overload are told apart.
 type Canary struct{}
 
 // Describe returns the metrics.
 func (Canary) Describe() []assay.Desc {
 	return []assay.Desc{
-		{Metric: "canary/wrong", Unit: assay.Ratio, Better: "lower", Help: "Share of the answered canaries whose content was not what was expected; with ledger, of those in that ledger."},
-		{Metric: "canary/failed", Unit: assay.Ratio, Better: "lower", Help: "Share of the judged canaries that failed in any way, wrong content included; with ledger, of those in that ledger."},
-		{Metric: "canary/first_wrong", Unit: assay.Seconds, Better: "higher", Help: "From the begin of the run until the first canary with wrong content was due."},
+		{Metric: "canary/wrong", Unit: assay.Ratio, Better: "lower", Help: "Share of the answered canaries whose content was not what was expected; outside faults and overload, or with ledger of those in that ledger."},
+		{Metric: "canary/failed", Unit: assay.Ratio, Better: "lower", Help: "Share of the judged canaries that failed in any way, wrong content included; outside faults and overload, or with ledger of those in that ledger."},
+		{Metric: "canary/first_wrong", Unit: assay.Seconds, Better: "higher", Help: "From the begin of the run until the first canary with wrong content was due; outside faults and overload, or with ledger in that ledger."},
 	}
 }
 
 // Begin starts a pass.
 func (Canary) Begin(f *assay.Facts) assay.Pass {
-	return &canaryPass{f: f, ledgers: map[string]*canaryCount{}, lacked: map[string]int{}}
+	return &canaryPass{f: f, ledgers: map[string]*canaryCount{}}
 }
 
-type canaryCount struct{ answered, wrong, judged, failed, silent int }
+// canaryCount is what the canaries of one ledger showed.
+type canaryCount struct {
+	answered, wrong, judged, failed, silent int
+
+	first  int64          // due of the first wrong one
+	lacked map[string]int // what was lacking
+}
 
 type canaryPass struct {
 	f       *assay.Facts
-	all     canaryCount
 	ledgers map[string]*canaryCount
-	first   int64          // due of the first wrong one
-	lacked  map[string]int // what was lacking
 }
 
 func (p *canaryPass) Requests(block []assay.Request) {
@@ -45,64 +49,70 @@ func (p *canaryPass) Requests(block []assay.Request) {
 		ledger, _ := facts.LedgerOf(p.f, r)
 		c := p.ledgers[string(ledger)]
 		if c == nil {
-			c = &canaryCount{}
+			c = &canaryCount{lacked: map[string]int{}}
 			p.ledgers[string(ledger)] = c
 		}
 		wrong := r.Outcome == assay.WrongContent || r.Outcome == assay.BadPayload
 		if wrong {
-			if p.first == 0 {
-				p.first = r.Due
+			c.wrong++
+			if c.first == 0 {
+				c.first = r.Due
 			}
-			if len(p.lacked) < 100 {
-				p.lacked[r.Error]++
+			if len(c.lacked) < 100 {
+				c.lacked[r.Error]++
 			}
 		}
-		for _, c := range []*canaryCount{&p.all, c} {
-			if wrong {
-				c.wrong++
-			}
-			if wrong || r.Outcome == assay.OK {
-				c.answered++
-			}
-			switch {
-			case r.Outcome.Failed():
-				c.judged++
-				c.failed++
-			case r.Outcome == assay.OK:
-				c.judged++
-			default:
-				c.silent++
-			}
+		if wrong || r.Outcome == assay.OK {
+			c.answered++
+		}
+		switch {
+		case r.Outcome.Failed():
+			c.judged++
+			c.failed++
+		case r.Outcome == assay.OK:
+			c.judged++
+		default:
+			c.silent++
 		}
 	}
 }
 
 func (p *canaryPass) Finish(r *assay.Report) error {
-	if p.all.judged+p.all.silent == 0 {
-		return nil // the run has no canary
-	}
-	p.ratios(r, &p.all, nil)
-	if len(p.ledgers) > 1 {
-		for _, l := range keys(p.ledgers) {
-			p.ratios(r, p.ledgers[l], map[string]string{"ledger": l})
+	ledgers := keys(p.ledgers)
+	switch len(ledgers) {
+	case 0: // the run has no canary
+	case 1:
+		p.report(r, p.ledgers[ledgers[0]], assay.Ledger(ledgers[0]), nil)
+	default:
+		natural := p.ledgers[string(assay.Natural)]
+		if natural == nil {
+			natural = &canaryCount{}
+		}
+		p.report(r, natural, assay.Natural, nil)
+		for _, l := range ledgers {
+			p.report(r, p.ledgers[l], assay.Ledger(l), map[string]string{"ledger": l})
 		}
 	}
-	f := assay.Finding{Metric: "canary/first_wrong"}
-	if p.first == 0 {
-		f.Quantity = assay.NotMeasured(assay.Seconds, "no canary had wrong content")
-	} else {
-		res := p.f.Manifest.Resolution
-		at := p.first - p.f.Begin
-		// The answer may have been wrong since the canary before.
-		f.Quantity = stretch(at, max(0, at-p.f.Manifest.Canary), at+res, p.all.answered, "canary requests", "due of the first wrong answer; interval back to the canary before")
-	}
-	r.Findings = append(r.Findings, f)
 	return nil
 }
 
-func (p *canaryPass) ratios(r *assay.Report, c *canaryCount, labels map[string]string) {
+func (p *canaryPass) report(r *assay.Report, c *canaryCount, ledger assay.Ledger, labels map[string]string) {
+	p.ratios(r, c, ledger, labels)
+	f := assay.Finding{Metric: "canary/first_wrong", Ledger: ledger, Labels: labels}
+	if c.first == 0 {
+		f.Quantity = assay.NotMeasured(assay.Seconds, "no canary had wrong content")
+	} else {
+		res := p.f.Manifest.Resolution
+		at := c.first - p.f.Begin
+		// The answer may have been wrong since the canary before.
+		f.Quantity = stretch(at, max(0, at-p.f.Manifest.Canary), at+res, c.answered, "canary requests", "due of the first wrong answer; interval back to the canary before")
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+func (p *canaryPass) ratios(r *assay.Report, c *canaryCount, ledger assay.Ledger, labels map[string]string) {
 	share := func(metric string, bad, n int, method string) *assay.Finding {
-		f := assay.Finding{Metric: metric, Labels: labels, Ledger: assay.Ledger(labels["ledger"])}
+		f := assay.Finding{Metric: metric, Labels: labels, Ledger: ledger}
 		if n == 0 {
 			f.Quantity = assay.NotMeasured(assay.Ratio, "no canary was answered")
 		} else {
@@ -113,8 +123,8 @@ func (p *canaryPass) ratios(r *assay.Report, c *canaryCount, labels map[string]s
 		return &r.Findings[len(r.Findings)-1]
 	}
 	f := share("canary/wrong", c.wrong, c.answered, "answers with wrong content over answers")
-	if labels == nil && c.wrong > 0 {
-		f.Evidence[0] += fmt.Sprintf(", the first due at %s: %s", duration(seconds(p.first-p.f.Begin)), p.lacking())
+	if c.wrong > 0 {
+		f.Evidence[0] += fmt.Sprintf(", the first due at %s: %s", duration(seconds(c.first-p.f.Begin)), c.lacking())
 	}
 	f = share("canary/failed", c.failed, c.judged, "failed over judged canaries")
 	if c.silent > 0 {
@@ -123,9 +133,9 @@ func (p *canaryPass) ratios(r *assay.Report, c *canaryCount, labels map[string]s
 }
 
 // lacking lists what the wrong answers lacked, most frequent first.
-func (p *canaryPass) lacking() string {
-	list := keys(p.lacked)
-	slices.SortStableFunc(list, func(a, b string) int { return p.lacked[b] - p.lacked[a] })
+func (c *canaryCount) lacking() string {
+	list := keys(c.lacked)
+	slices.SortStableFunc(list, func(a, b string) int { return c.lacked[b] - c.lacked[a] })
 	const most = 3
 	if len(list) > most {
 		list = append(list[:most:most], fmt.Sprintf("and %d other causes", len(list)-most))

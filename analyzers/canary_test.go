@@ -98,3 +98,30 @@ func TestCanaryAlone(t *testing.T) {
 		t.Errorf("without a canary: %+v", f)
 	}
 }
+
+// What canaries met in a fault is told apart from what they met besides.
+func TestCanaryOutsideFaults(t *testing.T) {
+	run := ridden(func(i int64) assay.Outcome {
+		if i == 20 || i == 35 {
+			return assay.WrongContent
+		}
+		return assay.OK
+	})
+	at := func(i int64) int64 { return run.R[0].Due + i*sec }
+	for _, e := range []assay.Event{{Time: at(20), Kind: assay.EventFaultArmed, Attrs: map[string]string{"kind": "hang", "target": "w-1"}}, {Time: at(20), Kind: assay.EventFaultApplied},
+		{Time: at(22), Kind: assay.EventFaultReverted}, {Time: at(22), Kind: assay.EventFaultClear}} {
+		e.Fault = "f1"
+		run.E = append(run.E, e)
+	}
+	r := assess(t, run, "canary")
+	bare, natural, injected := r.Find("canary/wrong"), r.Find("canary/wrong", "ledger", "natural"), r.Find("canary/wrong", "ledger", "injected")
+	if bare.Ledger != assay.Natural || bare.Evidence[0] != natural.Evidence[0] || bare.Quantity.N+injected.Quantity.N != 40 || math.Abs(bare.Quantity.Value*float64(bare.Quantity.N)-1) > 1e-9 {
+		t.Errorf("bare %s %s %v", bare.Ledger, bare.Quantity, bare.Evidence)
+	}
+	if q := injected.Quantity; injected.Ledger != assay.Injected || math.Abs(q.Value*float64(q.N)-1) > 1e-9 || q.N > 20 {
+		t.Errorf("injected %s %s", injected.Ledger, q)
+	}
+	if f := r.Find("canary/first_wrong"); math.Abs(f.Quantity.Value-35) > .1 {
+		t.Errorf("first wrong at %s, want that outside the fault", f.Quantity)
+	}
+}
