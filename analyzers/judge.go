@@ -95,6 +95,10 @@ func enough(o *assay.Objective, q *assay.Quantity, lo, hi float64) string {
 		if !math.IsInf(hi, 1) && hi > 0 {
 			return watchFor(3600/hi, q.N)
 		}
+	case "limit/rate":
+		if q.Known() {
+			return "rates closer together: a smaller within of the search, and the time for its steps"
+		}
 	case "recovery/rate", "fault_tolerance":
 		if lo > 0 && lo < 1 {
 			return fmt.Sprintf("%d faults, all of them survived, would show %g %%", faultsFor(lo), lo*100)

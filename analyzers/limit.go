@@ -18,7 +18,7 @@ var _ assay.Analyzer = Limit{}
 
 // Describe lists limit/rate.
 func (Limit) Describe() []assay.Desc {
-	return []assay.Desc{{Metric: "limit/rate", Unit: assay.PerSecond, Better: "higher", Help: "highest rate of requests at which a search's objective still held"}}
+	return []assay.Desc{{Metric: "limit/rate", Unit: assay.PerSecond, Better: "higher", Help: "highest rate of requests at which a search's objective still held; of the last search, or with phase of one"}}
 }
 
 type limitPass struct{ f *assay.Facts }
@@ -29,38 +29,44 @@ func (Limit) Begin(f *assay.Facts) assay.Pass { return limitPass{f} }
 // Requests does nothing: the generator decided each step as it ran.
 func (limitPass) Requests([]assay.Request) {}
 
-// Finish reads what the search concluded. It runs after Attribution, whose shares of the search name the cause.
+// Finish reads what the searches concluded, each by its phase, and the last one besides as that of the run. It runs after Attribution, whose shares
+// of the search name the cause.
 func (l limitPass) Finish(r *assay.Report) error {
-	var held, broke float64
-	why, search, steps := "", "", 0
-	var said map[string]string
+	last := assay.Finding{Metric: "limit/rate", Ledger: assay.Overload, Quantity: assay.NotMeasured(assay.PerSecond, "the plan has no search")}
 	for _, e := range l.f.Events {
-		if e.Kind != assay.EventAnnotation || e.Attrs["search"] == "" {
-			continue
+		if search := e.Attrs["search"]; e.Kind == assay.EventAnnotation && search != "" {
+			last, r.Limit = l.search(r, search, e.Attrs)
+			one := last
+			one.Labels = map[string]string{"phase": search}
+			r.Findings = append(r.Findings, one)
 		}
-		said = e.Attrs
-		search, why = said["search"], said["metric"]
-		held, broke = rateAttr(said, "held", 0), rateAttr(said, "broke", math.Inf(1))
 	}
+	r.Findings = append(r.Findings, last)
+	return nil
+}
+
+// search tells what one search concluded; the limit is nil if it is not known.
+func (l limitPass) search(r *assay.Report, search string, said map[string]string) (assay.Finding, *assay.Limit) {
+	held, broke, why := rateAttr(said, "held", 0), rateAttr(said, "broke", math.Inf(1)), said["metric"]
+	steps := 0
 	for _, p := range l.f.Phases {
-		if p.Of == search && search != "" {
+		if p.Of == search {
 			steps++
 		}
 	}
 	const of = "steps of the search"
 	how := "; a rate is judged by the value of its step"
-	confidence := rateAttr(said, "confidence", 0)
-	if confidence > 0 {
+	basis, confidence := assay.Measured, 1.0 // of a careful search, which judges by what it saw
+	if c := rateAttr(said, "confidence", 0); c > 0 {
+		basis, confidence = assay.Estimated, c
 		how = fmt.Sprintf("; a rate holds when the %g %% interval of the share that missed lies below what is allowed, by steps of %s", 100*confidence, said["steps"])
 	}
-	q := assay.NotMeasured(assay.PerSecond, "the plan has no search")
+	q := assay.NotMeasured(assay.PerSecond, "no step of the search had enough requests to be judged")
 	known := func(v, lo, hi float64, method string) {
-		q = assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: 1, Unit: assay.PerSecond, N: steps, Of: of, Method: method, Basis: assay.Measured}
+		q = assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: confidence, Unit: assay.PerSecond, N: steps, Of: of, Method: method, Basis: basis}
 	}
 	switch {
-	case steps == 0:
-	case held == 0 && math.IsInf(broke, 1):
-		q = assay.NotMeasured(assay.PerSecond, "no step of the search had enough requests to be judged")
+	case steps == 0, held == 0 && math.IsInf(broke, 1):
 	case held == 0:
 		known(math.NaN(), 0, broke, "no rate held; the limit lies below the lowest that broke")
 	case math.IsInf(broke, 1):
@@ -70,8 +76,9 @@ func (l limitPass) Finish(r *assay.Report) error {
 		known(math.Sqrt(lo*hi), lo, hi, "geometric middle between the highest rate that held and the lowest that did not"+how)
 	}
 	finding := assay.Finding{Metric: "limit/rate", Ledger: assay.Overload, Quantity: q}
+	var limit *assay.Limit
 	if q.Known() {
-		limit := &assay.Limit{Rate: q, Broke: why, Path: l.f.Manifest.End.Steps}
+		limit = &assay.Limit{Rate: q, Broke: why, Path: l.f.Manifest.End.Steps}
 		if said["unconfirmed"] != "" {
 			limit.Doubts = append(limit.Doubts, "no time for the longer steps that confirm it: it holds one step below the highest rate that passed")
 		}
@@ -92,10 +99,8 @@ func (l limitPass) Finish(r *assay.Report) error {
 		if limit.Cause != "" {
 			finding.Evidence = append(finding.Evidence, fmt.Sprintf("first-ranked cause during the search: %s %s", limit.Cause, limit.Detail))
 		}
-		r.Limit = limit
 	}
-	r.Findings = append(r.Findings, finding)
-	return nil
+	return finding, limit
 }
 
 // rateAttr reads a number from an event's attributes.
