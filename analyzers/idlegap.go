@@ -13,7 +13,8 @@ import (
 // IdleGap brackets the idle time after which the platform scales to zero, from requests that came when nothing was in flight: an
 // idle-gap ladder makes them on purpose, pauses between phases do besides. The gap of a request is its due instant less the end of
 // the last request before it. The longest gap whose request was warm bounds the time from below, the shortest whose request was cold
-// from above. A gap in which an instance was hurt or went for another reason than a lack of load says nothing.
+// from above. A gap in which an instance went for another reason than a lack of load says nothing, nor does one after a request that was not
+// served, whose work may have ended before or after it did, nor one before a request that was sent again.
 type IdleGap struct{}
 
 var _ assay.Analyzer = IdleGap{}
@@ -36,6 +37,7 @@ type idleGap struct {
 type gapPass struct {
 	f          *assay.Facts
 	last       int64 // end of what was in flight
+	unsure     bool  // it was not served
 	warm, cold []idleGap
 	unknown    int
 	n          int // warm and cold gaps, those no longer kept included
@@ -47,11 +49,11 @@ const maxGaps = 4096
 func (p *gapPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
-		if p.last != 0 && r.Due > p.last && r.Outcome.Judged() && !r.Forced {
+		if p.last != 0 && r.Due > p.last && r.Outcome.Judged() && !r.Forced && r.Attempt == 0 && !p.unsure {
 			p.gap(r)
 		}
-		if r.Sent != 0 {
-			p.last = max(p.last, r.End, r.Due)
+		if end := max(r.End, r.Due); r.Sent != 0 && end >= p.last {
+			p.last, p.unsure = end, r.Outcome != assay.OK
 		}
 	}
 }
@@ -80,7 +82,7 @@ func (p *gapPass) gap(r *assay.Request) {
 // lost reports whether an instance went in [from, to] for another reason than that it was not needed.
 func (p *gapPass) lost(from, to int64) bool {
 	return slices.ContainsFunc(p.f.Lives, func(l assay.Life) bool {
-		return l.Exited >= from && l.Exited <= to && l.Ledger != assay.Planned
+		return l.Exited >= from && l.Exited <= to && (l.Ledger != assay.Planned || !facts.ScaledIn(&l))
 	})
 }
 

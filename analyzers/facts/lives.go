@@ -25,6 +25,9 @@ func planned(reason string) bool {
 	return false
 }
 
+// ScaledIn reports whether an instance went for lack of load, so far as its exit tells why.
+func ScaledIn(l *assay.Life) bool { return l.Exit == exitScaleIn }
+
 // A start is what the spans of one cold start tell, for platforms that emit no events of it.
 type start struct {
 	reason     string
