@@ -34,7 +34,7 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/start/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the time from trigger to routing over instance starts"},
 		{Metric: "cold/start/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the time from trigger to routing over instance starts; 59 starts are the least"},
 		{Metric: "cold/start/worst", Unit: assay.Seconds, Better: "lower", Help: "longest time from trigger to routing that was seen"},
-		{Metric: "cold/wait/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from due to the first token, or to the end where none was streamed, of the requests that forced cold starts and were served cold; from the first attempt on"},
+		{Metric: "cold/wait/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from due to the first token, or to the end where none was streamed, of the requests that forced cold starts, from the first attempt on; those found warm are left out, and one that was not served waits without end"},
 		{Metric: "cold/wait/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the same"},
 		{Metric: "cold/wait/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the same"},
 		{Metric: "cold/wait/worst", Unit: assay.Seconds, Better: "lower", Help: "longest of the same"},

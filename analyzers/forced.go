@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/assay-dev/assay"
@@ -67,10 +68,41 @@ func (f *forcedStarts) report(add func(string, map[string]string, assay.Quantity
 		}
 		return
 	}
-	slices.Sort(f.waits)
-	add("cold/wait/p50", forcedLabel, middle(f.waits, 0.5))
-	add("cold/wait/p90", forcedLabel, middle(f.waits, 0.9))
-	add("cold/wait/p95", forcedLabel, middle(f.waits, 0.95))
-	worst := f.waits[len(f.waits)-1]
-	add("cold/wait/worst", forcedLabel, exactly(worst, assay.Seconds, len(f.waits), "forced starts", "longest wait seen"))
+	// A start that was never served is no quick one: its user waits without end.
+	all := f.waits
+	for range f.bad {
+		all = append(all, math.Inf(1))
+	}
+	slices.Sort(all)
+	add("cold/wait/p50", forcedLabel, f.quantile(all, 0.5))
+	add("cold/wait/p90", forcedLabel, f.quantile(all, 0.9))
+	add("cold/wait/p95", forcedLabel, f.quantile(all, 0.95))
+	worst := all[len(f.waits)-1]
+	q := exactly(worst, assay.Seconds, n, "forced starts", "longest wait seen")
+	if f.bad > 0 {
+		q.Value, q.Hi = math.NaN(), math.Inf(1)
+		q.Method = fmt.Sprintf("at least the longest wait seen: %d were not served", f.bad)
+	}
+	add("cold/wait/worst", forcedLabel, q)
+}
+
+// quantile is that of the sorted waits of all forced starts, of which those that were not served are infinite.
+func (f *forcedStarts) quantile(all []float64, p float64) assay.Quantity {
+	q := middle(all, p)
+	if f.bad == 0 || !q.Known() {
+		return q
+	}
+	q.Method += fmt.Sprintf("; %d that were not served wait without end", f.bad)
+	if math.IsInf(q.Lo, 1) {
+		return assay.NotEstimable(assay.Seconds, len(all), q.Of, fmt.Sprintf("%d of %d were not served", f.bad, len(all)))
+	}
+	// Between a finite wait and an infinite one the quantile is infinite; on a finite one it is that.
+	at := p * float64(len(all)-1)
+	if below := int(at); at == float64(below) {
+		q.Value = all[below]
+	}
+	if math.IsInf(q.Value, 1) {
+		q.Value = math.NaN()
+	}
+	return q
 }
