@@ -15,7 +15,8 @@ import (
 // Drift tells what changes steadily over a phase: latencies, and the memory of instances. Each steady phase is cut into blocks of
 // equal length; the change is the slope through the medians, or the p95, of the blocks (Theil and Sen) times the phase's length, as a share of the
 // median of all of them. Blocks that resemble their neighbours widen its interval. Memory is read in the second half of the steady phases only, since what fills up at the begin is no leak; of
-// all instances the one that certainly grew most counts.
+// all instances the one that certainly grew most counts. The worst of several phases or instances is chosen for looking bad, so its interval is that at which
+// all of them hold at once (Bonferroni).
 type Drift struct{}
 
 var _ assay.Analyzer = Drift{}
@@ -105,15 +106,24 @@ func (p *driftPass) Finish(r *assay.Report) error {
 // latency adds the drift of one quantile of a latency in each phase and in the one in which it certainly grew most.
 func (p *driftPass) latency(r *assay.Report, metric string, family int, quantile float64, least uint64) {
 	worst, in := assay.NotMeasured(assay.Ratio, "the run has no steady phase with it"), ""
+	var known []string
 	for i := range p.f.Phases {
 		name := p.f.Phases[i].Name
 		ph := p.phases[name]
 		if ph == nil {
 			continue
 		}
-		q := ph.change(family, quantile, least)
+		q := ph.change(family, quantile, least, Confidence)
 		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Labels: map[string]string{"phase": name}, Ledger: assay.Natural, Quantity: q})
-		if q.Known() && (!worst.Known() || q.Lo > worst.Lo) || !q.Known() && !worst.Known() {
+		if q.Known() {
+			known = append(known, name)
+		} else {
+			worst = q
+		}
+	}
+	for i, name := range known {
+		q := ofSeveral(p.phases[name].change(family, quantile, least, apiece(len(known))), len(known), "phases")
+		if i == 0 || q.Known() && (!worst.Known() || q.Lo > worst.Lo) {
 			worst, in = q, name
 		}
 	}
@@ -124,8 +134,20 @@ func (p *driftPass) latency(r *assay.Report, metric string, family int, quantile
 	r.Findings = append(r.Findings, f)
 }
 
+// apiece is the confidence of each of n intervals that hold all at once with [Confidence].
+func apiece(n int) float64 { return 1 - (1-Confidence)/float64(n) }
+
+// ofSeveral says of a quantity, whose interval is of the confidence that apiece returns, that it is the worst of n.
+func ofSeveral(q assay.Quantity, n int, what string) assay.Quantity {
+	if n > 1 && q.Known() {
+		q.Method += fmt.Sprintf("; the worst of %d %s, each at %.4g %% so that all hold at once", n, what, 100*apiece(n))
+		q.Confidence = 1 - float64(n)*(1-q.Confidence)
+	}
+	return q
+}
+
 // change is the drift of a quantile of one latency.
-func (ph *driftPhase) change(family int, quantile float64, least uint64) assay.Quantity {
+func (ph *driftPhase) change(family int, quantile float64, least uint64, confidence float64) assay.Quantity {
 	var at, values []float64
 	n := 0
 	for b := range ph.blocks[family] {
@@ -141,8 +163,12 @@ func (ph *driftPhase) change(family int, quantile float64, least uint64) assay.Q
 	if ph.length < driftLength {
 		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("the phase lasted %s, and a drift that matters needs at least %s", duration(seconds(ph.length)), duration(seconds(driftLength))))
 	}
-	slope, ok := stat.SlopeOf(at, values, Confidence)
-	if !ok || len(at) < driftBlocks/2 || math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0) {
+	slope, ok := stat.SlopeOf(at, values, confidence)
+	unbounded := math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0)
+	if ok && unbounded && len(at) >= driftBlocks/2 {
+		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("%d blocks cannot bound it at %.4g %%", len(at), 100*confidence))
+	}
+	if !ok || unbounded || len(at) < driftBlocks/2 {
 		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("only %d of %d blocks have %d requests or more; %d are the least", len(at), driftBlocks, least, driftBlocks/2))
 	}
 	all := slices.Clone(values)
@@ -182,18 +208,24 @@ func (p *driftPass) memory() assay.Finding {
 			f.Quantity = assay.NotMeasured(assay.Bytes, "the series of memory cannot be read: "+err.Error())
 			return f
 		}
+		n := 0
+		for i := range series {
+			if _, ok := growth(&series[i], Confidence); ok {
+				n++
+			}
+		}
 		found := false
 		for i := range series {
-			q, ok := growth(&series[i])
-			if !ok {
-				continue
+			q, ok := growth(&series[i], apiece(max(1, n)))
+			if q = ofSeveral(q, n, "instances"); ok && (!found || q.Lo > f.Quantity.Lo) {
+				f.Quantity, f.Evidence, found = q, []string{name + " of " + labelsText(series[i].Labels)}, true
 			}
-			if !found || q.Lo > f.Quantity.Lo {
-				f.Quantity, f.Evidence = q, []string{name + " of " + labelsText(series[i].Labels)}
-			}
-			found = true
 		}
 		if found {
+			return f
+		}
+		if n > 0 {
+			f.Quantity = assay.NotEstimable(assay.Bytes, n, "instances", fmt.Sprintf("too few readings of each bound the worst of %d", n))
 			return f
 		}
 	}
@@ -202,14 +234,14 @@ func (p *driftPass) memory() assay.Finding {
 }
 
 // growth is the Theil-Sen slope through a series times its length.
-func growth(s *assay.Series) (assay.Quantity, bool) {
+func growth(s *assay.Series, confidence float64) (assay.Quantity, bool) {
 	var at, v []float64
 	for i, x := range s.Values {
 		if f := float64(x); !math.IsNaN(f) {
 			at, v = append(at, seconds(s.Times[i])), append(v, f)
 		}
 	}
-	slope, ok := stat.SlopeOf(at, v, Confidence)
+	slope, ok := stat.SlopeOf(at, v, confidence)
 	if !ok || len(at) < driftBlocks/2 || math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0) {
 		return assay.Quantity{}, false
 	}

@@ -64,6 +64,42 @@ func TestDriftCovers(t *testing.T) {
 	}
 }
 
+// TestDriftOfTheWorstCovers: of several phases without drift the worst is chosen, and is not told to drift more often than one is.
+func TestDriftOfTheWorstCovers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 6))
+	const runs, phases = 40, 8
+	wrong := 0
+	for range runs {
+		all, list := &assay.Facts{}, []assay.Request(nil)
+		for k := range int64(phases) {
+			f, l := slowing(rng, 0)
+			name := string(rune('a' + k))
+			f.Phases[0].Name = name
+			f.Phases[0].Begin, f.Phases[0].End = f.Phases[0].Begin+k*1000*sec, f.Phases[0].End+k*1000*sec
+			for i := range l {
+				l[i].Phase, l[i].Due, l[i].Sent, l[i].FirstToken, l[i].End = name, l[i].Due+k*1000*sec, l[i].Sent+k*1000*sec, l[i].FirstToken+k*1000*sec, l[i].End+k*1000*sec
+			}
+			all.Phases, list = append(all.Phases, f.Phases...), append(list, l...)
+		}
+		r := drift(t, all, list)
+		f := r.Find("drift/e2e")
+		worst := f.Quantity
+		if own := r.Find("drift/e2e", "phase", strings.TrimPrefix(f.Evidence[0], "phase ")).Quantity; worst.Value != own.Value || worst.Lo >= own.Lo || worst.Hi <= own.Hi {
+			t.Fatalf("worst %s, want it wider than %s of that phase alone", worst, own)
+		}
+		if worst.Lo > 0 {
+			wrong++
+		}
+		if one := r.Find("drift/e2e", "phase", "a").Quantity; !strings.Contains(worst.Method, "the worst of 8 phases, each at 99.38 %") || strings.Contains(one.Method, "worst") || worst.Confidence < .95 {
+			t.Fatalf("worst %s, one %s", worst, one)
+		}
+	}
+	t.Logf("wrongly told %d of %d", wrong, runs)
+	if wrong > 5 { // one-sided 2.5 % are to be expected, and 6 of 40 are seen by chance once in a thousand
+		t.Errorf("wrongly told %d of %d", wrong, runs)
+	}
+}
+
 func TestDriftLeavesOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 5))
 	f, list := slowing(rng, 0)
@@ -127,7 +163,7 @@ func TestDriftOfMemory(t *testing.T) {
 		"steady": func(float64) float64 { return 2e9 },
 	}
 	g := drift(t, f, list).Find("drift/memory")
-	if q := g.Quantity; math.Abs(q.Value-3e7) > 1 || q.Unit != assay.Bytes || !strings.Contains(g.Evidence[0], "instance=leaks") {
+	if q := g.Quantity; math.Abs(q.Value-3e7) > 1 || !strings.Contains(q.Method, "the worst of 3 instances") || q.Unit != assay.Bytes || !strings.Contains(g.Evidence[0], "instance=leaks") {
 		t.Errorf("got %s, %v; want 30 MB in the 300 s of the second half", q, g.Evidence)
 	}
 	f.Metrics = levels{}
