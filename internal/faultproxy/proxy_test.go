@@ -180,6 +180,38 @@ func TestPassesOn(t *testing.T) {
 	}
 }
 
+// TestAnswersEarly: an upstream may answer before it has read what it was asked, as one that sheds load does, and its answer arrives whole.
+func TestAnswersEarly(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		io.WriteString(w, "early, ")
+		w.(http.Flusher).Flush()
+		b, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %v", b, err)
+	}))
+	defer up.Close()
+	c, err := net.Dial("tcp", strings.TrimPrefix(listen(t, up.URL, Options{}).URL(), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 7)
+	if _, err := io.ReadFull(res.Body, got); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(c, " more")
+	rest, err := io.ReadAll(res.Body)
+	if got := string(got) + string(rest); err != nil || got != "early, half more <nil>" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestDelays(t *testing.T) {
 	p := listen(t, upstream(t).URL, Options{})
 	for _, tc := range []struct {

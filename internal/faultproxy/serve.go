@@ -106,6 +106,8 @@ func (x *exchange) pass() {
 		x.relay(answerProbe(&x.s.Conditions))
 		return
 	}
+	// Else the server reads away what the upstream has not been sent yet when an answer begins, and the answer breaks.
+	_ = http.NewResponseController(x.w).EnableFullDuplex()
 	in, up := x.r, x.p.upstream
 	out := (&http.Request{Method: in.Method, URL: &url.URL{Scheme: up.Scheme, Host: up.Host, Path: in.URL.Path, RawPath: in.URL.RawPath, RawQuery: in.URL.RawQuery},
 		Host: up.Host, Header: in.Header, Body: in.Body, ContentLength: in.ContentLength, ProtoMajor: 1, ProtoMinor: 1}).WithContext(in.Context())
