@@ -35,6 +35,8 @@ type Phase struct {
 	Step  int     `json:"step,omitempty"` // number of the step within a search, from 1
 	Of    string  `json:"of,omitempty"`   // name of the search the step belongs to
 
+	Tightest float64 `json:"tightest_s,omitempty"` // tightest latency limit of the search the step belongs to; 0 if it has none
+
 	Planned int `json:"planned,omitempty"` // requests that were planned; 0 where that was decided as it went
 }
 

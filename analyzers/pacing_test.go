@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -142,5 +143,71 @@ func TestMachine(t *testing.T) {
 	run.M.Imported = true
 	if got := assess(t, run, "validity").Trust.Machine; got != "" {
 		t.Errorf("an import was made on a machine that %s", got)
+	}
+}
+
+// TestLatenessByPhase: what a phase says is spoiled by its own late sends, not saved by those of others.
+func TestLatenessByPhase(t *testing.T) {
+	slo := func(tightest string) map[string]string {
+		return map[string]string{"role": "stress", "of": "find", "step": "1", "tightest": tightest}
+	}
+	role := func(r string) map[string]string { return map[string]string{"role": r} }
+	type phase struct {
+		name  string
+		attrs map[string]string
+		n     int
+		every int   // one in so many is late …
+		late  int64 // by so much; the rest by 20 µs
+	}
+	for _, c := range []struct {
+		name   string
+		phases []phase
+		max    float64 // tightest objective, seconds; 0: none
+		rules  []string
+		limit  string
+		by     string // the phase that decides
+	}{
+		{"a short late phase among on-time stress", []phase{{"a", role("steady"), 200, 10, 5 * msec}, {"s", role("stress"), 50_000, 1 << 30, 0}}, 0, []string{"lateness/p99"}, "1 ms", "a"},
+		{"a late search beside a clean phase", []phase{{"a", role("steady"), 2000, 1 << 30, 0}, {"find/1", slo("0.1"), 2000, 2, 50 * msec}}, 0, nil, "1 ms", "a"},
+		{"a late warm-up", []phase{{"w", role("warmup"), 30, 2, 50 * msec}, {"a", role("steady"), 2000, 1 << 30, 0}}, 0, nil, "1 ms", "a"},
+		{"one late send of few", []phase{{"a", role("steady"), 20, 20, 50 * msec}, {"b", role("steady"), 2000, 1 << 30, 0}}, 0, nil, "1 ms", "a"},
+		{"a late search alone", []phase{{"w", role("warmup"), 30, 1 << 30, 0}, {"find/1", slo("0.1"), 2000, 2, 5 * msec}}, 0, []string{"lateness/p99"}, "1 ms", "find"},
+		{"whose slo allows it", []phase{{"find/1", slo("0.6"), 1000, 2, 5 * msec}, {"find/2", slo("0.6"), 1000, 1 << 30, 0}}, .1, nil, "6 ms", "find"},
+	} {
+		run := &factstest.Run{M: quiet().M}
+		run.M.Resolution = 1000
+		if c.max > 0 {
+			run.M.Objectives = []assay.Objective{{Metric: "e2e/p99", Max: &c.max}}
+		}
+		at, id := sec, uint64(0)
+		for _, ph := range c.phases {
+			run.E = append(run.E, assay.Event{Time: at, Kind: assay.EventPhaseBegin, Phase: ph.name, Attrs: ph.attrs})
+			for i := range ph.n {
+				late := int64(20_000)
+				if i%ph.every == ph.every-1 {
+					late = ph.late
+				}
+				id++
+				run.R = append(run.R, assay.Request{ID: id, Phase: ph.name, Due: at, Sent: at + late, Outcome: assay.OK, Cold: assay.ColdNo, FirstByte: at + late + 1, FirstToken: at + late + 1, End: at + late + msec, TokensOut: 1})
+				at += msec
+			}
+			at += 100 * msec
+			run.E = append(run.E, assay.Event{Time: at, Kind: assay.EventPhaseEnd, Phase: ph.name})
+		}
+		r := assess(t, run, "validity")
+		late := slices.DeleteFunc(slices.Clone(r.Trust.Rules), func(s string) bool { return s != "lateness/p99" })
+		if len(late) == 0 {
+			late = nil
+		}
+		if d := cmp.Diff(c.rules, late); d != "" {
+			t.Errorf("%s: problems %q (-want +got):\n%s", c.name, r.Trust.Problems, d)
+		}
+		row := r.Trust.Rows[slices.IndexFunc(r.Trust.Rows, func(row assay.TrustRow) bool { return row.Name == "lateness/p99" })]
+		if row.Limit != c.limit || len(c.phases) > 1 && c.by != "find" && !strings.HasSuffix(row.Quantity.Method, "of the worst phase, "+c.by) {
+			t.Errorf("%s: limit %s, %s", c.name, row.Limit, row.Quantity.Method)
+		}
+		if n := r.Find("validity/lateness/max").Quantity.N; n != len(run.R) || r.Find("validity/lateness/p99", "phase", c.by) == nil {
+			t.Errorf("%s: %d sends pooled of %d", c.name, n, len(run.R))
+		}
 	}
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -120,6 +121,9 @@ func (g *Generator) enter(s *stretch) {
 	attrs := map[string]string{"role": role, "rate": strconv.FormatFloat(s.rate, 'g', -1, 64)}
 	if s.step != nil {
 		attrs["of"], attrs["step"] = s.phase.Name, strconv.Itoa(s.number)
+		if t := tightest(s.step.limits); !math.IsInf(t, 1) {
+			attrs["tightest"] = strconv.FormatFloat(t, 'g', -1, 64)
+		}
 	}
 	if n := max(s.planned, len(s.plan)); n > 0 && s.phase.Session == nil {
 		attrs["planned"] = strconv.Itoa(n)

@@ -386,16 +386,22 @@ func (s *step) late() time.Duration {
 
 // lateness returns how late sends may be at p99: 1 ms, or one percent of the tightest time among the limits, as in reports.
 func (s *step) lateness() time.Duration {
-	tightest := math.Inf(1)
-	for _, l := range s.limits {
-		if l.what != "error_ratio" {
-			tightest = math.Min(tightest, l.max)
-		}
-	}
-	if math.IsInf(tightest, 1) {
+	t := tightest(s.limits)
+	if math.IsInf(t, 1) {
 		return time.Millisecond
 	}
-	return max(time.Millisecond, time.Duration(tightest*1e9/100))
+	return max(time.Millisecond, time.Duration(t*1e9/100))
+}
+
+// tightest returns the tightest time among limits, in seconds; infinite if there is none.
+func tightest(limits []limit) float64 {
+	t := math.Inf(1)
+	for _, l := range limits {
+		if l.what != "error_ratio" {
+			t = math.Min(t, l.max)
+		}
+	}
+	return t
 }
 
 func shown(l limit, v float64) string {

@@ -95,7 +95,7 @@ func TestSearchFindsCapacity(t *testing.T) {
 						break
 					}
 					e := l.events[begin]
-					if e.Attrs["of"] != "stress" || e.Attrs["step"] != strconv.Itoa(i) || e.Attrs["role"] != "stress" || rate(t, e.Attrs["rate"]) <= 0 {
+					if e.Attrs["of"] != "stress" || e.Attrs["step"] != strconv.Itoa(i) || e.Attrs["role"] != "stress" || e.Attrs["tightest"] != "0.5" || rate(t, e.Attrs["rate"]) <= 0 {
 						t.Errorf("step %d began with %v", i, e.Attrs)
 					}
 					if before := end["stress/"+strconv.Itoa(i-1)]; e.Time < before {

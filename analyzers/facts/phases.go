@@ -22,6 +22,7 @@ func phases(events []assay.Event) []assay.Phase {
 			p.Rate, _ = strconv.ParseFloat(e.Attrs["rate"], 64)
 			p.Planned, _ = strconv.Atoi(e.Attrs["planned"])
 			p.Of, p.Step = step(e)
+			p.Tightest, _ = strconv.ParseFloat(e.Attrs["tightest"], 64)
 			out = append(out, p)
 		case assay.EventPhaseEnd:
 			for j := len(out) - 1; j >= 0; j-- {
