@@ -59,7 +59,7 @@ func (l limitPass) search(r *assay.Report, search string, said map[string]string
 	basis, confidence := assay.Measured, 1.0 // of a careful search, which judges by what it saw
 	if c := rateAttr(said, "confidence", 0); c > 0 {
 		basis, confidence = assay.Estimated, c
-		how = fmt.Sprintf("; a rate holds when the %g %% interval of the share that missed lies below what is allowed, by steps of %s", 100*confidence, said["steps"])
+		how = fmt.Sprintf("; a rate holds when the %g %% interval of the share that missed lies below what is allowed, by steps of %s; what cuts a step short counts misses as independent, so it reads low where they cluster", 100*confidence, said["steps"])
 	}
 	q := assay.NotMeasured(assay.PerSecond, "no step of the search had enough requests to be judged")
 	known := func(v, lo, hi float64, method string) {

@@ -25,7 +25,7 @@ func TestLimitDoubts(t *testing.T) {
 	if d := cmp.Diff(want, r.Limit); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	method := "geometric middle between the highest rate that held and the lowest that did not; a rate holds when the 90 % interval of the share that missed lies below what is allowed, by steps of 4s"
+	method := "geometric middle between the highest rate that held and the lowest that did not; a rate holds when the 90 % interval of the share that missed lies below what is allowed, by steps of 4s; what cuts a step short counts misses as independent, so it reads low where they cluster"
 	if q := r.Limit.Rate; q.Lo != 8 || q.Hi != 27 || q.Method != method {
 		t.Errorf("%s", q)
 	}

@@ -112,7 +112,7 @@ func (l limit) side(missed []bool, values []float64, confidence float64, strict 
 		// Few miss where a rate holds, and too few show how they cluster: values above the sample's own quintile do, in the same way.
 		worth = math.Min(worth, effective(upper(values, math.Min(l.q, 0.8)), confidence))
 	}
-	return stat.AtMost(k*worth/n, worth, p) <= alpha, stat.AtLeast(k, n, p) <= alpha
+	return stat.AtMost(k*worth/n, worth, p) <= alpha, stat.AtLeast(k*worth/n, worth, p) <= alpha
 }
 
 // effective returns how many independent requests these are worth, since those that miss come in clusters.

@@ -25,7 +25,7 @@ import (
 // binomial interval of that share, at Confidence: it holds when the whole interval lies on the good side, it broke when
 // all of it lies on the bad side, and it is undecided while the interval straddles the limit. An undecided rate is tried again, at most Runs
 // times, and its requests are pooled. What higher rates showed counts for it too, since fewer requests miss at a lower rate. Requests
-// that miss come in clusters, and a sample is worth less for that (design effect of blocks) where it must show that a rate holds. A rate that stays
+// that miss come in clusters, and a sample is worth less for that (design effect of blocks), whichever way it decides. A rate that stays
 // undecided lies too close to the limit for so few requests; the search then looks below it, and reports the gap.
 //
 // A queue that grows takes time to be felt: in steps of a few seconds a target passes at rates above its capacity. So short steps only climb, and
@@ -36,7 +36,8 @@ import (
 // # When a step is cut short
 //
 // A step ends early once more requests have missed a limit than could be, at Confidence, if all that are still to come met it; or when the requests in
-// flight grow beyond three times what the rate and the longest time of a step that held allow by Little's law. What was cut short broke.
+// flight grow beyond three times what the rate and the longest time of a step that held allow by Little's law. What was cut short broke. To look after each request costs no confidence, since misses only add up: the count at the
+// end would say the same. But it counts each miss as independent, before there are enough to see how they cluster, and so a limit may read low where they do.
 //
 // A step that did not hold while our own sends were late, by the rule that makes a run invalid, says nothing of the target: it is tried again, twice at most.
 type Search struct {

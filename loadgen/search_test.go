@@ -217,6 +217,31 @@ func pick(bad bool, o assay.Outcome) assay.Outcome {
 	return assay.OK
 }
 
+// TestClustersDecideNothingAlone: misses that came in one cluster are worth little, whichever way they point.
+func TestClustersDecideNothingAlone(t *testing.T) {
+	p95 := limit{metric: "e2e/p95", what: "e2e", stat: "quantile", q: .95, max: 1}
+	for _, c := range []struct {
+		name      string
+		miss      func(i int) bool
+		good, bad bool
+	}{
+		{"one in ten, each alone", func(i int) bool { return i%10 == 9 }, false, true},
+		{"as many at once", func(i int) bool { return i >= 100 && i < 140 }, false, false},
+		{"half", func(i int) bool { return i%2 == 0 }, false, true},
+		{"one in a hundred", func(i int) bool { return i%100 == 50 }, true, false},
+	} {
+		missed, values := make([]bool, 400), make([]float64, 400)
+		for i := range missed {
+			if values[i] = .5; c.miss(i) {
+				missed[i], values[i] = true, 2
+			}
+		}
+		if good, bad := p95.side(missed, values, .9, false); good != c.good || bad != c.bad {
+			t.Errorf("%s: good %v, bad %v, want %v and %v", c.name, good, bad, c.good, c.bad)
+		}
+	}
+}
+
 // TestLateSendsAreNotHeldAgainstTheTarget: a step that a stall of our own spoiled is tried again.
 func TestLateSendsAreNotHeldAgainstTheTarget(t *testing.T) {
 	bubble(t, func(t *testing.T, clk *clock.Clock) {

@@ -154,6 +154,9 @@ func TestSearchCoversTheTruth(t *testing.T) {
 			if got := float64(high) / float64(times); got > c.high+slack {
 				t.Errorf("%.2f of the searches say that more holds than does, want at most %g", got, c.high)
 			}
+			if got := float64(low) / float64(times); got > c.high+slack {
+				t.Errorf("%.2f of the searches say that less broke than holds, want at most %g", got, c.high)
+			}
 			if ratios[times/2] < c.least || ratios[times/2] > 1.02 {
 				t.Errorf("the median of what held is %.2f of the truth, want %g to 1", ratios[times/2], c.least)
 			}
