@@ -62,6 +62,11 @@ func (l limitPass) search(r *assay.Report, search string, said map[string]string
 		how = fmt.Sprintf("; a rate holds when the %g %% interval of the share that missed lies below what is allowed, by steps of %s; what cuts a step short counts misses as independent, so it reads low where they cluster", 100*confidence, said["steps"])
 	}
 	q := assay.NotMeasured(assay.PerSecond, "no step of the search had enough requests to be judged")
+	late := ""
+	if at := said["late"]; at != "" {
+		late = "our own sends were late at " + strings.ReplaceAll(at, " ", "/s and ") + "/s: what the target does there is not known"
+		q.Reason += "; " + late
+	}
 	known := func(v, lo, hi float64, method string) {
 		q = assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: confidence, Unit: assay.PerSecond, N: steps, Of: of, Method: method, Basis: basis}
 	}
@@ -84,6 +89,9 @@ func (l limitPass) search(r *assay.Report, search string, said map[string]string
 		}
 		if open := said["undecided"]; open != "" {
 			limit.Doubts = append(limit.Doubts, strings.ReplaceAll(open, " ", "/s and ")+"/s too close to call with so few requests")
+		}
+		if late != "" {
+			limit.Doubts = append(limit.Doubts, late)
 		}
 		if ended := said["ended"]; ended != "" {
 			limit.Doubts = append(limit.Doubts, "it ended because "+ended)

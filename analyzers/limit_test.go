@@ -15,13 +15,14 @@ func TestLimitDoubts(t *testing.T) {
 	f := someFacts(nil)
 	f.Manifest.End.Steps = []string{"stress/1 8/s held: ttft/p95 0.1 s (n=64)"}
 	f.Events = []assay.Event{{Kind: assay.EventAnnotation, Attrs: map[string]string{"search": "stress", "held": "8", "broke": "27", "metric": "ttft/p95", "confidence": "0.9", "steps": "4s",
-		"unconfirmed": "true", "undecided": "12 18", "ended": "the time is used up"}}}
+		"unconfirmed": "true", "undecided": "12 18", "late": "20 24", "ended": "the time is used up"}}}
 	r := &assay.Report{}
 	if err := (Limit{}).Begin(f).Finish(r); err != nil {
 		t.Fatal(err)
 	}
 	want := &assay.Limit{Rate: r.Limit.Rate, Broke: "ttft/p95", Path: f.Manifest.End.Steps, Doubts: []string{"no time for the longer steps that confirm it: it holds one step below the highest rate that passed",
-		"12/s and 18/s too close to call with so few requests", "it ended because the time is used up"}}
+		"12/s and 18/s too close to call with so few requests",
+		"our own sends were late at 20/s and 24/s: what the target does there is not known", "it ended because the time is used up"}}
 	if d := cmp.Diff(want, r.Limit); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -73,6 +74,14 @@ func TestLimitOfEachSearch(t *testing.T) {
 	}
 	if len(r.Findings) != 3 || r.Limit == nil || r.Limit.Broke != "e2e/p50" {
 		t.Errorf("%d findings, limit %+v", len(r.Findings), r.Limit)
+	}
+	f.Events = []assay.Event{said("search", "then", "late", "20", "confidence", "0.9")}
+	none := &assay.Report{}
+	if err := (Limit{}).Begin(f).Finish(none); err != nil {
+		t.Fatal(err)
+	}
+	if q := none.Find("limit/rate").Quantity; q.Known() || !strings.HasSuffix(q.Reason, "our own sends were late at 20/s: what the target does there is not known") {
+		t.Errorf("nothing was sent on time: %s", q)
 	}
 	goal := 8.0
 	if j := judge(&assay.Report{Findings: r.Findings, Trust: assay.Trust{Valid: true}}, &assay.Objective{Metric: "limit/rate", Min: &goal, Labels: map[string]string{"phase": "first"}}); j.Verdict != assay.VerdictPass {

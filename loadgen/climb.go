@@ -8,7 +8,7 @@ import (
 	"github.com/assay-dev/assay/internal/stat"
 )
 
-// voidsMost is how often in a row a step is tried that our own late sends spoiled, before it counts.
+// voidsMost is how often in a row a step is tried that our own late sends spoiled, before its rate is left undecided.
 const voidsMost = 3
 
 // climb is the state of a search for saturation: what each rate has shown, and which comes next.
@@ -31,6 +31,7 @@ type level struct {
 	good   bool        // the values that it showed lie within the limits
 	bad    bool        // it broke, as often as it must
 	close  bool        // it stayed undecided
+	late   bool        // because our own sends were late
 	brief  bool        // short steps show that it holds, as far as they can
 	worst  string      // metric furthest above its limit when it broke
 }
@@ -59,10 +60,13 @@ func (c *climb) take(rate float64, s *step, v verdict) string {
 		l.close = true
 		return "is undecided"
 	}
-	if v.late > 0 && !v.good && !c.Careful {
-		if c.voids++; c.voids < voidsMost {
+	if v.late > 0 && !v.good {
+		if c.voids++; c.voids < voidsMost && !c.Careful {
 			return "is void"
 		}
+		c.voids, c.tries = 0, 0
+		l.close, l.late, l.worst = true, true, ""
+		return "is undecided for our own late sends"
 	}
 	c.voids = 0
 	l.runs++
@@ -159,8 +163,9 @@ func (c *climb) next() (rate float64, n int, more bool) {
 	switch {
 	case c.tries > 0, c.voids > 0: // it broke, or does not count, and is tried once more
 		return l.rate, 0, true
-	case c.Careful && l.bad:
+	case c.Careful && (l.bad || l.late):
 		return 0, 0, false
+	case !c.long && l.late: // what we cannot send on time we cannot judge: the limit is sought below
 	case !c.long && !l.good && l.runs < c.Runs: // it looks bad, but not so that it is sure
 		return l.rate, c.missing(l), true
 	case !c.long && top.rate < c.Max:
@@ -252,7 +257,7 @@ func (c *climb) passed() (rate float64) {
 // too high by as much.
 func (c *climb) settle() {
 	for i, l := range c.levels {
-		l.brief = c.holds(l) && i+1 < len(c.levels) && c.levels[i+1].worst == ""
+		l.brief = c.holds(l) && i+1 < len(c.levels) && c.levels[i+1].worst == "" && !c.levels[i+1].late
 	}
 }
 
@@ -266,17 +271,20 @@ func (c *climb) broke() *level {
 	return nil
 }
 
-// undecided returns the rates between the highest that held and the lowest that broke.
-func (c *climb) undecided() []string {
-	var out []string
+// undecided returns the rates between the highest that held and the lowest that broke, and of these apart those where our own sends were late.
+func (c *climb) undecided() (open, late []string) {
 	held, _ := c.held()
 	broke := c.broke()
 	for _, l := range c.levels {
 		if l.rate > held && !l.bad && l != broke && (broke == nil || l.rate < broke.rate) {
-			out = append(out, number(l.rate))
+			if l.late {
+				late = append(late, number(l.rate))
+			} else {
+				open = append(open, number(l.rate))
+			}
 		}
 	}
-	return out
+	return open, late
 }
 
 func count(missed []bool) int {

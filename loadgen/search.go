@@ -39,7 +39,8 @@ import (
 // flight grow beyond three times what the rate and the longest time of a step that held allow by Little's law. What was cut short broke. To look after each request costs no confidence, since misses only add up: the count at the
 // end would say the same. But it counts each miss as independent, before there are enough to see how they cluster, and so a limit may read low where they do.
 //
-// A step that did not hold while our own sends were late, by the rule that makes a run invalid, says nothing of the target: it is tried again, twice at most.
+// A step that did not hold while our own sends were late, by the rule that makes a run invalid, says nothing of the target: it is tried again, twice at
+// most, and then its rate is left undecided, the search goes on below it, and says why. A careful search ends there.
 type Search struct {
 	Start  float64            // rate of the first step, requests per second
 	SLO    map[string]float64 // highest allowed value, in seconds or as a ratio: ttft, e2e or tpot with /pNN, /mean or /max, and error_ratio
@@ -286,7 +287,12 @@ func (g *Generator) conclude(p *Phase, c *climb, why string, at int64) {
 		attrs["broke"], attrs["metric"] = number(broke.rate), broke.worst
 		text += fmt.Sprintf(", %s/s broke %s", number(broke.rate), broke.worst)
 	}
-	if open := c.undecided(); len(open) > 0 {
+	open, late := c.undecided()
+	if len(late) > 0 {
+		attrs["late"] = strings.Join(late, " ")
+		text += fmt.Sprintf(", our own sends were late at %s/s", strings.Join(late, "/s and "))
+	}
+	if len(open) > 0 {
 		attrs["undecided"] = strings.Join(open, " ")
 		text += fmt.Sprintf(", %s/s too close to call", strings.Join(open, "/s and "))
 	}

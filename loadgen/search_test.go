@@ -265,6 +265,51 @@ func TestLateSendsAreNotHeldAgainstTheTarget(t *testing.T) {
 	})
 }
 
+// TestOurOwnLimitIsNotTheTargets: a rate that we never sent on time is left undecided, for that reason, and the limit sought below it.
+func TestOurOwnLimitIsNotTheTargets(t *testing.T) {
+	for name, c := range map[string]struct {
+		set               Search
+		held, broke, late string
+	}{
+		"search":  {Search{Start: 20, Max: 30, SLO: map[string]float64{"e2e/p95": 0.1}, Even: true}, "27.11", "", "30"},
+		"careful": {Search{Start: 20, Max: 30, SLO: map[string]float64{"e2e/p95": 0.1}, Even: true, Careful: true}, "20", "", "30"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, clk *clock.Clock) {
+				var fast atomic.Bool // a step of 30/s is under way, in which nothing is yet late
+				q := newQueue(time.Millisecond)
+				wait := func(stop <-chan struct{}, until int64) {
+					late := time.Duration(0)
+					if fast.CompareAndSwap(true, false) {
+						late = 2 * time.Second
+					}
+					if d := time.Duration(until-clk.Now()) + late; d > 0 {
+						time.Sleep(d)
+					}
+				}
+				g, err := New(Config{Client: pretend(clk, q.serve), Clock: clk, Wait: wait, Phases: []Phase{{Name: "s", Search: &c.set}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				l := &tape{}
+				err = g.Run(t.Context(), func(rec assay.Record) error {
+					if e, ok := rec.(*assay.Event); ok && e.Kind == assay.EventPhaseBegin && e.Attrs["rate"] == "30" {
+						fast.Store(true)
+					}
+					return l.emit(rec)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := result(t, l)
+				if got["held"] != c.held || got["broke"] != c.broke || got["late"] != c.late || got["undecided"] != "" {
+					t.Errorf("%v\n%s", got, strings.Join(g.SearchPath(), "\n"))
+				}
+			})
+		})
+	}
+}
+
 func TestUnmeasuredMetricEndsTheSearch(t *testing.T) {
 	bubble(t, func(t *testing.T, clk *clock.Clock) {
 		client := clientFunc(func(_ context.Context, _ *assay.Call, r *assay.Request) {
