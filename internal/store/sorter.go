@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	sortBudget = 64 << 20  // decoded records kept in memory
-	spillFrame = 128 << 10 // of a spilled run
+	sortBudget = 16 << 20 // decoded records kept in memory
+	spillFrame = 32 << 10 // of a spilled run
 )
 
 // sortLog gives fn all records of the log at path in the codec's order, borrowed. What does not fit into budget bytes
