@@ -49,7 +49,7 @@ func compare(ctx context.Context, s settings) (*comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer srv.stop(nil)
+	defer func() { srv.stop(nil) }()
 	one := func(c contender, rate float64, length time.Duration) (*attack, error) {
 		j := job{URL: srv.url, Rate: rate, For: length, Apart: s.apart}
 		if c.record {
@@ -86,6 +86,13 @@ func compare(ctx context.Context, s settings) (*comparison, error) {
 	}
 	out.Highest = map[string]float64{}
 	for _, c := range contenders {
+		// A server of its own: what a client leaves behind when it cannot keep up would be the next one's loss.
+		srv.stop(nil)
+		fresh, err := start(ctx, "server", job{Apart: s.apart})
+		if err != nil {
+			return nil, err
+		}
+		srv = fresh
 		if out.Highest[c.name], err = highest(func(rate float64) (bool, error) {
 			a, err := one(c, rate, s.length)
 			return err == nil && a.sustained(), err
