@@ -287,7 +287,7 @@ func startsText(r *assay.Report, starts []assay.Start, kind string) string {
 	parts, total, held := coldParts(starts)
 	s := fmt.Sprintf("%s held %s", Things(len(starts), kind+"starts"), Things(held, "requests"))
 	if f := r.Find("idle/gap"); kind == "" && f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
-		s += ", to zero after " + Interval(f.Quantity) + " idle"
+		s += ", to zero after " + strings.TrimSpace(Value(f.Quantity)+" "+Bracket(f.Quantity)) + " idle"
 	}
 	if f := r.Find("cold/start/p50", labels...); f != nil && f.Quantity.Known() {
 		s += ", median " + Value(f.Quantity)
