@@ -1,4 +1,4 @@
-// The command assay-k6 is k6 with assay compiled in: the JavaScript module k6/x/assay, the output assay and the
+// Command assay-k6 is k6 with assay compiled in: the JavaScript module k6/x/assay, the output assay and the
 // executor assay-arrivals. In all else it is k6, with its commands, flags and exit statuses.
 //
 //	assay-k6 run --out assay=runs/chat chat.js
