@@ -86,8 +86,11 @@ func listCommand(io stdio) *cobra.Command {
 						parts = append(parts, l.Part)
 					}
 				}
+				if one := strings.TrimSuffix(args[0], "s"); slices.Contains(parts, one) {
+					args[0] = one
+				}
 				if !slices.Contains(parts, args[0]) {
-					return exit(assay.ExitUsage, "%q is no part; one of %v", args[0], parts)
+					return exit(assay.ExitUsage, "%q is nothing to list; one of %s", args[0], strings.Join(parts, ", "))
 				}
 				all = slices.DeleteFunc(all, func(l listed) bool { return l.Part != args[0] })
 			}

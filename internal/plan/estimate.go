@@ -108,6 +108,9 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 	d := Decidable{Objective: o, OK: true}
 	head, last, _ := strings.Cut(o.Metric, "/")
 	switch {
+	case (head == "ttft" || head == "itl" || head == "tpot") && !p.Target.Tokens():
+		d.OK = false
+		d.Why = fmt.Sprintf("what this target of kind %s is asked knows no tokens; ask for e2e", p.Target.Kind)
 	case strings.HasPrefix(last, "p") && (head == "ttft" || head == "itl" || head == "tpot" || head == "e2e"):
 		q, err := strconv.ParseFloat(last[1:], 64)
 		if err != nil {

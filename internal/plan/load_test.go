@@ -274,3 +274,20 @@ func TestFractions(t *testing.T) {
 		}
 	}
 }
+
+// TestEstimateKnowsWhoHasTokens: an objective about tokens cannot be decided where the target has none.
+func TestEstimateKnowsWhoHasTokens(t *testing.T) {
+	p, err := Parse("p", []byte("apiVersion: assay/v1\nname: t\ntarget: {kind: http, url: 'http://h/'}\nload: [{name: a, for: 60s, arrivals: {even: {rate: 10/s}}}]\n"+
+		"objectives: [{metric: ttft/p95, max: 1s}, {metric: availability/natural, min: 10%}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj, err := p.Validate(kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := p.Estimate(obj, func(q, c float64) int { return 59 }, nil)
+	if x, y := e.Objectives[0], e.Objectives[1]; x.OK || !strings.Contains(x.Why, "knows no tokens") || strings.Contains(y.Why, "tokens") {
+		t.Errorf("got %+v, %+v", x, y)
+	}
+}
