@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os/signal"
@@ -22,6 +23,9 @@ const (
 	groupBudget = 300 * time.Millisecond // until the groups are seen to be gone
 	againBudget = 150 * time.Millisecond // second look at undos that hung on the groups
 )
+
+// remoteBudget is how long the guardian tries, after all that, to undo what lies beyond this machine.
+const remoteBudget = 25 * time.Second
 
 // GuardianOptions are for hosts other than the hidden subcommand.
 type GuardianOptions struct {
@@ -142,10 +146,20 @@ func (g *guard) end(ctx context.Context) error {
 		log = append(log, e)
 	}
 	say := func(kind, fault, text string) { add(assay.Event{Kind: kind, Fault: fault, Text: text}) }
+	var local, remote []Undo
+	for _, u := range g.armed {
+		if u.remote() {
+			remote = append(remote, u)
+		} else {
+			local = append(local, u)
+		}
+	}
+	far := make(chan []assay.Event, 1)
+	go func() { far <- undoFar(ctx, remote) }()
 	undoing, cancel := context.WithTimeout(ctx, undoBudget)
 	defer cancel()
 	var doubtful []Undo
-	for i, u := range slices.Backward(g.armed) {
+	for i, u := range slices.Backward(local) {
 		// What is left of the time is shared by the undos that are left, so that one that hangs cannot starve the rest.
 		deadline, _ := undoing.Deadline()
 		each, cancel := context.WithTimeout(undoing, time.Until(deadline)/time.Duration(i+1))
@@ -187,7 +201,38 @@ func (g *guard) end(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	return g.notes.write(log...)
+	err := g.notes.write(log...)
+	return errors.Join(err, g.notes.write(<-far...))
+}
+
+// undoFar undoes what lies beyond this machine, all at once, and returns what became of each.
+func undoFar(ctx context.Context, undos []Undo) []assay.Event {
+	ctx, cancel := context.WithTimeout(ctx, remoteBudget)
+	defer cancel()
+	var mu sync.Mutex
+	var log []assay.Event
+	say := func(kind, fault, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		log = append(log, assay.Event{Kind: kind, Fault: fault, Text: text, Time: time.Now().UnixNano()})
+	}
+	var wg sync.WaitGroup
+	for _, u := range slices.Backward(undos) {
+		wg.Go(func() {
+			err := until(ctx, 500*time.Millisecond, func() error { return u.Do(ctx) })
+			if err == nil {
+				say(assay.EventFaultReverted, u.ID, "")
+				err = u.Verify(ctx)
+			}
+			if err != nil {
+				say(assay.EventFaultRemaining, u.ID, err.Error())
+				return
+			}
+			say(assay.EventFaultClear, u.ID, "")
+		})
+	}
+	wg.Wait()
+	return log
 }
 
 // await waits until the owned groups are gone and notes what became of each.

@@ -10,8 +10,11 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// healTimeout bounds the undo of one fault, and the look at its result.
-const healTimeout = 2 * time.Second
+// healTimeout bounds the undo of one fault, and the look at its result; remoteTimeout that of one beyond this machine.
+const (
+	healTimeout   = 2 * time.Second
+	remoteTimeout = 30 * time.Second
+)
 
 // A HealReport says what Heal found and did, in lines for people.
 type HealReport struct {
@@ -121,11 +124,15 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Ev
 	case f.undo.Kind == UndoNone:
 		settled("nothing to undo")
 		return
-	case f.undo.Kind != UndoRemove && f.boot != "" && bootID() != "" && f.boot != bootID():
+	case !undoKinds[f.undo.Kind].remote && !undoKinds[f.undo.Kind].outlives && f.boot != "" && bootID() != "" && f.boot != bootID():
 		settled("ended with the restart of the machine")
 		return
 	}
-	quick, cancel := context.WithTimeout(ctx, healTimeout)
+	limit := healTimeout
+	if f.undo.remote() {
+		limit = remoteTimeout
+	}
+	quick, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := f.undo.check(); err == nil && f.undo.away(quick) == nil {
 		settled("no longer in force")

@@ -29,6 +29,7 @@ type Guardian struct {
 
 	writing sync.Mutex // one line at a time
 	mu      sync.Mutex
+	far     map[string]bool // armed undos beyond this machine
 	seq     uint64
 	waiting map[uint64]chan answer
 }
@@ -59,7 +60,7 @@ func StartGuardian(ctx context.Context, exe, dir string) (*Guardian, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start guardian: %w", err)
 	}
-	g := &Guardian{cmd: cmd, pipe: in, lost: make(chan struct{}), waiting: map[uint64]chan answer{}}
+	g := &Guardian{cmd: cmd, pipe: in, lost: make(chan struct{}), waiting: map[uint64]chan answer{}, far: map[string]bool{}}
 	go g.listen(out)
 	run, err := ProcessOf(os.Getpid())
 	if err == nil {
@@ -83,6 +84,11 @@ func (g *Guardian) Arm(ctx context.Context, u Undo) error {
 	if err := g.ask(ctx, message{Arm: &u}); err != nil {
 		return fmt.Errorf("arm %s with the guardian: %w", u.ID, err)
 	}
+	if u.remote() {
+		g.mu.Lock()
+		g.far[u.ID] = true
+		g.mu.Unlock()
+	}
 	return nil
 }
 
@@ -91,6 +97,9 @@ func (g *Guardian) Disarm(ctx context.Context, id string) error {
 	if err := g.ask(ctx, message{Disarm: id}); err != nil {
 		return fmt.Errorf("disarm %s: %w", id, err)
 	}
+	g.mu.Lock()
+	delete(g.far, id)
+	g.mu.Unlock()
 	return nil
 }
 
@@ -116,9 +125,15 @@ func (g *Guardian) Close() error {
 	g.writing.Lock()
 	g.pipe.Close()
 	g.writing.Unlock()
+	patience := 5 * time.Second
+	g.mu.Lock()
+	if len(g.far) > 0 {
+		patience += remoteBudget
+	}
+	g.mu.Unlock()
 	select {
 	case <-g.lost:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		g.cmd.Process.Kill()
 		<-g.lost
 	}

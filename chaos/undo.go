@@ -47,67 +47,206 @@ type Undo struct {
 	Text     string   `json:"text,omitempty"` // what a person could do instead
 }
 
+// An undoKind is how one kind of undo is done. Each function may be called any number of times.
+type undoKind struct {
+	// remote: it is done beyond this machine, takes seconds rather than milliseconds, and is not over with a restart of the machine.
+	remote bool
+	// outlives: it is not over with a restart of the machine although it lies on it.
+	outlives bool
+	check    func(u *Undo) error                      // why nobody could do it; nil for no reason
+	do       func(ctx context.Context, u *Undo) error // nil if nothing is left to be done, or seems to be
+	away     func(ctx context.Context, u *Undo) error // looks once whether the fault is away
+	text     func(u *Undo) string                     // for people who have to do it by hand
+}
+
+// undoKinds is the table of the kinds of undo.
+var undoKinds = map[string]undoKind{
+	UndoNone:   {check: func(*Undo) error { return nil }, do: undoNothing, away: undoNothing, text: func(*Undo) string { return "nothing" }},
+	UndoSignal: signalUndo,
+	UndoGroup:  groupUndo,
+	UndoLimit:  limitUndo,
+	UndoMarked: markedUndo,
+	UndoRemove: removeUndo,
+	UndoHTTP:   httpUndo,
+}
+
+func undoNothing(context.Context, *Undo) error { return nil }
+
 // check returns why the undo cannot be done by anyone.
 func (u *Undo) check() error {
-	switch u.Kind {
-	case UndoNone:
-	case UndoSignal, UndoGroup, UndoLimit:
-		if u.Process == nil || u.Process.PID <= 1 || u.Process.Start == 0 {
-			return fmt.Errorf("undo %s: no process", u.ID)
-		}
-		if u.Kind == UndoSignal && u.Signal <= 0 {
-			return fmt.Errorf("undo %s: no signal", u.ID)
-		}
-		if u.Kind == UndoLimit && (u.Limit == nil || u.Resource == "") {
-			return fmt.Errorf("undo %s: no limit", u.ID)
-		}
-	case UndoMarked:
-		if !isMark(u.Mark) {
-			return fmt.Errorf("undo %s: %q is no mark of ours", u.ID, u.Mark)
-		}
-	case UndoRemove:
-		if !isFiller(u.Path) {
-			return fmt.Errorf("undo %s: %q is no file of ours", u.ID, u.Path)
-		}
-	case UndoHTTP:
-		if v, err := url.Parse(u.URL); err != nil || v.Host == "" || u.Method == "" {
-			return fmt.Errorf("undo %s: %s %q is no request", u.ID, u.Method, u.URL)
-		}
-	default:
+	k, ok := undoKinds[u.Kind]
+	if !ok {
 		return fmt.Errorf("undo %s: kind %q is not known", u.ID, u.Kind)
+	}
+	if err := k.check(u); err != nil {
+		return fmt.Errorf("undo %s: %w", u.ID, err)
 	}
 	return nil
 }
+
+// remote reports whether the undo is done beyond this machine.
+func (u *Undo) remote() bool { return undoKinds[u.Kind].remote }
 
 // Do takes the fault away. It returns nil if nothing is left to be done, or seems to be: Verify tells.
 func (u *Undo) Do(ctx context.Context) error {
 	if err := u.check(); err != nil {
 		return err
 	}
-	switch u.Kind {
-	case UndoSignal:
-		if err := u.Process.signal(syscall.Signal(u.Signal), func() {}); err != nil && !errors.Is(err, errGone) {
-			return err
+	return undoKinds[u.Kind].do(ctx, u)
+}
+
+// Verify returns nil once the fault is seen to be away, or why it may not be when ctx is done.
+func (u *Undo) Verify(ctx context.Context) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	pause := 2 * time.Millisecond
+	if u.remote() {
+		pause = 200 * time.Millisecond
+	}
+	return until(ctx, pause, func() error { return u.away(ctx) })
+}
+
+// away looks once.
+func (u *Undo) away(ctx context.Context) error { return undoKinds[u.Kind].away(ctx, u) }
+
+// String says what the undo does, for people.
+func (u *Undo) String() string {
+	k, ok := undoKinds[u.Kind]
+	if !ok || k.check(u) != nil {
+		return "nothing that is known"
+	}
+	return k.text(u)
+}
+
+// needsProcess is the check of an undo that is done to a process.
+func needsProcess(u *Undo) error {
+	if u.Process == nil || u.Process.PID <= 1 || u.Process.Start == 0 {
+		return errors.New("no process")
+	}
+	return nil
+}
+
+// unlessGone is err, or nil if it says that the process is gone and the fault with it.
+func unlessGone(err error) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+var signalUndo = undoKind{
+	check: func(u *Undo) error {
+		if u.Signal <= 0 {
+			return errors.New("no signal")
 		}
-	case UndoGroup:
-		return u.Process.killGroup()
-	case UndoMarked:
-		list, err := marked(u.Mark)
-		for _, p := range list {
-			if e := p.signal(syscall.SIGKILL, func() {}); e != nil && !errors.Is(e, errGone) {
-				err = errors.Join(err, e)
-			}
+		return needsProcess(u)
+	},
+	do: func(_ context.Context, u *Undo) error {
+		return unlessGone(u.Process.signal(syscall.Signal(u.Signal), func() {}))
+	},
+	away: func(_ context.Context, u *Undo) error {
+		s, err := u.Process.look()
+		if err == nil && s.stopped() {
+			err = fmt.Errorf("%v is still stopped", *u.Process)
+		}
+		return unlessGone(err)
+	},
+	text: func(u *Undo) string { return fmt.Sprintf("kill -%d %d", u.Signal, u.Process.PID) },
+}
+
+var groupUndo = undoKind{
+	check: needsProcess,
+	do:    func(_ context.Context, u *Undo) error { return u.Process.killGroup() },
+	away: func(_ context.Context, u *Undo) error {
+		pids, err := u.Process.members()
+		if err == nil && len(pids) > 0 {
+			err = fmt.Errorf("processes %v of the group of %v still live", pids, *u.Process)
 		}
 		return err
-	case UndoRemove:
+	},
+	text: func(u *Undo) string { return fmt.Sprintf("kill -9 -- -%d", u.Process.PID) },
+}
+
+var limitUndo = undoKind{
+	check: func(u *Undo) error {
+		if u.Limit == nil || u.Resource == "" {
+			return errors.New("no limit")
+		}
+		return needsProcess(u)
+	},
+	do: func(_ context.Context, u *Undo) error {
+		return unlessGone(u.Process.setLimit(u.Resource, *u.Limit, func() {}))
+	},
+	away: func(_ context.Context, u *Undo) error {
+		now, err := u.Process.limit(u.Resource)
+		if err == nil && now != *u.Limit {
+			err = fmt.Errorf("the limit of %s of %v is %d, want %d", u.Resource, *u.Process, now.Soft, u.Limit.Soft)
+		}
+		return unlessGone(err)
+	},
+	text: func(u *Undo) string {
+		return fmt.Sprintf("prlimit --pid %d --%s=%d:%d", u.Process.PID, u.Resource, u.Limit.Soft, u.Limit.Hard)
+	},
+}
+
+var markedUndo = undoKind{
+	check: func(u *Undo) error {
+		if !isMark(u.Mark) {
+			return fmt.Errorf("%q is no mark of ours", u.Mark)
+		}
+		return nil
+	},
+	do: func(_ context.Context, u *Undo) error {
+		list, err := marked(u.Mark)
+		for _, p := range list {
+			err = errors.Join(err, unlessGone(p.signal(syscall.SIGKILL, func() {})))
+		}
+		return err
+	},
+	away: func(_ context.Context, u *Undo) error {
+		list, err := marked(u.Mark)
+		if err == nil && len(list) > 0 {
+			err = fmt.Errorf("%v still lives", list)
+		}
+		return err
+	},
+	text: func(u *Undo) string { return "pkill -9 -f " + u.Mark },
+}
+
+var removeUndo = undoKind{
+	outlives: true,
+	check: func(u *Undo) error {
+		if !isFiller(u.Path) {
+			return fmt.Errorf("%q is no file of ours", u.Path)
+		}
+		return nil
+	},
+	do: func(_ context.Context, u *Undo) error {
 		if err := os.Remove(u.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-	case UndoLimit:
-		if err := u.Process.setLimit(u.Resource, *u.Limit, func() {}); err != nil && !errors.Is(err, errGone) {
+		return nil
+	},
+	away: func(_ context.Context, u *Undo) error {
+		if _, err := os.Lstat(u.Path); err == nil {
+			return fmt.Errorf("%s is still there", u.Path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-	case UndoHTTP:
+		return nil
+	},
+	text: func(u *Undo) string { return "rm " + u.Path },
+}
+
+var httpUndo = undoKind{
+	check: func(u *Undo) error {
+		if v, err := url.Parse(u.URL); err != nil || v.Host == "" || u.Method == "" {
+			return fmt.Errorf("%s %q is no request", u.Method, u.URL)
+		}
+		return nil
+	},
+	do: func(ctx context.Context, u *Undo) error {
 		if u.holderGone() {
 			return nil
 		}
@@ -120,62 +259,9 @@ func (u *Undo) Do(ctx context.Context) error {
 		case status/100 != 2:
 			return fmt.Errorf("%s %s: status %d", u.Method, u.URL, status)
 		}
-	}
-	return nil
-}
-
-// Verify returns nil once the fault is seen to be away, or why it may not be when ctx is done.
-func (u *Undo) Verify(ctx context.Context) error {
-	if err := u.check(); err != nil {
-		return err
-	}
-	return until(ctx, 2*time.Millisecond, func() error { return u.away(ctx) })
-}
-
-// away looks once.
-func (u *Undo) away(ctx context.Context) error {
-	switch u.Kind {
-	case UndoSignal:
-		s, err := u.Process.look()
-		switch {
-		case errors.Is(err, errGone):
-			return nil
-		case err != nil:
-			return err
-		case s.stopped():
-			return fmt.Errorf("%v is still stopped", *u.Process)
-		}
-	case UndoGroup:
-		pids, err := u.Process.members()
-		if err != nil {
-			return err
-		}
-		if len(pids) > 0 {
-			return fmt.Errorf("processes %v of the group of %v still live", pids, *u.Process)
-		}
-	case UndoMarked:
-		switch list, err := marked(u.Mark); {
-		case err != nil:
-			return err
-		case len(list) > 0:
-			return fmt.Errorf("%v still lives", list)
-		}
-	case UndoRemove:
-		if _, err := os.Lstat(u.Path); err == nil {
-			return fmt.Errorf("%s is still there", u.Path)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	case UndoLimit:
-		switch now, err := u.Process.limit(u.Resource); {
-		case errors.Is(err, errGone):
-			return nil
-		case err != nil:
-			return err
-		case now != *u.Limit:
-			return fmt.Errorf("the limit of %s of %v is %d, want %d", u.Resource, *u.Process, now.Soft, u.Limit.Soft)
-		}
-	case UndoHTTP:
+		return nil
+	},
+	away: func(ctx context.Context, u *Undo) error {
 		if u.holderGone() {
 			return nil
 		}
@@ -190,27 +276,9 @@ func (u *Undo) away(ctx context.Context) error {
 		case !covers(body, []byte(u.Want)):
 			return fmt.Errorf("GET %s: %.200s, want %s", u.URL, bytes.TrimSpace(body), u.Want)
 		}
-	}
-	return nil
-}
-
-// String says what the undo does, for people.
-func (u *Undo) String() string {
-	switch u.Kind {
-	case UndoSignal:
-		return fmt.Sprintf("kill -%d %d", u.Signal, u.Process.PID)
-	case UndoGroup:
-		return fmt.Sprintf("kill -9 -- -%d", u.Process.PID)
-	case UndoMarked:
-		return "pkill -9 -f " + u.Mark
-	case UndoRemove:
-		return "rm " + u.Path
-	case UndoLimit:
-		return fmt.Sprintf("prlimit --pid %d --%s=%d:%d", u.Process.PID, u.Resource, u.Limit.Soft, u.Limit.Hard)
-	case UndoHTTP:
-		return strings.TrimSpace(fmt.Sprintf("%s %s %s", u.Method, u.URL, u.Body))
-	}
-	return "nothing"
+		return nil
+	},
+	text: func(u *Undo) string { return strings.TrimSpace(fmt.Sprintf("%s %s %s", u.Method, u.URL, u.Body)) },
 }
 
 // unknown reports whether the holder says that it no longer knows what the fault lay on: an
