@@ -57,16 +57,17 @@ type FaultWindow struct {
 	Remains  string `json:"remains,omitempty"` // what may remain
 }
 
-// What a fault may hurt in place of one instance: all that stands on a machine, or all that passes between the load and a target of
-// which nothing is known.
+// What a fault may hurt in place of one instance: all that stands on a machine, all that passes between the load and a target of
+// which nothing is known, or the target as a whole.
 const (
 	WholeMachine = "machine"
 	WholeWire    = "wire"
+	WholeTarget  = "target" // the deployment as a whole: its configuration, its quota, all its instances
 )
 
 // Hurts reports whether what the instance carries is carried by what the fault hurts.
 func (w *FaultWindow) Hurts(instance string) bool {
-	return w.Target == WholeMachine || w.Target == WholeWire || instance != "" && instance == w.Target
+	return w.Target == WholeMachine || w.Target == WholeWire || w.Target == WholeTarget || instance != "" && instance == w.Target
 }
 
 // A Segment is a stretch of the watched time that belongs to one ledger. The segments of a run are in order, do not overlap and cover it.

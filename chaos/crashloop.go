@@ -37,7 +37,7 @@ func planCrashLoop(ctx context.Context, d *Local, s *Step, v Victim) (*Action, e
 			case <-ctx.Done():
 				return fmt.Sprintf("killed %d times", kills)
 			}
-			fresh, _, err := d.Victims(ctx)
+			fresh, _, err := d.Victims(ctx, s)
 			if err != nil {
 				continue // the next look may succeed
 			}

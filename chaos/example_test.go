@@ -14,7 +14,7 @@ func Example() {
 		{Fault: "dela", At: time.Second, Instances: 1, For: time.Second},
 	}
 	fmt.Println(chaos.Check("chaos", steps))
-	for _, line := range (&chaos.Local{}).Preview(steps[:2]) {
+	for _, line := range chaos.Preview(steps[:2]) {
 		fmt.Println(line)
 	}
 	// Output:

@@ -308,7 +308,7 @@ func TestGuardianIsNotHeldUp(t *testing.T) {
 	defer srv.Close()
 	defer close(stuck)
 	p := newPlatform(t, 1)
-	victims, _, _ := (&Local{Platform: p}).Victims(context.Background())
+	victims, _, _ := (&Local{Platform: p}).Victims(context.Background(), &Step{})
 	proc := victims[0].Process
 	if err := proc.signal(sigStop, func() {}); err != nil {
 		t.Fatal(err)

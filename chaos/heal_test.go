@@ -93,7 +93,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 func TestHealTouchesNothingUnrelated(t *testing.T) {
 	lookOnly(t)
 	p := newPlatform(t, 1)
-	victims, _, _ := (&Local{Platform: p}).Victims(context.Background())
+	victims, _, _ := (&Local{Platform: p}).Victims(context.Background(), &Step{})
 	proc := victims[0].Process
 	if err := proc.signal(sigStop, func() {}); err != nil {
 		t.Fatal(err)

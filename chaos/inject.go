@@ -87,7 +87,7 @@ func (r *Runner) arm(ctx context.Context, f *injection) error {
 // hold verifies the effect and waits until the fault is to end. It reports whether the fault is
 // over; it is not when the run was stopped, and is then reverted with the others.
 func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool) {
-	limit := orElse(r.Verify, 5*time.Second+2*(f.step.Delay+f.step.Jitter))
+	limit := orElse(r.Verify, 5*time.Second+2*(f.step.Delay+f.step.Jitter)) + f.action.Patience
 	looking, cancel := context.WithTimeout(ctx, limit)
 	effect, err := f.action.Effect(looking)
 	cancel()
@@ -135,7 +135,7 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 // fault by setting its state. It does not stop when ctx is done.
 func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 	ctx = context.WithoutCancel(ctx)
-	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter)))
+	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter))+f.action.Patience)
 	defer cancel()
 	u := &f.action.Undo
 	err := until(limit, 50*time.Millisecond, func() error { return u.Do(limit) })

@@ -14,7 +14,7 @@ type Kind struct {
 	Lasting   bool         // it holds until undone, so a step must say for how long
 	Wire      bool         // it can also lie between the load and a target that nothing is known of
 	Machine   bool         // it hurts the machine and with it all instances, so a step says nothing of how many
-	Available func() error // why it cannot be done on this machine, or nil
+	Available func() error // why the local driver cannot do it on this machine, or nil
 	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
 	preview   func(*Step) string
@@ -84,6 +84,9 @@ type Action struct {
 	Touches []string // exactly what will be touched, in words
 	Undo    Undo     // takes the fault away; its id is set by whoever arms it
 
+	// Patience is how much longer than others its effect and its undo may take: a controller in a cluster has to act.
+	Patience time.Duration
+
 	// Apply puts the fault in force. It calls stamp right before the call that does.
 	Apply func(ctx context.Context, stamp func()) error
 	// Effect measures the fault and says what it saw. It tries until it has seen the effect or ctx is done.
@@ -94,15 +97,6 @@ type Action struct {
 	Lifted func(ctx context.Context) error
 	// Ended reports why the fault cannot be in force any more although no one undid it, or "". May be nil.
 	Ended func() string
-}
-
-// A Driver knows the deployment: what may be hurt, and how. Its methods may be called at once.
-type Driver interface {
-	// Victims lists the instances that are ready and may be hurt, in a stable order, and
-	// how many are ready in all.
-	Victims(ctx context.Context) (victims []Victim, ready int, err error)
-	// Plan makes an action. It touches nothing.
-	Plan(ctx context.Context, s *Step, v Victim) (*Action, error)
 }
 
 // until calls try every pause until it returns nil or ctx is done, and then returns its last error.

@@ -48,7 +48,7 @@ type Local struct {
 var _ Driver = (*Local)(nil)
 
 // Victims lists the ready instances that may be hurt, by id.
-func (d *Local) Victims(ctx context.Context) ([]Victim, int, error) {
+func (d *Local) Victims(ctx context.Context, _ *Step) ([]Victim, int, error) {
 	all, err := d.Platform.Instances(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list instances: %w", err)
@@ -112,20 +112,4 @@ func (d *Local) planLink(ctx context.Context, v Victim, c link.Conditions) (*Act
 			return ""
 		},
 	}, nil
-}
-
-// Preview says in a few lines what the steps may hurt and what will never be, to be
-// shown before the run.
-func (d *Local) Preview(steps []Step) []string {
-	var lines []string
-	for i := range steps {
-		s := &steps[i]
-		if k, ok := find(s.Fault); ok {
-			lines = append(lines, fmt.Sprintf("%s: %s", s.when(), k.preview(s)))
-		}
-	}
-	if len(lines) > 0 {
-		lines = append(lines, "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list")
-	}
-	return lines
 }

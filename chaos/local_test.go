@@ -56,7 +56,7 @@ func TestRefusal(t *testing.T) {
 	lookOnly(t)
 	p := newPlatform(t, 1)
 	d := &Local{Platform: p}
-	victims, ready, err := d.Victims(context.Background())
+	victims, ready, err := d.Victims(context.Background(), &Step{})
 	if err != nil || len(victims) != 1 || ready != 1 {
 		t.Fatalf("victims %v of %d, %v", victims, ready, err)
 	}
@@ -102,7 +102,7 @@ func TestRefusal(t *testing.T) {
 		i.State = "starting"
 	}
 	p.mu.Unlock()
-	if victims, ready, _ := d.Victims(context.Background()); len(victims) != 0 || ready != 0 {
+	if victims, ready, _ := d.Victims(context.Background(), &Step{}); len(victims) != 0 || ready != 0 {
 		t.Errorf("an instance that is not ready may be hurt: %v", victims)
 	}
 }
@@ -112,7 +112,7 @@ func TestEffectNeedsTheLink(t *testing.T) {
 	t.Parallel()
 	lookOnly(t)
 	p := newPlatform(t, 1)
-	victims, _, err := (&Local{Platform: p}).Victims(context.Background())
+	victims, _, err := (&Local{Platform: p}).Victims(context.Background(), &Step{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -213,11 +213,11 @@ func (r *Runner) choose(ctx context.Context, s *Step, rng *rand.Rand) (chosen []
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err = until(ctx, 50*time.Millisecond, func() error {
-		all, n, err := r.Driver.Victims(ctx)
+		all, n, err := r.Driver.Victims(ctx, s)
 		if err != nil {
 			return err
 		}
-		if k, _ := find(s.Fault); k.Machine {
+		if k, _ := find(s.Fault); k.Machine && s.by() == ByLocal {
 			chosen, ready = []Victim{{ID: MachineID}}, n
 			return nil
 		}

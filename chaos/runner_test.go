@@ -181,7 +181,7 @@ func TestLifeOfEachFault(t *testing.T) {
 				case assay.EventFaultArmed:
 					if victim.ID = MachineID; !machine {
 						victim = p.get(e.Instance).Victim
-					} else if all, _, err := d.Victims(context.Background()); err != nil {
+					} else if all, _, err := d.Victims(context.Background(), &Step{}); err != nil {
 						t.Error(err)
 					} else {
 						victim.Link, victim.Process = all[0].Link, all[0].Process
@@ -343,7 +343,7 @@ type scripted struct {
 	act func(v Victim) (*Action, error)
 }
 
-func (d scripted) Victims(context.Context) ([]Victim, int, error) {
+func (d scripted) Victims(context.Context, *Step) ([]Victim, int, error) {
 	var list []Victim
 	for _, id := range d.ids {
 		list = append(list, Victim{ID: id})

@@ -21,6 +21,7 @@ const (
 type Step struct {
 	Name      string        `json:"name,omitempty"`      // for people; the kind where empty
 	Fault     string        `json:"fault"`               // name of the kind
+	By        string        `json:"by,omitempty"`        // driver; local where empty
 	Phase     string        `json:"phase,omitempty"`     // load phase that At counts from; empty is the beginning of the load
 	At        time.Duration `json:"at_ns"`               // when it strikes
 	For       time.Duration `json:"for_ns,omitempty"`    // how long it is held
@@ -79,8 +80,15 @@ func (s *Step) check() []Wrong {
 	}
 	var w []Wrong
 	bad := func(path, format string, args ...any) { w = append(w, Wrong{path, fmt.Sprintf(format, args...)}) }
-	if err := k.Available(); err != nil {
-		bad("fault", "%s cannot be done here: %v", s.Fault, err)
+	how, ok := s.how()
+	if !ok {
+		bad("by", "%s does not do %s; %s", s.by(), s.Fault, strings.Join(k.By(), ", "))
+		return w
+	}
+	if s.by() == ByLocal {
+		if err := k.Available(); err != nil {
+			bad("fault", "%s cannot be done here: %v", s.Fault, err)
+		}
 	}
 	if s.At < 0 {
 		bad("at", "%v lies before the beginning; 0s or later", s.At)
@@ -99,15 +107,15 @@ func (s *Step) check() []Wrong {
 	case s.Share == 0 && (s.Instances < 1 || s.Instances > MaxInstances):
 		bad("instances", "%d is out of range; 1 to %d", s.Instances, MaxInstances)
 	}
-	if k.Machine && (s.Share != 0 || s.Instances > 1) {
+	if k.Machine && s.by() == ByLocal && (s.Share != 0 || s.Instances > 1) {
 		bad("instances", "%s hurts the machine, not so many instances; leave it out", s.Fault)
 	}
 	for _, setting := range s.settings() {
-		if !slices.Contains(k.settings, setting) {
-			bad(setting, "belongs to %s, not %s", strings.Join(knowers(setting), ", "), s.Fault)
+		if !slices.Contains(how.settings, setting) {
+			bad(setting, "belongs to %s, not %s", knowers(setting, s.by()), s.Fault)
 		}
 	}
-	return append(w, k.check(s)...)
+	return append(w, how.check(s)...)
 }
 
 // settings returns the names of the settings of kinds that the step has.
@@ -123,17 +131,6 @@ func (s *Step) settings() []string {
 	} {
 		if x.set {
 			names = append(names, x.name)
-		}
-	}
-	return names
-}
-
-// knowers returns the kinds that know a setting.
-func knowers(setting string) []string {
-	var names []string
-	for _, k := range Kinds() {
-		if slices.Contains(k.settings, setting) {
-			names = append(names, k.Name)
 		}
 	}
 	return names

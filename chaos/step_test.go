@@ -92,7 +92,7 @@ func TestKindsAreComplete(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
-	got := (&Local{}).Preview([]Step{
+	got := Preview([]Step{
 		{Fault: "kill", At: 20 * time.Second, Instances: 1},
 		{Fault: "hang", At: time.Second, Phase: "steady", Share: 0.5, For: 5 * time.Second},
 		{Fault: "delay", Instances: 2, For: time.Second, Delay: 200 * time.Millisecond, Jitter: 50 * time.Millisecond},
@@ -130,7 +130,7 @@ func TestPreview(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := (&Local{}).Preview(nil); got != nil {
+	if got := Preview(nil); got != nil {
 		t.Errorf("without steps: %v", got)
 	}
 }

@@ -21,7 +21,7 @@ type Wire struct {
 var _ Driver = (*Wire)(nil)
 
 // Victims returns the wire, which is always ready.
-func (d *Wire) Victims(context.Context) ([]Victim, int, error) {
+func (d *Wire) Victims(context.Context, *Step) ([]Victim, int, error) {
 	return []Victim{{ID: WireID, State: Ready}}, 1, nil
 }
 
@@ -39,14 +39,6 @@ func (d *Wire) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	return a, nil
 }
 
-// Preview says what the steps will do, to be shown before the run.
-func (d *Wire) Preview(steps []Step) []string {
-	var lines []string
-	for i := range steps {
-		lines = append(lines, fmt.Sprintf("%s: %s on our requests to the target, for %v", steps[i].when(), steps[i].deed(), steps[i].For))
-	}
-	if len(lines) > 0 {
-		lines = append(lines, "these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing")
-	}
-	return lines
+func previewWire(s *Step) string {
+	return fmt.Sprintf("%s on our requests to the target, for %v", s.deed(), s.For)
 }

@@ -64,7 +64,7 @@ func TestWire(t *testing.T) {
 	}
 	want := []string{"3s into the load: fin after 8 tokens on our requests to the target, for 2s",
 		"these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing"}
-	if diff := cmp.Diff(want, d.Preview([]Step{{Fault: "stream", At: 3 * time.Second, For: 2 * time.Second, Tokens: 8}})); diff != "" {
+	if diff := cmp.Diff(want, Preview([]Step{{Fault: "stream", By: ByWire, At: 3 * time.Second, For: 2 * time.Second, Tokens: 8}})); diff != "" {
 		t.Errorf("preview (-want +got):\n%s", diff)
 	}
 }

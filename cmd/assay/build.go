@@ -19,7 +19,7 @@ import (
 func steps(p *plan.Plan) []chaos.Step {
 	var out []chaos.Step
 	for _, f := range p.Chaos {
-		s := chaos.Step{Fault: f.Fault, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode,
+		s := chaos.Step{Fault: f.Fault, By: f.By, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode,
 			Rate: int64(f.Rate), Bytes: int64(f.Bytes), CPUs: f.CPUs, Dir: f.Dir, Keep: int64(f.Keep), Status: f.Status, RetryAfter: f.RetryAfter.D(), Tokens: f.Tokens, After: f.After, First: f.First, Every: f.Every, Probability: float64(f.Probability), Seed: p.Seed}
 		if f.Delay != nil {
 			s.Delay = f.Delay.D()

@@ -285,9 +285,9 @@ func (s *session) generator(ctx context.Context) error {
 		return &status{assay.ExitPreflight, err}
 	}
 	if len(s.plan.Chaos) > 0 {
-		driver, preview, err := s.driver()
+		driver, err := s.drivers(ctx)
 		if err != nil {
-			return err
+			return &status{assay.ExitPreflight, err}
 		}
 		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
 			Sync: func(e *assay.Event) error {
@@ -295,7 +295,7 @@ func (s *session) generator(ctx context.Context) error {
 				s.window.Observe(e)
 				return s.store.EmitSync(e)
 			}}
-		for _, line := range preview {
+		for _, line := range chaos.Preview(steps(s.plan)) {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}

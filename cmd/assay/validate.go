@@ -18,7 +18,7 @@ import (
 func kinds() plan.Kinds {
 	k := plan.Kinds{Metrics: analyzers.Lookup}
 	for _, f := range chaos.Kinds() {
-		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Wire: f.Wire, Available: f.Available()})
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, By: f.By(), Available: f.Available()})
 	}
 	for _, d := range analyzers.Describe() {
 		k.Known = append(k.Known, d.Metric)
@@ -106,7 +106,7 @@ func validateCommand(io stdio) *cobra.Command {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
-			for _, line := range previewFaults(p) {
+			for _, line := range chaos.Preview(steps(p)) {
 				fmt.Fprintf(io.out, "            %s\n", line)
 			}
 			for _, d := range e.Objectives {

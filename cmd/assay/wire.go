@@ -82,7 +82,7 @@ func (w *wire) close() {
 
 // putOnWire puts the fault proxy of the plan's faults in front of its target, which the report then says too.
 func (s *session) putOnWire(e *loadgen.Endpoint) error {
-	if len(s.plan.Chaos) == 0 || s.plan.Target.Kind == "sandbox" {
+	if !slices.ContainsFunc(s.plan.Chaos, func(f plan.Fault) bool { return f.By == chaos.ByWire }) {
 		return nil
 	}
 	var err error
@@ -93,28 +93,3 @@ func (s *session) putOnWire(e *loadgen.Endpoint) error {
 }
 
 const onWire = "faults lie in a proxy of ours between the load and the target: the target itself is not hurt, and all requests pass the proxy"
-
-// driver returns the driver of the plan's faults, and what it will do.
-func (s *session) driver() (chaos.Driver, []string, error) {
-	if s.wire != nil {
-		d, err := s.wire.driver(s.manifest.ID)
-		if err != nil {
-			return nil, nil, err
-		}
-		return d, previewFaults(s.plan), nil
-	}
-	self, err := chaos.ProcessOf(s.platform.PID)
-	if err != nil {
-		return nil, nil, err
-	}
-	d := &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}
-	return d, previewFaults(s.plan), nil
-}
-
-// previewFaults says what the faults of a plan may hurt and what will never be.
-func previewFaults(p *plan.Plan) []string {
-	if p.Target.Kind == "sandbox" {
-		return (&chaos.Local{}).Preview(steps(p))
-	}
-	return (&chaos.Wire{}).Preview(steps(p))
-}

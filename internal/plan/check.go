@@ -125,6 +125,7 @@ func (p *Plan) check() error {
 	c.canary(p)
 	c.retry(p.Target.Retry)
 	c.coldBy(&p.Target)
+	c.deployment(&p.Target)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}

@@ -12,6 +12,7 @@ import (
 // Fault is one fault and when it strikes. What its kind demands is checked where the kinds are known.
 type Fault struct {
 	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list fault names them."`
+	By        string    `yaml:"by" json:"by,omitempty" jsonschema:"enum=local,enum=chaosmesh,enum=kubernetes,enum=lambda,enum=wire,description=Driver that does it. Default: the first that the target offers and that knows the kind."`
 	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
 	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
@@ -54,9 +55,9 @@ func (c *checker) fault(at string, f *Fault, phases map[string]bool) {
 // FaultKind is what a plan must know of one kind of fault.
 type FaultKind struct {
 	Name      string
-	NeedsFor  bool // it is held, so a plan must say how long
-	Wire      bool // it can lie between the load and any target that speaks HTTP
-	Available error
+	NeedsFor  bool     // it is held, so a plan must say how long
+	By        []string // drivers that do it, in the order in which one is chosen
+	Available error    // why the local driver cannot do it here
 }
 
 // faults checks the faults against the kinds there are.
@@ -72,20 +73,23 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest.Meant(f.Fault, names))
 			continue
 		}
-		switch k := &kinds[j]; {
-		case k.Available != nil:
+		k := &kinds[j]
+		by, err := p.driver(&f, k)
+		if err != nil {
+			c.bad(at+".fault", "%v", err)
+			continue
+		}
+		p.Chaos[i].By = by
+		switch {
+		case by == byLocal && k.Available != nil:
 			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Available)
 		case k.NeedsFor && f.For == 0:
 			c.bad(at, "%s needs for: how long it is held", f.Fault)
 		case !k.NeedsFor && f.For != 0:
 			c.bad(at+".for", "%s strikes once and is not held; leave for out", f.Fault)
-		case p.Target.Kind != "sandbox" && !k.Wire:
-			c.bad(at+".fault", "target kind %s offers no way to do %s to it; only sandbox does. http and stream can lie between the load and it", p.Target.Kind, f.Fault)
-		case p.Target.Kind != "sandbox" && !p.Target.wire():
-			c.bad(at+".fault", "%s is done by a proxy for HTTP/1.1 between the load and the target, which kind %s cannot pass", f.Fault, p.Target.Kind)
-		case p.Target.Kind != "sandbox" && f.Mode == "tls-expired" && !strings.HasPrefix(p.Target.URL, "https://"):
+		case by == byWire && f.Mode == "tls-expired" && !strings.HasPrefix(p.Target.URL, "https://"):
 			c.bad(at+".mode", "target.url has no TLS whose certificate could expire; want https")
-		case p.Target.Kind != "sandbox" && f.Instances > 1:
+		case by == byWire && f.Instances > 1:
 			c.bad(at+".instances", "%d: nothing is known of the target's instances; leave it out", f.Instances)
 		}
 	}

@@ -18,8 +18,8 @@ import (
 )
 
 var kinds = Kinds{
-	Faults: []FaultKind{{Name: "kill"}, {Name: "hang", NeedsFor: true}, {Name: "delay", NeedsFor: true}, {Name: "http", NeedsFor: true, Wire: true},
-		{Name: "cut", NeedsFor: true, Available: errors.New("needs Linux")}},
+	Faults: []FaultKind{{Name: "kill", By: []string{"local"}}, {Name: "hang", NeedsFor: true, By: []string{"local"}}, {Name: "delay", NeedsFor: true, By: []string{"local"}}, {Name: "http", NeedsFor: true, By: []string{"local", "wire"}},
+		{Name: "cut", NeedsFor: true, By: []string{"local"}, Available: errors.New("needs Linux")}},
 	Known: []string{"ttft/p95", "recovery/user", "availability/natural", "mtbf/service"},
 	Metrics: func(m string) (assay.Desc, bool) {
 		units := map[string]assay.Unit{"ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
@@ -71,8 +71,8 @@ func TestRefusals(t *testing.T) {
 		{"fault kind", head + load + "chaos: [{fault: kil, at: 1s}]\n", `plan.yaml:5:17: chaos[0].fault: "kil" is no kind of fault; did you mean "kill"?`},
 		{"fault without end", head + load + "chaos: [{fault: hang, at: 1s}]\n", `chaos[0]: hang needs for: how long it is held`},
 		{"fault not here", head + load + "chaos: [{fault: cut, at: 1s, for: 2s}]\n", `cut is not available here: needs Linux`},
-		{"fault of an endpoint", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: kill, at: 1s}]\n", `chaos[0].fault: target kind openai offers no way to do kill to it; only sandbox does`},
-		{"fault past the proxy", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h', http2: true}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s}]\n", `chaos[0].fault: http is done by a proxy for HTTP/1.1`},
+		{"fault of an endpoint", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: kill, at: 1s}]\n", `chaos[0].fault: nothing here can do kill to the target; by local: target.kind is not sandbox`},
+		{"fault past the proxy", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h', http2: true}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s}]\n", `by wire: a proxy for HTTP/1.1 between the load and the target cannot be passed by kind`},
 		{"fault of many instances", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s, instances: 2}]\n", `chaos[0].instances: 2: nothing is known of the target's instances`},
 		{"expiry without TLS", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s, mode: tls-expired}]\n", `chaos[0].mode: target.url has no TLS`},
 		{"metric", head + load + "objectives: [{metric: ttft/p59, max: 1s}]\n", `plan.yaml:5:23: objectives[0].metric: "ttft/p59" is no metric; did you mean "ttft/p95"?`},

@@ -54,6 +54,8 @@ type Target struct {
 	TargetModel string    `yaml:"targetModel" json:"targetModel,omitempty" jsonschema:"description=Model of a multi-model endpoint."`
 	Top         int       `yaml:"top" json:"top,omitempty" jsonschema:"minimum=1,description=How many documents come back. Default all."`
 
+	Deployment *Deployment `yaml:"deployment" json:"deployment,omitempty" jsonschema:"description=What stands behind the target and may be hurt by faults. Nothing else is."`
+
 	Cold  *ColdBy `yaml:"cold" json:"cold,omitempty" jsonschema:"description=How the target is made cold for phases that force cold starts. The sandbox needs nothing."`
 	Retry *Retry  `yaml:"retry" json:"retry,omitempty" jsonschema:"description=Send failed requests again. Default: none is."`
 

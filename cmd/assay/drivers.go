@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+
+	"github.com/assay-dev/assay/chaos"
+)
+
+// drivers returns the drivers that the plan's faults name, each connected to what it hurts.
+func (s *session) drivers(ctx context.Context) (chaos.Drivers, error) {
+	out := chaos.Drivers{}
+	for _, f := range s.plan.Chaos {
+		if _, there := out[f.By]; there {
+			continue
+		}
+		d, err := s.driver(ctx, f.By)
+		if err != nil {
+			return nil, err
+		}
+		out[f.By] = d
+	}
+	return out, nil
+}
+
+// driver returns one driver by name.
+func (s *session) driver(_ context.Context, by string) (chaos.Driver, error) {
+	if by == chaos.ByWire {
+		return s.wire.driver(s.manifest.ID)
+	}
+	self, err := chaos.ProcessOf(s.platform.PID)
+	if err != nil {
+		return nil, err
+	}
+	return &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}, nil
+}

@@ -1,0 +1,97 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Deployment says what stands behind the target, as far as faults may touch it. The sandbox is known without asking; of any other
+// target nothing is touched that is not named here.
+type Deployment struct {
+	Kubernetes *KubernetesDeployment `yaml:"kubernetes" json:"kubernetes,omitempty" jsonschema:"description=Pods in a cluster: faults through Chaos Mesh and through objects of the platform."`
+}
+
+// KubernetesDeployment names the pods that serve the target.
+type KubernetesDeployment struct {
+	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig,omitempty" jsonschema:"description=Kubeconfig file; relative to the plan. Default: the pod's service account; else KUBECONFIG or ~/.kube/config."`
+	Context    string `yaml:"context" json:"context,omitempty" jsonschema:"description=Context of the kubeconfig. Default its current one."`
+	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema:"description=Namespace of the pods. Default that of the context; else default."`
+	Pods       string `yaml:"pods" json:"pods" jsonschema:"description=Label selector of the pods that serve the target; for example app=vllm. Nothing else is hurt."`
+}
+
+// The drivers, as the table of faults names them.
+const (
+	byLocal      = "local"
+	byChaosMesh  = "chaosmesh"
+	byKubernetes = "kubernetes"
+	byLambda     = "lambda"
+	byWire       = "wire"
+)
+
+// drivers returns the drivers that the target offers.
+func (p *Plan) drivers() []string {
+	t := &p.Target
+	if t.Kind == "sandbox" {
+		return []string{byLocal}
+	}
+	var out []string
+	if d := t.Deployment; d != nil && d.Kubernetes != nil {
+		out = append(out, byChaosMesh, byKubernetes)
+	}
+	if t.wire() {
+		out = append(out, byWire)
+	}
+	return out
+}
+
+// driver returns the driver of a fault: the one it names, or the first that knows its kind and that the target offers.
+func (p *Plan) driver(f *Fault, k *FaultKind) (string, error) {
+	offered := p.drivers()
+	if f.By != "" {
+		switch {
+		case !slices.Contains(k.By, f.By):
+			return "", fmt.Errorf("%s is not done by %s but by %s", f.Fault, f.By, strings.Join(k.By, ", "))
+		case !slices.Contains(offered, f.By):
+			return "", fmt.Errorf("%s by %s: %s", f.Fault, f.By, p.unoffered(f.By))
+		}
+		return f.By, nil
+	}
+	var errs []string
+	for _, by := range k.By {
+		if slices.Contains(offered, by) {
+			return by, nil
+		}
+		errs = append(errs, "by "+by+": "+p.unoffered(by))
+	}
+	return "", errors.New("nothing here can do " + f.Fault + " to the target; " + strings.Join(errs, "; "))
+}
+
+// unoffered says why the target does not offer a driver.
+func (p *Plan) unoffered(by string) string {
+	switch by {
+	case byLocal:
+		return "target.kind is not sandbox"
+	case byWire:
+		return fmt.Sprintf("a proxy for HTTP/1.1 between the load and the target cannot be passed by kind %s", p.Target.Kind)
+	}
+	return "target.deployment does not say " + map[string]string{byChaosMesh: "kubernetes", byKubernetes: "kubernetes", byLambda: "lambda"}[by]
+}
+
+// deployment checks what the plan says of the deployment.
+func (c *checker) deployment(t *Target) {
+	const at = "target.deployment"
+	d := t.Deployment
+	switch {
+	case d == nil:
+		return
+	case t.Kind == "sandbox":
+		c.bad(at, "the sandbox is known without it; leave it out")
+	case d.Kubernetes == nil:
+		c.bad(at, "says nothing; give kubernetes")
+	}
+	if k := d.Kubernetes; k != nil && k.Pods == "" {
+		c.bad(at+".kubernetes", "needs pods: the label selector of what may be hurt; for example app=vllm")
+	}
+}
