@@ -291,6 +291,10 @@ const (
 	EventInstanceExited   = "instance.exited"   // its process ended; attrs reason (scale_in, crash, ...), code, signal
 	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attr ok
 
+	// What a drill makes of itself. Each hypothesis is looked at before, during and after the faults.
+	EventHypothesis  = "hypothesis"   // attrs stage (before, during, after), name, ok (true, false, unknown), value; Text says what was seen
+	EventGuardBreach = "guard.breach" // a guard was crossed and everything is reverted from here; attrs guard, value
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable

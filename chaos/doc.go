@@ -41,10 +41,11 @@
 //
 // A fault lies on the process of an instance (signals, limits), on the link in front of it, on the requests to it (a fault proxy takes them
 // while the fault lasts), or on the whole machine ([MachineID]: burners and files of ours). Of a target of which nothing is known
-// only the wire can be hurt: see [Wire].
+// only the wire can be hurt: see [Wire]. [Drivers] gives each step to its driver.
 //
 // # Adding to it
 //
 // A fault is one file with its plan function and one line in the table of kinds. A driver is an
-// implementation of [Driver].
+// implementation of [Driver] and a table of what it does by kind of fault, named in driverTables. A kind of undo is one line in undoKinds; one that
+// is done beyond this machine says so and gets seconds where others get milliseconds.
 package chaos
