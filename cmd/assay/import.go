@@ -101,6 +101,12 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	if err != nil {
 		return nil, exit(assay.ExitUsage, "--%v", err)
 	}
+	if len(columns) > 0 && o.kind == "" { // only these two have columns to name
+		o.kind = "csv"
+		if name := strings.TrimSuffix(paths[0], ".gz"); strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".ndjson") {
+			o.kind = "jsonl"
+		}
+	}
 	if len(columns) > 0 && o.kind != "csv" && o.kind != "jsonl" {
 		return nil, exit(assay.ExitUsage, "--columns goes with --kind csv or jsonl")
 	}

@@ -76,8 +76,8 @@ func TestImport(t *testing.T) {
 	}
 
 	for want, args := range map[string][]string{
-		`load.jtl:1: no column "x" for due`: {"load.jtl", "--kind", "csv", "--columns", "due=x,latency=elapsed"},
-		"--columns goes with":               {"load.jtl", "--columns", "due=timeStamp"},
+		`load.jtl:1: no column "x" for due`: {"load.jtl", "--columns", "due=x,latency=elapsed"},
+		"--columns goes with":               {"load.jtl", "--kind", "jtl", "--columns", "due=timeStamp"},
 		"--stamps-end goes with":            {"load.jtl", "--kind", "csv", "--stamps-end"},
 		`--columns: "due": want`:            {"load.jtl", "--kind", "csv", "--columns", "due"},
 		`--output "xml" is unknown`:         {"load.jtl", "-o", "xml"},

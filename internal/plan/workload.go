@@ -231,7 +231,7 @@ func (c *checker) mix(at string, mix []Share) {
 		if !(*s.Weight >= 0) || math.IsInf(*s.Weight, 0) {
 			c.bad(at+".weight", "%g is out of range; 0 or more", *s.Weight)
 		}
-		total += *s.Weight
+		total += math.Abs(*s.Weight) // one that is out of range was refused above
 		for name, l := range map[string]*Lengths{"prompt": s.Prompt, "output": s.Output} {
 			if l != nil {
 				c.lengths(at+"."+name, l)
