@@ -1,0 +1,188 @@
+// Package promapi asks a server that speaks Prometheus' HTTP API for the value of an expression now. Guards, hypotheses and the check of
+// alerts look at the users' own metrics through it; Thanos, Mimir and VictoriaMetrics answer in the same way.
+package promapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Client asks one server. Its methods may be called at once.
+type Client struct {
+	URL   string                                    // of the server, without /api/v1
+	RunID string                                    // sent with each query, so that those who run the server can tell whose it is
+	Token func(ctx context.Context) (string, error) // bearer token; nil for none
+	HTTP  *http.Client                              // nil for one of its own, which follows no redirect
+}
+
+// A Sample is one series' value at one instant.
+type Sample struct {
+	Labels map[string]string
+	Time   time.Time
+	Value  float64
+}
+
+// ErrNoData says that an expression has no value now.
+var ErrNoData = errors.New("no data")
+
+const maxAnswer = 4 << 20
+
+var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// Query evaluates an instant query at the server's present. A scalar comes back as one sample without labels. An expression without a value
+// gives no samples and no error.
+func (c *Client) Query(ctx context.Context, promql string) ([]Sample, error) {
+	data, err := c.ask(ctx, promql)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", c.URL, err)
+	}
+	return data.samples()
+}
+
+// Value evaluates an expression that gives one number. It is ErrNoData if it gives none, or NaN.
+func (c *Client) Value(ctx context.Context, promql string) (Sample, error) {
+	list, err := c.Query(ctx, promql)
+	switch {
+	case err != nil:
+		return Sample{}, err
+	case len(list) == 0:
+		return Sample{}, fmt.Errorf("%w: %s gives no series", ErrNoData, promql)
+	case len(list) > 1:
+		return Sample{}, fmt.Errorf("%s gives %d series; want one number, for example sum(…) or max(…)", promql, len(list))
+	case math.IsNaN(list[0].Value):
+		return Sample{}, fmt.Errorf("%w: %s is not a number", ErrNoData, promql)
+	}
+	return list[0], nil
+}
+
+func (c *Client) ask(ctx context.Context, promql string) (*result, error) {
+	form := url.Values{"query": {promql}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(c.URL, "/")+"/api/v1/query", strings.NewReader(form))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if c.RunID != "" {
+		req.Header.Set("X-Assay-Run", c.RunID)
+	}
+	if c.Token != nil {
+		token, err := c.Token(ctx)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := c.HTTP
+	if client == nil {
+		client = plain
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var of *url.Error
+		if errors.As(err, &of) {
+			err = of.Err // the caller names the URL
+		}
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(b) > maxAnswer:
+		return nil, fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
+	}
+	return parse(b, resp.StatusCode)
+}
+
+// answer is the envelope of each answer.
+type answer struct {
+	Status string `json:"status"`
+	Data   result `json:"data"`
+	Type   string `json:"errorType"`
+	Error  string `json:"error"`
+}
+
+type result struct {
+	Type   string          `json:"resultType"`
+	Result json.RawMessage `json:"result"`
+}
+
+func parse(b []byte, status int) (*result, error) {
+	var a answer
+	err := json.Unmarshal(b, &a)
+	switch {
+	case err == nil && a.Status == "success" && status/100 == 2:
+		return &a.Data, nil
+	case err == nil && a.Error != "":
+		return nil, fmt.Errorf("%s: %s", a.Type, a.Error)
+	case status/100 != 2:
+		return nil, fmt.Errorf("status %d", status)
+	}
+	return nil, fmt.Errorf("the answer is none of Prometheus' API: %.100q", b)
+}
+
+// point is an instant in Unix seconds and a number in quotes.
+type point [2]json.RawMessage
+
+func (p point) sample() (s Sample, err error) {
+	var at float64
+	var text string
+	if err := json.Unmarshal(p[0], &at); err != nil {
+		return s, fmt.Errorf("time of a sample: %w", err)
+	}
+	if err := json.Unmarshal(p[1], &text); err != nil {
+		return s, fmt.Errorf("value of a sample: %w", err)
+	}
+	if s.Value, err = strconv.ParseFloat(text, 64); err != nil {
+		return s, fmt.Errorf("value of a sample: %w", err)
+	}
+	s.Time = time.UnixMilli(int64(math.Round(at * 1000)))
+	return s, nil
+}
+
+func (r *result) samples() ([]Sample, error) {
+	switch r.Type {
+	case "scalar":
+		var p point
+		if err := json.Unmarshal(r.Result, &p); err != nil {
+			return nil, fmt.Errorf("read a scalar: %w", err)
+		}
+		s, err := p.sample()
+		if err != nil {
+			return nil, err
+		}
+		return []Sample{s}, nil
+	case "vector":
+		var list []struct {
+			Metric map[string]string `json:"metric"`
+			Value  point             `json:"value"`
+		}
+		if err := json.Unmarshal(r.Result, &list); err != nil {
+			return nil, fmt.Errorf("read a vector: %w", err)
+		}
+		var out []Sample
+		for _, one := range list {
+			if one.Value[0] == nil || one.Value[1] == nil {
+				return nil, errors.New("a series has no plain number; histograms need an expression that makes one")
+			}
+			s, err := one.Value.sample()
+			if err != nil {
+				return nil, err
+			}
+			s.Labels = one.Metric
+			out = append(out, s)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("the expression gives a %s; want a number at one instant", r.Type)
+}
