@@ -27,6 +27,7 @@ const (
 	UndoMarked = "marked" // kill what has Mark among its arguments
 	UndoRemove = "remove" // remove the file at Path, one that was made to fill a disk
 	UndoHTTP   = "http"   // send Method to URL; done when a GET there gives Want
+	UndoKube   = "kube"   // send Method to Path of a cluster's API server; done when a GET there gives Want
 )
 
 // An Undo takes a fault away. It is data, so that whoever is left can do it, and it may be
@@ -39,12 +40,20 @@ type Undo struct {
 	Resource string   `json:"resource,omitempty"`
 	Limit    *limit   `json:"limit,omitempty"`
 	Mark     string   `json:"mark,omitempty"`
-	Path     string   `json:"path,omitempty"`
+	Path     string   `json:"path,omitempty"` // remove: of the file; kube: of the object below the API server's URL
 	Method   string   `json:"method,omitempty"`
 	URL      string   `json:"url,omitempty"`
 	Body     string   `json:"body,omitempty"`
-	Want     string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away
+	Want     string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away; kube: or [Gone]
 	Text     string   `json:"text,omitempty"` // what a person could do instead
+
+	// kube: which cluster, and what is known of the object there. Credentials are fetched by whoever does the undo.
+	Kubeconfig string `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
+	Context    string `json:"context,omitempty"`    // empty for the current one
+	Finalizer  string `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
+	Expires    int64  `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
+	Pod        string `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
+	PodUID     string `json:"podUID,omitempty"`
 }
 
 // An undoKind is how one kind of undo is done. Each function may be called any number of times.
@@ -68,6 +77,7 @@ var undoKinds = map[string]undoKind{
 	UndoMarked: markedUndo,
 	UndoRemove: removeUndo,
 	UndoHTTP:   httpUndo,
+	UndoKube:   kubeUndo,
 }
 
 func undoNothing(context.Context, *Undo) error { return nil }

@@ -68,7 +68,9 @@ func TestUndoThatNobodyCanDo(t *testing.T) {
 		// What was not made by us is neither killed nor removed.
 		{Kind: UndoMarked}, {Kind: UndoMarked, Mark: "sshd"}, {Kind: UndoMarked, Mark: markPrefix + "00"}, {Kind: UndoRemove}, {Kind: UndoRemove, Path: "/etc/passwd"},
 		{Kind: UndoRemove, Path: "/tmp/" + filler}, {Kind: UndoRemove, Path: filler + mark}, {Kind: UndoRemove, Path: "/tmp/../" + filler + mark}, {Kind: UndoRemove, Path: "/" + filler + mark + "/x"},
-		{Kind: UndoLimit, Process: &Process{7, 5}}, {Kind: UndoLimit, Resource: "as", Limit: &limit{}}} {
+		{Kind: UndoLimit, Process: &Process{7, 5}}, {Kind: UndoLimit, Resource: "as", Limit: &limit{}},
+		{Kind: UndoKube}, {Kind: UndoKube, Method: "POST", Path: "/api/v1/x", Want: Gone}, {Kind: UndoKube, Method: "DELETE", Path: "/etc", Want: Gone},
+		{Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: "x"}, {Kind: UndoKube, Method: "PATCH", Path: "/api/v1/x", Want: "{}"}} {
 		if err := u.Do(context.Background()); err == nil {
 			t.Errorf("did %+v", u)
 		}
@@ -84,7 +86,9 @@ func TestUndoThatNobodyCanDo(t *testing.T) {
 		"pkill -9 -f " + mark:          {Kind: UndoMarked, Mark: mark},
 		"rm /d/" + filler + mark:       {Kind: UndoRemove, Path: "/d/" + filler + mark},
 		"prlimit --pid 7 --nofile=5:9": {Kind: UndoLimit, Process: &Process{7, 5}, Resource: "nofile", Limit: &limit{5, 9}},
-		`PUT http://h/x {"cut":1}`:     {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
+		"DELETE /api/v1/x at the API server of kubeconfig /k, context c": {Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: Gone, Kubeconfig: "/k", Context: "c"},
+		"kubectl delete x":         {Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: Gone, Text: "kubectl delete x"},
+		`PUT http://h/x {"cut":1}`: {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
 	} {
 		if got := u.String(); got != want {
 			t.Errorf("got %q want %q", got, want)

@@ -63,6 +63,11 @@ func (c *Client) Get(ctx context.Context, path string, v any) error {
 	return c.do(ctx, http.MethodGet, path, "", nil, v)
 }
 
+// Create posts body to the collection at path and reads the answer into v, if that is not nil.
+func (c *Client) Create(ctx context.Context, path string, body, v any) error {
+	return c.do(ctx, http.MethodPost, path, "application/json", body, v)
+}
+
 // Patch merges patch into the object at path (RFC 7386).
 func (c *Client) Patch(ctx context.Context, path string, patch any, v any) error {
 	return c.do(ctx, http.MethodPatch, path, "application/merge-patch+json", patch, v)

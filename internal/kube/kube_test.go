@@ -63,7 +63,11 @@ func TestRequests(t *testing.T) {
 	if err := c.Delete(t.Context(), "/d"); err != nil {
 		t.Error(err)
 	}
-	want := []seen{{"GET", "/apis/x?y=1", "Bearer abc", "", ""}, {"PATCH", "/p", "Bearer abc", "application/merge-patch+json", `{"a":null}`}, {"DELETE", "/d", "Bearer abc", "", ""}}
+	if err := c.Create(t.Context(), "/c", map[string]any{"b": 1}, &got); err != nil {
+		t.Error(err)
+	}
+	want := []seen{{"GET", "/apis/x?y=1", "Bearer abc", "", ""}, {"PATCH", "/p", "Bearer abc", "application/merge-patch+json", `{"a":null}`}, {"DELETE", "/d", "Bearer abc", "", ""},
+		{"POST", "/c", "Bearer abc", "application/json", `{"b":1}`}}
 	if d := cmp.Diff(want, log); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
