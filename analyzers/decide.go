@@ -50,7 +50,11 @@ func decide(f *assay.Facts, r *assay.Report) {
 	case end.Status == assay.EndInterrupted:
 		set(assay.Interrupted, assay.ExitInterrupted, reason("a person stopped the run")+"; "+tally, "run again to the end")
 	case end.Status == assay.EndAborted:
-		set(assay.Aborted, assay.ExitAborted, "a guard stopped the run: "+reason("no reason was recorded")+"; all faults are reverted", "look at the guard's metric at the instant of the abort")
+		told := abortTold(r)
+		if told == "" {
+			told = "; all faults are reverted"
+		}
+		set(assay.Aborted, assay.ExitAborted, "a guard stopped the run: "+reason("no reason was recorded")+told, "look at the guard's metric at the instant of the abort")
 	case end.Status == assay.EndDiskFull:
 		set(assay.InvalidRun, assay.ExitInvalid, "the disk was full: "+reason("the run was stopped"), "free space and run again")
 	case !r.Trust.Valid:

@@ -41,6 +41,7 @@ func Kinds() []Kind {
 		{"k6", func() assay.Analyzer { return K6{} }},
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
 		{"budget", func() assay.Analyzer { return Budget{} }},
+		{"abort", func() assay.Analyzer { return Abort{} }},
 		{"validity", func() assay.Analyzer { return Validity{} }},
 	}
 }

@@ -12,10 +12,14 @@ import (
 
 // A Guard is a limit that must not be crossed while a run goes on. Use ±Inf for a side without a limit.
 type Guard struct {
-	Metric   string // error_ratio, canary_ratio, ttft/pNN, e2e/pNN or in_flight
+	Metric   string // error_ratio, canary_ratio, ttft/pNN, e2e/pNN, in_flight or burn
 	Over     time.Duration
 	Max, Min float64 // ratio or seconds
 	N        int     // least number of requests to judge by; a number that fits the metric by default
+
+	// Of burn alone.
+	Objective float64       // ratio of requests that must be served
+	Short     time.Duration // second window
 }
 
 // A Breach is a guard that does not hold.
@@ -23,6 +27,7 @@ type Breach struct {
 	Guard Guard
 	Value float64 // NaN for no data
 	N     int
+	Since int64  // when the limit was crossed, as far as can be told; of no data, when the last came
 	Text  string // one sentence for people
 }
 
@@ -32,8 +37,9 @@ type Guards struct {
 	guards []Guard
 	NoData time.Duration // how long no request may be judged while load is on; 30 s by default
 
-	mu    sync.Mutex
-	since int64 // load has been on and Evaluate called since
+	mu     sync.Mutex
+	since  int64   // load has been on and Evaluate called since
+	looked []int64 // by guard: when it was last seen to hold
 }
 
 // Bounds of what is watched by default.
@@ -56,7 +62,11 @@ func NewGuards(w *Window, guards []Guard) (*Guards, error) {
 			return nil, fmt.Errorf("guard %s: min %g is above max %g", one.Metric, one.Min, one.Max)
 		}
 		least := guardLeast
-		if one.Metric == "canary_ratio" {
+		if one.Metric == BurnRate {
+			if !(one.Objective > 0 && one.Objective < 1) || one.Short <= 0 || one.Short >= one.Over {
+				return nil, fmt.Errorf("guard %s: objective %g over %s and %s: want one between 0 and 1 and a second window that is shorter", one.Metric, one.Objective, one.Over, one.Short)
+			}
+		} else if one.Metric == "canary_ratio" {
 			least = canaryLeast
 		} else if one.Metric != "error_ratio" && one.Metric != "in_flight" {
 			_, q, err := parseQuantile(one.Metric)
@@ -68,6 +78,7 @@ func NewGuards(w *Window, guards []Guard) (*Guards, error) {
 		one.N = cmp.Or(one.N, least)
 		g.guards = append(g.guards, one)
 	}
+	g.looked = make([]int64, len(g.guards))
 	return g, nil
 }
 
@@ -84,19 +95,20 @@ func parseQuantile(metric string) (Latency, float64, error) {
 // Evaluate returns the guards that do not hold now. A guard with too few requests to judge by holds.
 func (g *Guards) Evaluate(now int64) []Breach {
 	var out []Breach
-	for _, one := range g.guards {
-		v, n := g.value(one, now)
-		if n < one.N || math.IsNaN(v) || v >= one.Min && v <= one.Max {
+	for i, one := range g.guards {
+		b, breached := g.breach(one, now)
+		g.mu.Lock()
+		before := g.looked[i]
+		if !breached {
+			g.looked[i] = now
+		}
+		g.mu.Unlock()
+		if !breached {
 			continue
 		}
-		side, limit := "above its max", one.Max
-		if v < one.Min {
-			side, limit = "below its min", one.Min
-		}
-		b := Breach{Guard: one, Value: v, N: n}
-		b.Text = fmt.Sprintf("%s over %s is %s, %s %s (n=%d)", one.Metric, one.Over, one.format(v), side, one.format(limit), n)
-		if one.Metric == "in_flight" {
-			b.Text = fmt.Sprintf("%s is %s, %s %s", one.Metric, one.format(v), side, one.format(limit))
+		b.Since = now
+		if before > 0 && one.Metric != "in_flight" { // only what requests say can be looked at afterwards
+			b.Since = begun(func(at int64) bool { _, is := g.breach(one, at); return is }, before, now)
 		}
 		out = append(out, b)
 	}
@@ -104,6 +116,27 @@ func (g *Guards) Evaluate(now int64) []Breach {
 		out = append(out, b)
 	}
 	return out
+}
+
+// breach looks at one guard.
+func (g *Guards) breach(one Guard, now int64) (Breach, bool) {
+	if one.Metric == BurnRate {
+		return g.burning(one, now)
+	}
+	v, n := g.value(one, now)
+	if n < one.N || math.IsNaN(v) || v >= one.Min && v <= one.Max {
+		return Breach{}, false
+	}
+	side, limit := "above its max", one.Max
+	if v < one.Min {
+		side, limit = "below its min", one.Min
+	}
+	b := Breach{Guard: one, Value: v, N: n}
+	b.Text = fmt.Sprintf("%s over %s is %s, %s %s (n=%d)", one.Metric, one.Over, one.format(v), side, one.format(limit), n)
+	if one.Metric == "in_flight" {
+		b.Text = fmt.Sprintf("%s is %s, %s %s", one.Metric, one.format(v), side, one.format(limit))
+	}
+	return b, true
 }
 
 func (g *Guards) value(one Guard, now int64) (float64, int) {
@@ -150,7 +183,7 @@ func (g *Guards) silence(now int64) (Breach, bool) {
 	if quiet < int64(limit) {
 		return Breach{}, false
 	}
-	return Breach{Value: math.NaN(), Text: fmt.Sprintf("no data: no request has been answered or failed for %s", time.Duration(quiet).Round(time.Second))}, true
+	return Breach{Value: math.NaN(), Since: max(g.since, last), Text: fmt.Sprintf("no data: no request has been answered or failed for %s", time.Duration(quiet).Round(time.Second))}, true
 }
 
 func (g Guard) format(v float64) string {
