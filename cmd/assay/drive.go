@@ -28,9 +28,12 @@ func (s *session) drive(ctx context.Context) error {
 	}
 	loading, stopLoading := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoading()
-	hurting, stopHurting := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopHurting()
-	halt := func() { stopHurting(); stopLoading() }
+	hurting, stopHurting := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopHurting(nil)
+	halt := func() { // the reason stands by now
+		stopHurting(errors.New(s.ending.Load().reason))
+		stopLoading()
+	}
 	s.halt.Store(&halt)
 	if s.ending.Load() != nil { // asked to stop in between
 		halt()
@@ -42,6 +45,9 @@ func (s *session) drive(ctx context.Context) error {
 	defer stopShowing()
 	side.Go(func() { s.progress.Run(showing, s.window) })
 	side.Go(func() { s.usage = rusage.Watch(showing) })
+	for _, l := range s.lookouts {
+		side.Go(func() { l.Run(showing) })
+	}
 
 	var hurt sync.WaitGroup
 	if s.faults != nil {
@@ -56,7 +62,7 @@ func (s *session) drive(ctx context.Context) error {
 	s.loadEnded = s.clock.Now()
 	cooled := s.warmAgain()
 	// No fault outlives the load: without requests nobody would see what it does.
-	stopHurting()
+	stopHurting(errors.New("the load ended"))
 	hurt.Wait()
 	close(ended)
 	stopShowing()
@@ -85,6 +91,9 @@ func (s *session) stopLoad(e *ending) bool {
 	}
 	if first {
 		(*halt)()
+		if e.breach != nil {
+			s.emit(e.breach)
+		}
 		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventStop, Text: e.reason, Attrs: map[string]string{"reason": e.status}})
 	}
 	return true
@@ -170,27 +179,24 @@ func (s *session) guard(ended <-chan struct{}) {
 		case <-ended:
 			return
 		case err := <-s.store.Failed():
-			s.stopLoad(&ending{assay.EndDiskFull, err.Error()})
+			s.stopLoad(&ending{status: assay.EndDiskFull, reason: err.Error()})
 			return
 		case <-budget:
-			s.stopLoad(&ending{assay.EndBudget, fmt.Sprintf("the time of the budget, %v, is spent", s.plan.Budget.For.D())})
+			s.stopLoad(&ending{status: assay.EndBudget, reason: fmt.Sprintf("the time of the budget, %v, is spent", s.plan.Budget.For.D())})
 			return
 		case <-died:
-			s.stopLoad(&ending{assay.EndFailed, "the sandbox died; see " + filepath.Join(s.dir, "logs", "platform.log")})
+			s.stopLoad(&ending{status: assay.EndFailed, reason: "the sandbox died; see " + filepath.Join(s.dir, "logs", "platform.log")})
 			return
 		case <-s.guardian.Lost():
-			s.stopLoad(&ending{assay.EndFailed, "the guardian died: nobody would clean up after this run"})
+			s.stopLoad(&ending{status: assay.EndFailed, reason: "the guardian died: nobody would clean up after this run"})
 			return
 		case <-tick.C:
 			if err := s.overspent(); err != nil {
-				s.stopLoad(&ending{assay.EndBudget, err.Error()})
+				s.stopLoad(&ending{status: assay.EndBudget, reason: err.Error()})
 				return
 			}
-			if s.guards == nil {
-				continue
-			}
-			if breaches := s.guards.Evaluate(s.clock.Now()); len(breaches) > 0 {
-				s.stopLoad(&ending{assay.EndAborted, "guard: " + breaches[0].Text})
+			if e := s.crossed(s.clock.Now()); e != nil {
+				s.stopLoad(e)
 				return
 			}
 		}

@@ -283,23 +283,23 @@ func (k *k6Load) outcome(ctx context.Context, cmd *exec.Cmd, m *assay.Manifest, 
 		k.lose("cut stream", 1)
 		return fmt.Errorf("k6 load %s did not end in time and was killed; up to its last second is missing", k.load.Name)
 	case received != nil && code > 0: // it ended by itself, before or while it set up its output
-		k.s.stopLoad(&ending{assay.EndFailed, why()})
+		k.s.stopLoad(&ending{status: assay.EndFailed, reason: why()})
 		return nil
 	case received != nil:
 		k.lose("cut stream", 1)
 		return fmt.Errorf("k6 load %s died: %s: %w; see %s", k.load.Name, cmd.ProcessState, received, logs)
 	case m.End.Status == assay.EndAborted && ctx.Err() == nil:
-		k.s.stopLoad(&ending{assay.EndAborted, fmt.Sprintf("k6 load %s: %s", k.load.Name, m.End.Reason)})
+		k.s.stopLoad(&ending{status: assay.EndAborted, reason: fmt.Sprintf("k6 load %s: %s", k.load.Name, m.End.Reason)})
 	case code == 0 || code == k6ThresholdsCrossed || code == k6Interrupted && ctx.Err() != nil || code == k6Aborted:
 	default:
-		k.s.stopLoad(&ending{assay.EndFailed, why()})
+		k.s.stopLoad(&ending{status: assay.EndFailed, reason: why()})
 	}
 	return nil
 }
 
 // broken ends the run: the load cannot begin.
 func (k *k6Load) broken(what string, err error) error {
-	k.s.stopLoad(&ending{assay.EndFailed, fmt.Sprintf("k6 load %s: %s: %v", k.load.Name, what, err)})
+	k.s.stopLoad(&ending{status: assay.EndFailed, reason: fmt.Sprintf("k6 load %s: %s: %v", k.load.Name, what, err)})
 	return nil
 }
 

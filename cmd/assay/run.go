@@ -215,7 +215,7 @@ func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}, refuse fu
 		case sig := <-signals:
 			switch count++; count {
 			case 1:
-				if !s.stopLoad(&ending{assay.EndInterrupted, sig.String()}) {
+				if !s.stopLoad(&ending{status: assay.EndInterrupted, reason: sig.String()}) {
 					refuse()
 				}
 				fmt.Fprintf(s.io.err, "\nassay: %v: stopping the load and reverting faults; again to hurry\n", sig)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,6 +58,7 @@ type session struct {
 	otlp     *collectors.OTLP
 	window   *live.Window
 	guards   *live.Guards
+	lookouts []*lookout // guards on the users' own metrics
 	progress *live.Progress
 	begun    *beginnings
 	metrics  *metricsServer
@@ -81,6 +81,7 @@ type session struct {
 type ending struct {
 	status string // one of the assay.End constants
 	reason string
+	breach *assay.Event // of the guard that ended it; nil for none
 }
 
 // collectorGrace is how long late spans are taken after the target has stopped.
@@ -110,6 +111,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		s.manifest.Target.Simulated = simulated(s.plan)
 	}
 	if err := s.preflight(ctx); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	if err := s.lookAhead(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {
@@ -315,16 +319,16 @@ func (s *session) watch() error {
 			o.Phases = append(o.Phases, assay.Phase{Name: p.Name, Role: p.Role})
 		}
 	}
-	var guards []live.Guard
-	for _, g := range s.plan.Guards {
-		guards = append(guards, live.Guard{Metric: g.Metric, Over: g.Over.D(), Max: g.Max.Number, Min: math.Inf(-1)})
-		o.Horizon = max(o.Horizon, g.Over.D())
+	guards, noData := guardsOf(s.plan)
+	for _, g := range guards {
+		o.Horizon = max(o.Horizon, g.Over)
 	}
 	s.window = live.New(o)
 	s.window.SetObjectives(s.objectives)
 	if s.guards, err = live.NewGuards(s.window, guards); err != nil {
 		return err
 	}
+	s.guards.NoData = noData
 	terminal, width := false, func() int { return 80 }
 	if f, ok := s.io.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		terminal = true

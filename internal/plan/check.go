@@ -67,9 +67,7 @@ func (p *Plan) defaults() {
 			p.Chaos[i].Instances = 1
 		}
 	}
-	for i := range p.Guards {
-		def(&p.Guards[i].Over, 10*time.Second)
-	}
+	p.guardDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
@@ -177,25 +175,7 @@ func (p *Plan) check() error {
 			c.oneOf(at+".by", o.By, "request", "time")
 		}
 	}
-	for i, g := range p.Guards {
-		at := fmt.Sprintf("guards[%d]", i)
-		c.oneOf(at+".metric", g.Metric, "error_ratio", "canary_ratio", "ttft/p95", "e2e/p95")
-		switch {
-		case g.Max == nil:
-			c.bad(at, "has no limit; give max")
-		default:
-			unit := assay.Seconds
-			if g.Metric == "error_ratio" || g.Metric == "canary_ratio" {
-				unit = assay.Ratio
-			}
-			if _, err := g.Max.In(unit); err != nil {
-				c.bad(at+".max", "%v", err)
-			}
-		}
-		if g.Over.D() < time.Second {
-			c.bad(at+".over", "%v is too short to judge by; at least 1s", g.Over.D())
-		}
-	}
+	c.guards(p)
 	c.budget(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)

@@ -56,13 +56,6 @@ type Objective struct {
 	at string // where it stands in the plan, if not among the objectives but in a preset's slo: its bound is Max until Validate turns it
 }
 
-// Guard ends the run when what it watches crosses its limit.
-type Guard struct {
-	Metric string   `yaml:"metric" json:"metric" jsonschema:"enum=error_ratio,enum=canary_ratio,enum=ttft/p95,enum=e2e/p95,description=What is watched; from our own requests."`
-	Over   Duration `yaml:"over" json:"over,omitempty" jsonschema:"description=Window it is computed over. Default 10s."`
-	Max    *Value   `yaml:"max" json:"max" jsonschema:"description=Limit."`
-}
-
 // Budget holds hard stops of the run.
 type Budget struct {
 	Requests    int      `yaml:"requests" json:"requests,omitempty" jsonschema:"minimum=1,description=Most requests sent."`
@@ -139,6 +132,7 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	same := *p
 	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
 	same.Target.TLS = nil
+	same.Guards = withoutTokens(p.Guards)
 	essence, err := json.Marshal(&same)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)
