@@ -81,6 +81,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				continue // the fast tier kills each fault while it is in force, and one at each stage
 			}
 			t.Run(f.step.Fault+f.step.Mode+"/"+stage, func(t *testing.T) {
+				skipUnable(t, f.step)
 				p.healthy(t, 2)
 				dir := t.TempDir()
 				step := f.step
@@ -93,7 +94,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Step: step})
 				inForce := stage == assay.EventFaultApplied || stage == assay.EventFaultVerified
 				want := 0
-				if inForce && !ends(step.Fault) {
+				if inForce && !ends(step) {
 					want = 1
 				}
 				// A signal that was sent is not yet a process that has stopped.
@@ -123,11 +124,26 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				if diff := cmp.Diff(noted, got); diff != "" {
 					t.Errorf("notes (-want +got):\n%s", diff)
 				}
+				undone(t, readEvents(t, dir))
 				rep, err := Heal(context.Background(), dir, readEvents(t, dir))
 				if err != nil || !cmp.Equal(rep, HealReport{}) {
 					t.Errorf("heal had something to do: %+v, %v", rep, err)
 				}
 			})
+		}
+	}
+}
+
+// undone checks that whatever was armed is seen to be away.
+func undone(t *testing.T, events []assay.Event) {
+	t.Helper()
+	faults, err := openFaults(events, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		if err := f.undo.away(context.Background()); err != nil {
+			t.Errorf("%s: %v", f.undo.ID, err)
 		}
 	}
 }

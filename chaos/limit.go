@@ -27,14 +27,10 @@ func previewFiles(s *Step) string {
 }
 
 func previewMemoryLimit(s *Step) string {
-	return fmt.Sprintf("%d bytes more of address space at most for the process of %s, for %v", s.Bytes, s.whom(), s.For)
-}
-
-func checkMemoryLimit(s *Step) []Wrong {
-	if s.Bytes < 0 {
-		return []Wrong{{"bytes", fmt.Sprintf("%d is negative; 0 or more", s.Bytes)}}
+	if s.limitMode() == limitOOM {
+		return fmt.Sprintf("%d bytes more of memory at most for the process of %s and its descendants, by a control group of ours, for %v; the kernel kills what takes more", s.Bytes, s.whom(), s.For)
 	}
-	return nil
+	return fmt.Sprintf("%d bytes more of address space at most for the process of %s, for %v", s.Bytes, s.whom(), s.For)
 }
 
 // planFiles takes the victim's process the right to open descriptors: what is open goes on, new connections are accepted by the
@@ -77,7 +73,10 @@ func planFiles(_ context.Context, d *Local, _ *Step, v Victim) (*Action, error) 
 
 // planMemoryLimit lets the victim's process have only so many more bytes of address space than it has. It is in effect when the
 // limit stands; what the process does at the limit is what the run is to show.
-func planMemoryLimit(_ context.Context, _ *Local, s *Step, v Victim) (*Action, error) {
+func planMemoryLimit(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error) {
+	if s.limitMode() == limitOOM {
+		return planOOM(ctx, d, s, v)
+	}
 	now, err := v.Process.memory()
 	if err != nil {
 		return nil, err

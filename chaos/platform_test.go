@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ type instance struct {
 	Victim
 	link   *link.Link
 	limits [2]limit          // what it began with: files, memory
+	groups string            // control groups that it began in
 	proxy  *faultproxy.Proxy // while a fault lies on its requests; guarded by the platform's mu
 }
 
@@ -91,6 +93,7 @@ func (p *platform) start() error {
 	id := "w-" + string(rune('0'+p.started/10)) + string(rune('0'+p.started%10))
 	i := &instance{Victim: Victim{id, proc, addr, l.Addr(), Ready}, link: l}
 	i.limits, _ = limitsOf(proc)
+	i.groups = groupsOf(proc)
 	p.list[id] = i
 	if p.closed { // started while the others were ended
 		cmd.Process.Kill()
@@ -111,6 +114,15 @@ func (p *platform) start() error {
 		}
 	})
 	return nil
+}
+
+// groupsOf returns the control groups of a process, or "" if it has ended.
+func groupsOf(p Process) string {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/cgroup")
+	if p.Gone() {
+		return ""
+	}
+	return string(b)
 }
 
 func limitsOf(p Process) (l [2]limit, err error) {
@@ -215,6 +227,9 @@ func (p *platform) trouble() (left []string) {
 		}
 		if now, err := limitsOf(i.Process); err == nil && now != i.limits {
 			left = append(left, id+" has the limits "+asJSON(now))
+		}
+		if now := groupsOf(i.Process); now != "" && now != i.groups {
+			left = append(left, id+" is in the groups "+now)
 		}
 		if i.proxy != nil {
 			left = append(left, id+" has "+i.proxy.Conditions().Mode+" on its requests")

@@ -127,6 +127,8 @@ var faults = []faultCase{
 	{Step{Fault: "slow-close", Instances: 1, For: 700 * time.Millisecond, Delay: 150 * time.Millisecond}, "the end came 1", endAnswer},
 	{Step{Fault: "files", Instances: 1, For: 700 * time.Millisecond}, "limited to 0 of nofile; a new connection saw no answer", endSilence},
 	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond, Bytes: 64 << 20}, " of as", endAnswer},
+	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond, Mode: "oom"}, "0 bytes more at most; the limit was hit", ""},
+	{Step{Fault: "cpu-quota", Instances: 1, For: 700 * time.Millisecond, Quota: 0.01}, "1ms of each 100ms; held back in ", endAnswer},
 	{Step{Fault: "cpu", Instances: 1, For: 700 * time.Millisecond, CPUs: 1}, "that 1 threads could", endAnswer},
 	{Step{Fault: "memory", Instances: 1, For: 300 * time.Millisecond, Bytes: 16 << 20}, "holds", endAnswer},
 	{Step{Fault: "disk", Instances: 1, For: 200 * time.Millisecond, Bytes: 8 << 20}, "the file holds 8388608 bytes", endAnswer},
@@ -147,9 +149,23 @@ var faults = []faultCase{
 	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Mode: "corrupt", Tokens: 2}, "4 tokens and an answer", endAnswer},
 }
 
-// ends reports whether a kind ends its victim.
-func ends(fault string) bool {
-	return slices.Contains([]string{"kill", "terminate", "crashloop"}, fault)
+// ends reports whether a step ends its victim.
+func ends(s Step) bool {
+	return slices.Contains([]string{"kill", "terminate", "crashloop"}, s.Fault) || s.Mode == limitOOM
+}
+
+// skipUnable skips the test of a step that this machine cannot do.
+func skipUnable(t *testing.T, s Step) {
+	t.Helper()
+	k, _ := find(s.Fault)
+	if err := k.Available(); err != nil {
+		t.Skip(err)
+	}
+	if s.Mode == limitOOM {
+		if err := cgroupsWork("memory")(); err != nil {
+			t.Skip(err)
+		}
+	}
 }
 
 // Each kind stands in the table of faults, so that each is tested at each stage of its life.
@@ -168,6 +184,7 @@ func TestLifeOfEachFault(t *testing.T) {
 	d := &Local{Platform: p, RunID: "test"}
 	for _, tc := range faults {
 		t.Run(tc.step.Fault+tc.step.Mode, func(t *testing.T) {
+			skipUnable(t, tc.step)
 			p.healthy(t, 2)
 			machine := tc.step.Fault == "cpu" || tc.step.Fault == "memory" || tc.step.Fault == "disk"
 			if tc.step.Fault == "disk" {
@@ -213,7 +230,7 @@ func TestLifeOfEachFault(t *testing.T) {
 				t.Errorf("times are not in order: %v", tr.log)
 			}
 			held := time.Duration(reverted.Time - applied.Time)
-			if held < tc.step.For || held > tc.step.For+2*time.Second {
+			if held < tc.step.For && tc.step.Mode != limitOOM || held > tc.step.For+2*time.Second {
 				t.Errorf("held for %v, want %v", held, tc.step.For)
 			}
 			if !strings.Contains(verified.Attrs["effect"], tc.effect) {
@@ -232,7 +249,7 @@ func TestLifeOfEachFault(t *testing.T) {
 			if left := p.trouble(); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
-			if !ends(tc.step.Fault) {
+			if !ends(tc.step) {
 				if got := d.probe(context.Background(), victim.Link); got.end != endAnswer {
 					t.Errorf("afterwards a client sees %v", got)
 				}

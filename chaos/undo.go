@@ -26,6 +26,7 @@ const (
 	UndoLimit  = "limit"  // give the process its Limit of Resource back, unless it is gone
 	UndoMarked = "marked" // kill what has Mark among its arguments
 	UndoRemove = "remove" // remove the file at Path, one that was made to fill a disk
+	UndoCgroup = "cgroup" // move what is in the control group at Path back to that at Home, and remove it
 	UndoHTTP   = "http"   // send Method to URL; done when a GET there gives Want
 	UndoKube   = "kube"   // send Method to Path of a cluster's API server; done when a GET there gives Want
 )
@@ -40,7 +41,8 @@ type Undo struct {
 	Resource string   `json:"resource,omitempty"`
 	Limit    *limit   `json:"limit,omitempty"`
 	Mark     string   `json:"mark,omitempty"`
-	Path     string   `json:"path,omitempty"` // remove: of the file; kube: of the object below the API server's URL
+	Path     string   `json:"path,omitempty"` // remove: of the file; cgroup: of the group; kube: of the object below the API server's URL
+	Home     string   `json:"home,omitempty"`
 	Method   string   `json:"method,omitempty"`
 	URL      string   `json:"url,omitempty"`
 	Body     string   `json:"body,omitempty"`
@@ -76,6 +78,7 @@ var undoKinds = map[string]undoKind{
 	UndoLimit:  limitUndo,
 	UndoMarked: markedUndo,
 	UndoRemove: removeUndo,
+	UndoCgroup: cgroupUndo,
 	UndoHTTP:   httpUndo,
 	UndoKube:   kubeUndo,
 }

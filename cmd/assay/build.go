@@ -27,6 +27,7 @@ func steps(p *plan.Plan) []chaos.Step {
 		if f.Jitter != nil {
 			s.Jitter = f.Jitter.D()
 		}
+		local(&s, &f)
 		out = append(out, s)
 	}
 	return out

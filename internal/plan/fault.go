@@ -17,15 +17,16 @@ type Fault struct {
 	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
 	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
-	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space."`
 	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
-	Rate  Size   `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`
-	Bytes Size   `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: address space left beyond what the process has. memory: what is held. disk: what is taken at most; default all but what is kept."`
-	CPUs  int    `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
-	Dir   string `yaml:"dir" json:"dir,omitempty" jsonschema:"description=For disk: absolute path of a directory on it."`
-	Keep  Size   `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
+	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`
+	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory: what is held. disk: what is taken at most; default all but what is kept."`
+	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
+	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
+	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=For disk: absolute path of a directory on it."`
+	Keep  Size     `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
 
 	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
 	RetryAfter  Duration `yaml:"retryAfter" json:"retryAfter,omitempty" jsonschema:"description=For http with mode status: sent as Retry-After; whole seconds."`
