@@ -86,6 +86,8 @@ type Report struct {
 	Segments    []Segment     `json:"segments,omitempty"`
 	Episodes    []Episode     `json:"episodes,omitempty"`
 	Faults      []FaultResult `json:"faults,omitempty"`
+	Suite       *SuiteResult  `json:"suite,omitempty"`
+	Notes       []Note        `json:"notes,omitempty"`
 	Lives       []Life        `json:"instances,omitempty"`
 	Starts      []Start       `json:"starts,omitempty"`
 	Attribution []Share       `json:"attribution,omitempty"` // ranked; Unexplained last
@@ -140,6 +142,13 @@ type Start struct {
 	Shares       []Share    `json:"shares"`
 	Unattributed float64    `json:"unattributed_s"`
 	Held         int        `json:"held"`
+}
+
+// A Note is what a person said while the run went on: of a step, or by the way.
+type Note struct {
+	At    int64  `json:"at_ns"`
+	Fault string `json:"fault,omitempty"` // id of the fault that was asked for or in force
+	Text  string `json:"text"`
 }
 
 // A Share is a named part of a whole.

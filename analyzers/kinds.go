@@ -21,6 +21,8 @@ func Kinds() []Kind {
 	return []Kind{
 		{"episodes", func() assay.Analyzer { return Episodes{} }},
 		{"recovery", func() assay.Analyzer { return Recovery{} }},
+		{"suite", func() assay.Analyzer { return Suite{} }}, // after recovery, whose faults it sorts by step
+		{"notes", func() assay.Analyzer { return Notes{} }},
 		{"mtbf", func() assay.Analyzer { return MTBF{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
 		{"canary", func() assay.Analyzer { return Canary{} }},

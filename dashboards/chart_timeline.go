@@ -84,6 +84,7 @@ func timeline(id string, r *assay.Report) (drawing template.HTML, missing []stri
 	x := scale{0, seconds(r.End - r.Begin), plotLeft, plotRight}
 	bottom := top + float64(len(plots))*(plotHeight+plotGap) - plotGap + 22
 	lanes(s, r, x, bottom)
+	noteMarks(s, r, x, bottom)
 	for i, p := range plots {
 		drawPlot(s, r, p, x, top+22+float64(i)*(plotHeight+plotGap))
 	}

@@ -65,7 +65,9 @@ type view struct {
 	NaturalLine                                              string
 	Faults                                                   []faultRow
 	FaultBars                                                template.HTML
-	Rates                                                    string
+	Rates, Suite                                             string
+	SuiteSteps                                               []assay.StepResult
+	Notes                                                    []pair
 	Overload, Canary, Retries, Goodput, Budget               string
 	GoodputPhases                                            []pair
 	Knee                                                     string
@@ -170,6 +172,13 @@ func newView(r *assay.Report) *view {
 	}
 	if r.Limit != nil {
 		v.SearchPath = r.Limit.Path
+	}
+	v.Suite = suiteLine(r)
+	if r.Suite != nil {
+		v.SuiteSteps = r.Suite.Steps
+	}
+	for _, n := range r.Notes {
+		v.Notes = append(v.Notes, pair{noteName(n, r.Begin), n.Text})
 	}
 	v.objectives(r)
 	v.load(r)

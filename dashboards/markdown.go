@@ -32,8 +32,10 @@ func Markdown(w io.Writer, r *assay.Report) error {
 		m.printf("\n")
 	} else {
 		m.faults()
+		m.suite()
 		m.costs()
 	}
+	m.notes()
 	m.errors()
 	m.trust()
 	_, err := io.WriteString(w, m.b.String())

@@ -68,6 +68,7 @@ func Text(o TextOptions) Render {
 		} else if err := p.watched(); err != nil {
 			return err
 		}
+		p.notes()
 		p.budget()
 		p.trust()
 		if r.Seed != 0 || r.PlanHash != "" || r.Schedule != "" { // an import has none of them
@@ -88,6 +89,7 @@ func (p *page) watched() error {
 	if err := p.injected(); err != nil {
 		return err
 	}
+	p.suite()
 	p.overload()
 	p.canary()
 	p.retries()

@@ -51,6 +51,7 @@ func everything() []listed {
 		}
 		out = append(out, listed{Part: "preset", Name: k.Name, Help: fmt.Sprintf("%s %s. By default %s for %v; it needs %v: %s.", k.Answers, capital(k.Phases), at, k.Default(), takes, why)})
 	}
+	out = append(out, listSuites()...)
 	for _, k := range loadgen.ArrivalKinds {
 		out = append(out, listed{Part: "arrivals", Name: k.Name, Help: k.Help})
 	}
@@ -75,7 +76,7 @@ func listCommand(io stdio) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list [PART]",
-		Short: "List faults, collectors, imports, presets, arrivals, clients, metrics, views and dials",
+		Short: "List faults, collectors, imports, presets, suites, arrivals, clients, metrics, views and dials",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := everything()

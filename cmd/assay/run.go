@@ -35,6 +35,8 @@ type runOptions struct {
 	slo      []string
 	tokenEnv string
 	k6       string // path of assay-k6
+	suite    string // name of a standard suite
+	size     string // of it
 }
 
 func runCommand(io stdio) *cobra.Command {
@@ -66,6 +68,8 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
 	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
+	f.StringVar(&o.suite, "suite", "", "without PLAN: run this standard suite on the sandbox; assay list suite describes it")
+	f.StringVar(&o.size, "size", "full", "with --suite: quick or full")
 	f.StringVar(&o.k6, "k6-binary", "", "assay-k6, for a plan with k6 scripts; otherwise $ASSAY_K6, or found on PATH or beside assay")
 	return cmd
 }
@@ -94,12 +98,7 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 				return nil, exit(assay.ExitUsage, "%s goes with --url", name)
 			}
 		}
-		path := ""
-		if len(args) == 1 {
-			path = args[0]
-		}
-		var err error
-		if s.plan, s.objectives, err = load(path); err != nil {
+		if err := s.read(args); err != nil {
 			return nil, err
 		}
 	}
@@ -114,6 +113,27 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	}
 	s.dir = newRunDir(o.dir, s.plan.Name, time.Now())
 	return s, nil
+}
+
+// read reads the plan that the arguments name, or that of --suite.
+func (s *session) read(args []string) (err error) {
+	switch {
+	case s.opt.suite == "":
+		path := ""
+		if len(args) == 1 {
+			path = args[0]
+		}
+		s.plan, s.objectives, err = load(path)
+		return err
+	case len(args) > 0:
+		return exit(assay.ExitUsage, "give a plan or --suite, not both; in a plan write suite: %s", s.opt.suite)
+	}
+	p, err := suitePlan(s.opt.suite, s.opt.size)
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	s.plan, s.objectives, err = complete(p)
+	return err
 }
 
 // gentle makes the plan of --url.

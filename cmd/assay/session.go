@@ -105,7 +105,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	hash = s.hashScripts(hash)
 	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
 		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
-		Objectives: s.objectives, Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
+		Objectives: s.objectives, Suite: s.plan.Standard(), Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
 		MaxWait: int64(s.plan.Target.Deadline.D()), Canary: s.canaryPeriod(), Attempts: s.attempts(), Machine: calibrated(), End: assay.Ending{Status: assay.EndRunning}}
 	if s.plan.Target.Kind == "sandbox" {
 		s.manifest.Target.Simulated = simulated(s.plan)
@@ -299,7 +299,7 @@ func (s *session) generator(ctx context.Context) error {
 				s.window.Observe(e)
 				return s.store.EmitSync(e)
 			}}
-		for _, line := range chaos.Preview(steps(s.plan)) {
+		for _, line := range append(previewSuite(s.plan), chaos.Preview(steps(s.plan))...) {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 func kinds() plan.Kinds {
 	k := plan.Kinds{Metrics: analyzers.Lookup}
 	for _, f := range chaos.Kinds() {
-		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, By: f.By(), Available: f.Available()})
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, By: f.By(), Available: f.Available(), Refuses: refuses})
 	}
 	for _, d := range analyzers.Describe() {
 		k.Known = append(k.Known, d.Metric)
@@ -38,6 +38,11 @@ func load(path string) (*plan.Plan, []assay.Objective, error) {
 	if err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
+	return complete(p)
+}
+
+// complete checks a plan that was read against the parts.
+func complete(p *plan.Plan) (*plan.Plan, []assay.Objective, error) {
 	objectives, err := p.Validate(kinds())
 	if err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
@@ -106,7 +111,7 @@ func validateCommand(io stdio) *cobra.Command {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
-			for _, line := range chaos.Preview(steps(p)) {
+			for _, line := range append(previewSuite(p), chaos.Preview(steps(p))...) {
 				fmt.Fprintf(io.out, "            %s\n", line)
 			}
 			for _, d := range e.Objectives {

@@ -59,6 +59,8 @@ type FaultKind struct {
 	NeedsFor  bool     // it is held, so a plan must say how long
 	By        []string // drivers that do it, in the order in which one is chosen
 	Available error    // why the local driver cannot do it here
+
+	Refuses func(*Fault) error // why the fault cannot be done by its driver as it is set; asked for the faults of a suite
 }
 
 // faults checks the faults against the kinds there are.

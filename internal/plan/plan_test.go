@@ -218,7 +218,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

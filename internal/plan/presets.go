@@ -172,6 +172,7 @@ func presetConcurrency(l Load) []Load {
 // expand writes presets out as phases, and what their slo asks as objectives.
 func (p *Plan) expand() error {
 	c := &checker{d: p.src}
+	p.expandSuite(c)
 	var out []Load
 	for i, l := range p.Load {
 		l.at = fmt.Sprintf("load[%d]", i)

@@ -12,7 +12,7 @@ func Schema() ([]byte, error) {
 	r := jsonschema.Reflector{FieldNameTag: "yaml", RequiredFromJSONSchemaTags: true, ExpandedStruct: true, Anonymous: true}
 	s := r.Reflect(&Plan{})
 	s.Title = "assay plan"
-	s.Required = []string{"apiVersion", "name", "target", "load"}
+	s.Required = []string{"apiVersion", "name", "target"}
 	out, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode schema: %w", err)
@@ -69,4 +69,9 @@ func (Trace) JSONSchemaExtend(s *jsonschema.Schema) {
 // JSONSchemaExtend allows the path alone.
 func (Prompts) JSONSchemaExtend(s *jsonschema.Schema) {
 	shorten(s, &jsonschema.Schema{Type: "string", Examples: []any{"prompts.jsonl"}})
+}
+
+// JSONSchemaExtend allows the name alone.
+func (Suite) JSONSchemaExtend(s *jsonschema.Schema) {
+	shorten(s, &jsonschema.Schema{Type: "string", Enum: []any{"serverless-model"}})
 }

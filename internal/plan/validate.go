@@ -18,6 +18,7 @@ type Kinds struct {
 // in the plan too: only now is it known of which metrics more is better.
 func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	c := &checker{d: p.src}
+	p.settleSuite(k.Faults)
 	c.faults(p, k.Faults)
 	var out []assay.Objective
 	for i := range p.Objectives {
