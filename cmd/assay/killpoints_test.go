@@ -31,6 +31,7 @@ var drill = map[string]string{
 	"slow-close":   "fault: slow-close, delay: 200ms, for: 3s",
 	"files":        "fault: files, for: 2s",
 	"memory-limit": "fault: memory-limit, bytes: 64MiB, for: 2s",
+	"cpu-quota":    "fault: cpu-quota, quota: 5%, for: 3s",
 	"cpu":          "fault: cpu, cpus: 1, for: 3s",
 	"memory":       "fault: memory, bytes: 32MiB, for: 3s",
 	"disk":         "fault: disk, dir: DIR/disk, bytes: 16MiB, for: 3s",
@@ -165,7 +166,7 @@ func leftBehind(t *testing.T, dir string) []string {
 	for _, e := range entries {
 		left = append(left, "disk/"+e.Name())
 	}
-	return left
+	return append(left, groupsLeft(t, dir)...)
 }
 
 // openFaults lists the faults that were armed and, by the run's own journal and the notes of its guardian and of heal, have no end.
