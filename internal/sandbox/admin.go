@@ -35,8 +35,9 @@ type admin struct {
 	events  *eventLog
 	scaler  *autoscaler
 	metrics http.Handler
-	addr    string // its own
-	stop    func() // asks the platform to shut down
+	names   http.Handler // of the name server that workers ask
+	addr    string       // its own
+	stop    func()       // asks the platform to shut down
 }
 
 func (a *admin) handler() http.Handler {
@@ -48,6 +49,7 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("/admin/links/{id}", a.links)
 	mux.HandleFunc("POST /admin/chill", a.chill)
 	mux.HandleFunc("/admin/faults/{id}", a.faults)
+	mux.Handle("/admin/dns", a.names)
 	mux.HandleFunc("POST /admin/shutdown", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		a.stop()

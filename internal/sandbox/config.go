@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay/internal/sandbox/engine"
 	"github.com/assay-dev/assay/internal/sandbox/vision"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // Config holds the dials of a deployment. The zero value is not usable: start from [Defaults].
@@ -32,6 +33,7 @@ type Config struct {
 	StepOverhead time.Duration `json:"step_overhead_ns"`          // host time of each step, the accelerator idle
 	LoadFloor    time.Duration `json:"load_floor_ns"`             // least duration of reading the weights; negative for none
 	LoadRate     int64         `json:"load_rate_bytes"`           // bytes per second of reading the weights; 0 unlimited
+	WeightsHost  string        `json:"weights_host,omitempty"`    // name of the store that workers look up and ask before they read the weights; empty: they ask nobody
 	Retrieval    time.Duration `json:"retrieval_delay_ns"`        // duration of the retrieval before each request; 0 for none
 	HopDelay     time.Duration `json:"hop_delay_ns"`              // network delay in each direction between gateway and worker
 	Nice         int           `json:"nice"`                      // scheduling priority of the platform and its workers, 0 to 19
@@ -128,11 +130,15 @@ const (
 )
 
 // settings returns the settings of one worker of the deployment's kind, as its process reads them.
-func (c Config) settings(id string, spawned time.Time) any {
+func (c Config) settings(id string, spawned time.Time, store worker.Store) any {
 	if c.Kind == KindVision {
-		return c.vision(id, spawned)
+		w := c.vision(id, spawned)
+		w.Store = store
+		return w
 	}
-	return c.worker(id, spawned)
+	w := c.worker(id, spawned)
+	w.Store = store
+	return w
 }
 
 // ensureWeights makes the weights file of the deployment.
@@ -205,6 +211,9 @@ func (c Config) Validate() error {
 	span("queue_timeout_ns", c.QueueTimeout, time.Millisecond)
 	span("retrieval_delay_ns", c.Retrieval, 0)
 	span("hop_delay_ns", c.HopDelay, 0)
+	if c.WeightsHost != "" && !hostForm.MatchString(c.WeightsHost) {
+		bad("weights_host", "%q is no name of a host; write for example weights.example", c.WeightsHost)
+	}
 	atLeast("min_scale", c.MinScale, 0)
 	atLeast("max_scale", c.MaxScale, max(1, c.MinScale))
 	for _, s := range []struct {

@@ -136,7 +136,7 @@ func (s *supervisor) live(in *instance) {
 // launch starts the process of an instance.
 func (s *supervisor) launch(in *instance) (*exec.Cmd, io.ReadCloser, error) {
 	spawned := time.Now()
-	settings, err := json.Marshal(s.cfg.settings(in.id, spawned))
+	settings, err := json.Marshal(s.cfg.settings(in.id, spawned, s.store))
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the settings of %s: %w", in.id, err)
 	}

@@ -61,6 +61,7 @@ type platform struct {
 	scaler    *autoscaler
 	sup       *supervisor
 	store     *vectorStore
+	weights   *weightsStore // nil where workers ask nobody
 	gateway   *http.Server
 	admin     *http.Server
 	asked     chan struct{} // closed when the admin server is asked to shut down
@@ -115,13 +116,20 @@ func open(cfg Config, stderr io.Writer) (_ *platform, err error) {
 	p.pool = newPool(cfg, 2*cfg.StableWindow, func() { p.scaler.wake() })
 	p.sup = newSupervisor(cfg, exe, p.pool, p.events, p.telemetry.platform, stderr)
 	p.scaler = newAutoscaler(cfg, p.pool, p.events, p.sup.scale)
+	if cfg.WeightsHost != "" {
+		if p.weights, err = newWeightsStore(cfg.WeightsHost, cfg.Model); err != nil {
+			return nil, err
+		}
+		undo = append(undo, p.weights.close)
+		p.sup.store = p.weights.where()
+	}
 	m := newMetrics(cfg, p.pool, p.scaler, func() float64 { return float64(p.telemetry.lost.Load()) })
 	gw := &gateway{cfg: cfg, pool: p.pool, tracer: p.telemetry.gateway, truth: p.truth, store: p.store, failed: p.sup.failed,
 		served: func(_ string, status int, d time.Duration) { m.served(status, d) }}
 	quiet := log.New(io.Discard, "", 0) // a client that breaks off is a record of the client's
 	p.gateway = &http.Server{Handler: gw.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: quiet}
 	var once sync.Once
-	ad := &admin{cfg: cfg, sup: p.sup, events: p.events, scaler: p.scaler, metrics: m.handler, addr: p.private.Addr().String(),
+	ad := &admin{cfg: cfg, sup: p.sup, events: p.events, scaler: p.scaler, metrics: m.handler, addr: p.private.Addr().String(), names: p.weights.names(),
 		stop: func() { once.Do(func() { close(p.asked) }) }}
 	p.admin = &http.Server{Handler: ad.handler(), ReadHeaderTimeout: headerTimeout, ErrorLog: quiet}
 	return p, nil
@@ -197,6 +205,9 @@ func (p *platform) run(ctx context.Context, stdout io.Writer) error {
 	p.sup.shutdown(drain)
 	if p.store != nil {
 		p.store.close()
+	}
+	if p.weights != nil {
+		p.weights.close()
 	}
 	flush, stopFlush := context.WithTimeout(context.Background(), flushTimeout)
 	defer stopFlush()

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
 // Why an instance is started.
@@ -51,7 +52,8 @@ type supervisor struct {
 	events *eventLog
 	tracer trace.Tracer
 	spawn  *spawner
-	stderr io.Writer // of workers, without a log directory
+	stderr io.Writer    // of workers, without a log directory
+	store  worker.Store // that workers ask for their weights
 
 	kick chan struct{} // something changed: count again
 	wg   sync.WaitGroup

@@ -34,6 +34,7 @@ type Config struct {
 	Nice          int           `json:"nice,omitempty"`            // priority the process gives itself, 1..19; 0 leaves it
 	MaxBody       int64         `json:"max_body_bytes,omitempty"`  // largest request body; 1 MiB
 	Drain         time.Duration `json:"drain_ns,omitempty"`        // longest wait for running requests when asked to stop; 5 s
+	Store         worker.Store  `json:"store,omitzero"`            // store of weights that is asked before they are read; none
 }
 
 // WithDefaults returns the settings with each zero value replaced by its default.
@@ -56,7 +57,7 @@ func (c Config) WithDefaults() Config {
 // process returns the settings of the worker's process; c has its defaults.
 func (c Config) process() worker.Settings {
 	return worker.Settings{Instance: c.Instance, Service: "sandbox-engine", Listen: c.Listen, ModelName: c.ModelName, Threads: c.Threads, Nice: c.Nice,
-		LoadFloor: c.LoadFloor, LoadRate: c.LoadRate, OTLPEndpoint: c.OTLPEndpoint, SpawnedUnixNS: c.SpawnedUnixNS, TruthPath: c.TruthPath, Drain: c.Drain}
+		LoadFloor: c.LoadFloor, LoadRate: c.LoadRate, OTLPEndpoint: c.OTLPEndpoint, SpawnedUnixNS: c.SpawnedUnixNS, TruthPath: c.TruthPath, Drain: c.Drain, Store: c.Store}
 }
 
 // Validate returns all that is wrong with the settings, or nil.

@@ -182,6 +182,9 @@ func (p *Process) load(ctx context.Context, at int64, m Model) (int64, error) {
 		p.Log.Info(fmt.Sprintf("Reading of weights is rate-limited: it takes at least %.2f seconds", atLeast.Seconds()))
 	}
 	began := time.Now()
+	if err := p.Store.ask(ctx, w.Model, p.Log); err != nil {
+		return 0, err
+	}
 	for attempt := 0; ; attempt++ {
 		if _, err := os.Stat(w.Path); errors.Is(err, os.ErrNotExist) || attempt > 0 {
 			p.Log.Info("Making the weights file", "weights", w.Path)

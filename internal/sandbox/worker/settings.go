@@ -24,6 +24,7 @@ type Settings struct {
 	SpawnedUnixNS int64
 	TruthPath     string
 	Drain         time.Duration
+	Store         Store // that is asked for the weights before they are read; none where it has no host
 }
 
 // Check returns what is wrong with the settings, each as its own error, under the names of the configurations.
@@ -53,6 +54,9 @@ func (s Settings) Check() []error {
 		if u, err := url.Parse(s.OTLPEndpoint); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			bad("otlp_endpoint %q: must be a URL such as http://127.0.0.1:4318/v1/traces", s.OTLPEndpoint)
 		}
+	}
+	if err := s.Store.check(); err != nil {
+		errs = append(errs, err)
 	}
 	return errs
 }
