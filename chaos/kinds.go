@@ -14,6 +14,7 @@ type Kind struct {
 	Lasting   bool         // it holds until undone, so a step must say for how long
 	Wire      bool         // it can also lie between the load and a target that nothing is known of
 	Machine   bool         // it hurts the machine and with it all instances, so a step says nothing of how many
+	Whole     bool         // the local driver lays it on the deployment as a whole, likewise
 	Available func() error // why the local driver cannot do it on this machine, or nil
 	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
@@ -56,6 +57,8 @@ func Kinds() []Kind {
 			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
 		{Name: "stream", Help: "Hurts streams of tokens: fin, rst or stall after so many tokens, slow, or one corrupt; chosen and undone as http.",
 			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
+		{Name: "dns", Help: "Makes lookups of names fail, of those listed or of all: nxdomain, servfail, drop, delay or wrong. In the sandbox those of workers that start (target.sandbox.weightsHost); elsewhere our own, on our side of the wire. What is connected goes on; undone at the name server.",
+			Lasting: true, Wire: true, Whole: true, Available: always, settings: []string{"mode", "names", "answer", "delay", "probability"}, check: checkDNS, preview: previewDNS, local: planDNS},
 	}
 }
 
@@ -73,6 +76,17 @@ func find(name string) (Kind, bool) {
 		}
 	}
 	return Kind{}, false
+}
+
+// one returns the name of the one victim that the local driver has for the kind, or "" where instances are hurt.
+func (k *Kind) one() string {
+	switch {
+	case k.Machine:
+		return MachineID
+	case k.Whole:
+		return assay.WholeTarget
+	}
+	return ""
 }
 
 func always() error { return nil }

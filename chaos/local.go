@@ -74,8 +74,8 @@ func (d *Local) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	if !ok || k.local == nil {
 		return nil, fmt.Errorf("plan %s of %s: no fault of the local driver", s.Fault, v.ID)
 	}
-	if k.Machine {
-		v.ID = MachineID
+	if one := k.one(); one != "" {
+		v.ID = one
 	} else if why := refusal(v.Process, d.Platform.Process()); why != "" {
 		return nil, fmt.Errorf("plan %s of %s (%v): refused: %s", s.Fault, v.ID, v.Process, why)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/link"
+	"github.com/assay-dev/assay/internal/resolver"
 )
 
 // platform is a small real platform: victims in processes of their own, a link in front of
@@ -27,6 +29,7 @@ type platform struct {
 	started int
 	closed  bool
 	disk    string // where disks are filled
+	names   *resolver.Server
 }
 
 type instance struct {
@@ -39,6 +42,10 @@ type instance struct {
 
 func newPlatform(t testing.TB, n int) *platform {
 	p := &platform{list: map[string]*instance{}, disk: t.TempDir()}
+	var err error
+	if p.names, err = resolver.Listen(resolver.Options{Name: "weights.example", Zone: map[string]netip.Addr{"weights.example": netip.MustParseAddr("127.0.0.1")}}); err != nil {
+		t.Fatal(err)
+	}
 	srv := httptest.NewServer(p.admin())
 	self, err := ProcessOf(os.Getpid())
 	if err != nil {
@@ -47,6 +54,7 @@ func newPlatform(t testing.TB, n int) *platform {
 	p.AdminPlatform = &AdminPlatform{URL: srv.URL, Self: self}
 	t.Cleanup(func() {
 		srv.Close()
+		p.names.Close()
 		p.mu.Lock()
 		p.closed = true
 		for _, i := range p.list {
@@ -167,6 +175,7 @@ func (p *platform) admin() http.Handler {
 		}
 		json.NewEncoder(w).Encode(i.link.Conditions())
 	})
+	mux.Handle("/admin/dns", p.names.Admin())
 	mux.HandleFunc("/admin/faults/{id}", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -218,6 +227,9 @@ func (p *platform) trouble() (left []string) {
 	}
 	fillers, _ := filepath.Glob(filepath.Join(p.disk, "*"))
 	left = append(left, fillers...)
+	if mode := p.names.Report().Mode; mode != resolver.None {
+		left = append(left, "lookups see "+mode)
+	}
 	for id, i := range p.list {
 		if s, err := i.Process.look(); err == nil && s.stopped() {
 			left = append(left, id+" is stopped")

@@ -217,8 +217,8 @@ func (r *Runner) choose(ctx context.Context, s *Step, rng *rand.Rand) (chosen []
 		if err != nil {
 			return err
 		}
-		if k, _ := find(s.Fault); k.Machine && s.by() == ByLocal {
-			chosen, ready = []Victim{{ID: MachineID}}, n
+		if k, _ := find(s.Fault); k.one() != "" && s.by() == ByLocal {
+			chosen, ready = []Victim{{ID: k.one()}}, n
 			return nil
 		}
 		free := r.free(all)

@@ -147,6 +147,11 @@ var faults = []faultCase{
 	{Step{Fault: "stream", Instances: 1, For: 700 * time.Millisecond, Tokens: 4, Mode: "stall", Probability: 0.5, Seed: 3}, "4 tokens and no answer", endAnswer},
 	{Step{Fault: "stream", Instances: 1, For: 700 * time.Millisecond, Mode: "slow", Delay: 40 * time.Millisecond}, "3 tokens and an answer after 1", endAnswer},
 	{Step{Fault: "stream", Instances: 1, For: 300 * time.Millisecond, Mode: "corrupt", Tokens: 2}, "4 tokens and an answer", endAnswer},
+	{Step{Fault: "dns", Instances: 1, For: 200 * time.Millisecond}, "a lookup of weights.example got NXDOMAIN []", endAnswer},
+	{Step{Fault: "dns", Instances: 1, For: 200 * time.Millisecond, Mode: "servfail", Names: []string{"*.example"}, Probability: 0.2, Seed: 5}, "got SERVFAIL []", endAnswer},
+	{Step{Fault: "dns", Instances: 1, For: 700 * time.Millisecond, Mode: "drop"}, "got no answer within 300ms", endAnswer},
+	{Step{Fault: "dns", Instances: 1, For: 700 * time.Millisecond, Mode: "delay", Delay: 100 * time.Millisecond}, "got NOERROR [127.0.0.1] after 10", endAnswer},
+	{Step{Fault: "dns", Instances: 1, For: 200 * time.Millisecond, Mode: "wrong", Names: []string{"weights.example"}}, "got NOERROR [127.255.255.254]", endAnswer},
 }
 
 // ends reports whether a step ends its victim.
@@ -186,7 +191,8 @@ func TestLifeOfEachFault(t *testing.T) {
 		t.Run(tc.step.Fault+tc.step.Mode, func(t *testing.T) {
 			skipUnable(t, tc.step)
 			p.healthy(t, 2)
-			machine := tc.step.Fault == "cpu" || tc.step.Fault == "memory" || tc.step.Fault == "disk"
+			k, _ := find(tc.step.Fault)
+			one := k.one()
 			if tc.step.Fault == "disk" {
 				tc.step.Dir = p.disk
 			}
@@ -196,7 +202,7 @@ func TestLifeOfEachFault(t *testing.T) {
 			tr.on = func(e *assay.Event) {
 				switch e.Kind {
 				case assay.EventFaultArmed:
-					if victim.ID = MachineID; !machine {
+					if victim.ID = one; one == "" {
 						victim = p.get(e.Instance).Victim
 					} else if all, _, err := d.Victims(context.Background(), &Step{}); err != nil {
 						t.Error(err)

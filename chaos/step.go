@@ -47,6 +47,9 @@ type Step struct {
 	Every       int64         `json:"every,omitempty"`
 	Probability float64       `json:"probability,omitempty"`
 	Seed        uint64        `json:"seed,omitempty"`
+
+	Names  []string `json:"names,omitempty"`  // dns: which names; all where empty
+	Answer string   `json:"answer,omitempty"` // dns with mode wrong: an IP address
 }
 
 // A Wrong is one thing wrong with a step: the field, and what would be right.
@@ -108,8 +111,8 @@ func (s *Step) check() []Wrong {
 	case s.Share == 0 && (s.Instances < 1 || s.Instances > MaxInstances):
 		bad("instances", "%d is out of range; 1 to %d", s.Instances, MaxInstances)
 	}
-	if k.Machine && s.by() == ByLocal && (s.Share != 0 || s.Instances > 1) {
-		bad("instances", "%s hurts the machine, not so many instances; leave it out", s.Fault)
+	if one := k.one(); one != "" && s.by() == ByLocal && (s.Share != 0 || s.Instances > 1) {
+		bad("instances", "%s hurts the %s, not so many instances; leave it out", s.Fault, one)
 	}
 	for _, setting := range s.settings() {
 		if !slices.Contains(how.settings, setting) {
@@ -129,6 +132,7 @@ func (s *Step) settings() []string {
 		{"delay", s.Delay != 0}, {"jitter", s.Jitter != 0}, {"mode", s.Mode != ""}, {"rate", s.Rate != 0}, {"bytes", s.Bytes != 0}, {"cpus", s.CPUs != 0}, {"quota", s.Quota != 0}, {"dir", s.Dir != ""}, {"keep", s.Keep != 0},
 		{"status", s.Status != 0}, {"retryAfter", s.RetryAfter != 0},
 		{"tokens", s.Tokens != 0}, {"after", s.After != 0}, {"first", s.First != 0}, {"every", s.Every != 0}, {"probability", s.Probability != 0},
+		{"names", len(s.Names) != 0}, {"answer", s.Answer != ""},
 	} {
 		if x.set {
 			names = append(names, x.name)

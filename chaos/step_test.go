@@ -33,8 +33,8 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "kill", Instances: 1, At: -s}, "chaos[0].at: -1s lies before the beginning; 0s or later"},
 		{Step{Fault: "hang", Instances: 1}, "chaos[0].for: is missing: hang holds until it is undone; for example 5s"},
 		{Step{Fault: "hang", Instances: 1, For: 2 * time.Hour}, "chaos[0].for: 2h0m0s is out of range; at most 1h0m0s"},
-		{Step{Fault: "hang", Instances: 1, For: s, Delay: s}, "chaos[0].delay: belongs to delay, slow-close, http, stream, not hang"},
-		{Step{Fault: "hang", Instances: 1, For: s, Mode: "reset"}, "chaos[0].mode: belongs to cut, memory-limit, http, stream, not hang"},
+		{Step{Fault: "hang", Instances: 1, For: s, Delay: s}, "chaos[0].delay: belongs to delay, slow-close, http, stream, dns, not hang"},
+		{Step{Fault: "hang", Instances: 1, For: s, Mode: "reset"}, "chaos[0].mode: belongs to cut, memory-limit, http, stream, dns, not hang"},
 		{Step{Fault: "delay", Instances: 1, For: s}, "chaos[0].delay: 0s delays nothing; for example 200ms"},
 		{Step{Fault: "delay", Instances: 1, For: s, Delay: s / 10, Jitter: s / 5}, "chaos[0].jitter: 200ms is out of range; at most the delay, 100ms"},
 		{Step{Fault: "delay", Instances: 1, For: s, Delay: s}, "chaos[0].for: 1s is no longer than one delayed round trip, so the effect cannot be measured; more than 2s"},
@@ -67,6 +67,14 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "disk", Instances: 1, For: s, Dir: "/", Bytes: -1, Keep: -1}, "chaos[0].bytes: -1 is negative; 0 fills the disk up to its reserve\nchaos[0].keep: -1 is negative"},
 		{Step{Fault: "disk", Instances: 1, For: s, Dir: "tmp"}, `chaos[0].dir: "tmp" is no absolute path of a directory`},
 		{Step{Fault: "disk", Instances: 1, For: s, Dir: "/none/such"}, "chaos[0].dir: stat /none/such: no such file or directory"},
+		{Step{Fault: "dns", Instances: 1, For: s}, ""},
+		{Step{Fault: "dns", Instances: 1, For: s, Mode: "wrong", Names: []string{"a.example", "*.b"}, Answer: "192.0.2.1"}, ""},
+		{Step{Fault: "dns", Instances: 1, For: s, Mode: "reset"}, `chaos[0].mode: "reset" is no mode of dns; one of nxdomain, servfail, drop, delay, wrong`},
+		{Step{Fault: "dns", Instances: 1, For: s, Mode: "delay", Delay: s}, "chaos[0].for: 1s is too short for a delay of 1s to be measured; more than 2s"},
+		{Step{Fault: "dns", Instances: 1, For: s, Mode: "wrong", Answer: "x"}, `chaos[0].answer: "x" is no IP address; for example 127.255.255.254`},
+		{Step{Fault: "dns", Instances: 1, For: s, Names: []string{"*"}}, `chaos[0].names: "*" is no name; for example weights.example or *.example`},
+		{Step{Fault: "dns", Instances: 3, For: s}, "chaos[0].instances: dns hurts the target, not so many instances; leave it out"},
+		{Step{Fault: "cut", Instances: 1, For: s, Names: []string{"x"}}, "chaos[0].names: belongs to dns, not cut"},
 		{Step{Fault: "cut"}, "chaos[0].for: is missing: cut holds until it is undone; for example 5s\nchaos[0].instances: 0 is out of range; 1 to 1000"},
 	} {
 		got := ""
@@ -112,6 +120,7 @@ func TestPreview(t *testing.T) {
 		{Fault: "disk", Instances: 1, For: time.Second, Dir: "/data", Bytes: 1 << 20},
 		{Fault: "http", Instances: 1, For: time.Second, Status: 429, RetryAfter: 2 * time.Second, After: 5, First: 3},
 		{Fault: "stream", Instances: 1, For: time.Second, Mode: "rst", Tokens: 9, Every: 4},
+		{Fault: "dns", Instances: 1, For: time.Second, Mode: "wrong", Names: []string{"weights.example"}, Probability: 0.5},
 	})
 	want := []string{
 		"20s into the load: SIGKILL to the process of 1 ready instance",
@@ -131,6 +140,7 @@ func TestPreview(t *testing.T) {
 		"0s into the load: at most 1048576 bytes of the disk of /data taken by a file of ours, of which 67108864 bytes stay free, for 1s",
 		"0s into the load: status 429 with Retry-After 2s (after 5, 3 only) on the requests to 1 ready instance, for 1s",
 		"0s into the load: rst after 9 tokens (one in 4) on the requests to 1 ready instance, for 1s",
+		"0s into the load: the wrong answer 127.255.255.254 to lookups of weights.example (each with probability 0.5) by the target's name server, for 1s; what is connected goes on",
 		"never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -28,6 +28,7 @@ func steps(p *plan.Plan) []chaos.Step {
 			s.Jitter = f.Jitter.D()
 		}
 		local(&s, &f)
+		namesAndGPUs(&s, &f)
 		out = append(out, s)
 	}
 	return out
@@ -49,7 +50,7 @@ func deployment(p *plan.Plan) (sandbox.Config, error) {
 	if p.Target.Model != "" && t.Dial == "" {
 		c.Model = p.Target.Model
 	}
-	c.Kind, c.Scheduling = t.Kind, t.Scheduling
+	c.Kind, c.Scheduling, c.WeightsHost = t.Kind, t.Scheduling, t.WeightsHost
 	for _, x := range t.Tenants {
 		c.Tenants = append(c.Tenants, sandbox.Tenant{Name: x.Name, Priority: x.Priority, Share: x.Share, QueueLimit: x.QueueLimit})
 	}

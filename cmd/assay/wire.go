@@ -8,18 +8,21 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/plan"
+	"github.com/assay-dev/assay/internal/resolver"
 	"github.com/assay-dev/assay/loadgen"
 )
 
-// A wire is the fault proxy of a run whose target is no sandbox, and the admin server through which its fault is undone, whoever
-// is left to do it.
+// A wire is the fault proxy of a run whose target is no sandbox, the name server that it asks where lookups are to fail, and the admin
+// server through which their faults are undone, whoever is left to do it.
 type wire struct {
 	proxy *faultproxy.Proxy
+	names *resolver.Server // nil unless a step makes lookups fail
 	admin *http.Server
 	url   string // of the target through the proxy
 	at    string // URL of the admin server
@@ -37,16 +40,26 @@ func startWire(e *loadgen.Endpoint, steps []chaos.Step) (*wire, error) {
 		opt.Proxy = http.ProxyFromEnvironment
 	}
 	w := &wire{}
+	if slices.ContainsFunc(steps, func(s chaos.Step) bool { return s.Fault == "dns" && s.By == chaos.ByWire }) {
+		if w.names, err = resolver.Listen(resolver.Options{Name: target.Hostname(), Find: resolver.Others}); err != nil {
+			return nil, err
+		}
+		opt.Dial = (&resolver.Dialer{Addr: w.names.Addr(), Dialer: net.Dialer{Timeout: 10 * time.Second}}).DialContext
+	}
 	if w.proxy, err = faultproxy.Listen(e.URL, opt); err != nil {
+		w.close()
 		return nil, err
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		w.proxy.Close()
+		w.close()
 		return nil, fmt.Errorf("open the admin server of the fault proxy: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/admin/faults/"+chaos.WireID, w.proxy.Admin())
+	if w.names != nil {
+		mux.Handle("/admin/dns", w.names.Admin())
+	}
 	w.admin = &http.Server{Handler: mux}
 	go w.admin.Serve(ln) // ends with close
 	w.at = "http://" + ln.Addr().String()
@@ -74,8 +87,16 @@ func (w *wire) driver(run string) (*chaos.Wire, error) {
 
 // close may be called on nil.
 func (w *wire) close() {
-	if w != nil {
+	if w == nil {
+		return
+	}
+	if w.proxy != nil {
 		w.proxy.Close()
+	}
+	if w.names != nil {
+		w.names.Close()
+	}
+	if w.admin != nil {
 		w.admin.Close()
 	}
 }

@@ -21,9 +21,10 @@ const Probe = "X-Assay-Probe"
 
 // Options of a proxy. The zero value listens without TLS on a free port of 127.0.0.1.
 type Options struct {
-	Secure bool                                  // listen with TLS, under a certificate of the proxy's own; see Roots
-	TLS    *tls.Config                           // of the connections to the upstream; nil: the system's roots
-	Proxy  func(*http.Request) (*url.URL, error) // of the connections to the upstream; nil: none
+	Secure bool                                                              // listen with TLS, under a certificate of the proxy's own; see Roots
+	TLS    *tls.Config                                                       // of the connections to the upstream; nil: the system's roots
+	Proxy  func(*http.Request) (*url.URL, error)                             // of the connections to the upstream; nil: none
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // opens the connections to the upstream; nil: as usual, within 10 s
 }
 
 // Stats counts the requests since the conditions were set, without probes.
@@ -63,7 +64,10 @@ func Listen(upstream string, opt Options) (*Proxy, error) {
 		return nil, fmt.Errorf("open fault proxy: upstream %q; want an http or https URL", upstream)
 	}
 	p := &Proxy{upstream: u, scheme: "http"}
-	p.transport = &http.Transport{DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSClientConfig: opt.TLS, Proxy: opt.Proxy,
+	if opt.Dial == nil {
+		opt.Dial = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	}
+	p.transport = &http.Transport{DialContext: opt.Dial, TLSClientConfig: opt.TLS, Proxy: opt.Proxy,
 		DisableCompression: true, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute, ReadBufferSize: 16 << 10}
 	if p.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("open fault proxy to %s: %w", u.Host, err)

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +19,8 @@ type Fault struct {
 	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
 	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
-	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space."`
-	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. dns with mode delay: before each answer."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
 	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`
@@ -34,7 +36,10 @@ type Fault struct {
 	After       int64    `yaml:"after" json:"after,omitempty" jsonschema:"minimum=0,description=For http and stream: none of the first so many requests."`
 	First       int64    `yaml:"first" json:"first,omitempty" jsonschema:"minimum=0,description=For http and stream: only so many requests and then none."`
 	Every       int64    `yaml:"every" json:"every,omitempty" jsonschema:"minimum=0,description=For http and stream: one in so many requests."`
-	Probability Fraction `yaml:"probability" json:"probability,omitempty" jsonschema:"description=For http and stream: each request with this chance by the plan's seed."`
+	Probability Fraction `yaml:"probability" json:"probability,omitempty" jsonschema:"description=For http and stream and dns: each request or lookup with this chance by the plan's seed."`
+
+	Names  []string `yaml:"names" json:"names,omitempty" jsonschema:"description=For dns: the names whose lookups fail; *.x for all below x. Default all."`
+	Answer string   `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For dns with mode wrong: the IP address answered. Default one of loopback where nobody listens."`
 }
 
 // fault checks what can be known without the table of kinds.
@@ -92,10 +97,20 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 			c.bad(at+".for", "%s strikes once and is not held; leave for out", f.Fault)
 		case by == byWire && f.Mode == "tls-expired" && !strings.HasPrefix(p.Target.URL, "https://"):
 			c.bad(at+".mode", "target.url has no TLS whose certificate could expire; want https")
+		case f.Fault == "dns" && by == byLocal && p.Target.Sandbox.WeightsHost == "":
+			c.bad(at+".fault", "the sandbox's workers look up no name; set target.sandbox.weightsHost; for example weights.example")
+		case f.Fault == "dns" && by == byWire && p.Target.numeric():
+			c.bad(at+".fault", "target.url has an address and no name, so nothing is looked up")
 		case by == byWire && f.Instances > 1:
 			c.bad(at+".instances", "%d: nothing is known of the target's instances; leave it out", f.Instances)
 		}
 	}
+}
+
+// numeric reports whether the target's URL has an address in place of a name.
+func (t *Target) numeric() bool {
+	u, err := url.Parse(t.URL)
+	return err == nil && net.ParseIP(u.Hostname()) != nil
 }
 
 // wire reports whether a fault proxy can stand in front of the target: one for HTTP/1.1, whose address is not that of the target and so

@@ -19,7 +19,7 @@ import (
 
 var kinds = Kinds{
 	Faults: []FaultKind{{Name: "kill", By: []string{"local"}}, {Name: "hang", NeedsFor: true, By: []string{"local"}}, {Name: "delay", NeedsFor: true, By: []string{"local"}}, {Name: "http", NeedsFor: true, By: []string{"local", "wire"}},
-		{Name: "cut", NeedsFor: true, By: []string{"local"}, Available: errors.New("needs Linux")}},
+		{Name: "cut", NeedsFor: true, By: []string{"local"}, Available: errors.New("needs Linux")}, {Name: "dns", NeedsFor: true, By: []string{"local", "wire"}}},
 	Known: []string{"ttft/p95", "recovery/user", "availability/natural", "mtbf/service"},
 	Metrics: func(m string) (assay.Desc, bool) {
 		units := map[string]assay.Unit{"ttft/p90": assay.Seconds, "ttft/p95": assay.Seconds, "recovery/user": assay.Seconds, "cold/start/worst": assay.Seconds,
@@ -75,6 +75,8 @@ func TestRefusals(t *testing.T) {
 		{"fault past the proxy", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h', http2: true}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s}]\n", `by wire: a proxy for HTTP/1.1 between the load and the target cannot be passed by kind`},
 		{"fault of many instances", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s, instances: 2}]\n", `chaos[0].instances: 2: nothing is known of the target's instances`},
 		{"expiry without TLS", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://h'}\n" + load + "chaos: [{fault: http, at: 1s, for: 2s, mode: tls-expired}]\n", `chaos[0].mode: target.url has no TLS`},
+		{"names that nobody looks up", head + load + "chaos: [{fault: dns, at: 1s, for: 2s}]\n", `chaos[0].fault: the sandbox's workers look up no name; set target.sandbox.weightsHost`},
+		{"names of an address", "apiVersion: assay/v1\nname: t\ntarget: {kind: openai, url: 'http://[::1]:80'}\n" + load + "chaos: [{fault: dns, at: 1s, for: 2s}]\n", `chaos[0].fault: target.url has an address and no name, so nothing is looked up`},
 		{"metric", head + load + "objectives: [{metric: ttft/p59, max: 1s}]\n", `plan.yaml:5:23: objectives[0].metric: "ttft/p59" is no metric; did you mean "ttft/p95"?`},
 		{"bound's unit", head + load + "objectives: [{metric: ttft/p95, max: 99%}]\n", `objectives[0].max: "99%" has the wrong unit for this metric; write a duration such as 800ms`},
 		{"asks nothing", head + load + "objectives: [{metric: ttft/p95}]\n", `objectives[0]: asks nothing; give max or min`},

@@ -19,6 +19,7 @@ type Sandbox struct {
 	StepOverhead     *Duration `yaml:"stepOverhead" json:"stepOverhead,omitempty" jsonschema:"description=Host time of each step in which the accelerator idles."`
 	LoadFloor        *Duration `yaml:"loadFloor" json:"loadFloor,omitempty" jsonschema:"description=Shortest time that reading the weights takes; a local disk is no model store."`
 	LoadRate         *Size     `yaml:"loadRate" json:"loadRate,omitempty" jsonschema:"description=Bytes per second at which weights are read."`
+	WeightsHost      string    `yaml:"weightsHost" json:"weightsHost,omitempty" jsonschema:"description=Name that each worker looks up at a name server of the sandbox and asks before it reads its weights; what the fault dns strikes. Default none."`
 	RetrievalDelay   *Duration `yaml:"retrievalDelay" json:"retrievalDelay,omitempty" jsonschema:"description=Time of the retrieval before each request."`
 	HopDelay         *Duration `yaml:"hopDelay" json:"hopDelay,omitempty" jsonschema:"description=Delay in each direction between gateway and instance."`
 	ConcurrencyLimit *int      `yaml:"concurrencyLimit" json:"concurrencyLimit,omitempty" jsonschema:"minimum=0,description=Requests that one instance gets at once; 0 is no limit."`
