@@ -37,13 +37,14 @@ var drill = map[string]string{
 	"disk":         "fault: disk, dir: DIR/disk, bytes: 16MiB, for: 3s",
 	"http":         "fault: http, status: 503, every: 2, for: 3s",
 	"stream":       "fault: stream, mode: stall, tokens: 3, every: 2, for: 3s",
+	"dns":          "fault: dns, mode: servfail, for: 3s",
 }
 
 // drillPlan returns a plan whose faults come at the given rng's moments.
 func drillPlan(t *testing.T, dir string, rng *rand.Rand) string {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: assay/v1\nname: drill\nseed: %d\ntarget: {kind: sandbox, sandbox: {minScale: 4, maxScale: 6}}\n", rng.Uint64N(1e9)+1)
+	fmt.Fprintf(&b, "apiVersion: assay/v1\nname: drill\nseed: %d\ntarget: {kind: sandbox, sandbox: {minScale: 4, maxScale: 6, weightsHost: weights.example}}\n", rng.Uint64N(1e9)+1)
 	b.WriteString("load:\n- {name: steady, arrivals: {poisson: {rate: 8/s}}, for: 10s}\nchaos:\n")
 	for _, k := range chaos.Kinds() {
 		text, ok := drill[k.Name]
