@@ -49,7 +49,7 @@ func (p *AdminPlatform) Instances(ctx context.Context) ([]Victim, error) {
 	}
 	victims := make([]Victim, len(list))
 	for i, v := range list {
-		victims[i] = Victim{v.ID, Process{v.PID, v.PIDStart}, v.Addr, v.LinkAddr, v.State}
+		victims[i] = Victim{ID: v.ID, Process: Process{v.PID, v.PIDStart}, Addr: v.Addr, Link: v.LinkAddr, State: v.State}
 	}
 	return victims, nil
 }

@@ -13,6 +13,7 @@ type Kind struct {
 	Help      string       // one sentence: what it does, how it is undone
 	Lasting   bool         // it holds until undone, so a step must say for how long
 	Wire      bool         // it can also lie between the load and a target that nothing is known of
+	Platform  bool         // it needs a platform of ours: a link in front of an instance, the way of requests to it, or its start
 	Machine   bool         // it hurts the machine and with it all instances, so a step says nothing of how many
 	Whole     bool         // the local driver lays it on the deployment as a whole, likewise
 	Available func() error // why the local driver cannot do it on this machine, or nil
@@ -34,13 +35,13 @@ func Kinds() []Kind {
 		{Name: "hang", Help: "Freezes the process of an instance with SIGSTOP: connects still succeed, so a probe by TCP passes, and nothing answers; undone with SIGCONT.",
 			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewHang, local: planHang},
 		{Name: "delay", Help: "Delays the network in front of an instance, live connections included; undone by restoring the link.",
-			Lasting: true, Available: always, settings: []string{"delay", "jitter"}, check: checkDelay, preview: previewDelay, local: planDelay},
+			Lasting: true, Platform: true, Available: always, settings: []string{"delay", "jitter"}, check: checkDelay, preview: previewDelay, local: planDelay},
 		{Name: "cut", Help: "Cuts the network in front of an instance: reset, close, blackhole or refuse; undone by restoring the link.",
-			Lasting: true, Available: always, settings: []string{"mode"}, check: checkCut, preview: previewCut, local: planCut},
+			Lasting: true, Platform: true, Available: always, settings: []string{"mode"}, check: checkCut, preview: previewCut, local: planCut},
 		{Name: "bandwidth", Help: "Limits the bytes per second each way on the network in front of an instance; undone by restoring the link.",
-			Lasting: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
+			Lasting: true, Platform: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
 		{Name: "slow-close", Help: "Passes the orderly ends of connections on later, so that clients hold what is over; undone by restoring the link.",
-			Lasting: true, Available: always, settings: []string{"delay"}, check: checkSlowClose, preview: previewSlowClose, local: planSlowClose},
+			Lasting: true, Platform: true, Available: always, settings: []string{"delay"}, check: checkSlowClose, preview: previewSlowClose, local: planSlowClose},
 		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",
 			Lasting: true, Available: limitsWork, check: checkNothing, preview: previewFiles, local: planFiles},
 		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes: with mode address-space one that asks for more is told no, with mode oom (a control group of ours; root) the kernel kills it; undone by restoring its limit or group.",
@@ -54,11 +55,11 @@ func Kinds() []Kind {
 		{Name: "disk", Help: "Takes the space of the disk that a directory is on by a file of ours and keeps a reserve free; undone by removing it.",
 			Lasting: true, Machine: true, Available: disksWork, settings: []string{"dir", "bytes", "keep"}, check: checkDisk, preview: previewDisk, local: planDisk},
 		{Name: "http", Help: "Hurts requests: status with Retry-After, latency, hang (health checks pass all the while) or tls-expired; all, the first, one in so many or by chance; undone by taking the fault proxy out of their way.",
-			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
+			Lasting: true, Wire: true, Platform: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
 		{Name: "stream", Help: "Hurts streams of tokens: fin, rst or stall after so many tokens, slow, or one corrupt; chosen and undone as http.",
-			Lasting: true, Wire: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
+			Lasting: true, Wire: true, Platform: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
 		{Name: "dns", Help: "Makes lookups of names fail, of those listed or of all: nxdomain, servfail, drop, delay or wrong. In the sandbox those of workers that start (target.sandbox.weightsHost); elsewhere our own, on our side of the wire. What is connected goes on; undone at the name server.",
-			Lasting: true, Wire: true, Whole: true, Available: always, settings: []string{"mode", "names", "answer", "delay", "probability"}, check: checkDNS, preview: previewDNS, local: planDNS},
+			Lasting: true, Wire: true, Platform: true, Whole: true, Available: always, settings: []string{"mode", "names", "answer", "delay", "probability"}, check: checkDNS, preview: previewDNS, local: planDNS},
 	}
 }
 

@@ -16,6 +16,7 @@ type Victim struct {
 	Addr    string // where it listens itself
 	Link    string // where it is reached through its link
 	State   string // starting, ready, ejected, draining, exited
+	Named   bool   // it is the process that the plan names
 }
 
 // Ready is the state of an instance that serves.
@@ -60,7 +61,7 @@ func (d *Local) Victims(ctx context.Context, _ *Step) ([]Victim, int, error) {
 			continue
 		}
 		ready++
-		if refusal(v.Process, d.Platform.Process()) == "" {
+		if refusal(v, d.Platform.Process()) == "" {
 			may = append(may, v)
 		}
 	}
@@ -76,7 +77,7 @@ func (d *Local) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	}
 	if one := k.one(); one != "" {
 		v.ID = one
-	} else if why := refusal(v.Process, d.Platform.Process()); why != "" {
+	} else if why := refusal(v, d.Platform.Process()); why != "" {
 		return nil, fmt.Errorf("plan %s of %s (%v): refused: %s", s.Fault, v.ID, v.Process, why)
 	}
 	a, err := k.local(ctx, d, s, v)

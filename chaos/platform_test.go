@@ -99,7 +99,7 @@ func (p *platform) start() error {
 	p.mu.Lock()
 	p.started++
 	id := "w-" + string(rune('0'+p.started/10)) + string(rune('0'+p.started%10))
-	i := &instance{Victim: Victim{id, proc, addr, l.Addr(), Ready}, link: l}
+	i := &instance{Victim: Victim{ID: id, Process: proc, Addr: addr, Link: l.Addr(), State: Ready}, link: l}
 	i.limits, _ = limitsOf(proc)
 	i.groups = groupsOf(proc)
 	p.list[id] = i

@@ -24,6 +24,7 @@ func (p Process) String() string { return fmt.Sprintf("pid %d (start %d)", p.PID
 type stat struct {
 	state           byte // R, S, D, T, t, Z, X, …
 	ppid, pgrp, sid int
+	tty             int // number of its terminal; 0 for none
 	start           uint64
 }
 
@@ -45,7 +46,7 @@ func parseStat(b []byte) (stat, error) {
 		return stat{}, fmt.Errorf("parse process status: %d fields after the name, want 20 or more", len(f))
 	}
 	s := stat{state: f[0][0]}
-	for i, p := range []*int{&s.ppid, &s.pgrp, &s.sid} {
+	for i, p := range []*int{&s.ppid, &s.pgrp, &s.sid, &s.tty} {
 		n, err := strconv.Atoi(string(f[1+i]))
 		if err != nil {
 			return stat{}, fmt.Errorf("parse process status: field %d: %w", 4+i, err)

@@ -146,8 +146,10 @@ func (p Process) killGroup() error {
 	return nil
 }
 
-// refusal says why a process must not be hurt, or "".
-func refusal(p Process, platform Process) string {
+// refusal says why the process of a victim must not be hurt, or "". Of processes that a plan names also those that lead a session may be hurt, as
+// services do, unless it is that of a terminal.
+func refusal(v Victim, platform Process) string {
+	p := v.Process
 	if p.PID <= 1 {
 		return "it is the first process of the machine"
 	}
@@ -155,8 +157,10 @@ func refusal(p Process, platform Process) string {
 	switch {
 	case err != nil:
 		return err.Error()
-	case s.sid == p.PID:
+	case s.sid == p.PID && !v.Named:
 		return "it leads a session"
+	case s.sid == p.PID && s.tty != 0:
+		return "it leads the session of a terminal"
 	case p.PID == platform.PID:
 		return "it is the platform itself"
 	}
@@ -169,6 +173,9 @@ func refusal(p Process, platform Process) string {
 			break
 		}
 		pid = a.ppid
+	}
+	if v.Named {
+		return p.stranger()
 	}
 	return ""
 }

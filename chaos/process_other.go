@@ -29,4 +29,4 @@ func (p Process) members() ([]int, error) { return nil, errNoProc }
 
 func (p Process) killGroup() error { return errNoProc }
 
-func refusal(Process, Process) string { return errNoProc.Error() }
+func refusal(Victim, Process) string { return errNoProc.Error() }

@@ -23,9 +23,12 @@ func (s *session) drivers(ctx context.Context) (chaos.Drivers, error) {
 }
 
 // driver returns one driver by name.
-func (s *session) driver(_ context.Context, by string) (chaos.Driver, error) {
+func (s *session) driver(ctx context.Context, by string) (chaos.Driver, error) {
 	if by == chaos.ByWire {
 		return s.wire.driver(s.manifest.ID)
+	}
+	if d := s.plan.Target.Deployment; d != nil && d.Process != nil {
+		return s.server(ctx)
 	}
 	self, err := chaos.ProcessOf(s.platform.PID)
 	if err != nil {

@@ -299,7 +299,7 @@ func (s *session) generator(ctx context.Context) error {
 				s.window.Observe(e)
 				return s.store.EmitSync(e)
 			}}
-		for _, line := range append(previewSuite(s.plan), chaos.Preview(steps(s.plan))...) {
+		for _, line := range append(previewSuite(s.plan), preview(s.plan)...) {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}

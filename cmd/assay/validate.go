@@ -18,7 +18,7 @@ import (
 func kinds() plan.Kinds {
 	k := plan.Kinds{Metrics: analyzers.Lookup}
 	for _, f := range chaos.Kinds() {
-		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, By: f.By(), Available: f.Available(), Refuses: refuses})
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Platform: f.Platform, By: f.By(), Available: f.Available(), Refuses: refuses})
 	}
 	for _, d := range analyzers.Describe() {
 		k.Known = append(k.Known, d.Metric)
@@ -111,7 +111,7 @@ func validateCommand(io stdio) *cobra.Command {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
-			for _, line := range append(previewSuite(p), chaos.Preview(steps(p))...) {
+			for _, line := range append(previewSuite(p), preview(p)...) {
 				fmt.Fprintf(io.out, "            %s\n", line)
 			}
 			for _, d := range e.Objectives {

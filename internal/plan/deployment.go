@@ -10,6 +10,7 @@ import (
 // Deployment says what stands behind the target, as far as faults may touch it. The sandbox is known without asking; of any other
 // target nothing is touched that is not named here.
 type Deployment struct {
+	Process    *ProcessDeployment    `yaml:"process" json:"process,omitempty" jsonschema:"description=A server process on this machine that you run: faults on the process and on the machine."`
 	Kubernetes *KubernetesDeployment `yaml:"kubernetes" json:"kubernetes,omitempty" jsonschema:"description=Pods in a cluster: faults through Chaos Mesh and through objects of the platform."`
 }
 
@@ -37,6 +38,9 @@ func (p *Plan) drivers() []string {
 		return []string{byLocal}
 	}
 	var out []string
+	if t.process() != nil {
+		out = append(out, byLocal)
+	}
 	if d := t.Deployment; d != nil && d.Kubernetes != nil {
 		out = append(out, byChaosMesh, byKubernetes)
 	}
@@ -48,7 +52,7 @@ func (p *Plan) drivers() []string {
 
 // driver returns the driver of a fault: the one it names, or the first that knows its kind and that the target offers.
 func (p *Plan) driver(f *Fault, k *FaultKind) (string, error) {
-	offered := p.drivers()
+	offered := p.Target.spare(p.drivers(), k)
 	if f.By != "" {
 		switch {
 		case !slices.Contains(k.By, f.By):
@@ -72,7 +76,7 @@ func (p *Plan) driver(f *Fault, k *FaultKind) (string, error) {
 func (p *Plan) unoffered(by string) string {
 	switch by {
 	case byLocal:
-		return "target.kind is not sandbox"
+		return p.Target.unofferedLocal()
 	case byWire:
 		return fmt.Sprintf("a proxy for HTTP/1.1 between the load and the target cannot be passed by kind %s", p.Target.Kind)
 	}
@@ -88,9 +92,10 @@ func (c *checker) deployment(t *Target) {
 		return
 	case t.Kind == "sandbox":
 		c.bad(at, "the sandbox is known without it; leave it out")
-	case d.Kubernetes == nil:
-		c.bad(at, "says nothing; give kubernetes")
+	case d.Kubernetes == nil && d.Process == nil:
+		c.bad(at, "says nothing; give kubernetes or process")
 	}
+	c.process(t)
 	if k := d.Kubernetes; k != nil && k.Pods == "" {
 		c.bad(at+".kubernetes", "needs pods: the label selector of what may be hurt; for example app=vllm")
 	}

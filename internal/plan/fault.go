@@ -63,6 +63,7 @@ type FaultKind struct {
 	Name      string
 	NeedsFor  bool     // it is held, so a plan must say how long
 	By        []string // drivers that do it, in the order in which one is chosen
+	Platform  bool     // by the local driver it needs a platform of ours: a link, the way of requests, a start
 	Available error    // why the local driver cannot do it here
 
 	Refuses func(*Fault) error // why the fault cannot be done by its driver as it is set; asked for the faults of a suite
