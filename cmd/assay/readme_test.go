@@ -45,6 +45,9 @@ func TestReadme(t *testing.T) {
 		if got.code != 0 {
 			t.Errorf("assay %s: exit %d: %s", b[1], got.code, got.err)
 		}
+		for _, l := range everything() { // the README shows a machine that can do all
+			got.out = strings.Replace(got.out, "NOT AVAILABLE HERE ("+l.Here+"): ", "", 1)
+		}
 		if got.out == b[2] {
 			continue
 		}
