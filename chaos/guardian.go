@@ -35,13 +35,16 @@ type GuardianOptions struct {
 
 // A message is one line to the guardian: what to do, numbered. Exactly one of the others is set.
 type message struct {
-	Seq     uint64   `json:"seq"`
-	Dir     string   `json:"dir,omitempty"` // the run's directory, for notes
-	Run     *Process `json:"run,omitempty"` // with Dir: the process that is guarded
-	Arm     *Undo    `json:"arm,omitempty"`
-	Disarm  string   `json:"disarm,omitempty"`
-	Own     *Process `json:"own,omitempty"` // leader of a group
-	Release *Process `json:"release,omitempty"`
+	Seq     uint64       `json:"seq"`
+	Dir     string       `json:"dir,omitempty"` // the run's directory, for notes
+	Run     *Process     `json:"run,omitempty"` // with Dir: the process that is guarded
+	Arm     *Undo        `json:"arm,omitempty"`
+	Disarm  string       `json:"disarm,omitempty"`
+	Own     *Process     `json:"own,omitempty"` // leader of a group
+	Release *Process     `json:"release,omitempty"`
+	Load    bool         `json:"load,omitempty"` // with Own: the group makes load
+	Stop    *StopOptions `json:"stop,omitempty"`
+	Heard   bool         `json:"heard,omitempty"` // the run knows that it is to stop
 }
 
 // An answer is one line back: the number, what was done, or why not.
@@ -50,6 +53,8 @@ type answer struct {
 	Armed string `json:"armed,omitempty"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
+	Addr  string `json:"addr,omitempty"` // where a stop is listened for
+	Stop  string `json:"stop,omitempty"` // answers nothing: the run is to stop, and why
 }
 
 // GuardianMain is the guardian process: it reads messages from stdin, answers each on
@@ -65,18 +70,16 @@ func GuardianMain(ctx context.Context, stdin io.Reader, stdout io.Writer, opt Gu
 	if !opt.KeepFiles {
 		closeInherited()
 	}
-	g := &guard{notes: notebook{source: "guardian"}}
+	over, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g := &guard{notes: notebook{source: "guardian"}, out: stdout, over: over, stopped: make(chan struct{}), heard: make(chan struct{}, 1)}
 	lines := bufio.NewReaderSize(stdin, 64<<10)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil { // a torn last line was never answered, so nothing was done that it should undo
 			break
 		}
-		b, err := json.Marshal(g.handle(line))
-		if err != nil {
-			return fmt.Errorf("answer: %w", err)
-		}
-		if _, err := stdout.Write(append(b, '\n')); err != nil {
+		if err := g.answer(g.handle(line)); err != nil {
 			break // nobody is left to hear it
 		}
 	}
@@ -85,10 +88,41 @@ func GuardianMain(ctx context.Context, stdin io.Reader, stdout io.Writer, opt Gu
 
 // guard is the state of the guardian process.
 type guard struct {
-	notes notebook
+	over context.Context // done when the guardian has ended
+
+	writing sync.Mutex // one answer, or one batch of notes, at a time
+	out     io.Writer
+	notes   notebook
+
+	mu    sync.Mutex // guards what follows
 	run   Process
 	armed []Undo
 	owned []Process
+	load  []Process // of owned, those that make load
+	why   string    // the run was asked to stop
+
+	report  stopReport
+	stopped chan struct{} // closed once report stands
+	heard   chan struct{} // the run knows that it is to stop
+}
+
+// answer writes one line to the run.
+func (g *guard) answer(a answer) error {
+	b, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("answer: %w", err)
+	}
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	_, err = g.out.Write(append(b, '\n'))
+	return err
+}
+
+// note writes notes into the run's directory.
+func (g *guard) note(events ...assay.Event) error {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	return g.notes.write(events...)
 }
 
 func (g *guard) handle(line []byte) answer {
@@ -97,44 +131,90 @@ func (g *guard) handle(line []byte) answer {
 		return answer{Error: "read message: " + err.Error()}
 	}
 	a := answer{Seq: m.Seq}
-	fail := func(err error) answer { a.Error = err.Error(); return a }
+	var err error
 	switch {
 	case m.Arm != nil:
-		if err := m.Arm.check(); err != nil {
-			return fail(err)
+		if err = g.arm(*m.Arm); err == nil {
+			a.Armed = m.Arm.ID
 		}
-		g.disarm(m.Arm.ID)
-		g.armed = append(g.armed, *m.Arm)
-		a.Armed = m.Arm.ID
 	case m.Disarm != "":
-		g.disarm(m.Disarm)
+		g.change(func() { g.disarm(m.Disarm) })
 	case m.Own != nil:
-		if m.Own.PID <= 1 || m.Own.Start == 0 {
-			return fail(fmt.Errorf("own group of %v: no process", *m.Own))
-		}
-		g.owned = append(g.owned, *m.Own)
-		if err := g.notes.write(ownership(attrOwn, *m.Own, g.run)); err != nil {
-			return fail(err)
-		}
+		err = g.own(*m.Own, m.Load)
 	case m.Release != nil:
-		g.owned = slices.DeleteFunc(g.owned, func(p Process) bool { return p == *m.Release })
-		if err := g.notes.write(ownership(attrRelease, *m.Release, g.run)); err != nil {
-			return fail(err)
-		}
+		err = g.release(*m.Release)
 	case m.Dir != "":
-		g.notes.dir = m.Dir
+		g.notes.dir = m.Dir // the first message: nobody else is here yet
 		if m.Run != nil {
-			g.run = *m.Run
+			g.change(func() { g.run = *m.Run })
+		}
+	case m.Stop != nil:
+		a.Addr, err = g.watch(*m.Stop)
+	case m.Heard:
+		select {
+		case g.heard <- struct{}{}:
+		default:
 		}
 	default:
-		return fail(fmt.Errorf("message %s asks for nothing", line))
+		err = fmt.Errorf("message %s asks for nothing", line)
+	}
+	if err != nil {
+		a.Error = err.Error()
+		return a
 	}
 	a.OK = true
 	return a
 }
 
+// change makes a change to what several look at.
+func (g *guard) change(do func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	do()
+}
+
+func (g *guard) arm(u Undo) error {
+	if err := u.check(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.why != "" {
+		return errors.New(g.why)
+	}
+	g.disarm(u.ID)
+	g.armed = append(g.armed, u)
+	return nil
+}
+
+// disarm forgets an undo. The lock is held.
 func (g *guard) disarm(id string) {
-	g.armed = slices.DeleteFunc(g.armed, func(u Undo) bool { return u.ID == id })
+	g.armed = slices.DeleteFunc(slices.Clone(g.armed), func(u Undo) bool { return u.ID == id })
+}
+
+func (g *guard) own(p Process, load bool) error {
+	if p.PID <= 1 || p.Start == 0 {
+		return fmt.Errorf("own group of %v: no process", p)
+	}
+	var run Process
+	g.change(func() {
+		run = g.run
+		g.owned = append(g.owned, p)
+		if load {
+			g.load = append(g.load, p)
+		}
+	})
+	return g.note(ownership(attrOwn, p, run))
+}
+
+func (g *guard) release(p Process) error {
+	var run Process
+	g.change(func() {
+		run = g.run
+		is := func(o Process) bool { return o == p }
+		g.owned, g.load = slices.DeleteFunc(slices.Clone(g.owned), is), slices.DeleteFunc(slices.Clone(g.load), is)
+	})
+	return g.note(ownership(attrRelease, p, run))
 }
 
 // end does what is left to be done. It acts first and writes afterwards, so that a slow disk cannot
@@ -146,40 +226,21 @@ func (g *guard) end(ctx context.Context) error {
 		log = append(log, e)
 	}
 	say := func(kind, fault, text string) { add(assay.Event{Kind: kind, Fault: fault, Text: text}) }
-	var local, remote []Undo
-	for _, u := range g.armed {
-		if u.remote() {
-			remote = append(remote, u)
-		} else {
-			local = append(local, u)
-		}
-	}
+	g.mu.Lock()
+	local, remote := split(g.armed)
+	owned := g.owned
+	g.mu.Unlock()
 	far := make(chan []assay.Event, 1)
 	go func() { far <- undoFar(ctx, remote) }()
 	undoing, cancel := context.WithTimeout(ctx, undoBudget)
 	defer cancel()
-	var doubtful []Undo
-	for i, u := range slices.Backward(local) {
-		// What is left of the time is shared by the undos that are left, so that one that hangs cannot starve the rest.
-		deadline, _ := undoing.Deadline()
-		each, cancel := context.WithTimeout(undoing, time.Until(deadline)/time.Duration(i+1))
-		if err := u.Do(each); err == nil {
-			say(assay.EventFaultReverted, u.ID, "")
-			if u.Verify(each) == nil {
-				say(assay.EventFaultClear, u.ID, "")
-				cancel()
-				continue
-			}
-		}
-		cancel()
-		doubtful = append(doubtful, u)
-	}
-	for _, p := range slices.Backward(g.owned) {
+	doubtful := undoNear(undoing, local, add)
+	for _, p := range slices.Backward(owned) {
 		if err := p.killGroup(); err != nil {
 			say(assay.EventWarning, "", err.Error())
 		}
 	}
-	g.await(ctx, add)
+	g.await(ctx, owned, add)
 	again, cancel := context.WithTimeout(ctx, againBudget)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -201,8 +262,29 @@ func (g *guard) end(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	err := g.notes.write(log...)
-	return errors.Join(err, g.notes.write(<-far...))
+	err := g.note(log...)
+	return errors.Join(err, g.note(<-far...))
+}
+
+// undoNear undoes what lies on this machine, last first, and returns what it did not see to be away. The deadline of ctx is shared by the undos
+// that are left, so that one that hangs cannot starve the rest.
+func undoNear(ctx context.Context, undos []Undo, add func(assay.Event)) (doubtful []Undo) {
+	for i, u := range slices.Backward(undos) {
+		deadline, _ := ctx.Deadline()
+		each, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(i+1))
+		err := u.Do(each)
+		if err == nil {
+			add(assay.Event{Kind: assay.EventFaultReverted, Fault: u.ID})
+			err = u.Verify(each)
+		}
+		cancel()
+		if err != nil {
+			doubtful = append(doubtful, u)
+			continue
+		}
+		add(assay.Event{Kind: assay.EventFaultClear, Fault: u.ID})
+	}
+	return doubtful
 }
 
 // undoFar undoes what lies beyond this machine, all at once, and returns what became of each.
@@ -236,10 +318,10 @@ func undoFar(ctx context.Context, undos []Undo) []assay.Event {
 }
 
 // await waits until the owned groups are gone and notes what became of each.
-func (g *guard) await(ctx context.Context, add func(assay.Event)) {
+func (g *guard) await(ctx context.Context, owned []Process, add func(assay.Event)) {
 	waiting, cancel := context.WithTimeout(ctx, groupBudget)
 	defer cancel()
-	for _, p := range g.owned {
+	for _, p := range owned {
 		u := Undo{Kind: UndoGroup, Process: &p}
 		err := until(waiting, 5*time.Millisecond, func() error {
 			err := u.away(waiting)

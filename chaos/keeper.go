@@ -32,6 +32,7 @@ type Guardian struct {
 	far     map[string]bool // armed undos beyond this machine
 	seq     uint64
 	waiting map[uint64]chan answer
+	stopped func(why string) // told once that the run is to stop
 }
 
 // StartGuardian starts exe as the guardian (hidden subcommand x-guardian) of this
@@ -111,6 +112,14 @@ func (g *Guardian) Own(ctx context.Context, p Process) error {
 	return nil
 }
 
+// OwnLoad is Own for a group that makes load: the guardian also kills it when the run is stopped and does not answer.
+func (g *Guardian) OwnLoad(ctx context.Context, p Process) error {
+	if err := g.ask(ctx, message{Own: &p, Load: true}); err != nil {
+		return fmt.Errorf("hand group of %v to the guardian: %w", p, err)
+	}
+	return nil
+}
+
 // Release takes a process group back.
 func (g *Guardian) Release(ctx context.Context, p Process) error {
 	if err := g.ask(ctx, message{Release: &p}); err != nil {
@@ -143,8 +152,14 @@ func (g *Guardian) Close() error {
 	return nil
 }
 
-// ask sends m and waits for its answer.
+// ask sends m and waits until it is done.
 func (g *Guardian) ask(ctx context.Context, m message) error {
+	_, err := g.asked(ctx, m)
+	return err
+}
+
+// asked sends m and waits for its answer.
+func (g *Guardian) asked(ctx context.Context, m message) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	got := make(chan answer, 1)
@@ -160,25 +175,25 @@ func (g *Guardian) ask(ctx context.Context, m message) error {
 	}()
 	b, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	// The pipe holds many messages, so this does not wait for the guardian unless it hangs.
 	g.writing.Lock()
 	_, err = g.pipe.Write(append(b, '\n'))
 	g.writing.Unlock()
 	if err != nil {
-		return fmt.Errorf("%w: %w", errGuardianLost, err)
+		return answer{}, fmt.Errorf("%w: %w", errGuardianLost, err)
 	}
 	select {
 	case a := <-got:
 		if a.Error != "" {
-			return errors.New(a.Error)
+			return a, errors.New(a.Error)
 		}
-		return nil
+		return a, nil
 	case <-g.lost:
-		return errGuardianLost
+		return answer{}, errGuardianLost
 	case <-ctx.Done():
-		return fmt.Errorf("no answer: %w", ctx.Err())
+		return answer{}, fmt.Errorf("no answer: %w", ctx.Err())
 	}
 }
 
@@ -188,6 +203,10 @@ func (g *Guardian) listen(out io.Reader) {
 	for lines.Scan() {
 		var a answer
 		if json.Unmarshal(lines.Bytes(), &a) != nil {
+			continue
+		}
+		if a.Stop != "" {
+			g.hear(a.Stop)
 			continue
 		}
 		g.mu.Lock()

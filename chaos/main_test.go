@@ -95,12 +95,15 @@ type config struct {
 	Dir, Admin, Stage string
 	Step              Step
 	Own               bool // start a process group and have the guardian own it
+	Load              bool // it makes load
+	Stop              *StopOptions
 }
 
 // told is what an injector says once it has reached its stage.
 type told struct {
 	Guardian int
 	Group    Process
+	Addr     string // where a stop is listened for
 }
 
 // injectorMain runs one step and stops dead at the given stage, to be killed there.
@@ -124,7 +127,16 @@ func injectorMain() {
 		if say.Group, err = ProcessOf(tree.Process.Pid); err != nil {
 			panic(err)
 		}
-		if err := g.Own(ctx, say.Group); err != nil {
+		own := g.Own
+		if c.Load {
+			own = g.OwnLoad
+		}
+		if err := own(ctx, say.Group); err != nil {
+			panic(err)
+		}
+	}
+	if c.Stop != nil {
+		if say.Addr, err = g.Watch(ctx, *c.Stop, func(string) {}); err != nil {
 			panic(err)
 		}
 	}

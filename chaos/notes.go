@@ -33,6 +33,7 @@ const (
 	attrRun     = "run"     // the Process of the run itself
 	attrBoot    = "boot_id"
 	attrUndo    = "undo"
+	attrStop    = "stop" // why the guardian stopped the run
 	attrKind    = "kind"
 	attrTarget  = "target"
 	attrHealthy = "healthy"

@@ -161,7 +161,7 @@ func (k *k6Load) own(ctx context.Context, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	return k.s.guardian.Own(context.WithoutCancel(ctx), p)
+	return k.s.guardian.OwnLoad(context.WithoutCancel(ctx), p)
 }
 
 // end interrupts the child when ctx is done and kills it if that does not help, or at once when a person is in a hurry.
