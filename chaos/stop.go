@@ -259,3 +259,14 @@ func split(undos []Undo) (near, far []Undo) {
 	}
 	return near, far
 }
+
+// Stopped returns what the guardian of the run in dir noted of the stop that it heard; "" if it has heard none.
+func Stopped(dir string) (string, error) {
+	notes, err := ReadNotes(dir, func(ns int64) int64 { return ns })
+	for i := range notes {
+		if notes[i].Attrs[attrStop] != "" {
+			return notes[i].Text, err
+		}
+	}
+	return "", err
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ func healCommand(io stdio) *cobra.Command {
 			var remaining []string
 			var errs []error
 			for _, dir := range dirs { // one that cannot be read must not keep the others from being healed
-				left, err := healOne(cmd, io, dir)
+				left, err := healOne(cmd.Context(), io, dir)
 				errs = append(errs, err)
 				remaining = append(remaining, left...)
 			}
@@ -55,7 +56,7 @@ func healCommand(io stdio) *cobra.Command {
 	return cmd
 }
 
-func healOne(cmd *cobra.Command, io stdio, dir string) (remaining []string, err error) {
+func healOne(ctx context.Context, io stdio, dir string) (remaining []string, err error) {
 	run, err := store.Open(dir)
 	if err != nil {
 		return nil, err
@@ -65,12 +66,12 @@ func healOne(cmd *cobra.Command, io stdio, dir string) (remaining []string, err 
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
 	}
-	rep, err := chaos.Heal(cmd.Context(), dir, events)
+	rep, err := chaos.Heal(ctx, dir, events)
 	if err != nil {
 		return nil, fmt.Errorf("heal %s: %w", dir, err)
 	}
 	if m := run.Manifest(); !rep.Running && m.End.Status == assay.EndRunning { // it was killed: nobody put back what it left cold
-		if recovered, err := recoverCold(cmd.Context(), m); err != nil {
+		if recovered, err := recoverCold(ctx, m); err != nil {
 			rep.Remaining = append(rep.Remaining, "cold starts: "+err.Error())
 		} else if recovered != "" {
 			rep.Reverted = append(rep.Reverted, recovered)

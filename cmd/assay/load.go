@@ -92,7 +92,7 @@ func (o *loadOptions) session(io stdio) (*session, error) {
 	if err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}
-	s := &session{io: io, opt: o.runOptions, hurry: make(chan struct{}), plan: p}
+	s := &session{io: io, opt: o.runOptions, hurry: make(chan struct{}), stops: make(chan string, 1), plan: p}
 	if s.objectives, err = p.Validate(kinds()); err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}

@@ -84,7 +84,7 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	if !slices.Contains(uis, o.ui) {
 		return nil, exit(assay.ExitUsage, "--ui %q is unknown; one of %s", o.ui, strings.Join(uis, ", "))
 	}
-	s := &session{io: io, opt: o, hurry: make(chan struct{})}
+	s := &session{io: io, opt: o, hurry: make(chan struct{}), stops: make(chan string, 1)}
 	if o.url != "" {
 		if len(args) > 0 {
 			return nil, exit(assay.ExitUsage, "give a plan or --url, not both")
@@ -224,7 +224,7 @@ func (s *session) status() string {
 	return ""
 }
 
-// obey turns signals into an orderly end: the first stops load and reverts faults, or refuses a run that has not begun; the second hurries. What is
+// obey turns signals and stops into an orderly end: the first stops load and reverts faults, or refuses a run that has not begun; the second hurries. What is
 // said comes after what is done, since the terminal may be stuck.
 func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}, refuse func()) {
 	count := 0
@@ -232,6 +232,11 @@ func (s *session) obey(signals <-chan os.Signal, over <-chan struct{}, refuse fu
 		select {
 		case <-over:
 			return
+		case why := <-s.stops:
+			if !s.stopLoad(&ending{status: assay.EndInterrupted, reason: why}) {
+				refuse()
+			}
+			fmt.Fprintf(s.io.err, "assay: %s: stopping the load and reverting faults\n", why)
 		case sig := <-signals:
 			switch count++; count {
 			case 1:

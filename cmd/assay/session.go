@@ -71,6 +71,7 @@ type session struct {
 
 	halt  atomic.Pointer[func()] // ends load and faults; nil before they begin
 	hurry chan struct{}          // closed when a person asks a second time
+	stops chan string            // why, when the guardian was asked to stop the run; at most once
 
 	lostMu sync.Mutex
 	lost   map[string]int64 // records of other programs that did not come, by cause
@@ -113,7 +114,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
-	if err := s.lookAhead(ctx); err != nil {
+	if err := errors.Join(s.stopAhead(), s.lookAhead(ctx)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {
@@ -143,6 +144,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 		return fmt.Errorf("find our own binary: %w", err)
 	}
 	if s.guardian, err = chaos.StartGuardian(ctx, exe, s.dir); err != nil {
+		return &status{assay.ExitPreflight, err}
+	}
+	if err := s.heedStops(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.listen(); err != nil {

@@ -68,6 +68,7 @@ func (p *Plan) defaults() {
 		}
 	}
 	p.guardDefaults()
+	p.stopDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
@@ -176,6 +177,7 @@ func (p *Plan) check() error {
 		}
 	}
 	c.guards(p)
+	c.stop(p.Stop)
 	c.budget(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)

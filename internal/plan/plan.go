@@ -36,6 +36,7 @@ type Plan struct {
 	Chaos      []Fault     `yaml:"chaos" json:"chaos,omitempty" jsonschema:"description=Faults, on the same clock as the load."`
 	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
+	Stop       *Stop       `yaml:"stop" json:"stop,omitempty" jsonschema:"description=How the run is stopped at once other than by a signal."`
 	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
@@ -133,7 +134,7 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	same := *p
 	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
 	same.Target.TLS = nil
-	same.Guards = withoutTokens(p.Guards)
+	same.Guards, same.Stop = withoutTokens(p.Guards), nil
 	essence, err := json.Marshal(&same)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)

@@ -96,6 +96,9 @@ func TestRefusals(t *testing.T) {
 		{"burn that cannot be", head + load + "guards: [{burn: {objective: 90%, rate: 10}}]\n", `guards[0].burn.rate: 10 can never be crossed, or always; 1 to below 10, at which every request fails`},
 		{"burn's windows", head + load + "guards: [{burn: {objective: 99%, over: 10s, short: 10s}}]\n", `guards[0].burn.short: 10s is not a window shorter than 10s`},
 		{"burn with a limit", head + load + "guards: [{burn: {objective: 99%}, max: 3}]\n", `guards[0].max: burn has its own over and rate; leave it out`},
+		{"stop by nothing", head + load + "stop: {}\n", `plan.yaml:5:7: stop: says nothing; give file or http`},
+		{"stop by anyone", head + load + "stop: {http: {}}\n", `stop.http: needs token with exactly one of env and file: without one anyone could stop the run`},
+		{"stop nowhere", head + load + "stop: {http: {listen: here, token: {env: T}}}\n", `stop.http.listen: "here" is no address; write for example 127.0.0.1:8099`},
 		{"two phases of one name", head + "load: [{name: a, for: 1s}, {name: a, for: 1s}]\n", `load[1].name: "a" is taken by an earlier phase`},
 		{"canary without an answer", head + load + "canary: {prompt: hi}\n", `plan.yaml:5:9: canary: expects nothing; give expect, for example {contains: text} or {stable: true}`},
 		{"canary without a prompt", head + load + "canary: {expect: {stable: true}}\n", `canary: has no prompt`},
@@ -220,7 +223,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "suite", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
