@@ -39,6 +39,8 @@ type entry struct {
 	e2e     int64 // ns from due; -1 if it was not served
 	outcome assay.Outcome
 	canary  bool
+
+	promised, came int32 // tokens; see [Window.Delivered]
 }
 
 // A block is a stretch of entries. Entries below n never change.
@@ -125,6 +127,7 @@ func (w *Window) request(r *assay.Request) {
 		w.refused.Add(1)
 	}
 	e := entry{at: cmp.Or(r.End, r.Sent, r.Due), sent: r.Sent, ttft: -1, e2e: -1, outcome: r.Outcome}
+	e.promised, e.came = tokens(r)
 	served := r.Outcome == assay.OK
 	if served && r.End > 0 {
 		e.e2e = r.End - r.Due
