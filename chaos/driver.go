@@ -147,10 +147,14 @@ func Preview(steps []Step) []string {
 	for i := range steps {
 		s := &steps[i]
 		if d, ok := s.how(); ok {
-			lines = append(lines, fmt.Sprintf("%s: %s", s.when(), d.preview(s)))
+			lines = append(lines, fmt.Sprintf("%s: %s", when(steps, i), d.preview(s)))
+			if text := s.again(i); text != "" {
+				lines = append(lines, text)
+			}
 			used[s.by()] = true
 		}
 	}
+	lines = append(lines, overlaps(steps)...)
 	for _, t := range driverTables() {
 		if text := promises[t.name]; used[t.name] && text != "" {
 			lines = append(lines, text)

@@ -24,11 +24,13 @@ func (f *injection) event(kind, text string, attrs ...string) *assay.Event {
 func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 	if ctx.Err() != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+cause(ctx)))
+		r.drop(f)
 		return false
 	}
 	a, err := r.Driver.Plan(ctx, f.step, v)
 	if err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
+		r.drop(f)
 		return false
 	}
 	a.Undo.ID = f.ID
@@ -155,6 +157,7 @@ func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 	r.remains = append(r.remains, fmt.Sprintf("%s: %s of %s: %v; by hand: %s", f.ID, f.Kind, f.Target, err, u))
 	r.mu.Unlock()
 	r.say(f.event(assay.EventFaultRemaining, err.Error()))
+	f.stays = true
 	r.drop(f)
 }
 
@@ -172,8 +175,14 @@ func (r *Runner) clear(ctx context.Context, f *injection, why string) {
 	r.drop(f)
 }
 
+// drop ends what is done about a fault. It may be called again.
 func (r *Runner) drop(f *injection) {
 	r.mu.Lock()
-	r.active = slices.DeleteFunc(r.active, func(g *injection) bool { return g == f })
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	is := func(g *injection) bool { return g == f }
+	r.active = slices.DeleteFunc(r.active, is)
+	if slices.ContainsFunc(r.chosen, is) {
+		r.chosen = slices.DeleteFunc(r.chosen, is)
+		close(f.over)
+	}
 }

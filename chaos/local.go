@@ -22,6 +22,9 @@ type Victim struct {
 // Ready is the state of an instance that serves.
 const Ready = "ready"
 
+// starting is the state of an instance that has not been ready yet.
+const starting = "starting"
+
 // A Platform is a deployment on this machine that lists its instances and has a link in front
 // of each. Its methods may be called at once.
 type Platform interface {
@@ -48,8 +51,8 @@ type Local struct {
 
 var _ Driver = (*Local)(nil)
 
-// Victims lists the ready instances that may be hurt, by id.
-func (d *Local) Victims(ctx context.Context, _ *Step) ([]Victim, int, error) {
+// Victims lists the ready instances that may be hurt, by id. For a step at scale-from-zero those that start are as good: none is ready then.
+func (d *Local) Victims(ctx context.Context, s *Step) ([]Victim, int, error) {
 	all, err := d.Platform.Instances(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("list instances: %w", err)
@@ -57,7 +60,7 @@ func (d *Local) Victims(ctx context.Context, _ *Step) ([]Victim, int, error) {
 	var may []Victim
 	ready := 0
 	for _, v := range all {
-		if v.State != Ready {
+		if v.State != Ready && !(v.State == starting && s.cold() && v.Link != "") {
 			continue
 		}
 		ready++

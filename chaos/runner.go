@@ -39,6 +39,11 @@ type Runner struct {
 	// Begin waits until the load phase has begun (the load itself for "") and returns the instant. An error means that it
 	// will not begin.
 	Begin func(ctx context.Context, phase string) (int64, error)
+	// Seen waits until a condition is seen at or after an instant and returns when that was. An error says why it will not
+	// be; nil: no condition is ever seen.
+	Seen func(ctx context.Context, when string, from int64) (int64, error)
+
+	Limits Limits // of what may be hurt at once
 
 	Ready  time.Duration // how long a step waits for an instance that it can hurt; default 10 s
 	Verify time.Duration // how long the effect of a fault is looked for; default 5 s, and longer for a long delay
@@ -49,7 +54,8 @@ type Runner struct {
 	mu      sync.Mutex
 	cancel  context.CancelCauseFunc
 	reason  string
-	active  []*injection // in the order of arming
+	chosen  []*injection // faults whose victims are chosen and that are not over, in the order of choice
+	active  []*injection // of them, those that are armed, in the order of arming
 	remains []string
 }
 
@@ -76,6 +82,8 @@ type injection struct {
 	Active
 	healthy int
 	applied int64
+	over    chan struct{} // closed when nothing more will be done about it
+	stays   bool          // it may remain; read after over is closed
 }
 
 // Run carries out the steps and returns when all faults are clear or known to remain. When ctx is done, or
@@ -114,8 +122,10 @@ func (r *Runner) Run(ctx context.Context, emit func(assay.Record) error) error {
 	defer close(watching)
 
 	var injecting, reverting sync.WaitGroup
-	for i := range r.Steps {
-		injecting.Go(func() { r.step(running, i, &injecting, &reverting) })
+	for i, s := range r.Steps {
+		if s.Group == nil || i == 0 || r.Steps[i-1].Group != s.Group {
+			injecting.Go(func() { r.lane(running, i, &injecting, &reverting) })
+		}
 	}
 	injecting.Wait()
 	// Whoever reached the end of its hold reverts itself; what is left was stopped before.
@@ -164,83 +174,55 @@ func (r *Runner) Remaining() []string {
 	return append([]string(nil), r.remains...)
 }
 
-// step waits for the instant of step i, injects its faults and sends each on its way.
-func (r *Runner) step(ctx context.Context, i int, injecting, reverting *sync.WaitGroup) {
+// choose picks the victims of a strike of step i among the instances that may be hurt and are not being hurt already, waiting for the
+// first, and takes them, so that no other step does.
+func (r *Runner) choose(ctx context.Context, i, strike int) (chosen []*injection, victims []Victim, err error) {
 	s := &r.Steps[i]
-	id := fmt.Sprintf("%s-%d", s.Fault, i+1)
-	void := func(why string) {
-		r.say(&assay.Event{Kind: assay.EventFaultVoid, Fault: id, Phase: s.Phase, Text: "not injected: " + why,
-			Attrs: map[string]string{attrKind: s.Fault}})
-	}
-	begin, err := r.Begin(ctx, s.Phase)
-	if err != nil && ctx.Err() == nil {
-		void(err.Error())
-		return
-	}
-	if err != nil || !r.sleepUntil(ctx, begin+int64(s.At)) {
-		void(cause(ctx))
-		return
-	}
-	victims, ready, err := r.choose(ctx, s, rand.New(rand.NewPCG(r.Seed, uint64(i+1))))
-	if err != nil {
-		if ctx.Err() != nil {
-			err = errors.New(cause(ctx))
-		}
-		void(err.Error())
-		return
-	}
-	for n, v := range victims {
-		f := &injection{step: s, healthy: ready, Active: Active{ID: id, Kind: s.Fault, Target: v.ID}}
-		if s.count(MaxInstances) > 1 {
-			f.ID = fmt.Sprintf("%s.%d", id, n+1)
-		}
-		if !r.inject(ctx, f, v) {
-			continue
-		}
-		injecting.Go(func() {
-			if why, over := r.hold(ctx, f); over {
-				r.set(f, StateReverting) // claims it
-				reverting.Go(func() { r.revert(ctx, f, why) })
-			}
-		})
-	}
-}
-
-// choose picks the victims of a step among the instances that may be hurt and are not being
-// hurt already, waiting for the first.
-func (r *Runner) choose(ctx context.Context, s *Step, rng *rand.Rand) (chosen []Victim, ready int, err error) {
 	wait := orElse(r.Ready, 10*time.Second)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	var refused error
 	err = until(ctx, 50*time.Millisecond, func() error {
-		all, n, err := r.Driver.Victims(ctx, s)
+		all, ready, err := r.Driver.Victims(ctx, s)
 		if err != nil {
 			return err
 		}
+		rng := rand.New(rand.NewPCG(r.Seed, uint64(i+1)+uint64(strike)<<32))
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if k, _ := find(s.Fault); k.one() != "" && s.by() == ByLocal {
-			chosen, ready = []Victim{{ID: k.one()}}, n
-			return nil
+			victims = []Victim{{ID: k.one()}}
+		} else {
+			free := r.free(all)
+			if len(free) == 0 {
+				return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready, %d of them hurt already)", wait, ready, len(all))
+			}
+			victims = nil
+			for _, k := range rng.Perm(len(free))[:min(len(free), s.count(ready))] {
+				victims = append(victims, free[k])
+			}
 		}
-		free := r.free(all)
-		if len(free) == 0 {
-			return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready)", wait, n)
+		if refused = r.allowed(victims, all, ready); refused != nil {
+			return nil // and not when it might be allowed: that would be another schedule
 		}
-		ready = n
-		chosen = chosen[:0]
-		for _, k := range rng.Perm(len(free))[:min(len(free), s.count(n))] {
-			chosen = append(chosen, free[k])
+		id := s.id(i)
+		for n, v := range victims {
+			f := &injection{step: s, healthy: ready, over: make(chan struct{}), Active: Active{ID: s.strikeID(id, strike, n), Kind: s.Fault, Target: v.ID}}
+			chosen = append(chosen, f)
 		}
+		r.chosen = append(r.chosen, chosen...)
 		return nil
 	})
-	return chosen, ready, err
+	if err == nil {
+		err = refused
+	}
+	return chosen, victims, err
 }
 
-// free returns the victims that no fault of ours lies on.
+// free returns the victims that no fault of ours lies on. The lock is held.
 func (r *Runner) free(all []Victim) []Victim {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	hurt := map[string]bool{}
-	for _, f := range r.active {
+	for _, f := range r.chosen {
 		hurt[f.Target] = true
 	}
 	var free []Victim

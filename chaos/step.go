@@ -19,11 +19,16 @@ const (
 
 // A Step is one fault of an experiment and when it strikes.
 type Step struct {
-	Name      string        `json:"name,omitempty"`      // for people; the kind where empty
+	Name      string        `json:"name,omitempty"`      // what its faults go by; its kind and number where empty
 	Fault     string        `json:"fault"`               // name of the kind
 	By        string        `json:"by,omitempty"`        // driver; local where empty
 	Phase     string        `json:"phase,omitempty"`     // load phase that At counts from; empty is the beginning of the load
 	At        time.Duration `json:"at_ns"`               // when it strikes
+	When      string        `json:"when,omitempty"`      // condition that At counts from, once it is seen after the beginning of Phase
+	Repeat    *Repeat       `json:"repeat,omitempty"`    // nil: it strikes once
+	Group     *Group        `json:"group,omitempty"`     // that it belongs to; shared with the steps beside it
+	Number    string        `json:"number,omitempty"`    // what its faults go by, as in kill-2.1; its place where empty
+	Path      string        `json:"-"`                   // where it stands in the plan; for what is wrong with it
 	For       time.Duration `json:"for_ns,omitempty"`    // how long it is held
 	Instances int           `json:"instances,omitempty"` // how many instances are hurt; or
 	Share     float64       `json:"share,omitempty"`     // which part of those ready, rounded up
@@ -66,15 +71,23 @@ func (w *Wrong) Error() string { return w.Path + ": " + w.Msg }
 func Check(at string, steps []Step) error {
 	var errs []error
 	for i := range steps {
-		for _, w := range steps[i].check() {
-			w.Path = fmt.Sprintf("%s[%d].%s", at, i, w.Path)
+		for _, w := range steps[i].check(i) {
+			w.Path = place(at, steps, i) + "." + w.Path
 			errs = append(errs, &w)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Step) check() []Wrong {
+// place returns where step i stands in the plan.
+func place(at string, steps []Step, i int) string {
+	if p := steps[i].Path; p != "" {
+		return p
+	}
+	return fmt.Sprintf("%s[%d]", at, i)
+}
+
+func (s *Step) check(i int) []Wrong {
 	k, ok := find(s.Fault)
 	switch {
 	case s.Fault == "":
@@ -94,9 +107,7 @@ func (s *Step) check() []Wrong {
 			bad("fault", "%s cannot be done here: %v", s.Fault, err)
 		}
 	}
-	if s.At < 0 {
-		bad("at", "%v lies before the beginning; 0s or later", s.At)
-	}
+	w = append(w, s.checkSchedule(i)...)
 	switch {
 	case s.For < 0 || s.For > MaxFor:
 		bad("for", "%v is out of range; at most %v", s.For, MaxFor)
@@ -147,14 +158,6 @@ func (s *Step) count(n int) int {
 		return min(n, max(1, int(math.Ceil(s.Share*float64(n)-1e-9))))
 	}
 	return min(n, s.Instances)
-}
-
-// when says in words when the step strikes.
-func (s *Step) when() string {
-	if s.Phase == "" {
-		return fmt.Sprintf("%v into the load", s.At)
-	}
-	return fmt.Sprintf("%v into phase %s", s.At, s.Phase)
 }
 
 // whom says in words whom the step hurts.

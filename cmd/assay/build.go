@@ -18,8 +18,8 @@ import (
 // steps returns the faults of a plan.
 func steps(p *plan.Plan) []chaos.Step {
 	var out []chaos.Step
-	for _, f := range p.Chaos {
-		s := chaos.Step{Fault: f.Fault, By: f.By, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Instances: f.Instances, Mode: f.Mode,
+	for i, f := range p.Chaos {
+		s := chaos.Step{Fault: f.Fault, By: f.By, Phase: f.Phase, At: f.At.D(), For: f.For.D(), Mode: f.Mode,
 			Rate: int64(f.Rate), Bytes: int64(f.Bytes), CPUs: f.CPUs, Dir: f.Dir, Keep: int64(f.Keep), Status: f.Status, RetryAfter: f.RetryAfter.D(), Tokens: f.Tokens, After: f.After, First: f.First, Every: f.Every, Probability: float64(f.Probability), Seed: p.Seed}
 		if f.Delay != nil {
 			s.Delay = f.Delay.D()
@@ -29,6 +29,7 @@ func steps(p *plan.Plan) []chaos.Step {
 		}
 		local(&s, &f)
 		namesAndGPUs(&s, &f)
+		schedule(p, i, &s, out)
 		out = append(out, s)
 	}
 	return out

@@ -297,13 +297,13 @@ func (s *session) generator(ctx context.Context) error {
 		if err != nil {
 			return &status{assay.ExitPreflight, err}
 		}
-		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait,
+		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait, Seen: s.seen, Limits: blast(s.plan),
 			Sync: func(e *assay.Event) error {
 				s.hurt.Store(true)
 				s.window.Observe(e)
 				return s.store.EmitSync(e)
 			}}
-		for _, line := range append(previewSuite(s.plan), preview(s.plan)...) {
+		for _, line := range append(previewSuite(s.plan), previewFaults(s.plan)...) {
 			fmt.Fprintln(s.io.err, line)
 		}
 	}

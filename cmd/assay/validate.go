@@ -50,7 +50,7 @@ func complete(p *plan.Plan) (*plan.Plan, []assay.Objective, error) {
 	if err := affordable(p); err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
-	if err := chaos.Check("chaos", steps(p)); err != nil {
+	if err := checkFaults(p); err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
 	if p.Target.Kind == "sandbox" {
@@ -111,7 +111,7 @@ func validateCommand(io stdio) *cobra.Command {
 				fmt.Fprintf(io.out, "  search    %s: %s\n", s.Phase, s.Why)
 			}
 			fmt.Fprintf(io.out, "  faults    %d\n", e.Faults)
-			for _, line := range append(previewSuite(p), preview(p)...) {
+			for _, line := range append(previewSuite(p), previewFaults(p)...) {
 				fmt.Fprintf(io.out, "            %s\n", line)
 			}
 			for _, d := range e.Objectives {

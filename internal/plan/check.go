@@ -63,9 +63,7 @@ func (p *Plan) defaults() {
 	p.canaryDefaults()
 	p.retryDefaults()
 	for i := range p.Chaos {
-		if p.Chaos[i].Instances == 0 {
-			p.Chaos[i].Instances = 1
-		}
+		orElse(&p.Chaos[i].Instances, Count{N: 1})
 	}
 	p.guardDefaults()
 	p.stopDefaults()
@@ -125,6 +123,7 @@ func (p *Plan) check() error {
 	c.retry(p.Target.Retry)
 	c.coldBy(&p.Target)
 	c.deployment(&p.Target)
+	c.limits(p)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}
@@ -148,15 +147,9 @@ func (p *Plan) check() error {
 	if open {
 		whole = 0 // a trace tells its length when it is read
 	}
+	c.schedule(p, lengths, whole, phases)
 	for i := range p.Chaos {
-		limit, of := whole, "the load"
-		if f := p.Chaos[i]; f.Phase != "" {
-			limit, of = lengths[f.Phase], "phase "+f.Phase
-		}
-		if at := p.Chaos[i].At.D(); at >= limit && limit > 0 {
-			c.bad(fmt.Sprintf("chaos[%d].at", i), "%v is not before the end of %s, %v: the fault would never strike", at, of, limit)
-		}
-		c.fault(fmt.Sprintf("chaos[%d]", i), &p.Chaos[i], phases)
+		c.fault(p.Chaos[i].path(i), &p.Chaos[i], phases)
 	}
 	for i, o := range p.Objectives {
 		at := o.path(i)

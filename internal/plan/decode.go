@@ -332,6 +332,8 @@ func describe(t reflect.Type) string {
 		return "a share such as 60%"
 	case Value:
 		return "a bound such as 800ms or 99.9%"
+	case Count:
+		return "a number such as 2 or a share such as 50%"
 	}
 	switch t.Kind() {
 	case reflect.Bool:

@@ -40,7 +40,7 @@ type Expected struct {
 // Estimate computes what the plan will do. leastN gives the fewest independent observations for
 // a two-sided interval of quantile q at confidence c; drawn is what the schedule shows of each phase, or nil for what the settings say.
 func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) int, drawn []Expected) Estimate {
-	e := Estimate{Faults: len(p.Chaos)}
+	e := Estimate{Faults: int(math.Round(p.strikes("")))}
 	type phase struct {
 		begin, end time.Duration
 		n          float64
@@ -70,13 +70,14 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 	hurtIn := func(b, t time.Duration) time.Duration {
 		var sum time.Duration
 		for _, f := range p.Chaos {
-			from := f.At.D()
-			if f.Phase != "" {
-				from += phases[f.Phase].begin
-			}
-			to := from + f.For.D() + washout/3
-			if lo, hi := max(from, b), min(to, t); hi > lo {
-				sum += hi - lo
+			for _, from := range f.nominal() {
+				if phase := f.phase(); phase != "" {
+					from += phases[phase].begin
+				}
+				to := from + f.For.D() + washout/3
+				if lo, hi := max(from, b), min(to, t); hi > lo {
+					sum += hi - lo
+				}
 			}
 		}
 		return min(sum, t-b)
@@ -133,12 +134,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		d.OK = whole.Seconds() >= need
 		d.Why = fmt.Sprintf("%v watched; %v without a failure are needed to show at most %g/h at 95 %%", whole, seconds(need), *o.Max)
 	case o.Labels["fault"] != "" || strings.HasPrefix(o.Metric, "recovery/") || o.Metric == "fault_tolerance":
-		n := 0
-		for _, f := range p.Chaos {
-			if kind := o.Labels["fault"]; kind == "" || kind == f.Fault {
-				n++
-			}
-		}
+		n := int(math.Round(p.strikes(o.Labels["fault"])))
 		d.OK = n > 0
 		d.Why = fmt.Sprintf("%d such faults planned; the worst of them is measured, not estimated", n)
 		if o.Metric == "recovery/rate" || o.Metric == "fault_tolerance" {

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -13,12 +12,18 @@ import (
 
 // Fault is one fault and when it strikes. What its kind demands is checked where the kinds are known.
 type Fault struct {
+	Name      string    `yaml:"name" json:"name,omitempty" jsonschema:"pattern=^[a-zA-Z0-9][a-zA-Z0-9._-]{0\\,62}$,description=What reports call it. Default: its kind and number; for example kill-1."`
 	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list fault names them."`
 	By        string    `yaml:"by" json:"by,omitempty" jsonschema:"enum=local,enum=chaosmesh,enum=kubernetes,enum=lambda,enum=wire,description=Driver that does it. Default: the first that the target offers and that knows the kind."`
 	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
 	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
-	Instances int       `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=How many instances are hurt. Default 1."`
+	When      string    `yaml:"when" json:"when,omitempty" jsonschema:"enum=scale-from-zero,enum=saturation,description=Condition that at counts from: the moment at which it is first seen after the beginning of the load or of the phase."`
+	Repeat    *Repeat   `yaml:"repeat" json:"repeat,omitempty" jsonschema:"description=Strike more than once."`
+	Serial    []Fault   `yaml:"serial" json:"serial,omitempty" jsonschema:"description=Instead of a fault: faults one after another. Each at counts from when the one before is clear."`
+	Parallel  []Fault   `yaml:"parallel" json:"parallel,omitempty" jsonschema:"description=Instead of a fault: faults together. Each at counts from that of the group."`
+	Group     *Group    `yaml:"-" json:"group,omitempty"`
+	Instances Count     `yaml:"instances" json:"instances,omitzero" jsonschema:"description=How many instances are hurt: a number or a share of those that are ready. Default 1."`
 	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain."`
 	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. dns with mode delay: before each answer."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
@@ -40,6 +45,8 @@ type Fault struct {
 
 	Names  []string `yaml:"names" json:"names,omitempty" jsonschema:"description=For dns: the names whose lookups fail; *.x for all below x. Default all."`
 	Answer string   `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For dns with mode wrong: the IP address answered. Default one of loopback where nobody listens."`
+
+	at, number string // where it stands in the plan, and the number that it goes by
 }
 
 // fault checks what can be known without the table of kinds.
@@ -47,11 +54,11 @@ func (c *checker) fault(at string, f *Fault, phases map[string]bool) {
 	if f.Fault == "" {
 		c.bad(at, "names no fault; for example kill")
 	}
-	if f.Phase != "" && !phases[f.Phase] {
+	if f.Group == nil && f.Phase != "" && !phases[f.Phase] {
 		c.bad(at+".phase", "%q is no load phase; %s", f.Phase, suggest.Meant(f.Phase, names(phases)))
 	}
-	if f.Instances < 1 || f.Instances > 1000 {
-		c.bad(at+".instances", "%d is out of range; 1 to 1000", f.Instances)
+	if n := f.Instances; n.Share == 0 && (n.N < 1 || n.N > 1000) {
+		c.bad(at+".instances", "%d is out of range; 1 to 1000", n.N)
 	}
 	if f.For.D() > time.Hour {
 		c.bad(at+".for", "%v is out of range; at most 1h", f.For.D())
@@ -76,7 +83,7 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 		names = append(names, k.Name)
 	}
 	for i, f := range p.Chaos {
-		at := fmt.Sprintf("chaos[%d]", i)
+		at := f.path(i)
 		j := slices.Index(names, f.Fault)
 		if j < 0 {
 			c.bad(at+".fault", "%q is no kind of fault; %s", f.Fault, suggest.Meant(f.Fault, names))
@@ -102,8 +109,8 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 			c.bad(at+".fault", "the sandbox's workers look up no name; set target.sandbox.weightsHost; for example weights.example")
 		case f.Fault == "dns" && by == byWire && p.Target.numeric():
 			c.bad(at+".fault", "target.url has an address and no name, so nothing is looked up")
-		case by == byWire && f.Instances > 1:
-			c.bad(at+".instances", "%d: nothing is known of the target's instances; leave it out", f.Instances)
+		case by == byWire && f.Instances != Count{N: 1}:
+			c.bad(at+".instances", "%v: nothing is known of the target's instances; leave it out", f.Instances)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type Plan struct {
 	Load       []Load      `yaml:"load" json:"load" jsonschema:"minItems=1,description=Load phases, one after another."`
 	Canary     *Canary     `yaml:"canary" json:"canary,omitempty" jsonschema:"description=A request with a known answer that rides along all load and faults."`
 	Chaos      []Fault     `yaml:"chaos" json:"chaos,omitempty" jsonschema:"description=Faults, on the same clock as the load."`
+	Limits     *Limits     `yaml:"limits" json:"limits,omitempty" jsonschema:"description=Blast radius: how much faults may hurt at once. A strike that would pass a limit is void."`
 	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
 	Stop       *Stop       `yaml:"stop" json:"stop,omitempty" jsonschema:"description=How the run is stopped at once other than by a signal."`

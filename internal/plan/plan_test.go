@@ -223,7 +223,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "load", "name", "objectives", "seed", "stop", "suite", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "limits", "load", "name", "objectives", "seed", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -251,6 +251,9 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(head + "load: [" + load + "]\n"))
 	}
 	f.Add([]byte("load: [{name: a, for: 1s, arrivals: {poisson: {rate: 1e400/s}}}]"))
+	for _, chaos := range []string{"{serial: [{fault: kill, repeat: {every: 24h, times: 1000}}, {parallel: []}]}", "{fault: kill, instances: 1e-9%, repeat: {rate: 1e300/s, within: 1ns}}"} {
+		f.Add([]byte(head + load + "chaos: [" + chaos + "]\nlimits: {share: 1e-300}\n"))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse("p", data)
 		if (p == nil) == (err == nil) {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -220,7 +221,7 @@ func (p *Plan) expand() error {
 		}
 	}
 	p.Load = out
-	return c.err()
+	return errors.Join(c.err(), p.ungroup())
 }
 
 func lastsOf(a *Arrivals) (time.Duration, bool) {

@@ -259,7 +259,7 @@ func (p *Plan) settleSuite(kinds []FaultKind) {
 				continue
 			}
 			for _, f := range w.Chaos {
-				orElse(&f.Instances, 1)
+				orElse(&f.Instances, Count{N: 1})
 				p.Chaos = append(p.Chaos, f)
 			}
 			done = true
@@ -296,7 +296,7 @@ func (p *Plan) cannot(w suiteWay, kinds []FaultKind) string {
 		case k.Refuses != nil:
 			g := *f
 			g.By = by
-			orElse(&g.Instances, 1)
+			orElse(&g.Instances, Count{N: 1})
 			if err := k.Refuses(&g); err != nil {
 				return err.Error()
 			}

@@ -1,0 +1,172 @@
+package chaos
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// Limits bound what may be hurt at once: a strike that would pass one is void. The zero value limits nothing.
+type Limits struct {
+	Instances int     `json:"instances,omitempty"` // instances hurt at once; 0: no limit
+	Share     float64 `json:"share,omitempty"`     // of the instances, hurt at once; 0: no limit
+	Faults    int     `json:"faults,omitempty"`    // faults at once; 0: no limit
+}
+
+// String says in words what is allowed; "" for everything.
+func (l Limits) String() string {
+	var at []string
+	if l.Faults > 0 {
+		at = append(at, fmt.Sprintf("%d faults", l.Faults))
+	}
+	if l.Instances > 0 {
+		at = append(at, fmt.Sprintf("%d instances", l.Instances))
+	}
+	if l.Share > 0 {
+		at = append(at, percent(l.Share)+" of the ready instances")
+	}
+	if at == nil {
+		return ""
+	}
+	return "at most " + strings.Join(at, ", ") + " at once; a strike that would pass that is void"
+}
+
+// allowed returns which limit the victims would pass beside what is hurt now. may are the ready ones that the driver offers, of ready in all.
+// The lock is held.
+func (r *Runner) allowed(victims, may []Victim, ready int) error {
+	hurt := map[string]bool{}
+	for _, f := range r.chosen {
+		hurt[f.Target] = true
+	}
+	for _, v := range victims {
+		hurt[v.ID] = true
+	}
+	all := hurt[MachineID] || hurt[assay.WholeTarget]
+	for _, id := range []string{MachineID, assay.WholeTarget, WireID} { // no instances
+		delete(hurt, id)
+	}
+	there := map[string]bool{}
+	for _, v := range may {
+		there[v.ID] = true
+	}
+	n, of := len(hurt), ready
+	for id := range hurt {
+		if !there[id] { // hurt, and for that no longer ready
+			of++
+		}
+	}
+	if all {
+		n = of
+	}
+	return r.Limits.refuse(len(r.chosen)+len(victims), n, of)
+}
+
+// refuse returns which limit so many faults at once, and so many instances of so many, would pass; nil for none. A negative of is not known.
+func (l Limits) refuse(faults, n, of int) error {
+	switch {
+	case l.Faults > 0 && faults > l.Faults:
+		return fmt.Errorf("there would be %d faults at once; limits.faults allows %d", faults, l.Faults)
+	case l.Instances > 0 && n > l.Instances:
+		return fmt.Errorf("%d instances would be hurt at once; limits.instances allows %d", n, l.Instances)
+	case l.Share > 0 && of >= 0 && float64(n) > l.Share*float64(of)+1e-9:
+		return fmt.Errorf("%d of %d ready instances would be hurt at once; limits.share allows %s", n, of, percent(l.Share))
+	}
+	return nil
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.4g%%", 100*share) }
+
+// Check returns all that is wrong with the steps under the limits as far as that can be told without the deployment, joined, each a *[Wrong] with
+// its path as in [Check].
+func (l Limits) Check(at string, steps []Step) error {
+	var errs []error
+	bad := func(i int, path, format string, args ...any) {
+		errs = append(errs, &Wrong{place(at, steps, i) + path, fmt.Sprintf(format, args...)})
+	}
+	for i := range steps {
+		s := &steps[i]
+		k, _ := find(s.Fault)
+		machine := k.one() != "" && s.by() == ByLocal
+		switch {
+		case l.Share > 0 && l.Share < 1 && machine:
+			bad(i, ".fault", "%s hurts the machine and with it all instances; limits.share allows %s", s.Fault, percent(l.Share))
+		case l.Share > 0 && s.Share > l.Share:
+			bad(i, ".instances", "%s would pass limits.share, %s", percent(s.Share), percent(l.Share))
+		case l.Instances > 0 && s.Instances > l.Instances:
+			bad(i, ".instances", "%d would pass limits.instances, %d", s.Instances, l.Instances)
+		case l.Faults > 0 && s.Instances > l.Faults:
+			bad(i, ".instances", "%d is as many faults at once and would pass limits.faults, %d", s.Instances, l.Faults)
+		default:
+			if faults, n := together(steps, i); faults > s.victims() {
+				if err := l.refuse(faults, n, -1); err != nil {
+					bad(i, "", "begins while others hold, so that %v", err)
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// victims returns the least number of victims of one strike.
+func (s *Step) victims() int { return max(1, s.Instances) }
+
+// together returns how many faults, and of them on instances, are in force at most when step i strikes, it included, as far as the plan tells.
+func together(steps []Step, i int) (faults, instances int) {
+	spans := timeline(steps)
+	for _, a := range spans {
+		if a.step != i {
+			continue
+		}
+		f, n := 0, 0
+		for _, b := range spans {
+			if b.base != a.base || b.from > a.from || b.from != a.from && b.to <= a.from {
+				continue
+			}
+			s := &steps[b.step]
+			f += s.victims()
+			if k, _ := find(s.Fault); !(k.one() != "" && s.by() == ByLocal) && s.by() != ByWire {
+				n += s.victims()
+			}
+		}
+		faults, instances = max(faults, f), max(instances, n)
+	}
+	return faults, instances
+}
+
+// A stretch is one strike in force, as planned.
+type stretch struct {
+	base     string // what its times count from
+	step     int
+	strike   int
+	from, to float64 // seconds
+}
+
+// timeline returns the planned stretches of the steps, in order of the steps. Those whose beginning depends on when another is clear count from a base
+// of their own.
+func timeline(steps []Step) []stretch {
+	var out []stretch
+	for i := range steps {
+		s := &steps[i]
+		g := s.group()
+		base, from := "phase "+s.Phase+g.Phase, (g.At + s.At).Seconds()
+		for first := i; s.Group != nil && first > 0 && steps[first-1].Group == s.Group; first-- {
+			if g.Serial {
+				base, from = fmt.Sprint("step ", i), 0
+			}
+		}
+		switch {
+		case s.When != "":
+			base, from = fmt.Sprint("step ", i), 0
+		case g.When != "":
+			base += fmt.Sprintf(" group %p", s.Group)
+		}
+		for n, t := range s.strikes(i) {
+			at := from + t.Seconds()
+			out = append(out, stretch{base, i, n, at, math.Nextafter(at+s.For.Seconds(), math.Inf(1))})
+		}
+	}
+	return out
+}
