@@ -88,6 +88,7 @@ type Report struct {
 	Faults      []FaultResult `json:"faults,omitempty"`
 	Suite       *SuiteResult  `json:"suite,omitempty"`
 	Notes       []Note        `json:"notes,omitempty"`
+	Hypotheses  []Hypothesis  `json:"hypotheses,omitempty"`
 	Lives       []Life        `json:"instances,omitempty"`
 	Starts      []Start       `json:"starts,omitempty"`
 	Attribution []Share       `json:"attribution,omitempty"` // ranked; Unexplained last
@@ -113,20 +114,90 @@ const (
 	VoidFault   FaultState = "void"        // the fault was not in effect
 )
 
-// A FaultResult is what one injected fault did. Detect, Isolate and Restore sum to User for every fault.
+// FaultVerdict is the answer of one fault's experiment.
+type FaultVerdict string
+
+// The verdicts of a fault. A fault passes when it was in effect, could be felt and could be judged, and nothing that was asked around it failed.
+const (
+	FaultPass       FaultVerdict = "pass"
+	FaultFail       FaultVerdict = "fail"       // users did not recover, its revert is not verified, or what the plan asks around it failed
+	FaultVoid       FaultVerdict = "void"       // it was not in effect
+	FaultUnmeasured FaultVerdict = "unmeasured" // its victim carried too little, or nothing could be judged
+)
+
+// A FaultResult is what one injected fault did. Detect, Isolate and Restore sum to User for every fault, and the parts of Life to its Total.
 type FaultResult struct {
 	Window   FaultWindow    `json:"window"`
 	State    FaultState     `json:"state"`
-	Detect   Quantity       `json:"detect"`   // from applied to the platform's first reaction
-	Isolate  Quantity       `json:"isolate"`  // from there until the victim gets no more traffic
-	Restore  Quantity       `json:"restore"`  // from there until users are well again
-	User     Quantity       `json:"user"`     // from applied to user recovery
-	Capacity Quantity       `json:"capacity"` // from applied to as many ready instances as before
+	Verdict  FaultVerdict   `json:"verdict"`
+	Why      string         `json:"why,omitempty"`      // why it is no pass
+	Advice   string         `json:"advice,omitempty"`   // what may help, as far as the evidence goes; no finding
+	Detect   Quantity       `json:"detect"`             // from applied to the platform's first reaction
+	Isolate  Quantity       `json:"isolate"`            // from there until the victim gets no more traffic
+	Restore  Quantity       `json:"restore"`            // from there until users are well again
+	User     Quantity       `json:"user"`               // from applied to user recovery
+	Capacity Quantity       `json:"capacity"`           // from applied to as many ready instances as before
+	Returned int            `json:"returned,omitempty"` // times that the victim came back into routing while the fault was in force
+	Life     FaultLife      `json:"life"`
 	Lost     int            `json:"lost"`     // failed requests
+	Slow     int            `json:"slow"`     // served, but slower than a latency objective
 	Touched  int            `json:"touched"`  // requests due inside window and washout
+	Outcomes map[string]int `json:"lost_by"`  // outcomes of the lost
 	Streams  map[string]int `json:"streams"`  // outcomes of cut or stalled answers
+	Degraded Quantity       `json:"degraded"` // seconds of full service that users lost: the shortfall of good service, over window and washout
 	Revert   string         `json:"revert"`   // verified, self, not verified
-	Warnings []string       `json:"warnings,omitempty"`
+
+	Score  Quantity    `json:"score"`  // 0 to 1
+	Weight float64     `json:"weight"` // of it in the run's score
+	Parts  []ScorePart `json:"score_parts,omitempty"`
+
+	Affected []Affected `json:"affected,omitempty"` // lost and slow requests, in order of due; at most 1000, and fewer where there are many faults
+	Warnings []string   `json:"warnings,omitempty"`
+}
+
+// A FaultLife is how long each stage of a fault took. Its known parts sum to Total.
+type FaultLife struct {
+	Inject Quantity `json:"inject"` // from armed to applied
+	Effect Quantity `json:"effect"` // from applied until its effect was measured
+	Hold   Quantity `json:"hold"`   // from there until the undo was done
+	Verify Quantity `json:"verify"` // from there until the undo was verified
+	Total  Quantity `json:"total"`  // from armed until the undo was verified
+}
+
+// A ScorePart is one part of a fault's score.
+type ScorePart struct {
+	Name     string   `json:"name"` // availability, recovery, streams, unmeasured
+	Weight   float64  `json:"weight"`
+	Quantity Quantity `json:"quantity"` // 0 to 1
+}
+
+// An Affected is one request that a fault cost, to be joined with records by request and attempt and with spans by trace.
+type Affected struct {
+	Request uint64  `json:"request"`
+	Attempt int32   `json:"attempt,omitempty"`
+	TraceID string  `json:"trace_id,omitempty"`
+	SpanID  string  `json:"span_id,omitempty"` // the client's own span: parent of the target's first
+	Due     int64   `json:"due_ns"`
+	Outcome Outcome `json:"outcome"`
+	Slow    bool    `json:"slow,omitempty"` // served, but slower than a latency objective
+}
+
+// A Hypothesis is what was seen of one part of the steady state around one fault: true, false or unknown, "" where it was not looked at. Of
+// several looks the last one counts before and after the fault, and the worst one during it.
+type Hypothesis struct {
+	Name   string `json:"name"`
+	Fault  string `json:"fault,omitempty"` // id; "" for a look that belongs to no fault
+	Before Look   `json:"before"`
+	During Look   `json:"during"`
+	After  Look   `json:"after"`
+}
+
+// A Look is one look at a hypothesis.
+type Look struct {
+	OK    string `json:"ok"`
+	Value string `json:"value,omitempty"`
+	Text  string `json:"text,omitempty"`
+	At    int64  `json:"at_ns,omitempty"`
 }
 
 // A Start is one start of an instance, seen as a cold start. Phases are intervals that may

@@ -85,6 +85,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 	for i := range objectives {
 		r.Objectives = append(r.Objectives, judge(r, &objectives[i]))
 	}
+	verdicts(f, r)
 	decide(f, r)
 	return r, nil
 }

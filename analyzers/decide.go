@@ -40,6 +40,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 		nothing += "; its budget ended it: " + reason("it was spent")
 	}
 	tally := fmt.Sprintf("%d/%d gated objectives hold", count[assay.VerdictPass], total)
+	broken, unsteady := hurtFor(r)
 	switch {
 	case len(remains) > 0:
 		set(assay.FaultMayRemain, assay.ExitFaultMayRemain, "a fault may still be active: "+remains[0], "assay heal")
@@ -73,6 +74,10 @@ func decide(f *assay.Facts, r *assay.Report) {
 	case count[assay.VerdictFail] > 0:
 		first := firstWith(r, assay.VerdictFail)
 		set(assay.NoGo, assay.ExitNoGo, fmt.Sprintf("%s; %s misses its goal", tally, list(r, assay.VerdictFail)), "see "+first.Title+" and what bounds it")
+	case broken != "":
+		set(assay.NoGo, assay.ExitNoGo, tally+"; "+broken, "see what the fault did and what may help")
+	case unsteady != "":
+		set(assay.Undecided, assay.ExitInconclusive, tally+"; "+unsteady, "find out why the steady state does not hold without a fault, then run again")
 	case undecided > 0:
 		first := firstWith(r, assay.VerdictInconclusive)
 		next := "run longer"
@@ -96,6 +101,25 @@ func decide(f *assay.Facts, r *assay.Report) {
 			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, <= 300 requests)"
 		}
 	}
+}
+
+// hurtFor names the first fault that failed beyond what objectives say, and the first part of the steady state that did not hold before the faults or
+// without any: a plan that asks for a steady state asks for both.
+func hurtFor(r *assay.Report) (broken, unsteady string) {
+	for i := range r.Faults {
+		if x := &r.Faults[i]; x.Verdict == assay.FaultFail && broken == "" {
+			broken = fmt.Sprintf("fault %s failed: %s", x.Window.ID, x.Why)
+		}
+	}
+	for i := range r.Hypotheses {
+		if h := &r.Hypotheses[i]; h.Before.OK == lookFalse && unsteady == "" {
+			unsteady = h.Name + " did not hold before the fault"
+			if h.Fault == "" {
+				unsteady = h.Name + " did not hold, and no fault was injected"
+			}
+		}
+	}
+	return broken, unsteady
 }
 
 // unserved names what became of most requests where none was served; "" where one was.

@@ -1,7 +1,6 @@
 package analyzers
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -14,7 +13,8 @@ import (
 // Recovery reports what each injected fault did to users and capacity, and how the platform met it.
 //
 // Detection, isolation and restoration are cut at user recovery, so that they sum to it: what the platform did for users that were
-// already well again took no time from them. A fault that the platform did not react to spends all its time in detection.
+// already well again took no time from them. A fault that the platform did not react to spends all its time in detection. A victim that the platform takes
+// back while the fault is in force was not isolated: isolation ends when it is out of routing for good.
 type Recovery struct{}
 
 const recoveryHelp = "From the fault in force to "
@@ -30,6 +30,8 @@ func (Recovery) Describe() []assay.Desc {
 		d("detect", recoveryHelp+"the platform's first reaction; the worst fault counts."),
 		d("isolate", "From the platform's first reaction until the victim is out of routing; the worst fault counts."),
 		d("restore", "From the victim out of routing until users are well again; the worst fault counts."),
+		d("verify", "From the undo of the fault until its revert was verified; the worst fault counts."),
+		{Metric: "degraded", Unit: assay.Seconds, Better: "lower", Help: "Degraded area: seconds of full service that users lost, as the shortfall of good requests over window and washout against the ten seconds before the fault; the worst fault counts."},
 		{Metric: "recovery/rate", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt from which users recovered or which they never felt; Clopper-Pearson interval."},
 		{Metric: "fault_tolerance", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt which hurt no user; Clopper-Pearson interval."},
 		{Metric: "availability/during/<kind>", Unit: assay.Ratio, Better: "higher", Help: "Share of requests served inside the windows and washouts of the faults of one kind, in this run."},
@@ -42,9 +44,10 @@ func (Recovery) Begin(f *assay.Facts) assay.Pass {
 }
 
 type recoveryPass struct {
-	f      *assay.Facts
-	trails *facts.Trails
-	served map[string][3]int // by kind: well, judged, silent
+	f       *assay.Facts
+	trails  *facts.Trails
+	served  map[string][3]int // by kind: well, judged, silent
+	counted map[string]int64  // by kind: until when
 }
 
 func (p *recoveryPass) Requests(block []assay.Request) {
@@ -54,7 +57,7 @@ func (p *recoveryPass) Requests(block []assay.Request) {
 }
 
 func (p *recoveryPass) Finish(r *assay.Report) error {
-	p.served = map[string][3]int{}
+	p.served, p.counted = map[string][3]int{}, map[string]int64{}
 	for i := range p.f.Faults {
 		r.Faults = append(r.Faults, p.result(i))
 	}
@@ -76,10 +79,15 @@ func (p *recoveryPass) Finish(r *assay.Report) error {
 		{"detect", func(x *assay.FaultResult) *assay.Quantity { return &x.Detect }},
 		{"isolate", func(x *assay.FaultResult) *assay.Quantity { return &x.Isolate }},
 		{"restore", func(x *assay.FaultResult) *assay.Quantity { return &x.Restore }},
+		{"verify", func(x *assay.FaultResult) *assay.Quantity { return &x.Life.Verify }},
+		{"degraded", func(x *assay.FaultResult) *assay.Quantity { return &x.Degraded }},
 	} {
 		for _, kind := range append([]string{""}, kinds...) {
 			f := worstOf(r.Faults, kind, part.of)
 			f.Metric = "recovery/" + part.name
+			if part.name == "degraded" {
+				f.Metric = part.name
+			}
 			r.Findings = append(r.Findings, f)
 		}
 	}
@@ -106,22 +114,28 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 	f := p.f
 	w := &f.Faults[i]
 	u := p.trails.Users(f, i)
-	x := assay.FaultResult{Window: *w, State: u.State, Lost: u.Lost, Touched: u.Touched, Streams: u.Streams, Revert: revert(w), Warnings: u.Warnings}
+	x := assay.FaultResult{Window: *w, State: u.State, Life: life(w), Lost: u.Lost, Slow: u.Slow, Touched: u.Touched, Outcomes: u.Outcomes, Streams: u.Streams,
+		Revert: revert(w), Affected: u.Affected, Warnings: u.Warnings}
 	if u.State == assay.VoidFault {
 		because := "the fault was not in effect"
 		if w.Void != "" {
 			because += ": " + w.Void
 		}
 		q := assay.NotMeasured(assay.Seconds, because)
-		x.Detect, x.Isolate, x.Restore, x.User, x.Capacity = q, q, q, q, q
+		x.Detect, x.Isolate, x.Restore, x.User, x.Capacity, x.Degraded = q, q, q, q, q, q
 		return x
 	}
-	s := p.served[w.Kind]
-	p.served[w.Kind] = [3]int{s[0] + u.Well, s[1] + u.Touched, s[2] + u.Silent}
+	if w.Applied >= p.counted[w.Kind] { // faults of one kind that are felt together are counted once
+		s := p.served[w.Kind]
+		p.served[w.Kind] = [3]int{s[0] + u.Well, s[1] + u.Touched, s[2] + u.Silent}
+		p.counted[w.Kind] = u.End
+	}
 	x.Capacity = p.capacity(w)
+	x.Degraded = degraded(w, &u)
+	x.Parts = scoreParts(w, &u, p.trails.Streamed)
 	if u.State == assay.Unmeasured {
 		q := assay.NotMeasured(assay.Seconds, fmt.Sprintf("the victim carried too little traffic to be felt: about %.1f requests", u.Carried))
-		x.Detect, x.Isolate, x.Restore, x.User = q, q, q, q
+		x.Detect, x.Isolate, x.Restore, x.User, x.Degraded = q, q, q, q, q
 		return x
 	}
 	p.stages(&x, w, &u)
@@ -147,11 +161,16 @@ func (p *recoveryPass) stages(x *assay.FaultResult, w *assay.FaultWindow, u *fac
 	one := func(v, lo, hi int64, method string) assay.Quantity {
 		return stretch(v, max(0, min(v, lo)), max(v, hi), 1, "fault", method)
 	}
-	detect, isolate, res := p.reaction(w)
 	ended := u.Recovered
 	open := u.State == assay.Unrecovered
 	if open {
 		ended = max(u.Until, w.Applied)
+	}
+	detect, isolate, back, res := p.reaction(w, ended)
+	if x.Returned = back; back > 0 && u.State != assay.Tolerated {
+		x.Warnings = append(x.Warnings, fmt.Sprintf("the victim came back into routing %s while the fault was in force", times(back)))
+	}
+	if open {
 		x.User = atLeast(ended-w.Applied, 1, "fault", userMethod)
 	} else {
 		x.User = one(ended-w.Applied, u.LastHurt-w.Applied, ended-w.Applied, userMethod)
@@ -204,43 +223,6 @@ func (p *recoveryPass) stages(x *assay.FaultResult, w *assay.FaultWindow, u *fac
 		return
 	}
 	x.Restore = part(rest, gap+res, res, restoreMethod)
-}
-
-// reaction returns when the platform first reacted to the fault and when the victim was out of routing, not before the fault was in force; 0 where
-// it did not.
-func (p *recoveryPass) reaction(w *assay.FaultWindow) (detect, isolate, resolution int64) {
-	begin := max(w.Armed, w.Applied-1e9)
-	end := max(w.Washout, w.Clear, w.Reverted)
-	for i := range p.f.Events {
-		e := &p.f.Events[i]
-		if e.Time < begin || e.Time > end {
-			continue
-		}
-		t := max(e.Time, w.Applied)
-		switch e.Kind {
-		case assay.EventInstanceProbe:
-			if e.Instance != w.Target || e.Attrs["ok"] == "true" {
-				continue
-			}
-		case assay.EventInstanceUnready, assay.EventInstanceEjected, assay.EventInstanceExited, assay.EventInstanceDraining:
-			if e.Instance != w.Target {
-				continue
-			}
-			if isolate == 0 {
-				isolate = t
-			}
-		case assay.EventInstanceCreated:
-			if e.Attrs["reason"] != "replace" {
-				continue
-			}
-		default:
-			continue
-		}
-		if detect == 0 {
-			detect, resolution = t, cmp.Or(e.Resolution, facts.Probe(p.f.Manifest))
-		}
-	}
-	return detect, isolate, resolution
 }
 
 func (p *recoveryPass) capacity(w *assay.FaultWindow) assay.Quantity {

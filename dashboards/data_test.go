@@ -82,8 +82,8 @@ func TestJUnit(t *testing.T) {
 		r    *assay.Report
 		want count
 	}{
-		{"clean", clean(), count{4, 0, 0, 0}}, {"full", full(), count{6, 1, 0, 2}}, {"empty", empty(), count{0, 0, 0, 0}},
-		{"invalid", invalid(), count{5, 0, 5, 0}}, {"remains", remains(), count{5, 0, 1, 0}}, {"hostile", hostile(), count{4, 1, 0, 0}},
+		{"clean", clean(), count{6, 0, 0, 0}}, {"full", full(), count{11, 2, 0, 4}}, {"empty", empty(), count{0, 0, 0, 0}},
+		{"invalid", invalid(), count{7, 0, 5, 2}}, {"remains", remains(), count{7, 1, 1, 0}}, {"hostile", hostile(), count{6, 2, 0, 1}},
 	} {
 		var got struct {
 			Tests    int `xml:"tests,attr"`

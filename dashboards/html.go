@@ -65,9 +65,10 @@ type view struct {
 	NaturalLine                                              string
 	Faults                                                   []faultRow
 	FaultBars                                                template.HTML
-	Rates, Suite                                             string
+	Rates, RunScore, Suite                                   string
 	SuiteSteps                                               []assay.StepResult
 	Notes                                                    []pair
+	Hypothesis                                               []string
 	Overload, Canary, Retries, Goodput, Budget               string
 	GoodputPhases                                            []pair
 	Knee                                                     string
@@ -103,9 +104,10 @@ type objectiveRow struct {
 type episodeRow struct{ Subject, Cause, Begin, End, Lost, Notes string }
 
 type faultRow struct {
-	Name, Target, At, State, Detect, Isolate, Restore, User, Capacity, Lost, Streams, Revert string
-	Notes                                                                                    []string
-	Bad                                                                                      bool
+	Name, Target, At, State, Verdict, Sign, Score, Detect, Isolate, Restore, User, Capacity, Lost, Slow, Degraded, Streams, Revert string
+
+	Notes []string
+	Bad   bool
 }
 
 type costRow struct {

@@ -113,33 +113,30 @@ func edge(lo, hi, begin int64) string {
 }
 
 func (v *view) faults(r *assay.Report) {
+	v.Hypothesis = hypothesisLines(r)
 	if len(r.Faults) == 0 {
 		return
 	}
-	v.Rates = rates(r)
+	v.Rates, v.RunScore = rates(r), runScore(r)
 	var rows []barRow
 	for i, f := range r.Faults {
 		name := fmt.Sprintf("%d %s", i+1, kindName(f))
-		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
-			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)),
-			Streams: streamText(f.Streams), Revert: f.Revert, Bad: f.Window.Remains != "" || f.State == assay.Unrecovered}
+		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
+			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), Slow: Integer(f.Slow),
+			Streams: streamText(f.Streams), Revert: f.Revert, Bad: verdictOf(f) == assay.FaultFail}
 		if f.Window.Applied != 0 {
 			row.At = Instant(f.Window.Applied, r.Begin)
 		}
-		if n := stateNote(f); n != "" {
-			row.Notes = append(row.Notes, n)
-		} else if f.Window.Effect != "" {
+		row.Notes = faultNotes(r, f)
+		if f.Window.Effect != "" {
 			row.Notes = append(row.Notes, "effect: "+f.Window.Effect)
 		}
-		for _, q := range []struct {
-			name string
-			q    assay.Quantity
-		}{{"detect", f.Detect}, {"isolate", f.Isolate}, {"recover", f.Restore}, {"total", f.User}, {"capacity", f.Capacity}} {
-			if !q.q.Known() && f.State != assay.VoidFault && f.State != assay.Unmeasured {
-				row.Notes = append(row.Notes, q.name+": "+q.q.Reason)
-			}
+		if s := lifeText(f.Life); s != "" {
+			row.Notes = append(row.Notes, s)
 		}
-		row.Notes = append(row.Notes, f.Warnings...)
+		if !f.Capacity.Known() && f.State != assay.VoidFault && f.State != assay.Unmeasured {
+			row.Notes = append(row.Notes, "capacity: "+f.Capacity.Reason)
+		}
 		v.Faults = append(v.Faults, row)
 		bar := barRow{label: name, sub: f.Window.Target}
 		known := true

@@ -52,7 +52,7 @@ type junitResult struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes one test case for each objective. Inconclusive is skipped, with the
+// JUnit writes one test case for each objective and one for each fault. Inconclusive, void and unmeasured are skipped, with the
 // reason, never passed; invalid is an error. A run that ended badly whatever its objectives say, for
 // example with a fault that may remain, is one more case with an error, so that CI cannot take it for a success.
 func JUnit(w io.Writer, r *assay.Report) error {
@@ -85,6 +85,23 @@ func JUnit(w io.Writer, r *assay.Report) error {
 		default:
 			s.Errors++
 			c.Error = res
+		}
+		s.Cases = append(s.Cases, c)
+	}
+	for i, f := range r.Faults {
+		c := junitCase{Name: fmt.Sprintf("fault %d: %s of %s", i+1, kindName(f), orElse(f.Window.Target, "what is not named")), Class: class + ".faults",
+			Out: fmt.Sprintf("score %s; users well after %s; %d lost; %s", Measure(f.Score), Value(f.User), f.Lost, orElse(lifeText(f.Life), "its stages were not recorded"))}
+		v := verdictOf(f)
+		res := &junitResult{Message: orElse(f.Why, orElse(f.Window.Remains, orElse(f.Window.Void, string(v)))), Type: string(v), Text: f.Advice}
+		switch v {
+		case assay.FaultPass:
+		case assay.FaultFail:
+			s.Failures++
+			c.Failure = res
+		default:
+			s.Skipped++
+			res.Type = ""
+			c.Skipped = res
 		}
 		s.Cases = append(s.Cases, c)
 	}

@@ -24,7 +24,7 @@ func Kinds() []Kind {
 		{"html", "report.html", "one self-contained page with the plots", HTML},
 		{"markdown", "report.md", "tables for a pull request or a job summary", Markdown},
 		{"json", "result.json", "everything found, as versioned data", JSON},
-		{"junit", "junit.xml", "one test case for each objective, for CI", JUnit},
+		{"junit", "junit.xml", "one test case for each objective and each fault, for CI", JUnit},
 	}
 }
 

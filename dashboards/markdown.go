@@ -30,6 +30,7 @@ func Markdown(w io.Writer, r *assay.Report) error {
 		}
 		m.extras()
 		m.printf("\n")
+		m.hypothesis()
 	} else {
 		m.faults()
 		m.suite()
@@ -167,10 +168,28 @@ func (m *markdown) faults() {
 	}
 	var rows [][]string
 	for i, f := range r.Faults {
-		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), string(f.State), Value(f.Detect), Value(f.Isolate), Value(f.Restore),
-			Value(f.User), Value(f.Capacity), Integer(f.Lost), streamText(f.Streams), f.Revert, stateNote(f)})
+		v := verdictOf(f)
+		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), faultSign(v) + " " + string(v), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
+			Value(f.Restore), Value(f.User), Value(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(faultNotes(r, f), "; ")})
 	}
-	m.table([]string{"fault", "state", "detect", "isolate", "recover", "total", "capacity back", "lost", "streams", "reverted", "note"}, "llrrrrrrlll", rows)
+	m.table([]string{"fault", "verdict", "state", "score", "detect", "isolate", "recover", "total", "capacity back", "lost", "degraded area", "streams", "reverted", "note"}, "lllrrrrrrlrlll", rows)
+	if s := runScore(r); s != "" {
+		m.printf("%s.\n\n", mdText(s))
+	}
+	m.hypothesis()
+}
+
+// hypothesis tells what was seen of the steady state, if it was looked at.
+func (m *markdown) hypothesis() {
+	lines := hypothesisLines(m.r)
+	if len(lines) == 0 {
+		return
+	}
+	m.printf("Steady state:\n\n")
+	for _, s := range lines {
+		m.printf("* %s\n", mdText(s))
+	}
+	m.printf("\n")
 }
 
 // extras tells of canaries and retries, if there were any.

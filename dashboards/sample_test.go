@@ -50,8 +50,16 @@ func faultOf(id, kind, target string, applied, reverted, detect, isolate, restor
 	return assay.FaultResult{
 		Window: assay.FaultWindow{ID: id, Kind: kind, Target: target, Healthy: 2, Armed: at(applied) - 20*ms, Applied: at(applied), Verified: at(applied) + 5*ms,
 			Reverted: at(reverted), Clear: at(reverted) + 30*ms, Washout: at(applied + user + 0.5), Effect: "process stopped answering within 5 ms"},
-		State:  assay.Recovered,
-		Detect: meas(assay.Seconds, detect, 0.25, 1, "faults", "probe period"), Isolate: meas(assay.Seconds, isolate, 0.25, 1, "faults", "probe period"),
+		State: assay.Recovered, Verdict: assay.FaultPass, Outcomes: streams, Slow: lost / 3,
+		Life: assay.FaultLife{Inject: meas(assay.Seconds, 0.02, 0, 1, "fault", "stamps"), Effect: meas(assay.Seconds, 0.005, 0, 1, "fault", "stamps"),
+			Hold: meas(assay.Seconds, reverted-applied-0.005, 0, 1, "fault", "stamps"), Verify: meas(assay.Seconds, 0.03, 0, 1, "fault", "stamps"),
+			Total: meas(assay.Seconds, reverted-applied+0.05, 0, 1, "fault", "stamps")},
+		Degraded: est(assay.Seconds, user*float64(lost)/float64(lost+41), user*float64(lost)/float64(lost+50), user*float64(lost)/float64(lost+38), lost+41, "requests", "window and washout × shortfall"),
+		Score:    meas(assay.Ratio, 1-user/60, 0.01, lost+41, "requests", "weighted sum of its parts"), Weight: 0.5,
+		Parts: []assay.ScorePart{{Name: "availability", Weight: 0.5, Quantity: exact(assay.Ratio, 0.9, lost+41, "requests")}, {Name: "recovery", Weight: 0.3, Quantity: exact(assay.Ratio, 0.8, 1, "fault")},
+			{Name: "streams", Weight: 0.2, Quantity: exact(assay.Ratio, 0.95, 40, "streams")}},
+		Affected: []assay.Affected{{Request: 301, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", SpanID: "00f067aa0ba902b7", Due: at(applied) + 40*ms, Outcome: assay.Reset}},
+		Detect:   meas(assay.Seconds, detect, 0.25, 1, "faults", "probe period"), Isolate: meas(assay.Seconds, isolate, 0.25, 1, "faults", "probe period"),
 		Restore: meas(assay.Seconds, restore, 0.25, 1, "faults", "probe period"), User: meas(assay.Seconds, user, 0.25, 1, "faults", "probe period"),
 		Capacity: meas(assay.Seconds, user+0.6, 0.25, 1, "faults", "probe period"), Lost: lost, Touched: lost + 41, Streams: streams, Revert: "verified",
 	}
@@ -104,6 +112,10 @@ func clean() *assay.Report {
 	kill := faultOf("f1", "kill", "w-1", 52, 52.1, 0.3, 0.2, 5.3, 3, map[string]int{"cut_rst": 2, "reset": 1})
 	hang := faultOf("f2", "hang", "w-3", 75, 80, 2.0, 0.6, 6.5, 9, map[string]int{"cut_stall": 4, "timeout": 5})
 	r.Faults = []assay.FaultResult{kill, hang}
+	for _, f := range r.Faults {
+		r.Hypotheses = append(r.Hypotheses, assay.Hypothesis{Name: "ttft/p95 ≤ 2 s", Fault: f.Window.ID, Before: assay.Look{OK: "true", Value: "0.41 s", At: f.Window.Armed},
+			During: assay.Look{OK: "unknown", At: f.Window.Verified}, After: assay.Look{OK: "true", Value: "0.39 s", At: f.Window.Washout}})
+	}
 	r.Objectives = []assay.Judgement{
 		{Objective: assay.Objective{Metric: "ttft/p95", Max: maxOf(0.8), Unit: assay.Seconds}, Title: "TTFT p95, warm", Quantity: ttft, Verdict: assay.VerdictPass},
 		{Objective: assay.Objective{Metric: "cold/start/worst", Max: maxOf(15), Unit: assay.Seconds}, Title: "cold start worst", Quantity: worst, Verdict: assay.VerdictPass},
@@ -128,6 +140,7 @@ func clean() *assay.Report {
 		good(0.93, 0.901, 0.952, 381, "12 missed ttft/p95 ≤ 0.8 s, 9 timeout, 3 throttled, 3 reset"),
 		good(0.969, 0.94, 0.985, 270, "7 missed ttft/p95 ≤ 0.8 s, 1 reset", "phase", "steady"), good(0.834, 0.767, 0.885, 111, "9 timeout, 5 missed ttft/p95 ≤ 0.8 s, 3 throttled, 2 reset", "phase", "return"),
 		good(0.64, 0.501, 0.759, 50, "16 timeout, 2 reset", "ledger", "injected", "fault", "hang"),
+		finding("score", assay.Injected, meas(assay.Ratio, 0.87, 0.01, 2, "of 2 faults", "weighted mean over faults")),
 		finding("recovery/rate", assay.Injected, est(assay.Ratio, 1, 0.158, 1, 2, "faults", "Clopper-Pearson")),
 		finding("fault_tolerance", assay.Injected, est(assay.Ratio, 0, 0, 0.842, 2, "faults", "Clopper-Pearson")),
 		finding("availability/during/kill", assay.Injected, est(assay.Ratio, 0.932, 0.81, 0.986, 44, "requests", "block bootstrap")),
@@ -147,7 +160,7 @@ func clean() *assay.Report {
 		finding("limit/rate", assay.Overload, est(assay.PerSecond, 11, 10, 12, 4, "steps", "last step that held to first that broke")),
 		finding("load/offered", assay.Natural, exact(assay.PerSecond, 8, 236, "requests")), finding("load/sent", assay.Natural, exact(assay.PerSecond, 7.98, 236, "requests")),
 	}
-	r.Findings[18].Warnings = []string{"4 starts are few: the p50 interval is the whole range"}
+	r.Findings[19].Warnings = []string{"4 starts are few: the p50 interval is the whole range"}
 	r.Phases = []assay.Phase{
 		{Name: "warmup", Role: assay.RoleWarmup, Begin: at(2), End: at(14), Rate: 2}, {Name: "steady", Role: assay.RoleSteady, Begin: at(14), End: at(92), Rate: 5},
 		{Name: "stress", Role: assay.RoleStress, Begin: at(92), End: at(108), Rate: 14},
@@ -344,10 +357,16 @@ func full() *assay.Report {
 	for _, q := range []*assay.Quantity{&void.Detect, &void.Isolate, &void.Restore, &void.User, &void.Capacity} {
 		*q = assay.NotMeasured(assay.Seconds, "the fault was not in effect")
 	}
+	void.Verdict, void.Why, void.Score, void.Parts, void.Degraded, void.Affected = assay.FaultVoid, "the instance had already left", assay.NotMeasured(assay.Ratio, "it was not in effect"), nil, void.User, nil
+	void.Life = assay.FaultLife{Inject: void.User, Effect: void.User, Hold: void.User, Verify: void.User, Total: void.User}
 	unmeasured := void
 	unmeasured.Window.ID, unmeasured.Window.Kind, unmeasured.Window.Target, unmeasured.Window.Void = "f5", "kill", "w-2", ""
 	unmeasured.Window.Applied, unmeasured.Window.Reverted, unmeasured.State, unmeasured.Revert = at(66), at(66.1), assay.Unmeasured, "self"
+	unmeasured.Verdict, unmeasured.Why = assay.FaultUnmeasured, "the victim carried too little traffic to be felt: about 1.2 requests"
+	r.Faults[0].Verdict, r.Faults[0].Why = assay.FaultFail, "recovery, kill misses its goal"
+	r.Faults[0].Advice = "21 requests failed before their answer began while another instance was ready: let the gateway send such requests again, to another instance"
 	r.Faults = []assay.FaultResult{r.Faults[0], void, unmeasured, r.Faults[1], delay}
+	r.Hypotheses = append(r.Hypotheses, assay.Hypothesis{Name: "error_ratio ≤ 1 %", Fault: "f1", Before: assay.Look{OK: "true", Value: "0 %", At: at(29)}, During: assay.Look{OK: "false", Value: "41 %", At: at(33)}, After: assay.Look{OK: "true", Value: "0 %", At: at(50)}})
 	r.Faults[3].Warnings = []string{"the washout of f2 was cut short by the next phase"}
 	r.Objectives[2].Quantity = r.Faults[0].User
 	r.Objectives[2].Verdict, r.Objectives[2].Why = assay.VerdictFail, "the whole interval is above 15 s"
@@ -371,6 +390,8 @@ func full() *assay.Report {
 			}
 		case "recovery/rate":
 			f.Quantity = est(assay.Ratio, 1, 0.158, 1, 2, "faults", "Clopper-Pearson")
+		case "score":
+			f.Quantity = assay.Quantity{Value: 0.62, Lo: 0.6, Hi: 0.86, Confidence: 1, Unit: assay.Ratio, N: 3, Of: "of 5 faults", Method: "weighted mean over faults", Basis: assay.Measured}
 		case "fault_tolerance":
 			f.Quantity = est(assay.Ratio, 1.0/3, 0.0084, 0.906, 3, "faults", "Clopper-Pearson")
 		}
@@ -400,6 +421,9 @@ func invalid() *assay.Report {
 	for i := range r.Objectives {
 		r.Objectives[i].Verdict, r.Objectives[i].Why = assay.VerdictInvalid, "the run could not measure"
 	}
+	for i := range r.Faults {
+		r.Faults[i].Verdict, r.Faults[i].Why = assay.FaultUnmeasured, "the run could not measure"
+	}
 	r.Trust.Valid = false
 	r.Trust.Problems = []string{"send lateness p99 41 ms is above 8 ms", "17 requests were not recorded"}
 	r.Trust.Rules = []string{"lateness/p99", "unrecorded"}
@@ -415,7 +439,8 @@ func remains() *assay.Report {
 	r.Decision, r.Exit, r.Why = assay.FaultMayRemain, assay.ExitFaultMayRemain, "the undo of hang on w-3 could not be verified"
 	r.Next = "assay heal runs/20261123-demo"
 	r.Faults[1].Window.Remains, r.Faults[1].Window.Clear, r.Faults[1].Revert = "process 4711 may still be stopped", 0, "not verified"
-	r.Faults[1].State = assay.Unrecovered
+	r.Faults[1].State, r.Faults[1].Verdict, r.Faults[1].Why = assay.Unrecovered, assay.FaultFail, "its revert is not verified: process 4711 may still be stopped"
+	r.Faults[1].Advice = "run assay heal and see that nothing is left before the next experiment"
 	r.Faults[1].User = assay.NotEstimable(assay.Seconds, 1, "faults", "the run ended before users had recovered")
 	r.Faults[1].Restore = r.Faults[1].User
 	r.Series = r.Series[:2]
@@ -446,8 +471,10 @@ func hostile() *assay.Report {
 	r.Simulated = []string{bad}
 	r.Objectives[0].Title, r.Objectives[0].Verdict, r.Objectives[0].Why, r.Objectives[0].Enough = bad, assay.VerdictFail, bad, bad
 	r.Faults[0].Window.Kind, r.Faults[0].Window.Target, r.Faults[0].Revert = bad, bad, bad
-	r.Faults[0].Streams = map[string]int{bad: 3}
-	r.Faults[0].Warnings = []string{bad}
+	r.Faults[0].Streams, r.Faults[0].Outcomes = map[string]int{bad: 3}, map[string]int{bad: 3}
+	r.Faults[0].Warnings, r.Faults[0].Why, r.Faults[0].Verdict, r.Faults[0].Advice = []string{bad}, bad, assay.FaultFail, bad
+	r.Faults[1].Verdict = assay.FaultVerdict(bad)
+	r.Hypotheses[0] = assay.Hypothesis{Name: bad, Fault: bad, Before: assay.Look{OK: bad, Value: bad, Text: bad}}
 	r.Starts[0].Instance, r.Starts[0].Phases[0].Name, r.Starts[0].Shares[0].Name = bad, bad, bad
 	r.Attribution[0].Name, r.Attribution[0].Evidence = bad, []string{bad}
 	r.Limit.Cause, r.Limit.Broke = bad, bad

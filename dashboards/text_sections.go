@@ -81,35 +81,21 @@ func (p *page) injected() error {
 		p.injectedNarrow()
 		return nil
 	}
-	t := &table{head: []string{"INJECTED", "detect", "isolate", "recover", "total", "lost", "streams", "reverted"}}
-	var notes []string
+	t := &table{head: []string{"INJECTED", "verdict", "score", "detect", "isolate", "recover", "total", "lost"}}
 	for i, f := range r.Faults {
-		name := fmt.Sprintf("%d %s", i+1, kindName(f))
-		cell := func(part string, q assay.Quantity) string {
-			if q.Known() {
-				return Value(q)
-			}
-			if f.State != assay.VoidFault && f.State != assay.Unmeasured {
-				notes = append(notes, fmt.Sprintf("%s: %s %s", name, part, q.Reason))
-			}
-			return "–"
-		}
-		t.rows = append(t.rows, []string{"  " + name, cell("detect", f.Detect), cell("isolate", f.Isolate), cell("recover", f.Restore),
-			cell("total", f.User), Integer(f.Lost), streamText(f.Streams), f.Revert})
-		if s := stateNote(f); s != "" {
-			notes = append(notes, name+": "+s)
-		}
-		for _, w := range f.Warnings {
-			notes = append(notes, name+": "+w)
-		}
+		t.rows = append(t.rows, []string{fmt.Sprintf("  %d %s", i+1, kindName(f)), string(verdictOf(f)), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
+			dash(f.Restore), dash(f.User), lostText(f)})
 	}
 	if err := p.table(t, 0); err != nil {
 		return err
 	}
-	for _, n := range notes {
-		p.para("", 2, n)
+	for i, f := range r.Faults {
+		for _, n := range faultNotes(r, f) {
+			p.para("", 2, fmt.Sprintf("%d %s: %s", i+1, kindName(f), n))
+		}
 	}
 	p.para("", 2, rates(r))
+	p.scores()
 	return nil
 }
 
@@ -117,14 +103,33 @@ func (p *page) injected() error {
 func (p *page) injectedNarrow() {
 	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
 	for i, f := range p.r.Faults {
-		s := fmt.Sprintf("%d %s: %s = detect %s + isolate %s + recover %s; %d lost; streams %s; reverted: %s", i+1, kindName(f), Value(f.User),
-			Value(f.Detect), Value(f.Isolate), Value(f.Restore), f.Lost, streamText(f.Streams), f.Revert)
-		if note := stateNote(f); note != "" {
-			s = fmt.Sprintf("%d %s: %s", i+1, kindName(f), note)
+		s := fmt.Sprintf("%d %s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", i+1, kindName(f), verdictOf(f), scoreText(f.Score),
+			Value(f.User), Value(f.Detect), Value(f.Isolate), Value(f.Restore), lostText(f))
+		if !f.User.Known() {
+			s = fmt.Sprintf("%d %s", i+1, kindName(f))
 		}
-		p.para("", 2, strings.Join(append([]string{s}, f.Warnings...), "; "))
+		p.para("", 2, strings.Join(append([]string{s}, faultNotes(p.r, f)...), "; "))
 	}
 	p.para("", 2, rates(p.r))
+	p.scores()
+}
+
+// scores writes the score of the run, if it has one.
+func (p *page) scores() {
+	if s := runScore(p.r); s != "" {
+		p.para("", 2, s)
+	}
+}
+
+// hypothesis writes what was seen of the steady state around the faults, if it was looked at.
+func (p *page) hypothesis() {
+	for i, s := range hypothesisLines(p.r) {
+		label := ""
+		if i == 0 {
+			label = "HYPOTHESIS"
+		}
+		p.para(label, 11, s)
+	}
 }
 
 // rates says how many of the faults users recovered from and how many they never felt.
@@ -141,21 +146,6 @@ func rates(r *assay.Report) string {
 		}
 	}
 	return strings.Join(parts, "; ")
-}
-
-// stateNote says what a reader must know about a fault beyond its numbers.
-func stateNote(f assay.FaultResult) string {
-	switch {
-	case f.Window.Remains != "":
-		return "MAY REMAIN: " + f.Window.Remains
-	case f.State == assay.VoidFault:
-		return "void, because " + orElse(f.Window.Void, "it was not in effect") + "; counts for nothing"
-	case f.State == assay.Unmeasured:
-		return "unmeasured, because its victim carried too little traffic to be felt; not counted as tolerated"
-	case f.State == assay.Unrecovered:
-		return "users had not recovered when the run ended"
-	}
-	return ""
 }
 
 func orElse(s, other string) string {

@@ -1,0 +1,147 @@
+package analyzers
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
+)
+
+// killed is the fault of the worked example in the comment of Score.
+func killed() assay.FaultResult {
+	w := assay.FaultWindow{ID: "kill-1", Kind: "kill", Applied: 1, Verified: 2}
+	u := facts.Users{Touched: 100, Well: 95, Lost: 5, Begun: 40, Broken: 1}
+	return assay.FaultResult{Window: w, State: assay.Recovered, Touched: u.Touched, User: stretch(6*sec, 6*sec, 6*sec, 1, "fault", "seen"), Parts: scoreParts(&w, &u, true)}
+}
+
+func TestScoreOfTheWorkedExample(t *testing.T) {
+	kill := killed()
+	scoreOf(&kill, 15, nil)
+	if want := .5*.95 + .3*(1-6./30) + .2*.975; math.Abs(kill.Score.Value-want) > 1e-12 || math.Abs(want-.91) > 1e-12 {
+		t.Errorf("kill: %s, want %g", kill.Score, want)
+	}
+	hang := assay.FaultResult{Window: assay.FaultWindow{ID: "hang-2", Kind: "hang"}, State: assay.VoidFault}
+	scoreOf(&hang, 15, nil)
+	xs := []assay.FaultResult{kill, hang}
+	weigh(xs)
+	q, warnings := total(xs, "")
+	if math.Abs(q.Value-.455) > 1e-12 || math.Abs(q.Lo-.455) > 1e-12 || math.Abs(q.Hi-.91) > 1e-12 || q.N != 1 || q.Of != "of 2 faults" {
+		t.Errorf("run: %s", q)
+	}
+	if got, want := strings.Join(warnings, "|"), "1 of 2 faults measured: hang-2 count as 0 in the value and the lower bound"; got != want {
+		t.Errorf("warnings %q, want %q", got, want)
+	}
+	if got, want := sumOf(&xs[0]), "0.91 = 0.5 × 0.95 availability + 0.3 × 0.8 recovery + 0.2 × 0.975 streams"; got != want {
+		t.Errorf("evidence %q, want %q", got, want)
+	}
+}
+
+func TestScoreOfOneFault(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		change        func(x *assay.FaultResult)
+		hs            []assay.Hypothesis
+		value, lo, hi float64
+		known         bool
+	}{
+		{"nobody was hurt", func(x *assay.FaultResult) {
+			x.User = stretch(0, 0, 0, 1, "fault", "")
+			x.Parts = scoreParts(&x.Window, &facts.Users{Touched: 50, Well: 50, Begun: 50}, true)
+		}, nil, 1, 1, 1, true},
+		{"never well again", func(x *assay.FaultResult) { x.User = atLeast(60*sec, 1, "fault", "") }, nil, .67, .67, .67, true},
+		{"not seen to be well, after 15 s", func(x *assay.FaultResult) { x.User = atLeast(15*sec, 1, "fault", "") }, nil, .67, .67, .67 + .3*.5, true},
+		{"well somewhere between 3 s and 6 s", func(x *assay.FaultResult) { x.User = stretch(6*sec, 3*sec, 6*sec, 1, "fault", "") }, nil, .91, .91, .67 + .3*.9, true},
+		{"5 requests not judged", func(x *assay.FaultResult) {
+			x.Parts = scoreParts(&x.Window, &facts.Users{Touched: 100, Well: 95, Silent: 5, Begun: 40, Broken: 1}, true)
+		}, nil, .91, .435 + .5*95/105, .435 + .5*100/105, true},
+		{"nothing is streamed", func(x *assay.FaultResult) {
+			x.Parts = scoreParts(&x.Window, &facts.Users{Touched: 100, Well: 95}, false)
+		}, nil, 5./8*.95 + 3./8*.8, 5./8*.95 + 3./8*.8, 5./8*.95 + 3./8*.8, true},
+		{"no stream began, though the run has them", func(x *assay.FaultResult) {
+			x.Parts = scoreParts(&x.Window, &facts.Users{Touched: 100, Well: 95}, true)
+		}, nil, .715, .715, .915, true},
+		{"the steady state did not come back", func(*assay.FaultResult) {}, []assay.Hypothesis{{Name: "ttft", Fault: "kill-1", After: assay.Look{OK: "false"}}}, .67, .67, .67, true},
+		{"it did not hold before", func(*assay.FaultResult) {}, []assay.Hypothesis{{Name: "ttft", Fault: "kill-1", Before: assay.Look{OK: "false"}}}, 0, 0, 0, false},
+		{"never verified", func(x *assay.FaultResult) { x.Window.Verified = 0 }, nil, 0, 0, 0, false},
+		{"nothing judged", func(x *assay.FaultResult) { x.Touched = 0 }, nil, 0, 0, 0, false},
+	} {
+		x := killed()
+		c.change(&x)
+		scoreOf(&x, 15, c.hs)
+		q := x.Score
+		if q.Known() != c.known || c.known && (math.Abs(q.Value-c.value) > 1e-9 || math.Abs(q.Lo-c.lo) > 1e-9 || math.Abs(q.Hi-c.hi) > 1e-9) {
+			t.Errorf("%s: %s, want %g [%g, %g]", c.name, q, c.value, c.lo, c.hi)
+		}
+		weights := 0.0
+		for _, part := range x.Parts {
+			weights += part.Weight
+		}
+		if c.known && math.Abs(weights-1) > 1e-12 {
+			t.Errorf("%s: weights sum to %g", c.name, weights)
+		}
+	}
+}
+
+// Leaving out any measurement raises neither value nor lower bound, whatever the faults did.
+func TestNoScoreRisesWhenAMeasurementIsLeftOut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	for range 2000 {
+		xs := make([]assay.FaultResult, 1+rng.IntN(7))
+		for i := range xs {
+			x := killed()
+			x.Window.Kind = []string{"kill", "hang", "cut"}[rng.IntN(3)]
+			if rng.IntN(4) == 0 {
+				x.State = assay.Unmeasured
+			}
+			n := 1 + rng.IntN(200)
+			u := facts.Users{Touched: n, Well: rng.IntN(n + 1), Silent: rng.IntN(5), Begun: rng.IntN(n + 1)}
+			u.Broken = rng.IntN(u.Begun + 1)
+			x.Parts = scoreParts(&x.Window, &u, true)
+			x.User = stretch(rng.Int64N(60*sec), 0, 60*sec, 1, "fault", "")
+			scoreOf(&x, 15, nil)
+			xs[i] = x
+		}
+		weigh(xs)
+		for _, kind := range []string{"", "kill", "hang", "cut"} {
+			whole, _ := total(xs, kind)
+			for i := range xs {
+				if !xs[i].Score.Known() || kind != "" && xs[i].Window.Kind != kind {
+					continue
+				}
+				less := slices.Clone(xs)
+				less[i].Score = assay.NotMeasured(assay.Ratio, "left out")
+				q, _ := total(less, kind)
+				if q.Known() && (q.Value > whole.Value+1e-12 || q.Lo > whole.Lo+1e-12) {
+					t.Fatalf("without fault %d of %d: %s, with it %s", i, len(xs), q, whole)
+				}
+				if min := whole.Lo + 1e-9; q.Known() && assay.Judge(q, min, 1) == assay.VerdictPass {
+					t.Fatalf("an objective of %g passes without the measurement: %s, with it %s", min, q, whole)
+				}
+			}
+			if whole.Known() && !(0 <= whole.Lo && whole.Lo <= whole.Value && whole.Value <= whole.Hi && whole.Hi <= 1) {
+				t.Fatalf("out of order: %s", whole)
+			}
+		}
+	}
+}
+
+// The score is a metric like others: of the run and of each kind, judged by its whole interval.
+func TestScoreIsJudged(t *testing.T) {
+	run, _ := gameDay().Simulate(rand.New(rand.NewPCG(1, 1)))
+	run.M.Objectives = append(objectives(), assay.Objective{Metric: "score", Min: float(.5)}, assay.Objective{Metric: "score", Labels: map[string]string{"fault": "hang"}, Min: float(.99)})
+	r := assess(t, run, append([]string{"hypothesis", "score"}, reliability...)...)
+	all, kill, hang := r.Find("score").Quantity, r.Find("score", "fault", "kill").Quantity, r.Find("score", "fault", "hang").Quantity
+	if math.Abs(all.Value-(kill.Value+hang.Value)/2) > 1e-12 || all.N != 2 || !(hang.Value < kill.Value && kill.Value < 1) {
+		t.Errorf("score %s; kill %s; hang %s", all, kill, hang)
+	}
+	if a, b := r.Objectives[4].Verdict, r.Objectives[5].Verdict; a != assay.VerdictPass || b != assay.VerdictFail {
+		t.Errorf("verdicts %s, %s", a, b)
+	}
+	if k, h := r.Faults[0].Verdict, r.Faults[1].Verdict; k != assay.FaultPass || h != assay.FaultFail || r.Faults[1].Why != "score, hang misses its goal" {
+		t.Errorf("faults: %s, %s: %s", k, h, r.Faults[1].Why)
+	}
+}

@@ -1,0 +1,198 @@
+package dashboards
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// What the views say of faults. Verdicts are decided by the analyzers; here they are put into words.
+
+// faultNotes says what a reader must know about a fault beyond its row: why it is no pass, what may help, which figure is missing.
+func faultNotes(r *assay.Report, f assay.FaultResult) []string {
+	var notes []string
+	if f.Window.Remains != "" {
+		notes = append(notes, "MAY REMAIN: "+f.Window.Remains)
+	}
+	if s := stateNote(f); s != "" {
+		notes = append(notes, s)
+	}
+	if f.Advice != "" {
+		notes = append(notes, "advice: "+f.Advice)
+	}
+	if f.State != assay.VoidFault && f.State != assay.Unmeasured {
+		because := map[string][]string{} // figures by the reason that they miss
+		var reasons []string
+		for _, part := range []struct {
+			name string
+			q    assay.Quantity
+		}{{"detect", f.Detect}, {"isolate", f.Isolate}, {"recover", f.Restore}, {"total", f.User}} {
+			if part.q.Known() {
+				continue
+			}
+			if because[part.q.Reason] == nil {
+				reasons = append(reasons, part.q.Reason)
+			}
+			because[part.q.Reason] = append(because[part.q.Reason], part.name)
+		}
+		for _, reason := range reasons {
+			notes = append(notes, strings.Join(because[reason], ", ")+" "+reason)
+		}
+	}
+	return append(notes, f.Warnings...)
+}
+
+// verdictOf returns a fault's verdict, also of a result that was written before there were verdicts.
+func verdictOf(f assay.FaultResult) assay.FaultVerdict {
+	switch {
+	case f.Verdict != "":
+		return f.Verdict
+	case f.Window.Remains != "" || f.State == assay.Unrecovered:
+		return assay.FaultFail
+	case f.State == assay.VoidFault:
+		return assay.FaultVoid
+	case f.State == assay.Unmeasured:
+		return assay.FaultUnmeasured
+	}
+	return assay.FaultPass
+}
+
+// faultSign marks a fault's verdict by shape, not colour.
+func faultSign(v assay.FaultVerdict) string {
+	switch v {
+	case assay.FaultPass:
+		return "✓"
+	case assay.FaultFail:
+		return "✗"
+	case assay.FaultVoid:
+		return "∅"
+	}
+	return "?"
+}
+
+// stateNote says why a fault is no pass.
+func stateNote(f assay.FaultResult) string {
+	switch v := verdictOf(f); {
+	case v == assay.FaultVoid:
+		return "void, because " + orElse(f.Why, orElse(f.Window.Void, "it was not in effect")) + "; counts for nothing"
+	case v == assay.FaultUnmeasured:
+		return "unmeasured, because " + orElse(f.Why, "its victim carried too little traffic to be felt") + "; not counted as tolerated"
+	case v == assay.FaultFail && f.Window.Remains == "":
+		return "failed: " + orElse(f.Why, "users had not recovered when the run ended")
+	}
+	return ""
+}
+
+// scoreText writes a score for a cell.
+func scoreText(q assay.Quantity) string {
+	if !q.Known() {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", q.Value)
+}
+
+// runScore writes the score of the run with what it rests on; "" where there is none.
+func runScore(r *assay.Report) string {
+	f := r.Find("score")
+	switch {
+	case f == nil:
+		return ""
+	case !f.Quantity.Known():
+		return "score " + f.Quantity.Reason
+	}
+	q := f.Quantity
+	var weights []string
+	for i := range r.Faults {
+		if parts := r.Faults[i].Parts; len(parts) > 0 {
+			for _, part := range parts {
+				weights = append(weights, part.Name+" "+Percent(part.Weight))
+			}
+			break
+		}
+	}
+	s := fmt.Sprintf("score %.2f [%.2f, %.2f] of 1", q.Value, q.Lo, q.Hi)
+	if weights != nil {
+		s += " (" + strings.Join(weights, ", ") + ")"
+	}
+	s += fmt.Sprintf("; %d %s measured", q.N, q.Of)
+	if q.N < len(r.Faults) {
+		s += ", the others count as 0"
+	}
+	return s
+}
+
+// lostText writes how many requests a fault cost and how they ended: "9: 7 timeout, 2 reset"; where only streams are told, these.
+func lostText(f assay.FaultResult) string {
+	by := f.Outcomes
+	if len(by) == 0 {
+		by = f.Streams
+	}
+	var parts []string
+	for _, k := range slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) }) {
+		if by[k] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", by[k], words(k)))
+		}
+	}
+	s := Integer(f.Lost)
+	switch {
+	case len(parts) == 1 && parts[0] == fmt.Sprintf("%d %s", f.Lost, strings.TrimPrefix(parts[0], fmt.Sprint(f.Lost, " "))):
+		s = parts[0] // all ended in one way
+	case len(parts) > 0:
+		s += ": " + strings.Join(parts, ", ")
+	}
+	if f.Slow > 0 {
+		s += fmt.Sprintf("; %s slow", Integer(f.Slow))
+	}
+	return s
+}
+
+// hypothesisLines says what was seen of each part of the steady state around each fault. Where it held throughout, one line tells of all faults.
+func hypothesisLines(r *assay.Report) []string {
+	var names, lines []string
+	held := map[string]int{}
+	for _, h := range r.Hypotheses {
+		if h.Before.OK == "true" && h.After.OK == "true" && h.During.OK != "false" {
+			if held[h.Name]++; held[h.Name] == 1 {
+				names = append(names, h.Name)
+			}
+			continue
+		}
+		name := h.Name
+		if i := slices.IndexFunc(r.Faults, func(f assay.FaultResult) bool { return f.Window.ID == h.Fault }); i >= 0 {
+			name = fmt.Sprintf("%d %s: %s", i+1, r.Faults[i].Window.Kind, name)
+		}
+		lines = append(lines, fmt.Sprintf("%s: before %s, during %s, after %s", name, lookText(h.Before), lookText(h.During), lookText(h.After)))
+	}
+	var all []string
+	for _, name := range names {
+		all = append(all, fmt.Sprintf("%s: held around %s", name, Things(held[name], "faults")))
+	}
+	return append(all, lines...)
+}
+
+// lookText writes one look: held, BROKEN, not known, not looked at.
+func lookText(l assay.Look) string {
+	s := map[string]string{"true": "held", "false": "BROKEN", "": "not looked at"}[l.OK]
+	if l.Value != "" {
+		return orElse(s, "not known") + " (" + l.Value + ")"
+	}
+	return orElse(s, "not known")
+}
+
+// lifeText writes the stages of a fault itself: injected in 2 ms, effect after 5 ms, held 6 s, revert verified in 30 ms.
+func lifeText(l assay.FaultLife) string {
+	var parts []string
+	for _, p := range []struct {
+		word string
+		q    assay.Quantity
+	}{{"injected in", l.Inject}, {"effect seen after", l.Effect}, {"held", l.Hold}, {"revert verified in", l.Verify}} {
+		if p.q.Known() && p.q.Unit != "" {
+			parts = append(parts, p.word+" "+Value(p.q))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
