@@ -16,6 +16,7 @@ import (
 // drive runs load and faults to their end, or until something ends them early, and winds everything down. Whatever
 // happens, faults are reverted before the target is stopped, and the target before the collectors.
 func (s *session) drive(ctx context.Context) error {
+	s.startHooks()
 	watch, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatching()
 	var failed sourceErrors
@@ -245,5 +246,6 @@ func (s *session) seal(err error) error {
 		}
 		end.Unrecorded["requests/generator"] = n
 	}
+	s.sealed.Store(true)
 	return errors.Join(s.store.Seal(end), s.guardian.Close())
 }

@@ -203,17 +203,22 @@ func (s *session) run(ctx context.Context) error {
 	if r != nil {
 		reporting = errors.Join(reporting, printReport(s.io, r, s.opt.output, files))
 	}
+	code := assay.ExitGo
 	switch {
 	case s.faults != nil && len(s.faults.Remaining()) > 0:
-		return &status{assay.ExitFaultMayRemain, reporting}
+		code = assay.ExitFaultMayRemain
 	case reporting != nil && s.status() == assay.EndDiskFull:
-		return &status{assay.ExitInvalid, reporting}
+		code = assay.ExitInvalid
 	case reporting != nil:
-		return &status{assay.ExitError, reporting}
-	case r.Exit != 0:
-		return &status{code: r.Exit}
+		code = assay.ExitError
+	default:
+		code = r.Exit
 	}
-	return nil
+	s.lastNotice(r, code)
+	if code == assay.ExitGo {
+		return nil
+	}
+	return &status{code, reporting}
 }
 
 // status returns why the run ended early, as one of the End constants, or "".

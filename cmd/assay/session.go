@@ -28,6 +28,7 @@ import (
 	"github.com/assay-dev/assay/internal/rusage"
 	"github.com/assay-dev/assay/internal/sandbox"
 	"github.com/assay-dev/assay/internal/store"
+	"github.com/assay-dev/assay/internal/webhook"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -59,6 +60,8 @@ type session struct {
 	window   *live.Window
 	guards   *live.Guards
 	lookouts []*lookout // guards on the users' own metrics
+	hooks    []*webhook.Hook
+	sealed   atomic.Bool // the run's own record is closed
 	progress *live.Progress
 	begun    *beginnings
 	metrics  *metricsServer
@@ -114,7 +117,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
-	if err := errors.Join(s.stopAhead(), s.lookAhead(ctx)); err != nil {
+	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.lookAhead(ctx)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {
@@ -301,6 +304,7 @@ func (s *session) generator(ctx context.Context) error {
 			Sync: func(e *assay.Event) error {
 				s.hurt.Store(true)
 				s.window.Observe(e)
+				s.tell(e)
 				return s.store.EmitSync(e)
 			}}
 		for _, line := range append(previewSuite(s.plan), previewFaults(s.plan)...) {
@@ -362,6 +366,7 @@ func (s *session) emit(r assay.Record) error {
 	s.window.Observe(r)
 	if e, ok := r.(*assay.Event); ok {
 		s.begun.see(e)
+		s.tell(e)
 		if s.meter != nil {
 			s.meter.Observe(e)
 		}

@@ -38,6 +38,7 @@ type Plan struct {
 	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
 	Stop       *Stop       `yaml:"stop" json:"stop,omitempty" jsonschema:"description=How the run is stopped at once other than by a signal."`
+	Notify     []Webhook   `yaml:"notify" json:"notify,omitempty" jsonschema:"description=Who is told of the run by HTTP."`
 	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
@@ -135,7 +136,7 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	same := *p
 	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
 	same.Target.TLS = nil
-	same.Guards, same.Stop = withoutTokens(p.Guards), nil
+	same.Guards, same.Stop, same.Notify = withoutTokens(p.Guards), nil, nil
 	essence, err := json.Marshal(&same)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)

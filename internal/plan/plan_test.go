@@ -99,6 +99,8 @@ func TestRefusals(t *testing.T) {
 		{"stop by nothing", head + load + "stop: {}\n", `plan.yaml:5:7: stop: says nothing; give file or http`},
 		{"stop by anyone", head + load + "stop: {http: {}}\n", `stop.http: needs token with exactly one of env and file: without one anyone could stop the run`},
 		{"stop nowhere", head + load + "stop: {http: {listen: here, token: {env: T}}}\n", `stop.http.listen: "here" is no address; write for example 127.0.0.1:8099`},
+		{"nobody to notify", head + load + "notify: [{token: {env: T}}]\n", `plan.yaml:5:10: notify[0]: needs url`},
+		{"secret to notify", head + load + "notify: [{url: 'http://h/?token=x'}]\n", `notify[0].url: "token" in the query of a URL may carry a credential`},
 		{"two phases of one name", head + "load: [{name: a, for: 1s}, {name: a, for: 1s}]\n", `load[1].name: "a" is taken by an earlier phase`},
 		{"canary without an answer", head + load + "canary: {prompt: hi}\n", `plan.yaml:5:9: canary: expects nothing; give expect, for example {contains: text} or {stable: true}`},
 		{"canary without a prompt", head + load + "canary: {expect: {stable: true}}\n", `canary: has no prompt`},
@@ -223,7 +225,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "limits", "load", "name", "objectives", "seed", "stop", "suite", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "limits", "load", "name", "notify", "objectives", "seed", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
