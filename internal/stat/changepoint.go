@@ -190,7 +190,7 @@ func compare(a, b []float64, index int) ChangePoint {
 	}
 	switch se := math.Sqrt(((na-1)*va + (nb-1)*vb) / dof * (1/na + 1/nb)); {
 	case se > 0:
-		c.P = 2 * distuv.StudentsT{Sigma: 1, Nu: dof}.CDF(-math.Abs(ma-mb) / se)
+		c.P = 2 * distuv.StudentsT{Sigma: 1, Nu: dof}.CDF(-math.Abs(ma-mb)/se)
 	case ma != mb:
 		c.P = 0
 	}
