@@ -1,0 +1,390 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+func (s *statFlags) proportion() calculator {
+	var successes, n int
+	var confidence float64
+	var method string
+	cmd := &cobra.Command{Use: "proportion --successes X --n N", Short: "Share of independent trials: Clopper-Pearson or Wilson", Args: cobra.NoArgs,
+		Long: "The share of successes among independent trials. Requests are not independent where failures cluster: see `assay stat availability`."}
+	cmd.Flags().IntVar(&successes, "successes", -1, "successes")
+	cmd.Flags().IntVar(&n, "n", 0, "trials")
+	cmd.Flags().StringVar(&method, "method", "clopper-pearson", "clopper-pearson (exact) or wilson")
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func([]string) (*solution, error) {
+		if n < 1 || successes < 0 || successes > n {
+			return nil, fmt.Errorf("--successes %d of --n %d: want 0 <= successes <= n, and n 1 at least", successes, n)
+		}
+		a := &solution{title: "share"}
+		var in stat.Interval
+		switch method {
+		case "clopper-pearson":
+			in, a.source = stat.ClopperPearson(successes, n, confidence), "Clopper and Pearson 1934; NIST/SEMATECH e-Handbook 7.2.4.2"
+		case "wilson":
+			in, a.source = stat.Wilson(float64(successes), float64(n), confidence), "Wilson 1927; Newcombe, Stat. Med. 17, 1998"
+		default:
+			return nil, fmt.Errorf("--method %q is unknown; clopper-pearson or wilson", method)
+		}
+		a.q = estimated(float64(successes)/float64(n), in.Lo, in.Hi, confidence, assay.Ratio, n, "trials", method)
+		if bad := n - successes; bad == 0 {
+			p := 1 - in.Lo
+			a.notes = append(a.notes, fmt.Sprintf("no failure in %d: to show that fewer than %.3g fail with one failure among them takes %d trials", n, p, stat.Trials(p, 1, confidence)))
+		}
+		return a, nil
+	}}
+}
+
+func (s *statFlags) quantile() calculator {
+	var p, confidence float64
+	var kind int
+	cmd := &cobra.Command{Use: "quantile --p 0.95 NUMBER...", Short: "Quantile of a sample, by a named definition, with an interval from order statistics",
+		Long: "The quantile by Hyndman and Fan's type 7 (NumPy, R, k6) or 6 (NIST), with an interval from order statistics, which holds whatever the distribution, for independent values."}
+	cmd.Flags().Float64Var(&p, "p", 0.95, "which quantile, more than 0 and less than 1")
+	cmd.Flags().IntVar(&kind, "type", stat.Type7, "definition: 6 or 7")
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func(args []string) (*solution, error) {
+		switch {
+		case !(p > 0 && p < 1):
+			return nil, fmt.Errorf("--p %g is out of range; more than 0 and less than 1", p)
+		case kind != stat.Type6 && kind != stat.Type7:
+			return nil, fmt.Errorf("--type %d is unknown; 6 or 7", kind)
+		}
+		d, err := s.read(args)
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(d.v)
+		n := len(d.v)
+		a := &solution{title: fmt.Sprintf("p%g", 100*p), source: "Hyndman and Fan 1996; order statistics: NIST/SEMATECH e-Handbook 7.2.6"}
+		least := stat.LeastN(p, confidence)
+		lo, hi, attained, ok := stat.Ranks(n, p, confidence)
+		if !ok {
+			a.q = assay.NotEstimable(d.unit, n, "values", fmt.Sprintf("at %g %% it needs at least %d values and there are %d", 100*confidence, least, n))
+			if n > 0 {
+				a.add("sample", "of these values", stat.Quantile(d.v, p, kind), d.unit)
+			}
+			return a, nil
+		}
+		a.q = estimated(stat.Quantile(d.v, p, kind), d.v[lo-1], d.v[hi-1], attained, d.unit, n, "values", fmt.Sprintf("Hyndman-Fan type %d; order statistics %d and %d", kind, lo, hi))
+		return a, nil
+	}}
+}
+
+func (s *statFlags) mannWhitney() calculator {
+	var confidence float64
+	cmd := &cobra.Command{Use: "mannwhitney FILE FILE", Short: "Do two samples differ? Mann-Whitney, and by how much (Hodges-Lehmann)", Args: cobra.ExactArgs(2),
+		Long: "Compares the numbers of two files; either may be a list with commas. The main figure is the shift of the first against the second. Let a margin decide, not p: on real clouds p alone condemns up to half of the comparisons of equal releases."}
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func(args []string) (*solution, error) {
+		x, err := s.read(args[:1])
+		if err != nil {
+			return nil, err
+		}
+		y, err := s.read(args[1:])
+		if err != nil {
+			return nil, err
+		}
+		const most = 10_000
+		switch {
+		case len(x.v) == 0 || len(y.v) == 0:
+			return nil, errors.New("both samples need values")
+		case x.unit != y.unit:
+			return nil, errors.New("both samples want the same unit, or none")
+		case len(x.v) > most || len(y.v) > most:
+			return nil, fmt.Errorf("more than %d values in one sample: compare runs, not requests", most)
+		}
+		t := stat.MannWhitney(x.v, y.v, confidence)
+		how := "normal, corrected for ties and continuity"
+		if t.Exact {
+			how = "exact"
+		}
+		a := &solution{title: "shift", source: "Mann and Whitney 1947; Hodges and Lehmann 1963; R wilcox.test"}
+		a.q = estimated(t.Shift, t.In.Lo, t.In.Hi, t.In.Confidence, x.unit, t.N+t.M, "values", "Hodges-Lehmann; "+how)
+		a.add("u", "U", t.U, "")
+		a.add("p", "p, two-sided", t.P, "")
+		a.add("p_greater", "p, first not larger", t.PMore, "")
+		a.add("p_less", "p, first not smaller", t.PLess, "")
+		a.add("effect", "chance that one of the first is larger", t.Effect, "")
+		if !a.q.Bounded() {
+			a.notes = append(a.notes, fmt.Sprintf("%d and %d values bound no shift at %g %%; 6 and 6 would at 95 %%", t.N, t.M, 100*confidence))
+		}
+		return a, nil
+	}}
+}
+
+func (s *statFlags) usl() calculator {
+	var confidence float64
+	cmd := &cobra.Command{Use: "usl FILE", Short: "Universal scalability law: contention, coherence and the best concurrency", Args: cobra.MaximumNArgs(1),
+		Long: "Fits Gunther's law to pairs of concurrency and throughput, one pair a line with a comma between them; a first line of names is skipped. The main figure is the concurrency at which throughput is highest."}
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func(args []string) (*solution, error) {
+		n, x, err := s.pairs(args)
+		if err != nil {
+			return nil, err
+		}
+		a := &solution{title: "best concurrency", source: "Gunther, Guerrilla Capacity Planning; R usl"}
+		f, err := stat.FitUSL(n, x, nil)
+		if err != nil {
+			a.q = assay.NotEstimable(assay.Count, len(n), "pairs", err.Error())
+			return a, nil
+		}
+		best, top, inBest, inTop, ok := f.Peak(confidence)
+		if ok {
+			a.q = estimated(best, inBest.Lo, inBest.Hi, confidence, assay.Count, len(n), "pairs", "least squares; delta method")
+		} else {
+			a.q = assay.NotEstimable(assay.Count, len(n), "pairs", "throughput rises without a maximum: coherence is 0")
+			top, inTop = math.NaN(), stat.Interval{Lo: math.NaN(), Hi: math.NaN()}
+		}
+		l, sg, k := f.Coefficients(confidence)
+		for i, c := range []struct {
+			key, name string
+			v         float64
+			in        stat.Interval
+		}{{"gamma", "throughput of one (gamma)", f.Lambda, l}, {"alpha", "contention (alpha)", f.Sigma, sg}, {"beta", "coherence (beta)", f.Kappa, k}} {
+			a.rows = append(a.rows, solutionRow{c.key, c.name, map[string]any{"value": c.v, "lo": finite(c.in.Lo), "hi": finite(c.in.Hi), "se": finite(f.SE[i])}, fmt.Sprintf("%.6g  [%.4g, %.4g], se %.4g", c.v, c.in.Lo, c.in.Hi, f.SE[i])})
+		}
+		if ok {
+			a.rows = append(a.rows, solutionRow{"peak", "highest throughput", map[string]any{"value": top, "lo": inTop.Lo, "hi": inTop.Hi}, fmt.Sprintf("%.6g  [%.6g, %.6g]", top, inTop.Lo, inTop.Hi)})
+		}
+		a.add("r2", "R²", f.R2, "")
+		return a, nil
+	}}
+}
+
+// pairs reads lines of two numbers.
+func (s *statFlags) pairs(args []string) (n, x []float64, err error) {
+	in, where := s.in, "standard input"
+	if len(args) == 1 && args[0] != "-" {
+		f, err := os.Open(args[0])
+		if err != nil {
+			return nil, nil, fmt.Errorf("read pairs: %w", err)
+		}
+		defer f.Close()
+		in, where = f, args[0]
+	}
+	lines := bufio.NewScanner(in)
+	for line := 1; lines.Scan(); line++ {
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		f := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == '\t' || c == ',' || c == ';' || c == '\r' })
+		if len(f) == 0 {
+			continue
+		}
+		var a, b float64
+		ok := len(f) == 2
+		if ok {
+			var e1, e2 error
+			a, e1 = strconv.ParseFloat(f[0], 64)
+			b, e2 = strconv.ParseFloat(f[1], 64)
+			ok = e1 == nil && e2 == nil
+		}
+		switch {
+		case ok:
+			n, x = append(n, a), append(x, b)
+		case len(n) == 0 && line == 1: // names
+		default:
+			return nil, nil, fmt.Errorf("%s:%d: %q: want concurrency and throughput, for example 18,995.9", where, line, strings.TrimSpace(text))
+		}
+		if len(n) > 100_000 {
+			return nil, nil, fmt.Errorf("%s: more than 100000 pairs", where)
+		}
+	}
+	return n, x, lines.Err()
+}
+
+func (s *statFlags) erlang() calculator {
+	var servers int
+	var arrivals, service, ca2, cs2 float64
+	var limit amount
+	cmd := &cobra.Command{Use: "erlang --servers C --arrivals R --service R", Short: "Waiting in a queue with several servers (Erlang C, Allen-Cunneen)", Args: cobra.NoArgs,
+		Long: "The mean wait in queue, in the unit of time of the rates. With --limit in place of --servers: the least number of servers that keeps it."}
+	cmd.Flags().IntVar(&servers, "servers", 0, "servers: instances, or slots of a batch")
+	cmd.Flags().Float64Var(&arrivals, "arrivals", 0, "arrivals per unit of time")
+	cmd.Flags().Float64Var(&service, "service", 0, "what one server completes per unit of time when busy")
+	cmd.Flags().Float64Var(&ca2, "ca2", 1, "squared coefficient of variation of times between arrivals; 1 is Poisson")
+	cmd.Flags().Float64Var(&cs2, "cs2", 1, "squared coefficient of variation of service times; 1 is exponential")
+	cmd.Flags().Var(&limit, "limit", "mean wait that must not be passed, in place of --servers")
+	return calculator{cmd, func([]string) (*solution, error) {
+		switch {
+		case !(arrivals > 0) || !(service > 0):
+			return nil, errors.New("--arrivals and --service are needed, both above 0")
+		case ca2 < 0 || cs2 < 0:
+			return nil, errors.New("--ca2 and --cs2 want 0 or more")
+		case (servers > 0) == limit.set:
+			return nil, errors.New("exactly one of --servers, 1 or more, and --limit is needed")
+		case arrivals/service > 1e6:
+			return nil, fmt.Errorf("a load of %g servers is out of range; at most a million", arrivals/service)
+		}
+		a := &solution{title: "mean wait", source: "Erlang 1917; Allen and Cunneen"}
+		method := "Erlang C, exact for Poisson arrivals and exponential service"
+		if ca2 != 1 || cs2 != 1 {
+			method = "Allen-Cunneen, approximate"
+		}
+		var wait float64
+		if limit.set {
+			if servers, wait = stat.Servers(arrivals, service, ca2, cs2, limit.v); servers == 0 {
+				return nil, errors.New("a million servers do not keep it")
+			}
+		} else {
+			wait = stat.Wait(servers, arrivals, service, ca2, cs2)
+		}
+		a.rows = append(a.rows, solutionRow{"servers", "servers", servers, strconv.Itoa(servers)})
+		a.add("utilization", "utilisation", arrivals/service/float64(servers), "")
+		a.add("waiting", "share that waits", stat.ErlangC(servers, arrivals/service), "")
+		if math.IsInf(wait, 1) {
+			a.q = assay.NotEstimable("", 0, "", fmt.Sprintf("%d servers complete %g and %g arrive: the queue grows without end; at least %d are needed", servers, float64(servers)*service, arrivals, int(arrivals/service)+1))
+			return a, nil
+		}
+		a.q = exact(wait, "", method)
+		return a, nil
+	}}
+}
+
+func (s *statFlags) plan() calculator {
+	var goal, bad amount
+	var failures int
+	var confidence, proportion, quantile, alpha, beta float64
+	cmd := &cobra.Command{Use: "plan --goal 720h | --proportion 0.001 | --quantile 0.99", Short: "How long to watch, or how many trials, to show an objective", Args: cobra.NoArgs,
+		Long: "How much is needed to show an objective at a confidence. --goal: an MTBF, as time to watch; with --bad a sequential test that ends sooner. --proportion: a share of failures, " +
+			"as trials. --quantile: values for an interval, and the sizes of MLPerf's LoadGen."}
+	cmd.Flags().Var(&goal, "goal", "MTBF to show, for example 720h")
+	cmd.Flags().Var(&bad, "bad", "MTBF that must not pass: makes the test sequential")
+	cmd.Flags().Float64Var(&alpha, "alpha", 0.1, "sequential: chance of rejecting the good")
+	cmd.Flags().Float64Var(&beta, "beta", 0.1, "sequential: chance of accepting the bad")
+	cmd.Flags().IntVar(&failures, "failures", 0, "failures that are allowed")
+	cmd.Flags().Float64Var(&proportion, "proportion", 0, "share of failures to stay below")
+	cmd.Flags().Float64Var(&quantile, "quantile", 0, "quantile of latency to show")
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func([]string) (*solution, error) {
+		asked := 0
+		for _, set := range []bool{goal.set, proportion != 0, quantile != 0} {
+			if set {
+				asked++
+			}
+		}
+		switch {
+		case asked != 1:
+			return nil, errors.New("exactly one of --goal, --proportion and --quantile is needed")
+		case failures < 0 || failures > 1_000_000:
+			return nil, fmt.Errorf("--failures %d is out of range; 0 to a million", failures)
+		case bad.set && !goal.set:
+			return nil, errors.New("--bad goes with --goal")
+		}
+		switch {
+		case goal.set && bad.set:
+			return planSequential(goal, bad, alpha, beta)
+		case goal.set:
+			if !(goal.v > 0) {
+				return nil, errors.New("--goal wants an MTBF above 0")
+			}
+			a := &solution{title: "time to watch", source: "NIST/SEMATECH e-Handbook 8.3.1.1"}
+			a.q = exact(goal.v*stat.PlanningFactor(failures, confidence), goal.unit(), fmt.Sprintf("chi-square, at most %d failures, one-sided at %g %%", failures, 100*confidence))
+			for r := range 4 {
+				a.add(fmt.Sprintf("time_%d", r), "with "+dashboards.Things(r, "failures"), goal.v*stat.PlanningFactor(r, confidence), goal.unit())
+			}
+			return a, nil
+		case proportion != 0:
+			if !(proportion > 0 && proportion < 1) || proportion < 1e-9 {
+				return nil, fmt.Errorf("--proportion %g is out of range; 1e-9 or more and less than 1", proportion)
+			}
+			a := &solution{title: "trials", source: "binomial, exact; the rule of three with none allowed"}
+			a.q = exact(float64(stat.Trials(proportion, failures, confidence)), assay.Count, fmt.Sprintf("at most %d failures, one-sided at %g %%", failures, 100*confidence))
+			for r := range 4 {
+				a.add(fmt.Sprintf("trials_%d", r), "with "+dashboards.Things(r, "failures"), float64(stat.Trials(proportion, r, confidence)), "")
+			}
+			a.notes = append(a.notes, "for independent trials: where failures cluster, count episodes")
+			return a, nil
+		}
+		if !(quantile > 0 && quantile < 1) {
+			return nil, fmt.Errorf("--quantile %g is out of range; more than 0 and less than 1", quantile)
+		}
+		a := &solution{title: "values", source: "order statistics; MLPerf LoadGen"}
+		a.q = exact(float64(stat.LeastN(quantile, confidence)), assay.Count, fmt.Sprintf("least for a two-sided interval at %g %%, independent values", 100*confidence))
+		a.add("loadgen_queries", "LoadGen parity", float64(stat.LoadGenQueries(quantile)), "")
+		for r := range 4 {
+			a.add(fmt.Sprintf("loadgen_early_%d", r), fmt.Sprintf("LoadGen early stopping, %d over the limit", r), float64(stat.LoadGenEarly(quantile, r)), "")
+		}
+		return a, nil
+	}}
+}
+
+func planSequential(goal, bad amount, alpha, beta float64) (*solution, error) {
+	if goal.unit() != bad.unit() {
+		return nil, errors.New("--goal and --bad want the same unit, or none")
+	}
+	t := stat.Sequential{Good: goal.v, Bad: bad.v, Alpha: alpha, Beta: beta}
+	if err := t.Check(); err != nil {
+		return nil, err
+	}
+	a := &solution{title: "accept without failures after", source: "Wald 1947; MIL-HDBK-781"}
+	a.q = exact(t.Accept(0), goal.unit(), fmt.Sprintf("sequential probability ratio, alpha %g, beta %g", alpha, beta))
+	var table []map[string]any
+	for r := range 8 {
+		row := map[string]any{"failures": r, "accept_after": t.Accept(r), "reject_before": nil}
+		text := "accept after " + inUnit(t.Accept(r), goal.unit())
+		if v := t.Reject(r); v > 0 {
+			row["reject_before"] = v
+			text += ", reject up to " + inUnit(v, goal.unit())
+		}
+		table = append(table, row)
+		a.rows = append(a.rows, solutionRow{"", dashboards.Things(r, "failures"), nil, text})
+	}
+	a.rows = append(a.rows, solutionRow{"boundaries", "", table, ""})
+	return a, nil
+}
+
+func (s *statFlags) changePoints() calculator {
+	var window int
+	var p, magnitude float64
+	cmd := &cobra.Command{Use: "changepoints NUMBER...", Short: "Where the level of a series changes (E-divisive means, as Hunter and Otava)", Long: "Finds the indexes, from 0, at which the level of a series changes. The series is read in order from files or standard input."}
+	cmd.Flags().IntVar(&window, "window", 50, "values that are looked at together")
+	cmd.Flags().Float64Var(&p, "p", 0.001, "highest p of a change")
+	cmd.Flags().Float64Var(&magnitude, "magnitude", 0, "least relative change, for example 0.05")
+	return calculator{cmd, func(args []string) (*solution, error) {
+		switch {
+		case window < 2 || window > stat.MaxChangeWindow:
+			return nil, fmt.Errorf("--window %d is out of range; 2 to %d", window, stat.MaxChangeWindow)
+		case !(p > 0 && p <= 1):
+			return nil, fmt.Errorf("--p %g is out of range; more than 0, at most 1", p)
+		case !(magnitude >= 0) || math.IsInf(magnitude, 1):
+			return nil, fmt.Errorf("--magnitude %g is out of range; 0 or more", magnitude)
+		}
+		d, err := s.read(args)
+		if err != nil {
+			return nil, err
+		}
+		points := stat.ChangePoints(d.v, window, p, magnitude)
+		a := &solution{title: "change points", source: "Matteson and James, JASA 109, 2014; Fleming et al., ICPE 2023; Apache Otava"}
+		a.q = assay.Quantity{Value: float64(len(points)), Lo: float64(len(points)), Hi: float64(len(points)), Confidence: 1, Unit: assay.Count, N: len(d.v), Of: "values", Method: fmt.Sprintf("E-divisive means, Student's t, window %d, p %g, magnitude %g", window, p, magnitude), Basis: assay.Measured}
+		if len(d.v) < 3 {
+			a.q = assay.NotEstimable(assay.Count, len(d.v), "values", fmt.Sprintf("a change needs at least 3 values and there are %d", len(d.v)))
+		}
+		list := []map[string]any{}
+		for _, c := range points {
+			change := finite(c.After/c.Before - 1)
+			list = append(list, map[string]any{"index": c.Index, "before": c.Before, "after": c.After, "change": change, "p": c.P})
+			text := fmt.Sprintf("%s to %s, p %.3g", inUnit(c.Before, d.unit), inUnit(c.After, d.unit), c.P)
+			if change != nil {
+				text = fmt.Sprintf("%+.2f %%: ", 100*change.(float64)) + text
+			}
+			a.rows = append(a.rows, solutionRow{"", fmt.Sprintf("at %d", c.Index), nil, text})
+		}
+		a.rows = append(a.rows, solutionRow{"change_points", "", list, ""})
+		return a, nil
+	}}
+}
