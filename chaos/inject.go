@@ -35,6 +35,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 	}
 	a.Undo.ID = f.ID
 	f.action = a
+	r.retarget(f, a)
 	if err := r.arm(ctx, f); err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
 		r.clear(ctx, f, "never applied")
@@ -63,6 +64,15 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	return true
+}
+
+// retarget makes the fault that of the action's victim: a driver that asks a person may have had to take another.
+func (r *Runner) retarget(f *injection, a *Action) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.Target != "" {
+		f.Target = a.Target
+	}
 }
 
 // arm puts the undo on disk and in the guardian's hands.

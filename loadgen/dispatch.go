@@ -163,7 +163,9 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 		if at == due && due > now() {
 			at = s.begin + s.together(i, r.due)
 		}
-		wait(g.halted, at)
+		if g.over(s, at, wait) {
+			break
+		}
 		if t := now(); t-due >= int64(lag) {
 			if at := g.behind.from(due, t, max(s.rate, s.peak)); at > t {
 				wait(g.halted, at)
@@ -179,7 +181,8 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 		}
 	}
 	if !cut {
-		wait(g.halted, end)
+		g.over(s, end, wait)
+		end = s.end()
 		cut = g.stopping()
 	}
 	if cut {

@@ -257,6 +257,9 @@ func (g *Generator) play() int64 {
 			begin = g.external(p, begin)
 		default:
 			s := &stretch{phase: p, name: p.Name, begin: begin, length: int64(p.For), deadline: g.cfg.Deadline, id: id, feed: ahead, planned: g.sched.drawn[i].n}
+			if p.Until != nil {
+				s.planned = 0 // that is decided as it goes
+			}
 			s.rate, s.peak = g.sched.rate(i)
 			id += uint64(g.sched.drawn[i].ids)
 			ahead = g.feed(i + 1)

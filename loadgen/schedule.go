@@ -41,6 +41,10 @@ type Phase struct {
 	Search   *Search
 	Hold     *Hold
 	External External // another program's load; For is then the longest it may last
+
+	// Until returns when the phase ends if that is before For is over, for one that begins at an instant; both in run time. It is asked many times
+	// while the phase lasts and may answer differently each time. For arrivals and idle phases; may be nil.
+	Until func(begin int64) int64
 }
 
 // Hold is load at a rate that an earlier search found.

@@ -45,6 +45,7 @@ func (s *session) drive(ctx context.Context) error {
 	showing, stopShowing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopShowing()
 	side.Go(func() { s.progress.Run(showing, s.window) })
+	s.day.begin(showing)
 	side.Go(func() { s.usage = rusage.Watch(showing) })
 	for _, l := range s.lookouts {
 		side.Go(func() { l.Run(showing) })

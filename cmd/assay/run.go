@@ -37,6 +37,8 @@ type runOptions struct {
 	k6       string // path of assay-k6
 	suite    string // name of a standard suite
 	size     string // of it
+	gameday  bool   // ask before each fault
+	yes      bool   // and answer yes
 }
 
 func runCommand(io stdio) *cobra.Command {
@@ -70,6 +72,8 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
 	f.StringVar(&o.suite, "suite", "", "without PLAN: run this standard suite on the sandbox; assay list suite describes it")
 	f.StringVar(&o.size, "size", "full", "with --suite: quick or full")
+	f.BoolVar(&o.gameday, "gameday", false, "ask on the terminal before each fault, and take notes, as mode: gameday in a plan does")
+	f.BoolVarP(&o.yes, "yes", "y", false, "on a game day: nobody is asked, every fault is injected")
 	f.StringVar(&o.k6, "k6-binary", "", "assay-k6, for a plan with k6 scripts; otherwise $ASSAY_K6, or found on PATH or beside assay")
 	return cmd
 }
@@ -110,6 +114,15 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 		if s.phases, err = phases(s.plan); err != nil {
 			return nil, &status{assay.ExitUsage, err}
 		}
+	}
+	if o.gameday {
+		s.plan.Mode = "gameday"
+	}
+	if s.plan.Mode == "gameday" && len(s.plan.Chaos) == 0 {
+		return nil, exit(assay.ExitUsage, "a game day asks before each fault, and there is none to inject")
+	}
+	if o.yes && s.plan.Mode != "gameday" {
+		return nil, exit(assay.ExitUsage, "--yes goes with --gameday or mode: gameday; nobody is asked in any other run")
 	}
 	s.dir = newRunDir(o.dir, s.plan.Name, time.Now())
 	return s, nil
@@ -186,6 +199,10 @@ func (s *session) run(ctx context.Context) error {
 		close(over)
 		<-listening
 	}()
+	if err := s.openGameDay(); err != nil {
+		return err
+	}
+	defer s.day.close()
 	if err := s.prepare(ctx); err != nil {
 		if ctx.Err() != nil {
 			return exit(assay.ExitInterrupted, "interrupted before the load began; nothing was left behind")
@@ -193,6 +210,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	err := s.drive(ctx)
+	s.day.close() // the terminal is as it was before the report is printed
 	if sealing := s.seal(err); sealing != nil {
 		fmt.Fprintf(s.io.err, "assay: close the run: %v\n", sealing)
 	}

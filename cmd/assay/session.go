@@ -56,6 +56,7 @@ type session struct {
 	meter    *budget.Meter      // of the budget; nil where only requests and time are limited
 	chiller  chill.Chiller      // makes the target cold; nil where no phase forces cold starts
 	faults   *chaos.Runner
+	day      *gameDay // nil unless it is one
 	otlp     *collectors.OTLP
 	window   *live.Window
 	guards   *live.Guards
@@ -300,9 +301,10 @@ func (s *session) generator(ctx context.Context) error {
 		if err != nil {
 			return &status{assay.ExitPreflight, err}
 		}
-		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: driver, Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait, Seen: s.seen, Limits: blast(s.plan),
+		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: s.askFirst(driver), Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait, Seen: s.seen, Limits: blast(s.plan),
 			Sync: func(e *assay.Event) error {
 				s.hurt.Store(true)
+				s.day.see(e)
 				s.window.Observe(e)
 				s.tell(e)
 				return s.store.EmitSync(e)
@@ -331,6 +333,9 @@ func (s *session) watch() error {
 	for _, g := range guards {
 		o.Horizon = max(o.Horizon, g.Over)
 	}
+	if s.day != nil {
+		o.Total = 0 // a person decides
+	}
 	s.window = live.New(o)
 	s.window.SetObjectives(s.objectives)
 	if s.guards, err = live.NewGuards(s.window, guards); err != nil {
@@ -348,8 +353,12 @@ func (s *session) watch() error {
 			return w
 		}
 	}
-	mode, colour := live.Choose(s.opt.ui, terminal, os.Getenv)
-	s.progress = &live.Progress{W: s.io.err, Mode: mode, Colour: colour, Width: width}
+	mode, colour := live.Choose(s.opt.ui, terminal && s.day == nil, os.Getenv)
+	out := s.io.err
+	if s.day != nil {
+		out = s.day.out
+	}
+	s.progress = &live.Progress{W: out, Mode: mode, Colour: colour, Width: width}
 	return nil
 }
 
@@ -367,6 +376,7 @@ func (s *session) emit(r assay.Record) error {
 	if e, ok := r.(*assay.Event); ok {
 		s.begun.see(e)
 		s.tell(e)
+		s.day.see(e)
 		if s.meter != nil {
 			s.meter.Observe(e)
 		}

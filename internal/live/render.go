@@ -218,6 +218,10 @@ func describe(e *assay.Event) string {
 		return "instance " + who + " exited" + detail(e)
 	case assay.EventWarning:
 		return "warning" + detail(e)
+	case assay.EventAnnotation:
+		if e.Attrs["by"] != "" {
+			return "note: " + e.Text
+		}
 	case assay.EventStop:
 		return "stopping" + detail(e)
 	}

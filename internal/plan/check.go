@@ -118,6 +118,9 @@ func (p *Plan) check() error {
 	if !nameForm.MatchString(p.Name) {
 		c.bad("name", "%q is not a name; use 1 to 63 letters, digits, dots, dashes and underscores", p.Name)
 	}
+	if p.Mode != "" {
+		c.oneOf("mode", p.Mode, "gameday")
+	}
 	c.target(&p.Target)
 	c.canary(p)
 	c.retry(p.Target.Retry)

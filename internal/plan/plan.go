@@ -30,6 +30,7 @@ type Plan struct {
 	Name       string      `yaml:"name" json:"name" jsonschema:"pattern=^[a-zA-Z0-9][a-zA-Z0-9._-]{0\\,62}$,description=Name of the plan; it becomes part of the run's directory."`
 	Seed       uint64      `yaml:"seed" json:"seed,omitempty" jsonschema:"description=Seed of all randomness; the same seed gives the same schedule and faults. Default 1."`
 	Target     Target      `yaml:"target" json:"target" jsonschema:"description=What is assessed."`
+	Mode       string      `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=gameday,description=gameday: ask a person on the terminal before each fault and take notes."`
 	Suite      *Suite      `yaml:"suite" json:"suite,omitempty" jsonschema:"description=A standard sequence of load and faults in place of load and chaos."`
 	Load       []Load      `yaml:"load" json:"load" jsonschema:"minItems=1,description=Load phases, one after another."`
 	Canary     *Canary     `yaml:"canary" json:"canary,omitempty" jsonschema:"description=A request with a known answer that rides along all load and faults."`

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/loadgen"
+)
+
+// A gameDay asks a person before each fault and takes notes. One fault is asked for at a time, and the next not before the last is over and its
+// recovery was seen. The load goes on meanwhile: the clock of a load phase stands still while a fault of it waits to be answered, so that what the
+// plan leaves after the fault is left whenever the answer comes.
+type gameDay struct {
+	s       *session
+	console *console  // nil: nobody is asked, everything is injected
+	out     io.Writer // what is shown
+
+	turn chan struct{} // holds a token while no fault is asked for, in force or recovering
+
+	mu       sync.Mutex
+	asked    int
+	waiting  int               // faults that wait for their turn or their answer
+	since    int64             // run time since which one does
+	paused   int64             // how long ones did, before that
+	bases    map[int64]int64   // paused when the phase that began at an instant did
+	question chan string       // takes the answer; nil while nothing is asked
+	gone     bool              // the terminal is
+	now      *effect           // of the fault that was injected last, until it is over
+	believed map[string]string // hypotheses by name, as they were seen last
+
+	side sync.WaitGroup
+}
+
+// maxAsking bounds how much longer a load phase may last for its questions, so that a plan that nobody answers ends.
+const maxAsking = time.Hour
+
+// The answers.
+const (
+	answerYes   = "yes"
+	answerNo    = "no"
+	answerAbort = "abort"
+	answerGone  = "gone"
+)
+
+// gameDay opens the console of a game day, or refuses it. It is nil for any other run.
+func (s *session) openGameDay() error {
+	if s.plan.Mode != "gameday" {
+		return nil
+	}
+	g := &gameDay{s: s, out: s.io.err, turn: make(chan struct{}, 1), bases: map[int64]int64{}, believed: map[string]string{}}
+	g.turn <- struct{}{}
+	if !s.opt.yes {
+		var err error
+		if g.console, err = openConsole(s.io.in, s.io.err); err != nil {
+			return &status{assay.ExitUsage, err}
+		}
+		g.out = g.console
+	}
+	s.day = g
+	for i := range s.phases {
+		p := &s.phases[i]
+		if _, ends := p.Arrivals.(loadgen.Lasting); ends || p.Closed != nil || p.Search != nil || p.Hold != nil || p.Cold != nil || p.External != nil {
+			continue // they have a clock of their own
+		}
+		length := int64(p.For)
+		p.For += maxAsking
+		p.Until = func(begin int64) int64 { return g.until(begin, length) }
+	}
+	return nil
+}
+
+// close gives the terminal back. It may be called on nil.
+func (g *gameDay) close() {
+	if g != nil {
+		g.console.Close()
+		g.side.Wait()
+	}
+}
+
+// begin shows what goes on and listens to the person until ctx is done.
+func (g *gameDay) begin(ctx context.Context) {
+	if g == nil {
+		return
+	}
+	g.side.Go(func() { g.show(ctx) })
+	if g.console != nil {
+		fmt.Fprintln(g.out, "game day: each fault is asked for; what else is typed is a note in the record; Ctrl-C stops the load and reverts everything")
+		g.console.listen()
+		g.side.Go(g.listen)
+	}
+}
+
+// askFirst lets a person be asked before the driver's faults are injected, on a game day.
+func (s *session) askFirst(d chaos.Driver) chaos.Driver {
+	if s.day == nil {
+		return d
+	}
+	return asking{d, s.day}
+}
+
+// until returns when a load phase ends that began at an instant and is planned to be so long.
+func (g *gameDay) until(begin, length int64) int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.bases[begin]; !ok {
+		g.bases[begin] = g.paused
+		if g.waiting > 0 {
+			g.bases[begin] += g.s.clock.Now() - g.since
+		}
+	}
+	if g.waiting > 0 {
+		return math.MaxInt64
+	}
+	return begin + length + g.paused - g.bases[begin]
+}
+
+// pause stops the clock of the load phase until resume.
+func (g *gameDay) pause() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiting++; g.waiting == 1 {
+		g.since = g.s.clock.Now()
+	}
+}
+
+func (g *gameDay) resume() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiting--; g.waiting == 0 {
+		g.paused += g.s.clock.Now() - g.since
+	}
+}
+
+// listen takes what the person types until the terminal is gone.
+func (g *gameDay) listen() {
+	for line := range g.console.lines {
+		line = strings.TrimSpace(line)
+		g.mu.Lock()
+		question := g.question
+		g.mu.Unlock()
+		if question != nil {
+			if a := answerIn(line); a != "" {
+				g.reply(a)
+				continue
+			}
+		}
+		if line = strings.TrimSpace(strings.TrimPrefix(line, "note ")); line != "" {
+			g.note(line, "person", nil)
+		}
+	}
+	g.mu.Lock()
+	g.gone = true
+	g.mu.Unlock()
+	g.reply(answerGone)
+}
+
+// reply answers the open question, if there is one.
+func (g *gameDay) reply(a string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.question != nil {
+		g.question <- a // holds one
+		g.question = nil
+	}
+}
+
+// answerIn returns the answer that a line is, or "".
+func answerIn(line string) string {
+	switch strings.ToLower(line) {
+	case "y", "yes":
+		return answerYes
+	case "n", "no", "s", "skip":
+		return answerNo
+	case "a", "abort":
+		return answerAbort
+	}
+	return ""
+}
+
+// note records what was said. It belongs to the fault that is in force.
+func (g *gameDay) note(text, by string, more map[string]string) {
+	e := &assay.Event{Time: g.s.clock.Now(), Kind: assay.EventAnnotation, Source: "operator", Text: text, Attrs: map[string]string{"by": by}}
+	for k, v := range more {
+		e.Attrs[k] = v
+	}
+	if f := g.s.window.State(e.Time).Faults; len(f) > 0 {
+		e.Fault = f[0].ID
+	}
+	_ = g.s.emit(e) // what the store could not take it has counted
+}
+
+// asking is a driver whose actions a person is asked for. It touches nothing itself.
+type asking struct {
+	chaos.Driver
+	day *gameDay
+}
+
+// Plan makes the action and asks. Who says no makes it an error, which is how a fault comes to be void. Where the victim has gone while the
+// question was open, another takes its place.
+func (d asking) Plan(ctx context.Context, s *chaos.Step, v chaos.Victim) (*chaos.Action, error) {
+	g := d.day
+	g.pause()
+	defer g.resume()
+	select {
+	case <-g.turn:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	a, err := d.ask(ctx, s, v)
+	if err != nil {
+		g.turn <- struct{}{}
+		return nil, err
+	}
+	g.watch(a)
+	return a, nil
+}
+
+// ask asks until the answer is about a victim that is still there.
+func (d asking) ask(ctx context.Context, s *chaos.Step, v chaos.Victim) (*chaos.Action, error) {
+	a, err := d.Driver.Plan(ctx, s, v)
+	for range 10 {
+		if err != nil {
+			return nil, err
+		}
+		if err := d.day.decide(ctx, s, a); err != nil {
+			return nil, err
+		}
+		if a, err = d.Driver.Plan(ctx, s, v); err == nil {
+			return a, nil
+		}
+		fmt.Fprintf(d.day.out, "%s is no longer there: %v\n", v.ID, err)
+		all, _, listing := d.Driver.Victims(ctx, s)
+		if listing != nil || len(all) == 0 {
+			return nil, errors.Join(err, listing)
+		}
+		v = all[0]
+		a, err = d.Driver.Plan(ctx, s, v)
+	}
+	return nil, errors.New("its victims went away ten times while the question was open")
+}
+
+// decide shows what is to be done and returns nil if it shall be.
+func (g *gameDay) decide(ctx context.Context, s *chaos.Step, a *chaos.Action) error {
+	what := fmt.Sprintf("%s on %s", a.Kind, a.Target)
+	g.mu.Lock()
+	g.asked++
+	n := g.asked
+	g.mu.Unlock()
+	st := g.s.window.State(g.s.clock.Now())
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nfault %d: %s\n", n, what)
+	if lines := chaos.Preview([]chaos.Step{*s}); len(lines) > 0 {
+		_, does, _ := strings.Cut(lines[0], ": ")
+		fmt.Fprintf(&b, "  does     %s\n", does)
+	}
+	for _, t := range a.Touches {
+		fmt.Fprintf(&b, "  touches  %s\n", t)
+	}
+	fmt.Fprintf(&b, "  undo     %s\n  now      %s\n", &a.Undo, st.Steady())
+	for _, line := range g.beliefs() {
+		fmt.Fprintf(&b, "           %s\n", line)
+	}
+	_, _ = io.WriteString(g.out, b.String()) // in one piece, so that nothing comes between
+	answer, by := answerYes, "flag"
+	if g.console != nil {
+		answer, by = g.answer(ctx, what), "person"
+	}
+	if answer == "" {
+		return context.Cause(ctx)
+	}
+	g.note(fmt.Sprintf("inject %s: %s", what, answer), by, map[string]string{"answer": answer, "target": a.Target, "kind": a.Kind})
+	switch answer {
+	case answerYes:
+		return nil
+	case answerAbort:
+		g.s.stopLoad(&ending{status: assay.EndInterrupted, reason: "aborted by the operator"})
+		return errors.New("aborted by the operator")
+	case answerGone:
+		return errors.New("nobody was left to be asked: the terminal is gone")
+	}
+	return errors.New("skipped by the operator")
+}
+
+// answer waits for the person; "" where ctx is done first.
+func (g *gameDay) answer(ctx context.Context, what string) string {
+	answer := make(chan string, 1)
+	g.mu.Lock()
+	if g.gone {
+		g.mu.Unlock()
+		return answerGone
+	}
+	g.question = answer
+	g.mu.Unlock()
+	g.console.prompt(fmt.Sprintf("inject %s? [y]es, [n]o (skip), [a]bort, or a note: ", what))
+	defer g.console.prompt(calm)
+	select {
+	case a := <-answer:
+		return a
+	case <-ctx.Done():
+		g.mu.Lock()
+		g.question = nil
+		g.mu.Unlock()
+		return ""
+	}
+}
