@@ -26,7 +26,7 @@ import (
 // state that did not hold after the fault is no recovery.
 //
 // The score of the run is the weighted mean over faults. Each kind of fault weighs the same and shares its weight among its faults, so that
-// striking often with what is well survived raises nothing.
+// striking often with what is well survived raises nothing. In a standard suite its steps have weights of their own, also those that this run could not do.
 //
 // What is void or unmeasured keeps its weight and never helps: it counts as 0 in value and lower bound, and in the upper bound no better than what was
 // measured on the mean. So no score rises when a measurement is left out, and none passes an objective for it.
@@ -63,7 +63,7 @@ func (p *scorePass) Finish(r *assay.Report) error {
 		x := &r.Faults[i]
 		scoreOf(x, target(p.f.Manifest.Objectives, x.Window.Kind), r.Hypotheses)
 	}
-	kinds := weigh(r.Faults)
+	kinds, how := weigh(r.Faults, r.Suite)
 	for _, kind := range append([]string{""}, kinds...) {
 		f := assay.Finding{Metric: "score", Ledger: assay.Injected}
 		if kind != "" {
@@ -71,7 +71,7 @@ func (p *scorePass) Finish(r *assay.Report) error {
 		}
 		f.Quantity, f.Warnings = total(r.Faults, kind)
 		if kind == "" {
-			f.Evidence = []string{fmt.Sprintf("each of %d kinds of fault weighs 1/%d", len(kinds), len(kinds))}
+			f.Evidence = []string{how}
 		}
 		for i := range r.Faults {
 			if x := &r.Faults[i]; kind == x.Window.Kind {
@@ -153,25 +153,47 @@ func scoreOf(x *assay.FaultResult, target float64, hs []assay.Hypothesis) {
 	x.Score = measured(sum.Value, min(sum.Lo, sum.Value), max(sum.Hi, sum.Value), assay.Ratio, x.Touched, "requests", "weighted sum of its parts")
 }
 
-// weigh gives each kind of fault the same weight, shared among its faults, and returns the kinds.
-func weigh(xs []assay.FaultResult) []string {
+// weigh gives each fault its weight, and returns the kinds of fault and how they were weighed. Weights of a suite sum to less than 1 where some of its
+// steps have no fault in this run.
+func weigh(xs []assay.FaultResult, suite *assay.SuiteResult) (kinds []string, how string) {
 	n := map[string]int{}
 	for i := range xs {
 		n[xs[i].Window.Kind]++
 	}
+	if suite != nil {
+		return keys(n), weighSuite(xs, suite)
+	}
 	for i := range xs {
 		xs[i].Weight = 1 / float64(len(n)) / float64(n[xs[i].Window.Kind])
 	}
-	return keys(n)
+	return keys(n), fmt.Sprintf("each of %d kinds of fault weighs 1/%d", len(n), len(n))
+}
+
+// weighSuite shares the weight of each step among its faults; a fault of no step weighs nothing.
+func weighSuite(xs []assay.FaultResult, suite *assay.SuiteResult) string {
+	all := 0.0
+	for i := range suite.Steps {
+		all += suite.Steps[i].Weight
+	}
+	for i := range xs {
+		xs[i].Weight = 0
+		for _, st := range suite.Steps {
+			if slices.Contains(st.Faults, xs[i].Window.ID) && all > 0 {
+				xs[i].Weight += st.Weight / all / float64(len(st.Faults))
+			}
+		}
+	}
+	return fmt.Sprintf("weights of the steps of suite %s, version %d", suite.Name, suite.Version)
 }
 
 // total returns the score of the faults of one kind, or of all.
 func total(xs []assay.FaultResult, kind string) (q assay.Quantity, warnings []string) {
 	n, m := 0, 0
-	var weights, known, value, lo, hi float64
+	var weights, known, value, lo, hi, everything float64
 	var why []string
 	for i := range xs {
 		x := &xs[i]
+		everything += x.Weight
 		if kind != "" && x.Window.Kind != kind {
 			continue
 		}
@@ -185,14 +207,18 @@ func total(xs []assay.FaultResult, kind string) (q assay.Quantity, warnings []st
 		known += x.Weight
 		value, lo, hi = value+x.Weight*x.Score.Value, lo+x.Weight*x.Score.Lo, hi+x.Weight*x.Score.Hi
 	}
-	if n == 0 {
+	if n == 0 || known == 0 {
 		return assay.NotEstimable(assay.Ratio, 0, "faults", fmt.Sprintf("none of %d faults was in effect, could be felt and could be judged", m)), nil
 	}
+	if missing := 1 - everything; kind == "" && missing > 1e-9 {
+		weights = 1
+		warnings = append(warnings, fmt.Sprintf("steps of the suite that weigh %.3g %% of it had no fault in this run: they count as 0", missing*100))
+	}
 	q = measured(value/weights, lo/weights, hi/known, assay.Ratio, n, fmt.Sprintf("of %d faults", m),
-		"weighted mean over faults, each kind the same; what was not measured counts as 0, and at best as the measured mean")
+		"weighted mean over faults; what was not measured counts as 0, and at best as the measured mean")
 	q.Lo, q.Hi = min(q.Lo, q.Value), min(1, max(q.Hi, q.Value))
 	if n < m {
-		warnings = []string{fmt.Sprintf("%d of %d faults measured: %s count as 0 in the value and the lower bound", n, m, strings.Join(why, ", "))}
+		warnings = append(warnings, fmt.Sprintf("%d of %d faults measured: %s count as 0 in the value and the lower bound", n, m, strings.Join(why, ", ")))
 	}
 	return q, warnings
 }

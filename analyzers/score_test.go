@@ -27,7 +27,7 @@ func TestScoreOfTheWorkedExample(t *testing.T) {
 	hang := assay.FaultResult{Window: assay.FaultWindow{ID: "hang-2", Kind: "hang"}, State: assay.VoidFault}
 	scoreOf(&hang, 15, nil)
 	xs := []assay.FaultResult{kill, hang}
-	weigh(xs)
+	weigh(xs, nil)
 	q, warnings := total(xs, "")
 	if math.Abs(q.Value-.455) > 1e-12 || math.Abs(q.Lo-.455) > 1e-12 || math.Abs(q.Hi-.91) > 1e-12 || q.N != 1 || q.Of != "of 2 faults" {
 		t.Errorf("run: %s", q)
@@ -105,7 +105,7 @@ func TestNoScoreRisesWhenAMeasurementIsLeftOut(t *testing.T) {
 			scoreOf(&x, 15, nil)
 			xs[i] = x
 		}
-		weigh(xs)
+		weigh(xs, nil)
 		for _, kind := range []string{"", "kill", "hang", "cut"} {
 			whole, _ := total(xs, kind)
 			for i := range xs {
@@ -143,5 +143,26 @@ func TestScoreIsJudged(t *testing.T) {
 	}
 	if k, h := r.Faults[0].Verdict, r.Faults[1].Verdict; k != assay.FaultPass || h != assay.FaultFail || r.Faults[1].Why != "score, hang misses its goal" {
 		t.Errorf("faults: %s, %s: %s", k, h, r.Faults[1].Why)
+	}
+}
+
+// In a suite the steps have weights, also those that had no fault in this run.
+func TestScoreOfASuite(t *testing.T) {
+	xs := []assay.FaultResult{killed(), killed(), killed()}
+	for i := range xs {
+		xs[i].Window.ID = []string{"a", "b", "outside"}[i]
+		scoreOf(&xs[i], 15, nil)
+	}
+	suite := &assay.SuiteResult{Name: "s", Version: 1, Steps: []assay.StepResult{{Weight: 2, Faults: []string{"a", "b"}}, {Weight: 1}, {Weight: 1}}}
+	_, how := weigh(xs, suite)
+	if xs[0].Weight != .25 || xs[1].Weight != .25 || xs[2].Weight != 0 || how != "weights of the steps of suite s, version 1" {
+		t.Errorf("weights %g, %g, %g: %s", xs[0].Weight, xs[1].Weight, xs[2].Weight, how)
+	}
+	q, warnings := total(xs, "")
+	if math.Abs(q.Value-.455) > 1e-12 || math.Abs(q.Hi-.91) > 1e-12 || strings.Join(warnings, "|") != "steps of the suite that weigh 50 % of it had no fault in this run: they count as 0" {
+		t.Errorf("%s, %q", q, warnings)
+	}
+	if q, _ := total(xs, "kill"); math.Abs(q.Value-.91) > 1e-12 {
+		t.Errorf("of its kind: %s", q)
 	}
 }

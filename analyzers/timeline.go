@@ -27,13 +27,15 @@ type timeline struct {
 	f          *assay.Facts
 	width      int64
 	bins       []bin
+	shed       bool // some request was throttled
 	warm, cold stat.Sketch
 }
 
 type bin struct {
-	ok, failed, refused int
-	busy                float64 // request-seconds in flight
-	ttft, e2e           stat.Sketch
+	ok, failed, refused, throttled int
+
+	busy      float64 // request-seconds in flight
+	ttft, e2e stat.Sketch
 }
 
 // Begin sizes the bins: a whole number of seconds where the run allows, at most maxPoints of them.
@@ -68,6 +70,9 @@ func (t *timeline) Requests(block []assay.Request) {
 			b.ok++
 		case r.Outcome == assay.RefusedByCap:
 			b.refused++
+		case r.Outcome == assay.Throttled:
+			b.throttled++
+			t.shed = true
 		case r.Outcome.Failed():
 			b.failed++
 		}
@@ -131,6 +136,9 @@ func (t *timeline) Finish(r *assay.Report) error {
 		add("requests/ok", assay.PerSecond, func(b *bin) float64 { return float64(b.ok) / seconds })
 		add("requests/failed", assay.PerSecond, func(b *bin) float64 { return float64(b.failed) / seconds })
 		add("requests/refused", assay.PerSecond, func(b *bin) float64 { return float64(b.refused) / seconds })
+		if t.shed {
+			add("requests/throttled", assay.PerSecond, func(b *bin) float64 { return float64(b.throttled) / seconds })
+		}
 		add("in_flight", assay.Count, func(b *bin) float64 { return b.busy / seconds })
 		add("ttft/p50", assay.Seconds, func(b *bin) float64 { return quantile(&b.ttft, 0.5) })
 		add("ttft/p95", assay.Seconds, func(b *bin) float64 { return quantile(&b.ttft, 0.95) })

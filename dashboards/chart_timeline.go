@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -32,7 +33,7 @@ type plot struct {
 }
 
 var timelinePlots = []plot{
-	{title: "Requests per second", unit: assay.PerSecond, lines: []plotLine{{"requests/ok", "ok", 4, "", true}, {"requests/failed", "failed", 2, "", true}, {"requests/refused", "refused", 3, "dash", false}}},
+	{title: "Requests per second", unit: assay.PerSecond, lines: []plotLine{{"requests/ok", "ok", 4, "", true}, {"requests/failed", "failed", 2, "", true}, {"requests/throttled", "throttled", 5, "dash", false}, {"requests/refused", "refused", 3, "dash", false}}},
 	{title: "Time to first token", unit: assay.Seconds, goal: "ttft/p95", lines: []plotLine{{"ttft/p95", "p95", 1, "", false}, {"ttft/p50", "p50", 6, "dash", false}}},
 	{title: "End to end", unit: assay.Seconds, goal: "e2e/p95", lines: []plotLine{{"e2e/p95", "p95", 5, "", false}}},
 	{title: "Requests in flight and waiting", unit: assay.Count, lines: []plotLine{{"in_flight", "in flight", 1, "", true}, {"queue/waiting", "waiting in engines", 3, "dash", false},
@@ -119,19 +120,7 @@ func lanes(s *svg, r *assay.Report, x scale, bottom float64) {
 		if w.Applied == 0 {
 			continue
 		}
-		gone := w.Clear
-		if gone == 0 {
-			gone = w.Reverted
-		}
-		if gone == 0 {
-			gone = r.End
-		}
-		well := gone
-		if f.User.Known() && f.User.Value > 0 {
-			well = w.Applied + int64(f.User.Value*1e9)
-		} else if f.State == assay.Unrecovered {
-			well = r.End
-		}
+		gone, well := regions(r, f)
 		a, b, c := rel(w.Applied), rel(gone), rel(well)
 		b = math.Max(b, a+2) // an instant of harm stays visible
 		name := fmt.Sprintf("%d %s", i+1, w.Kind)
@@ -154,6 +143,20 @@ func lanes(s *svg, r *assay.Report, x scale, bottom float64) {
 	s.text("t", "start", plotRight+28, laneHeight+14, "injected")
 	s.rect("recovering-lane", plotRight+82, laneHeight+3, 14, 12, "")
 	s.text("t", "start", plotRight+100, laneHeight+14, "recovering")
+}
+
+// regions returns the end of the stretch in which a fault was in force, from when it was applied, and the end of that in which its users recovered
+// after it: the same as gone if they were well before.
+func regions(r *assay.Report, f assay.FaultResult) (gone, well int64) {
+	w := f.Window
+	gone = cmp.Or(w.Reverted, w.Clear, r.End)
+	switch {
+	case f.User.Known() && f.User.Value > 0:
+		well = w.Applied + int64(f.User.Value*1e9)
+	case f.State == assay.Unrecovered:
+		well = r.End
+	}
+	return gone, max(gone, well)
 }
 
 func roleClass(role assay.Role) string {

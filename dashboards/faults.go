@@ -119,8 +119,8 @@ func runScore(r *assay.Report) string {
 		s += " (" + strings.Join(weights, ", ") + ")"
 	}
 	s += fmt.Sprintf("; %d %s measured", q.N, q.Of)
-	if q.N < len(r.Faults) {
-		s += ", the others count as 0"
+	if q.N < len(r.Faults) || r.Suite != nil && r.Suite.Measured.Value < 1 {
+		s += ", what was not counts as 0"
 	}
 	return s
 }
