@@ -25,7 +25,6 @@ func Kinds() []Kind {
 		{"notes", func() assay.Analyzer { return Notes{} }},
 		{"hypothesis", func() assay.Analyzer { return Steady{} }},
 		{"score", func() assay.Analyzer { return Score{} }}, // after recovery and hypothesis, of which it is made
-		{"guard", func() assay.Analyzer { return GuardRevert{} }},
 		{"mtbf", func() assay.Analyzer { return MTBF{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
 		{"canary", func() assay.Analyzer { return Canary{} }},

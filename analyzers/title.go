@@ -10,7 +10,7 @@ var titles = map[string]string{
 	"failure_rate/service": "failure rate, service", "failure_rate/instance": "failure rate, instance",
 	"availability/natural": "availability", "error_ratio": "error ratio", "fault_tolerance": "fault tolerance",
 	"recovery/user": "recovery", "recovery/capacity": "capacity recovery", "recovery/detect": "detection", "recovery/isolate": "isolation",
-	"recovery/restore": "restoration", "recovery/verify": "revert verified", "guard/revert": "guard to full revert", "degraded": "degraded area", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
+	"recovery/restore": "restoration", "recovery/verify": "revert verified", "degraded": "degraded area", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
 	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
 	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
 	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory",

@@ -132,29 +132,6 @@ func TestLooksAtTheSteadyState(t *testing.T) {
 	}
 }
 
-func TestGuardToFullRevert(t *testing.T) {
-	breach := assay.Event{Time: 85 * sec, Kind: assay.EventGuardBreach, Attrs: map[string]string{"guard": "error_ratio ≤ 50 %", "value": "61 %"}}
-	for _, c := range []struct {
-		name   string
-		change func(run *factstest.Run)
-		want   string
-	}{
-		{"reverted", func(*factstest.Run) {}, "7.001 [7.001, 7.001] s (100 %, n=1 faults, from the first breach of a guard until the last fault in force was verified away)"},
-		{"never verified away", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultClear) }, "NaN [36, +Inf] s (100 %, n=1 faults, from the first breach of a guard until the last fault in force was verified away)"},
-		{"none in force", func(run *factstest.Run) { run.E[len(run.E)-1].Time = 70 * sec }, "not measured, because no fault was in force when the guard was breached"},
-	} {
-		run, _ := gameDay().Simulate(rand.New(rand.NewPCG(1, 1)))
-		run.E = append(run.E, breach)
-		c.change(run)
-		if got := assess(t, run, "recovery", "guard").Find("guard/revert").Quantity.String(); got != c.want {
-			t.Errorf("%s: got %s\nwant %s", c.name, got, c.want)
-		}
-	}
-	if f := assess(t, quiet(), "recovery", "guard").Find("guard/revert"); f != nil {
-		t.Errorf("a finding without a breach: %+v", f)
-	}
-}
-
 // The stages of a fault sum to its whole life, to the nanosecond.
 func TestStagesOfAFaultSumToItsLife(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))

@@ -16,10 +16,10 @@ func Overview() *Dashboard {
 			{Name: "phase", Label: "Phase", Query: `label_values(assay_requests_total{run="$run"}, phase)`, Multi: true},
 		},
 		Annotations: []Annotation{
-			{Name: "Fault injected", Expr: `max by (fault, kind) (assay_fault_active{run="$run", state="injected"}) > 0`, Colour: "red",
-				Title: "{{kind}} injected", Text: "fault {{fault}}", Tags: "kind,fault", Interval: "5s", EmptyOK: noFaults},
-			{Name: "Recovering", Expr: `max by (fault, kind) (assay_fault_active{run="$run", state="recovering"}) > 0`, Colour: "orange",
-				Title: "recovering from {{kind}}", Text: "fault {{fault}}", Tags: "kind,fault", Interval: "5s", EmptyOK: noFaults},
+			{Name: "Fault injected", Expr: `max by (fault, kind, state) (assay_fault_active{run="$run", state="injected"}) > 0`, Colour: "red",
+				Title: "{{kind}} injected", Text: "fault {{fault}}", Tags: "state,kind,fault", Interval: "5s", EmptyOK: noFaults},
+			{Name: "Recovering", Expr: `max by (fault, kind, state) (assay_fault_active{run="$run", state="recovering"}) > 0`, Colour: "orange",
+				Title: "recovering from {{kind}}", Text: "fault {{fault}}", Tags: "state,kind,fault", Interval: "5s", EmptyOK: noFaults},
 		},
 		Rows: []Row{nowRow(), usersRow(), faultsRow(), platformRow(), trustRow()},
 	}

@@ -2,6 +2,7 @@ package live
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,9 @@ type Fault struct {
 	Since  int64  `json:"since_ns"`
 }
 
-// The states of a fault that is not over. A fault whose undo could not be verified stays injected: it may still be active.
+// The states of a fault that is not over. A fault whose undo could not be verified stays injected: it may still be active. One that was reverted is
+// recovering until that is verified and its users are well again: until eight requests that were due after it ended well in a row, or, where nobody asks,
+// until half a minute has passed or the load has ended. The report says when that was, by the analyzers' rule.
 const (
 	FaultInjected   = "injected"
 	FaultRecovering = "recovering"
@@ -49,6 +52,7 @@ type fleet struct {
 	desired   int               // -1: nothing told
 	faults    map[string]*Fault
 	known     map[string]Fault // every fault of the run, for /metrics
+	back      map[string]*comeback
 	scrapes   map[string]int64 // errors by target
 	warnings  int64
 	notes     []assay.Event
@@ -68,6 +72,7 @@ func (f *fleet) init() {
 	f.starts = make(map[string]int64)
 	f.faults = make(map[string]*Fault)
 	f.known = make(map[string]Fault)
+	f.back = make(map[string]*comeback)
 	f.scrapes = make(map[string]int64)
 	f.desired = -1
 }
@@ -94,6 +99,7 @@ func (w *Window) event(e *assay.Event) {
 		}
 	case assay.EventLoadEnd:
 		w.ended = true
+		w.expire(math.MaxInt64)
 	case assay.EventWarning:
 		w.warnings++
 	case assay.EventScale:
@@ -123,6 +129,9 @@ func (f *fleet) fault(e *assay.Event) {
 	now := f.faults[e.Fault]
 	if now == nil {
 		now = &Fault{ID: e.Fault, Target: e.Instance}
+		if was, ok := f.known[e.Fault]; ok {
+			*now = was
+		}
 	}
 	if k := e.Attrs["kind"]; k != "" {
 		now.Kind = k
@@ -136,9 +145,18 @@ func (f *fleet) fault(e *assay.Event) {
 		now.State, now.Since = FaultInjected, e.Time
 	case assay.EventFaultReverted:
 		now.State, now.Since = FaultRecovering, e.Time
-	case assay.EventFaultClear, assay.EventFaultVoid:
-		now.State = ""
-		delete(f.faults, e.Fault)
+		f.back[e.Fault] = &comeback{since: e.Time, void: f.back[e.Fault] != nil}
+	case assay.EventFaultClear:
+		if b := f.back[e.Fault]; b != nil && !b.void && !f.ended && b.well < wellRun {
+			b.clear = true
+			break
+		}
+		f.over(e.Fault)
+		return
+	case assay.EventFaultVoid:
+		f.over(e.Fault)
+		f.back[e.Fault] = &comeback{void: true}
+		return
 	}
 	f.known[e.Fault] = *now
 }

@@ -78,7 +78,7 @@ func newCollector(w *Window) *collector {
 		offered:   desc("offered_rate", "Requests per second that the plan asks for now."),
 		instances: desc("instances", "Instances of the target, by state.", "state"),
 		starts:    desc("instance_starts_total", "Starts of instances, by reason.", "reason"),
-		fault:     desc("fault_active", "1 while an injected fault is in force, or reverted and not yet verified clear.", "fault", "kind", "state"),
+		fault:     desc("fault_active", "1 while an injected fault is in force, or was reverted and its users are not well again.", "fault", "kind", "state"),
 		goal:      desc("objective_goal", "What the plan asks of a metric, in its base unit.", "metric", "bound"),
 		refused:   desc("refused_by_cap_total", "Requests that our own cap on open requests refused: not the target's fault."),
 		spans:     desc("spans_total", "Spans received from the target."),

@@ -50,6 +50,7 @@ func (w *Window) State(now int64) State {
 	s.TTFT, s.Served = w.Quantile(TTFT, 0.95, Over, now)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.expire(now)
 	s.Requests, s.Failed = w.total.requests, w.total.failed
 	s.Ended, s.Desired, s.Warnings = w.ended, w.desired, w.warnings
 	if w.current != nil {

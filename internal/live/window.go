@@ -150,6 +150,9 @@ func (w *Window) request(r *assay.Request) {
 		return
 	}
 	w.append(&e)
+	if len(w.back) > 0 {
+		w.served(r)
+	}
 	p := w.phase(r.Phase)
 	p.outcomes[min(r.Outcome, assay.Credential)]++
 	w.total.requests++

@@ -192,12 +192,12 @@ func TestStateFollowsEvents(t *testing.T) {
 		{event(assay.EventInstanceEjected, 8, "instance", "w-1"), func(s *State) { s.Ready = 0 }},
 		{event(assay.EventInstanceExited, 9, "instance", "w-1", "reason", "crash"), nil},
 		{event(assay.EventFaultReverted, 10, "fault", "f1"), func(s *State) { s.Faults[0].State, s.Faults[0].Since = FaultRecovering, 10 }},
-		{event(assay.EventFaultClear, 11, "fault", "f1"), func(s *State) { s.Faults = nil }},
+		{event(assay.EventFaultClear, 11, "fault", "f1"), nil}, // users are not known to be well
 		{event(assay.EventFaultArmed, 12, "fault", "f2", "kind", "hang"), nil},
 		{event(assay.EventFaultVoid, 13, "fault", "f2", "text", "no instance"), nil},
 		{event(assay.EventWarning, 14, "text", "x"), func(s *State) { s.Warnings = 1 }},
 		{event(assay.EventPhaseEnd, 15, "phase", "steady"), func(s *State) { s.Phase, s.Role, s.Offered = "", "", 0 }},
-		{event(assay.EventLoadEnd, 16), func(s *State) { s.Ended = true }},
+		{event(assay.EventLoadEnd, 16), func(s *State) { s.Ended, s.Faults = true, nil }},
 	}
 	want := State{Now: 100, Total: time.Minute, Over: Over, InFlight: 7, ErrorRatio: math.NaN(), TTFT: math.NaN(), Desired: -1}
 	for _, step := range steps {
