@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"time"
 )
@@ -167,28 +165,10 @@ func (d *Local) planBurn(b burn) (*Action, func() (Process, error)) {
 		Touches: []string{"this machine, by a process of ours"},
 		Undo:    Undo{Kind: UndoMarked, Mark: mark},
 		Apply: func(_ context.Context, stamp func()) error {
-			exe := d.Exe
-			var err error
-			if exe == "" {
-				exe, err = os.Executable()
-			}
-			if err == nil {
-				exe, err = filepath.Abs(exe)
-			}
-			if err != nil {
-				return fmt.Errorf("start a burner: %w", err)
-			}
-			cmd := exec.Command(exe, BurnCommand, mark, asJSON(b))
-			cmd.Dir = "/"
-			if _, err := cmd.StdinPipe(); err != nil { // closed with us, and the burner ends
-				return fmt.Errorf("start a burner: %w", err)
-			}
-			stamp()
-			if err := cmd.Start(); err != nil {
-				return fmt.Errorf("start a burner: %w", err)
+			if err := d.spawn(BurnCommand, mark, b, stamp); err != nil {
+				return err
 			}
 			began = true
-			go cmd.Wait() // ends with the burner, which the undo ends
 			return nil
 		},
 		Ended: func() string {

@@ -84,10 +84,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				skipUnable(t, f.step)
 				p.healthy(t, 2)
 				dir := t.TempDir()
-				step := f.step
-				if step.Fault == "disk" {
-					step.Dir = p.disk
-				}
+				step := p.placed(f.step)
 				if stage == assay.EventFaultApplied || stage == assay.EventFaultVerified {
 					step.For = max(step.For, time.Minute)
 				}

@@ -37,11 +37,9 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 	if inForce {
 		step.For = time.Minute
 	}
-	if step.Fault == "disk" {
-		step.Dir = p.disk
-	}
+	step = p.placed(step)
 	owns := step.Fault == "hang" && inForce
-	dies := step.Fault == "cpu" || step.Fault == "memory" // a burner ends with whoever started it
+	dies := step.Fault == "cpu" || step.Fault == "memory" || step.Fault == "slow-reads" // held by a process that ends with whoever started it
 	dir, ctx := t.TempDir(), context.Background()
 	cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Own: owns, Step: step})
 	cmd.Process.Signal(syscall.SIGSTOP) // or it would revert when its guardian dies

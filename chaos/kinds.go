@@ -54,6 +54,8 @@ func Kinds() []Kind {
 			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"bytes"}, check: checkMemory, preview: previewMemory, local: planMemory},
 		{Name: "disk", Help: "Takes the space of the disk that a directory is on by a file of ours and keeps a reserve free; undone by removing it.",
 			Lasting: true, Machine: true, Available: disksWork, settings: []string{"dir", "bytes", "keep"}, check: checkDisk, preview: previewDisk, local: planDisk},
+		{Name: "slow-reads", Help: "Reads files below a directory (of the sandbox the weights; else dir) slowly, not at all (fail) or only their beginning (short), for whoever opens them meanwhile, by a FUSE file system of ours mounted over it (root); undone by taking it away.",
+			Lasting: true, Machine: true, Available: fuseWorks, settings: []string{"dir", "mode", "delay", "rate", "bytes"}, check: checkReads, preview: previewReads, local: planReads},
 		{Name: "http", Help: "Hurts requests: status with Retry-After, latency, hang (health checks pass all the while) or tls-expired; all, the first, one in so many or by chance; undone by taking the fault proxy out of their way.",
 			Lasting: true, Wire: true, Platform: true, Available: always, settings: append([]string{"mode", "status", "retryAfter", "delay"}, choice...), check: checkHTTP, preview: previewRequest, local: planRequest},
 		{Name: "stream", Help: "Hurts streams of tokens: fin, rst or stall after so many tokens, slow, or one corrupt; chosen and undone as http.",

@@ -44,9 +44,11 @@ type Platform interface {
 // conditions on the links in front of them. It needs no privileges.
 type Local struct {
 	Platform Platform
-	Probe    string // path asked for to measure a fault; any answer will do. Default /health
-	Exe      string // our binary, which burners run; default that of this process
-	RunID    string // sent with each probe, so that the target can tell ours from its users'
+	Probe    string   // path asked for to measure a fault; any answer will do. Default /health
+	Exe      string   // our binary, which burners run; default that of this process
+	Weights  string   // directory that the platform reads its models from; empty where it is not known
+	Spare    []string // paths that no file system may be mounted over: what the run itself needs
+	RunID    string   // sent with each probe, so that the target can tell ours from its users'
 }
 
 var _ Driver = (*Local)(nil)

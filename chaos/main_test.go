@@ -35,6 +35,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if len(os.Args) > 1 && os.Args[1] == ReadsCommand {
+		if err := ReadsMain(context.Background(), os.Stdin, os.Args[2:]); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	switch os.Getenv("ASSAY_CHAOS_ROLE") {
 	case "victim":
 		victimMain()

@@ -29,6 +29,7 @@ type platform struct {
 	started int
 	closed  bool
 	disk    string // where disks are filled
+	models  string // where files are read badly
 	names   *resolver.Server
 }
 
@@ -41,7 +42,7 @@ type instance struct {
 }
 
 func newPlatform(t testing.TB, n int) *platform {
-	p := &platform{list: map[string]*instance{}, disk: t.TempDir()}
+	p := &platform{list: map[string]*instance{}, disk: t.TempDir(), models: models(t)}
 	var err error
 	if p.names, err = resolver.Listen(resolver.Options{Name: "weights.example", Zone: map[string]netip.Addr{"weights.example": netip.MustParseAddr("127.0.0.1")}}); err != nil {
 		t.Fatal(err)
@@ -227,6 +228,7 @@ func (p *platform) trouble() (left []string) {
 	}
 	fillers, _ := filepath.Glob(filepath.Join(p.disk, "*"))
 	left = append(left, fillers...)
+	left = append(left, coveredBy(p.models)...)
 	if mode := p.names.Report().Mode; mode != resolver.None {
 		left = append(left, "lookups see "+mode)
 	}

@@ -132,6 +132,9 @@ var faults = []faultCase{
 	{Step{Fault: "cpu", Instances: 1, For: 700 * time.Millisecond, CPUs: 1}, "that 1 threads could", endAnswer},
 	{Step{Fault: "memory", Instances: 1, For: 300 * time.Millisecond, Bytes: 16 << 20}, "holds", endAnswer},
 	{Step{Fault: "disk", Instances: 1, For: 200 * time.Millisecond, Bytes: 8 << 20}, "the file holds 8388608 bytes", endAnswer},
+	{Step{Fault: "slow-reads", Instances: 1, For: 300 * time.Millisecond, Delay: 50 * time.Millisecond}, "the first 65536 bytes of weights took ", endAnswer},
+	{Step{Fault: "slow-reads", Instances: 1, For: 300 * time.Millisecond, Mode: "fail"}, "a read of weights failed: ", endAnswer},
+	{Step{Fault: "slow-reads", Instances: 1, For: 300 * time.Millisecond, Mode: "short", Bytes: 4096}, "weights ends after 4096 of 262144 bytes", endAnswer},
 	{Step{Fault: "hang", Instances: 1, For: 400 * time.Millisecond}, "state T", endSilence},
 	{Step{Fault: "delay", Instances: 1, For: 900 * time.Millisecond, Delay: 100 * time.Millisecond, Jitter: 10 * time.Millisecond}, "through the link", endAnswer},
 	{Step{Fault: "cut", Instances: 1, For: 700 * time.Millisecond}, endReset, endReset},
@@ -193,9 +196,7 @@ func TestLifeOfEachFault(t *testing.T) {
 			p.healthy(t, 2)
 			k, _ := find(tc.step.Fault)
 			one := k.one()
-			if tc.step.Fault == "disk" {
-				tc.step.Dir = p.disk
-			}
+			tc.step = p.placed(tc.step)
 			tr := newTrial(d, tc.step)
 			id := tc.step.Fault + "-1"
 			var victim Victim

@@ -20,15 +20,16 @@ import (
 
 // The kinds of undo.
 const (
-	UndoNone   = "none"   // there is nothing to undo
-	UndoSignal = "signal" // send Signal to the process, unless it is gone
-	UndoGroup  = "killpg" // kill the process group that the process leads or led
-	UndoLimit  = "limit"  // give the process its Limit of Resource back, unless it is gone
-	UndoMarked = "marked" // kill what has Mark among its arguments
-	UndoRemove = "remove" // remove the file at Path, one that was made to fill a disk
-	UndoCgroup = "cgroup" // move what is in the control group at Path back to that at Home, and remove it
-	UndoHTTP   = "http"   // send Method to URL; done when a GET there gives Want
-	UndoKube   = "kube"   // send Method to Path of a cluster's API server; done when a GET there gives Want
+	UndoNone    = "none"    // there is nothing to undo
+	UndoSignal  = "signal"  // send Signal to the process, unless it is gone
+	UndoGroup   = "killpg"  // kill the process group that the process leads or led
+	UndoLimit   = "limit"   // give the process its Limit of Resource back, unless it is gone
+	UndoMarked  = "marked"  // kill what has Mark among its arguments
+	UndoRemove  = "remove"  // remove the file at Path, one that was made to fill a disk
+	UndoCgroup  = "cgroup"  // move what is in the control group at Path back to that at Home, and remove it
+	UndoUnmount = "unmount" // take the file system with Mark from over Path
+	UndoHTTP    = "http"    // send Method to URL; done when a GET there gives Want
+	UndoKube    = "kube"    // send Method to Path of a cluster's API server; done when a GET there gives Want
 )
 
 // An Undo takes a fault away. It is data, so that whoever is left can do it, and it may be
@@ -72,15 +73,16 @@ type undoKind struct {
 
 // undoKinds is the table of the kinds of undo.
 var undoKinds = map[string]undoKind{
-	UndoNone:   {check: func(*Undo) error { return nil }, do: undoNothing, away: undoNothing, text: func(*Undo) string { return "nothing" }},
-	UndoSignal: signalUndo,
-	UndoGroup:  groupUndo,
-	UndoLimit:  limitUndo,
-	UndoMarked: markedUndo,
-	UndoRemove: removeUndo,
-	UndoCgroup: cgroupUndo,
-	UndoHTTP:   httpUndo,
-	UndoKube:   kubeUndo,
+	UndoNone:    {check: func(*Undo) error { return nil }, do: undoNothing, away: undoNothing, text: func(*Undo) string { return "nothing" }},
+	UndoSignal:  signalUndo,
+	UndoGroup:   groupUndo,
+	UndoLimit:   limitUndo,
+	UndoMarked:  markedUndo,
+	UndoRemove:  removeUndo,
+	UndoCgroup:  cgroupUndo,
+	UndoUnmount: unmountUndo,
+	UndoHTTP:    httpUndo,
+	UndoKube:    kubeUndo,
 }
 
 func undoNothing(context.Context, *Undo) error { return nil }

@@ -39,6 +39,12 @@ func hidden(io stdio) []*cobra.Command {
 			}
 			return nil
 		}},
+		{Use: chaos.ReadsCommand, Short: "serve files badly", Hidden: true, Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+			if err := chaos.ReadsMain(cmd.Context(), io.in, args); err != nil {
+				return &status{assay.ExitError, err}
+			}
+			return nil
+		}},
 		sub(noopCommand, "the server that a calibration sends to", func(ctx context.Context) error {
 			ctx, cancel := stop(ctx)
 			defer cancel()
