@@ -147,14 +147,11 @@ func planReads(_ context.Context, d *Local, s *Step, _ Victim) (*Action, error) 
 			return nil, errors.New("the directory that models are read from is not known; give dir")
 		}
 	}
-	if why := notToCover(dir); why != "" {
-		return nil, errors.New(why)
+	if err := d.MayCover(dir); err != nil {
+		return nil, err
 	}
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return nil, err
-	}
-	if err := d.spared(dir); err != nil {
 		return nil, err
 	}
 	file, size, err := largest(dir)
@@ -212,10 +209,20 @@ func planReads(_ context.Context, d *Local, s *Step, _ Victim) (*Action, error) 
 	}, nil
 }
 
-// spared returns why a file system may not lie over a directory although the plan names it.
-func (d *Local) spared(dir string) error {
+// MayCover returns why no file system of ours may lie over a directory although the plan names it, or nil.
+func (d *Local) MayCover(dir string) error {
+	if why := notToCover(dir); why != "" {
+		return errors.New(why)
+	}
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
 	for _, keep := range d.Spare {
-		real, err := filepath.EvalSymlinks(keep)
+		real, err := filepath.Abs(keep)
+		if err == nil {
+			real, err = filepath.EvalSymlinks(real)
+		}
 		if err != nil {
 			return err
 		}

@@ -42,7 +42,7 @@ func cover(t *testing.T, r reads) (Process, *Undo, io.Closer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "mounted", func() error {
+	eventually(t, "mounted", func() error {
 		on, err := mounted(r.Dir, u.Mark)
 		if err == nil && !on {
 			err = errors.New("it is not")
@@ -52,7 +52,7 @@ func cover(t *testing.T, r reads) (Process, *Undo, io.Closer) {
 	return p, u, in
 }
 
-func await(t *testing.T, what string, try func() error) {
+func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Second)
 	for err := try(); err != nil; err = try() {
@@ -100,7 +100,7 @@ func TestReadsPassThrough(t *testing.T) {
 		t.Error(err)
 	}
 	in.Close() // as when its injector dies
-	await(t, "end", gone(p))
+	eventually(t, "end", gone(p))
 	if err := u.away(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -143,7 +143,7 @@ func TestReadsOfOpenFilesOutliveTheFault(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the read still waits")
 	}
-	await(t, "away", func() error { return u.away(t.Context()) })
+	eventually(t, "away", func() error { return u.away(t.Context()) })
 	if b, err := io.ReadAll(f); len(b) != 256<<10 || err != nil {
 		t.Errorf("read %d bytes afterwards, %v", len(b), err)
 	}
@@ -151,7 +151,7 @@ func TestReadsOfOpenFilesOutliveTheFault(t *testing.T) {
 		t.Error("our process left an open file alone")
 	}
 	f.Close()
-	await(t, "end", gone(p))
+	eventually(t, "end", gone(p))
 }
 
 // A reader that is killed while it waits is gone at once, not when its read is done.
@@ -162,7 +162,7 @@ func TestReaderCanBeKilled(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Skip(err)
 	}
-	await(t, "read", func() error {
+	eventually(t, "read", func() error {
 		if s, err := look(cmd.Process.Pid); err != nil || s.state != 'D' && s.state != 'S' {
 			return fmt.Errorf("state %c, %v", s.state, err)
 		}
@@ -187,7 +187,7 @@ func TestUnmount(t *testing.T) {
 	if err := p.signal(syscall.SIGKILL, func() {}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "end", gone(p))
+	eventually(t, "end", gone(p))
 	if _, err := os.ReadDir(dir); err == nil {
 		t.Error("a file system without a process still answers")
 	}

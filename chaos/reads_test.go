@@ -73,10 +73,10 @@ func TestNotToCover(t *testing.T) {
 	}
 	run := t.TempDir()
 	d := &Local{Spare: []string{run}}
-	if err := d.spared(filepath.Dir(run)); err == nil {
+	if err := d.MayCover(filepath.Dir(run)); err == nil {
 		t.Error("the run's directory may be covered")
 	}
-	if err := d.spared(models(t)); err != nil {
+	if err := d.MayCover(models(t)); err != nil {
 		t.Error(err)
 	}
 }

@@ -248,5 +248,5 @@ func (s *session) seal(err error) error {
 		end.Unrecorded["requests/generator"] = n
 	}
 	s.sealed.Store(true)
-	return errors.Join(s.store.Seal(end), s.guardian.Close())
+	return errors.Join(s.store.Seal(end), s.guardian.Close(), s.dropWeights())
 }

@@ -34,5 +34,5 @@ func (s *session) driver(ctx context.Context, by string) (chaos.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &chaos.Local{RunID: s.manifest.ID, Platform: &chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self}}, nil
+	return s.onThisMachine(&chaos.AdminPlatform{URL: s.platform.AdminURL, Self: self})
 }

@@ -42,7 +42,7 @@ func checkFaults(p *plan.Plan) error {
 
 // previewFaults says in lines what the plan's faults will do, and what keeps them small.
 func previewFaults(p *plan.Plan) []string {
-	lines := chaos.Preview(steps(p))
+	lines := append(chaos.Preview(steps(p)), ofServer(p)...)
 	if text := blast(p).String(); text != "" {
 		lines = append(lines, "limits: "+text)
 	}

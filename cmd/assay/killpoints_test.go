@@ -35,6 +35,7 @@ var drill = map[string]string{
 	"cpu":          "fault: cpu, cpus: 1, for: 3s",
 	"memory":       "fault: memory, bytes: 32MiB, for: 3s",
 	"disk":         "fault: disk, dir: DIR/disk, bytes: 16MiB, for: 3s",
+	"slow-reads":   "fault: slow-reads, delay: 20ms, for: 3s",
 	"http":         "fault: http, status: 503, every: 2, for: 3s",
 	"stream":       "fault: stream, mode: stall, tokens: 3, every: 2, for: 3s",
 	"dns":          "fault: dns, mode: servfail, for: 3s",
@@ -167,7 +168,7 @@ func leftBehind(t *testing.T, dir string) []string {
 	for _, e := range entries {
 		left = append(left, "disk/"+e.Name())
 	}
-	return append(left, groupsLeft(t, dir)...)
+	return append(left, heldLeft(t, dir)...)
 }
 
 // openFaults lists the faults that were armed and, by the run's own journal and the notes of its guardian and of heal, have no end.

@@ -39,19 +39,18 @@ func (s *session) server(ctx context.Context) (chaos.Driver, error) {
 		return nil, fmt.Errorf("target.deployment.process: %w", err)
 	}
 	fmt.Fprintf(s.io.err, "may be hurt: pid %d, %s\n", p.PID, command)
-	return &chaos.Local{RunID: s.manifest.ID, Platform: server}, nil
+	return s.onThisMachine(server)
 }
 
-// preview says what the faults of a plan will do, and to whom.
-func preview(p *plan.Plan) []string {
-	lines := chaos.Preview(steps(p))
-	local := func(f plan.Fault) bool { return f.By == chaos.ByLocal }
-	if d := p.Target.Deployment; d != nil && d.Process != nil && slices.ContainsFunc(p.Chaos, local) {
-		at := "that listens on " + d.Process.Listen
-		if d.Process.PIDFile != "" {
-			at = "of " + d.Process.PIDFile
-		}
-		lines = append(lines, "the one instance is the process "+at+", also if it leads a session that has no terminal, as services do; assay starts nothing: when it has ended, it comes back only if something of yours starts it again")
+// ofServer says in a line for the preview what the faults on that process mean.
+func ofServer(p *plan.Plan) []string {
+	d := p.Target.Deployment
+	if d == nil || d.Process == nil || !slices.ContainsFunc(p.Chaos, func(f plan.Fault) bool { return f.By == chaos.ByLocal }) {
+		return nil
 	}
-	return lines
+	at := "that listens on " + d.Process.Listen
+	if d.Process.PIDFile != "" {
+		at = "of " + d.Process.PIDFile
+	}
+	return []string{"the one instance is the process " + at + ", also if it leads a session that has no terminal, as services do; assay starts nothing: when it has ended, it comes back only if something of yours starts it again"}
 }

@@ -47,7 +47,8 @@ type session struct {
 	store    *store.Writer
 	guardian *chaos.Guardian
 	platform *sandbox.Platform
-	wire     *wire // nil unless faults lie between the load and the target
+	weights  string // directory of the sandbox's weights, if it has one of its own
+	wire     *wire  // nil unless faults lie between the load and the target
 	gen      *loadgen.Generator
 	client   loadgen.Closer
 	keeper   *credential.Keeper // of what is shown to the target; nil without auth
@@ -225,6 +226,9 @@ func (s *session) startSandbox(ctx context.Context, exe string) error {
 		return err
 	}
 	c.OTLPEndpoint = "http://" + s.otlp.HTTPAddr()
+	if err := s.ownWeights(&c); err != nil {
+		return err
+	}
 	c.LogDir = filepath.Join(s.dir, "logs")
 	if s.opt.truth != "" {
 		c.TruthDir = s.opt.truth

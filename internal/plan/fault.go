@@ -24,15 +24,15 @@ type Fault struct {
 	Parallel  []Fault   `yaml:"parallel" json:"parallel,omitempty" jsonschema:"description=Instead of a fault: faults together. Each at counts from that of the group."`
 	Group     *Group    `yaml:"-" json:"group,omitempty"`
 	Instances Count     `yaml:"instances" json:"instances,omitzero" jsonschema:"description=How many instances are hurt: a number or a share of those that are ready. Default 1."`
-	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain."`
-	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. dns with mode delay: before each answer."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=fail,enum=short,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. slow-reads: slow or fail or short; default slow. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. slow-reads: of each read. dns with mode delay: before each answer."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
-	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=For bandwidth: bytes per second and direction; 1KiB to 256KiB."`
-	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory: what is held. disk: what is taken at most; default all but what is kept."`
+	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=bandwidth: bytes per second and direction; 1KiB to 256KiB. slow-reads: bytes per second of all reads; 32KiB or more."`
+	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
 	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
 	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
-	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=For disk: absolute path of a directory on it."`
+	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox."`
 	Keep  Size     `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
 
 	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
@@ -99,6 +99,8 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 		switch {
 		case by == byLocal && k.Available != nil:
 			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Available)
+		case by == byLocal && f.Fault == "slow-reads" && f.Dir == "" && p.Target.Kind != "sandbox":
+			c.bad(at+".dir", "is missing: the directory that the server reads its model from")
 		case k.NeedsFor && f.For == 0:
 			c.bad(at, "%s needs for: how long it is held", f.Fault)
 		case !k.NeedsFor && f.For != 0:
