@@ -60,7 +60,7 @@ type suiteHead struct {
 type suiteDef struct {
 	Sandbox    Sandbox     `yaml:"sandbox"`
 	Model      string      `yaml:"model"`
-	Warmup     Load        `yaml:"warmup"`
+	Before     []Load      `yaml:"before"`
 	Steps      []suiteStep `yaml:"steps"`
 	Objectives []Objective `yaml:"objectives"`
 }
@@ -125,6 +125,7 @@ func readSuite(s *Suite) (*suiteHead, *suiteDef, error) {
 	}
 	idle := cmp.Or(s.Idle, size["idle"])
 	vars["idle"] = idle.D().String()
+	vars["late"] = (idle.D() - min(idle.D(), 500*time.Millisecond)).String()
 	vars["slow"] = (idle.D() + size["cold"].D()/2).String()
 	text := os.Expand(string(second), func(name string) string {
 		v, ok := vars[name]
@@ -206,7 +207,7 @@ func (p *Plan) expandSuite(c *checker) {
 		p.Target.Sandbox = def.Sandbox
 		orElse(&p.Target.Model, def.Model)
 	}
-	p.Load = []Load{def.Warmup}
+	p.Load = slices.Clone(def.Before)
 	for i := range def.Steps {
 		st := &def.Steps[i]
 		switch {
@@ -259,6 +260,9 @@ func (p *Plan) settleSuite(kinds []FaultKind) {
 				continue
 			}
 			for _, f := range w.Chaos {
+				if len(w.Chaos) == 1 {
+					f.Name = st.Name // what reports call it
+				}
 				orElse(&f.Instances, Count{N: 1})
 				p.Chaos = append(p.Chaos, f)
 			}
@@ -281,23 +285,29 @@ func (p *Plan) settleSuite(kinds []FaultKind) {
 // cannot says why a way of a step cannot be gone, or "".
 func (p *Plan) cannot(w suiteWay, kinds []FaultKind) string {
 	for i := range w.Chaos {
-		f := &w.Chaos[i]
-		j := slices.IndexFunc(kinds, func(k FaultKind) bool { return k.Name == f.Fault })
-		if j < 0 {
-			return "there is no fault " + f.Fault + " yet"
+		if !slices.ContainsFunc(kinds, func(k FaultKind) bool { return k.Name == w.Chaos[i].Fault }) {
+			return "there is no fault " + w.Chaos[i].Fault + " yet"
 		}
-		k := &kinds[j]
-		by, err := p.driver(f, k)
-		switch {
-		case err != nil:
-			return err.Error()
-		case by == byLocal && k.Available != nil:
-			return fmt.Sprintf("%s is not available here: %v", f.Fault, k.Available)
-		case k.Refuses != nil:
-			g := *f
-			g.By = by
-			orElse(&g.Instances, Count{N: 1})
-			if err := k.Refuses(&g); err != nil {
+	}
+	q := *p
+	q.Chaos = slices.Clone(w.Chaos)
+	for i := range q.Chaos {
+		orElse(&q.Chaos[i].Instances, Count{N: 1})
+	}
+	c := &checker{d: p.src}
+	c.faults(&q, kinds)
+	if len(c.errs) > 0 {
+		var e *Error
+		if errors.As(c.errs[0], &e) {
+			return e.Msg
+		}
+		return c.errs[0].Error()
+	}
+	for i := range q.Chaos {
+		f := &q.Chaos[i]
+		j := slices.IndexFunc(kinds, func(k FaultKind) bool { return k.Name == f.Fault })
+		if refuses := kinds[j].Refuses; refuses != nil {
+			if err := refuses(f); err != nil {
 				return err.Error()
 			}
 		}

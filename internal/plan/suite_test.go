@@ -112,8 +112,8 @@ func TestSuiteSettings(t *testing.T) {
 	if length(quick) > Duration(120e9) || length(full) < 2*length(quick) || length(full) > Duration(600e9) {
 		t.Errorf("quick takes %v, full %v", length(quick).D(), length(full).D())
 	}
-	if p := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, rate: 3/s}", suiteKinds()); p.Load[1].Arrivals.Poisson.Rate != 3 {
-		t.Errorf("rate: got %v", p.Load[1].Arrivals.Poisson.Rate)
+	if p := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, rate: 3/s}", suiteKinds()); p.Load[2].Arrivals.Poisson.Rate != 3 {
+		t.Errorf("rate: got %v", p.Load[2].Arrivals.Poisson.Rate)
 	}
 	own, err := Parse("plan.yaml", []byte("apiVersion: assay/v1\nname: s\ntarget: {kind: sandbox}\nsuite: serverless-model\nobjectives: [{metric: ttft/p95, max: 9s}]\n"))
 	if err != nil {
