@@ -130,6 +130,9 @@ func Load(path, contextName string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
 	}
+	if c.Config, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("kubeconfig %s: %w", path, err)
+	}
 	return c, nil
 }
 
@@ -179,7 +182,7 @@ func parse(raw []byte, contextName, dir string) (*Client, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cluster %s: %w", clusterName, err)
 		}
-		c.Namespace = namespace
+		c.Namespace, c.Context = namespace, contextName
 		if c.source, err = u.source(at); err != nil {
 			return nil, fmt.Errorf("user %s: %w", userName, err)
 		}

@@ -28,6 +28,8 @@ const (
 type Client struct {
 	Server    string // URL without a trailing slash
 	Namespace string // of the context; "" where it names none
+	Config    string // absolute path of the kubeconfig that it came from; "": a pod's service account
+	Context   string // of the kubeconfig
 	HTTP      *http.Client
 
 	source credential.Source // of a bearer token; nil: none, or a client certificate
@@ -58,6 +60,12 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
+// Forbidden reports whether err says that we may not do that, or that a quota or another admission control does not let us.
+func Forbidden(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden
+}
+
 // Get reads the object or list at path, with its query, into v.
 func (c *Client) Get(ctx context.Context, path string, v any) error {
 	return c.do(ctx, http.MethodGet, path, "", nil, v)
@@ -71,6 +79,11 @@ func (c *Client) Create(ctx context.Context, path string, body, v any) error {
 // Patch merges patch into the object at path (RFC 7386).
 func (c *Client) Patch(ctx context.Context, path string, patch any, v any) error {
 	return c.do(ctx, http.MethodPatch, path, "application/merge-patch+json", patch, v)
+}
+
+// Edit carries out operations on the object at path, all or none (RFC 6902).
+func (c *Client) Edit(ctx context.Context, path string, operations any, v any) error {
+	return c.do(ctx, http.MethodPatch, path, "application/json-patch+json", operations, v)
 }
 
 // Delete deletes the object or the collection at path.
