@@ -78,7 +78,7 @@ func driverTables() []driverTable {
 			wire[k.Name] = does{settings: k.settings, check: k.check, preview: previewWire}
 		}
 	}
-	return []driverTable{{ByLocal, local}, {ByWire, wire}}
+	return []driverTable{{ByLocal, local}, {ByKubernetes, kubernetesTable()}, {ByLambda, lambdaTable()}, {ByWire, wire}}
 }
 
 // DriverNames returns the names of all drivers, in the order in which one is chosen.
@@ -165,6 +165,8 @@ func Preview(steps []Step) []string {
 
 // promises are what each driver never hurts, or where its faults lie.
 var promises = map[string]string{
-	ByLocal: "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
-	ByWire:  "these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing",
+	ByKubernetes: "in the cluster nothing is changed that the plan does not name, and nothing is put back that somebody else has changed meanwhile: that is reported",
+	ByLambda:     "of AWS nothing is changed but the function that the plan names, and nothing is put back that somebody else has changed meanwhile: that is reported",
+	ByLocal:      "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
+	ByWire:       "these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing",
 }

@@ -48,6 +48,8 @@ func TestMain(m *testing.M) {
 		treeMain()
 	case "injector":
 		injectorMain()
+	case "kubectl":
+		kubectlMain()
 	default:
 		// The race detector would make each of those processes wait a second before it ends.
 		os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
@@ -103,6 +105,9 @@ type config struct {
 	Own               bool // start a process group and have the guardian own it
 	Load              bool // it makes load
 	Stop              *StopOptions
+
+	Cluster, Workload, HPA string // by kubernetes: kubeconfig, and what is changed
+	Lambda                 string // by lambda: where the stand-in listens
 }
 
 // told is what an injector says once it has reached its stage.
@@ -169,7 +174,15 @@ func injectorMain() {
 		}
 		return err
 	}
-	r := &Runner{Steps: []Step{c.Step}, Driver: &Local{Platform: &AdminPlatform{URL: c.Admin}}, Clock: clock.New(), Seed: 1,
+	var driver Driver = &Local{Platform: &AdminPlatform{URL: c.Admin}}
+	switch {
+	case c.Cluster != "":
+		d := standDriver(c.Cluster, c.Workload)
+		d.HPA, driver = c.HPA, d
+	case c.Lambda != "":
+		driver = standLambda(c.Lambda)
+	}
+	r := &Runner{Steps: []Step{c.Step}, Driver: driver, Clock: clock.New(), Seed: 1,
 		Sync: func(e *assay.Event) error { return write(e) }, Guard: stageGuard{g, reached},
 		Begin: func(context.Context, string) (int64, error) { return 1, nil }}
 	if err := r.Run(ctx, write); err != nil {

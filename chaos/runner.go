@@ -227,7 +227,7 @@ func (r *Runner) free(all []Victim) []Victim {
 	}
 	var free []Victim
 	for _, v := range all {
-		if !hurt[v.ID] {
+		if !hurt[v.ID] || v.ID == assay.WholeTarget { // different faults lie on it at once; the same is refused by its driver
 			free = append(free, v)
 		}
 	}

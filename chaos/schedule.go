@@ -203,6 +203,7 @@ func overlaps(steps []Step) (lines []string) {
 			switch {
 			case first.by() == ByWire && second.by() == ByWire:
 				lines = append(lines, fmt.Sprintf("%s is due while %s lies on the wire too: it waits up to 10s until that is clear, and is void if it is not", second.id(b.step), first.id(a.step)))
+			case first.by() == ByKubernetes || first.by() == ByLambda: // each changes something else of the whole
 			case first.by() == second.by() && k.one() == "" && first.For > 0:
 				lines = append(lines, fmt.Sprintf("%s is due while %s holds: each takes another instance; where there is none, it waits up to 10s and then is void", second.id(b.step), first.id(a.step)))
 			}

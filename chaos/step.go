@@ -55,6 +55,7 @@ type Step struct {
 
 	Names  []string `json:"names,omitempty"`  // dns: which names; all where empty
 	Answer string   `json:"answer,omitempty"` // dns with mode wrong: an IP address
+	Change *Change  `json:"change,omitempty"` // by kubernetes and lambda
 }
 
 // A Wrong is one thing wrong with a step: the field, and what would be right.
@@ -149,7 +150,7 @@ func (s *Step) settings() []string {
 			names = append(names, x.name)
 		}
 	}
-	return names
+	return append(names, s.Change.settings()...)
 }
 
 // count returns how many of n ready instances the step hurts.

@@ -101,8 +101,15 @@ func sorted(names []string) string { return strings.Join(slices.Sorted(slices.Va
 
 func TestKindsAreComplete(t *testing.T) {
 	for _, k := range Kinds() {
-		if k.Name == "" || !strings.HasSuffix(k.Help, ".") || k.Available == nil || k.check == nil || k.preview == nil || k.local == nil {
+		if k.Name == "" || !strings.HasSuffix(k.Help, ".") || k.Available == nil || len(k.By()) == 0 {
 			t.Errorf("%+v", k)
+		}
+	}
+	for _, driver := range driverTables() {
+		for name, d := range driver.kinds {
+			if _, ok := find(name); !ok || d.check == nil || d.preview == nil {
+				t.Errorf("%s by %s: %+v", name, driver.name, d)
+			}
 		}
 	}
 }

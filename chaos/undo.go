@@ -51,12 +51,14 @@ type Undo struct {
 	Text     string   `json:"text,omitempty"` // what a person could do instead
 
 	// kube: which cluster, and what is known of the object there. Credentials are fetched by whoever does the undo.
-	Kubeconfig string `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
-	Context    string `json:"context,omitempty"`    // empty for the current one
-	Finalizer  string `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
-	Expires    int64  `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
-	Pod        string `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
-	PodUID     string `json:"podUID,omitempty"`
+	Kubeconfig string        `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
+	Context    string        `json:"context,omitempty"`    // empty for the current one
+	Finalizer  string        `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
+	Expires    int64         `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
+	Pod        string        `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
+	PodUID     string        `json:"podUID,omitempty"`
+	Object     *objectUndo   `json:"object,omitempty"`
+	Function   *functionUndo `json:"function,omitempty"`
 }
 
 // An undoKind is how one kind of undo is done. Each function may be called any number of times.
@@ -73,16 +75,18 @@ type undoKind struct {
 
 // undoKinds is the table of the kinds of undo.
 var undoKinds = map[string]undoKind{
-	UndoNone:    {check: func(*Undo) error { return nil }, do: undoNothing, away: undoNothing, text: func(*Undo) string { return "nothing" }},
-	UndoSignal:  signalUndo,
-	UndoGroup:   groupUndo,
-	UndoLimit:   limitUndo,
-	UndoMarked:  markedUndo,
-	UndoRemove:  removeUndo,
-	UndoCgroup:  cgroupUndo,
-	UndoUnmount: unmountUndo,
-	UndoHTTP:    httpUndo,
-	UndoKube:    kubeUndo,
+	UndoNone:     {check: func(*Undo) error { return nil }, do: undoNothing, away: undoNothing, text: func(*Undo) string { return "nothing" }},
+	UndoSignal:   signalUndo,
+	UndoGroup:    groupUndo,
+	UndoLimit:    limitUndo,
+	UndoMarked:   markedUndo,
+	UndoRemove:   removeUndo,
+	UndoCgroup:   cgroupUndo,
+	UndoUnmount:  unmountUndo,
+	UndoHTTP:     httpUndo,
+	UndoKube:     kubeUndo,
+	UndoObject:   objectUndoKind,
+	UndoFunction: functionUndoKind,
 }
 
 func undoNothing(context.Context, *Undo) error { return nil }

@@ -24,8 +24,13 @@ func (s *session) drivers(ctx context.Context) (chaos.Drivers, error) {
 
 // driver returns one driver by name.
 func (s *session) driver(ctx context.Context, by string) (chaos.Driver, error) {
-	if by == chaos.ByWire {
+	switch by {
+	case chaos.ByWire:
 		return s.wire.driver(s.manifest.ID)
+	case chaos.ByKubernetes:
+		return s.kubernetes(ctx)
+	case chaos.ByLambda:
+		return s.lambda(ctx)
 	}
 	if d := s.plan.Target.Deployment; d != nil && d.Process != nil {
 		return s.server(ctx)

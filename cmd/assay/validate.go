@@ -18,7 +18,7 @@ import (
 func kinds() plan.Kinds {
 	k := plan.Kinds{Metrics: analyzers.Lookup}
 	for _, f := range chaos.Kinds() {
-		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Platform: f.Platform, By: f.By(), Available: f.Available(), Refuses: refuses})
+		k.Faults = append(k.Faults, plan.FaultKind{Name: f.Name, NeedsFor: f.Lasting, Platform: f.Platform, By: f.By(), NeedsEnd: f.NeedsEnd(), Available: f.Available(), Refuses: refuses})
 	}
 	for _, d := range analyzers.Describe() {
 		k.Known = append(k.Known, d.Metric)

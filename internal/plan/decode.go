@@ -200,11 +200,11 @@ func (d *decoder) pairs(n ast.Node, path string, want string) []*ast.MappingValu
 }
 
 func (d *decoder) structure(n ast.Node, v reflect.Value, path string, depth int) {
-	fields := map[string]int{}
+	fields := map[string][]int{}
 	var names []string
-	for i := range v.NumField() {
-		if name := fieldName(v.Type().Field(i)); name != "" {
-			fields[name] = i
+	for _, f := range reflect.VisibleFields(v.Type()) { // those of embedded structs are its own
+		if name := fieldName(f); name != "" && !f.Anonymous {
+			fields[name] = f.Index
 			names = append(names, name)
 		}
 	}
@@ -224,7 +224,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string, depth int)
 			d.fail(kv.Key, at, "key %q stands twice", key)
 		default:
 			seen[key] = true
-			d.value(kv.Value, v.Field(i), at, depth+1)
+			d.value(kv.Value, v.FieldByIndex(i), at, depth+1)
 		}
 	}
 }

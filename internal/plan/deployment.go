@@ -12,6 +12,7 @@ import (
 type Deployment struct {
 	Process    *ProcessDeployment    `yaml:"process" json:"process,omitempty" jsonschema:"description=A server process on this machine that you run: faults on the process and on the machine."`
 	Kubernetes *KubernetesDeployment `yaml:"kubernetes" json:"kubernetes,omitempty" jsonschema:"description=Pods in a cluster: faults through Chaos Mesh and through objects of the platform."`
+	Lambda     *LambdaDeployment     `yaml:"lambda" json:"lambda,omitempty" jsonschema:"description=A function of AWS Lambda: faults through its control API."`
 }
 
 // KubernetesDeployment names the pods that serve the target.
@@ -20,6 +21,10 @@ type KubernetesDeployment struct {
 	Context    string `yaml:"context" json:"context,omitempty" jsonschema:"description=Context of the kubeconfig. Default its current one."`
 	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema:"description=Namespace of the pods. Default that of the context; else default."`
 	Pods       string `yaml:"pods" json:"pods" jsonschema:"description=Label selector of the pods that serve the target; for example app=vllm. Nothing else is hurt."`
+
+	Workload string            `yaml:"workload" json:"workload,omitempty" jsonschema:"description=What makes the pods: deployment/NAME or ksvc/NAME or inferenceservice/NAME. For faults by kubernetes."`
+	HPA      string            `yaml:"hpa" json:"hpa,omitempty" jsonschema:"description=HorizontalPodAutoscaler of the Deployment; scale caps it instead."`
+	Expiry   *KubernetesExpiry `yaml:"expiry" json:"expiry,omitempty" jsonschema:"description=How the cluster itself ends a fault by kubernetes that we cannot end: a Job of ours that runs before the fault begins."`
 }
 
 // The drivers, as the table of faults names them.
@@ -43,6 +48,9 @@ func (p *Plan) drivers() []string {
 	}
 	if d := t.Deployment; d != nil && d.Kubernetes != nil {
 		out = append(out, byChaosMesh, byKubernetes)
+	}
+	if d := t.Deployment; d != nil && d.Lambda != nil {
+		out = append(out, byLambda)
 	}
 	if t.wire() {
 		out = append(out, byWire)
@@ -92,10 +100,11 @@ func (c *checker) deployment(t *Target) {
 		return
 	case t.Kind == "sandbox":
 		c.bad(at, "the sandbox is known without it; leave it out")
-	case d.Kubernetes == nil && d.Process == nil:
-		c.bad(at, "says nothing; give kubernetes or process")
+	case d.Kubernetes == nil && d.Process == nil && d.Lambda == nil:
+		c.bad(at, "says nothing; give kubernetes or lambda or process")
 	}
 	c.process(t)
+	c.platform(d)
 	if k := d.Kubernetes; k != nil && k.Pods == "" {
 		c.bad(at+".kubernetes", "needs pods: the label selector of what may be hurt; for example app=vllm")
 	}

@@ -46,6 +46,8 @@ type Fault struct {
 	Names  []string `yaml:"names" json:"names,omitempty" jsonschema:"description=For dns: the names whose lookups fail; *.x for all below x. Default all."`
 	Answer string   `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For dns with mode wrong: the IP address answered. Default one of loopback where nobody listens."`
 
+	Change // by kubernetes and lambda
+
 	at, number string // where it stands in the plan, and the number that it goes by
 }
 
@@ -71,6 +73,7 @@ type FaultKind struct {
 	NeedsFor  bool     // it is held, so a plan must say how long
 	By        []string // drivers that do it, in the order in which one is chosen
 	Platform  bool     // by the local driver it needs a platform of ours: a link, the way of requests, a start
+	NeedsEnd  bool     // by kubernetes only with something in the cluster that ends it
 	Available error    // why the local driver cannot do it here
 
 	Refuses func(*Fault) error // why the fault cannot be done by its driver as it is set; asked for the faults of a suite
@@ -96,6 +99,7 @@ func (c *checker) faults(p *Plan, kinds []FaultKind) {
 			continue
 		}
 		p.Chaos[i].By = by
+		c.changes(at, p, &p.Chaos[i], k)
 		switch {
 		case by == byLocal && k.Available != nil:
 			c.bad(at+".fault", "%s is not available here: %v", f.Fault, k.Available)
