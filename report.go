@@ -71,7 +71,8 @@ type Report struct {
 	Seed      uint64   `json:"seed"`
 	Schedule  string   `json:"schedule,omitempty"` // hash of the send schedule
 	PlanHash  string   `json:"plan_hash,omitempty"`
-	Attempt   int      `json:"attempt,omitempty"` // n-th run of this plan on this release
+	Attempt   int      `json:"attempt,omitempty"`       // n-th run of this plan on this release
+	Epoch     int64    `json:"epoch_unix_ns,omitempty"` // wall clock at run time 0, as the run recorded it
 	Begin     int64    `json:"begin_ns"`
 	End       int64    `json:"end_ns"`
 

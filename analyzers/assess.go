@@ -74,7 +74,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 	m := f.Manifest
 	r := &assay.Report{
 		Schema: assay.Schema, Name: m.Name, Target: m.Target.Name, Simulated: m.Target.Simulated, Seed: m.Seed,
-		Schedule: m.Schedule, PlanHash: m.PlanHash, Attempt: m.Attempt, Begin: f.Begin, End: f.End,
+		Schedule: m.Schedule, PlanHash: m.PlanHash, Attempt: m.Attempt, Epoch: m.Epoch, Begin: f.Begin, End: f.End,
 		Objectives: []assay.Judgement{}, Findings: []assay.Finding{}, Trust: assay.Trust{Valid: true},
 	}
 	for i, p := range passes {

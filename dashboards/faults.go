@@ -12,13 +12,14 @@ import (
 
 // What the views say of faults. Verdicts are decided by the analyzers; here they are put into words.
 
-// faultNotes says what a reader must know about a fault beyond its row: why it is no pass, what may help, which figure is missing.
+// faultNotes says what a reader must know about a fault beyond its row: why it is no pass, what may help, which figure is missing. What makes the whole
+// run invalid is said at its top and not again for each fault.
 func faultNotes(r *assay.Report, f assay.FaultResult) []string {
 	var notes []string
 	if f.Window.Remains != "" {
 		notes = append(notes, "MAY REMAIN: "+f.Window.Remains)
 	}
-	if s := stateNote(f); s != "" {
+	if s := stateNote(f); s != "" && (r.Trust.Valid || f.State == assay.VoidFault || f.State == assay.Unmeasured || verdictOf(f) == assay.FaultFail) {
 		notes = append(notes, s)
 	}
 	if f.Advice != "" {
@@ -80,7 +81,7 @@ func stateNote(f assay.FaultResult) string {
 	case v == assay.FaultVoid:
 		return "void, because " + orElse(f.Why, orElse(f.Window.Void, "it was not in effect")) + "; counts for nothing"
 	case v == assay.FaultUnmeasured:
-		return "unmeasured, because " + orElse(f.Why, "its victim carried too little traffic to be felt") + "; not counted as tolerated"
+		return "unmeasured, because " + orElse(f.Why, "its victim carried too little traffic to be felt") + map[bool]string{true: "; not counted as tolerated"}[f.State == assay.Unmeasured]
 	case v == assay.FaultFail && f.Window.Remains == "":
 		return "failed: " + orElse(f.Why, "users had not recovered when the run ended")
 	}

@@ -51,6 +51,7 @@ func TestGolden(t *testing.T) {
 			golden(t, filepath.Join("..", "testdata", "reports", s.name+".json"), render(t, JSON, s.report))
 			golden(t, filepath.Join("testdata", s.name+".md"), render(t, Markdown, s.report))
 			golden(t, filepath.Join("testdata", s.name+".junit.xml"), render(t, JUnit, s.report))
+			golden(t, filepath.Join("testdata", s.name+".annotations.jsonl"), render(t, Annotations, s.report))
 			files := []string{"runs/20261123-demo/report.html", "result.json"}
 			golden(t, filepath.Join("testdata", s.name+".80.txt"), render(t, Text(TextOptions{Files: files}), s.report))
 		})

@@ -25,6 +25,7 @@ func Kinds() []Kind {
 		{"markdown", "report.md", "tables for a pull request or a job summary", Markdown},
 		{"json", "result.json", "everything found, as versioned data", JSON},
 		{"junit", "junit.xml", "one test case for each objective and each fault, for CI", JUnit},
+		{"annotations", "annotations.jsonl", "one line for each region of each fault, to be posted to Grafana's /api/annotations", Annotations},
 	}
 }
 

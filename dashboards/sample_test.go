@@ -104,7 +104,7 @@ func share(name string, v, lo, hi, secs float64, evidence ...string) assay.Share
 func clean() *assay.Report {
 	r := &assay.Report{
 		Schema: assay.Schema, Name: "pre-release", Target: "sandbox tiny (4 layers, width 128)", Simulated: []string{"accelerator metrics"}, Seed: 42,
-		Schedule: "9f3c1a7be2d04c55", PlanHash: "4f1c8a90b7d2e613", Attempt: 1, Begin: sec, End: 115 * sec,
+		Schedule: "9f3c1a7be2d04c55", PlanHash: "4f1c8a90b7d2e613", Attempt: 1, Epoch: 1_795_420_800e9, Begin: sec, End: 115 * sec,
 		Decision: assay.Go, Exit: 0, Why: "all four objectives hold", Next: "assay run --url URL --slo ttft/p95=2s     (no faults, at most 300 requests)",
 	}
 	ttft := est(assay.Seconds, 0.412, 0.371, 0.498, 236, "requests", "order statistic, Hyndman-Fan 1, 30 blocks")

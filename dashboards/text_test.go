@@ -126,7 +126,7 @@ func TestKinds(t *testing.T) {
 		for _, s := range samples() {
 			before := render(t, JSON, s.report)
 			a, b := render(t, k.Render, s.report), render(t, k.Render, s.report)
-			if !bytes.Equal(a, b) || len(a) == 0 {
+			if regions := k.Name == "annotations"; !bytes.Equal(a, b) || len(a) == 0 && !(regions && len(s.report.Faults) == 0) {
 				t.Errorf("%s of %s differs from one time to the next, or is empty", k.Name, s.name)
 			}
 			if !bytes.Equal(before, render(t, JSON, s.report)) {

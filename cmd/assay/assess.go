@@ -145,7 +145,7 @@ func assessCommand(io stdio) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "what goes to standard output: text, markdown, html, json or junit")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "what goes to standard output: text, markdown, html, json, junit or annotations")
 	cmd.Flags().StringArrayVar(&slo, "slo", nil, sloHelp)
 	return cmd
 }
@@ -165,7 +165,7 @@ func reportCommand(io stdio) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Render the report of a run: text, markdown, html, json or junit",
+		Short: "Render the report of a run: text, markdown, html, json, junit or annotations",
 		Long:  "Renders the findings of the run in DIR to standard output, from its result.json, or from its records where there is none.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -185,7 +185,7 @@ func reportCommand(io stdio) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&format, "format", "f", "text", "text, markdown, html, json or junit")
+	cmd.Flags().StringVarP(&format, "format", "f", "text", "text, markdown, html, json, junit or annotations")
 	return cmd
 }
 
