@@ -107,6 +107,7 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 	case err != nil && ctx.Err() != nil:
 		return "", false
 	case err != nil:
+		f.void.Store(true)
 		r.say(f.event(assay.EventFaultVoid, fmt.Sprintf("no effect was seen within %v: %v", limit, err)))
 		return "it was not in effect", true
 	}
@@ -193,6 +194,7 @@ func (r *Runner) drop(f *injection) {
 	r.active = slices.DeleteFunc(r.active, is)
 	if slices.ContainsFunc(r.chosen, is) {
 		r.chosen = slices.DeleteFunc(r.chosen, is)
+		f.cleared = r.Clock.Now()
 		close(f.over)
 	}
 }

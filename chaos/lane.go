@@ -133,6 +133,10 @@ func (r *Runner) step(ctx context.Context, i int, from int64, injecting, reverti
 
 // strike injects the faults of one strike and sends each on its way.
 func (r *Runner) strike(ctx context.Context, i, n int, id string, injecting, reverting *sync.WaitGroup) []*injection {
+	if why := r.steadyState(ctx); why != "" {
+		r.void(&r.Steps[i], id, why)
+		return nil
+	}
 	chosen, victims, err := r.choose(ctx, i, n)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -151,6 +155,7 @@ func (r *Runner) strike(ctx context.Context, i, n int, id string, injecting, rev
 				reverting.Go(func() { r.revert(ctx, f, why) })
 			}
 		})
+		injecting.Go(func() { r.watch(ctx, f) })
 	}
 	return chosen
 }

@@ -88,11 +88,9 @@ func (l Limits) Check(at string, steps []Step) error {
 	}
 	for i := range steps {
 		s := &steps[i]
-		k, _ := find(s.Fault)
-		machine := k.one() != "" && s.by() == ByLocal
 		switch {
-		case l.Share > 0 && l.Share < 1 && machine:
-			bad(i, ".fault", "%s hurts the machine and with it all instances; limits.share allows %s", s.Fault, percent(l.Share))
+		case l.Share > 0 && l.Share < 1 && (s.of() == MachineID || s.of() == assay.WholeTarget):
+			bad(i, ".fault", "%s hurts the %s and with it all instances; limits.share allows %s", s.Fault, s.of(), percent(l.Share))
 		case l.Share > 0 && s.Share > l.Share:
 			bad(i, ".instances", "%s would pass limits.share, %s", percent(s.Share), percent(l.Share))
 		case l.Instances > 0 && s.Instances > l.Instances:
@@ -127,7 +125,7 @@ func together(steps []Step, i int) (faults, instances int) {
 			}
 			s := &steps[b.step]
 			f += s.victims()
-			if k, _ := find(s.Fault); !(k.one() != "" && s.by() == ByLocal) && s.by() != ByWire {
+			if s.of() == "" {
 				n += s.victims()
 			}
 		}

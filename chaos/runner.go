@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -45,6 +46,9 @@ type Runner struct {
 
 	Limits Limits // of what may be hurt at once
 
+	// Hypotheses must all hold before the first fault, else none is injected; and again after each, else no further one is.
+	Hypotheses []Hypothesis
+
 	Ready  time.Duration // how long a step waits for an instance that it can hurt; default 10 s
 	Verify time.Duration // how long the effect of a fault is looked for; default 5 s, and longer for a long delay
 	Revert time.Duration // how long the undo of a fault, and the look at its result, may take; default 5 s
@@ -57,6 +61,7 @@ type Runner struct {
 	chosen  []*injection // faults whose victims are chosen and that are not over, in the order of choice
 	active  []*injection // of them, those that are armed, in the order of arming
 	remains []string
+	steady  steady
 }
 
 var _ assay.Source = (*Runner)(nil)
@@ -84,6 +89,8 @@ type injection struct {
 	applied int64
 	over    chan struct{} // closed when nothing more will be done about it
 	stays   bool          // it may remain; read after over is closed
+	cleared int64         // when it was over; read after over is closed
+	void    atomic.Bool   // it was not in effect
 }
 
 // Run carries out the steps and returns when all faults are clear or known to remain. When ctx is done, or
@@ -97,6 +104,9 @@ func (r *Runner) Run(ctx context.Context, emit func(assay.Record) error) error {
 	}
 	if err := Check("chaos", r.Steps); err != nil {
 		return fmt.Errorf("run faults: %w", err)
+	}
+	if err := r.checkHypotheses(); err != nil {
+		return err
 	}
 	r.emit = emit
 	running, cancel := context.WithCancelCause(ctx)
@@ -118,7 +128,11 @@ func (r *Runner) Run(ctx context.Context, emit func(assay.Record) error) error {
 		case <-watching:
 		}
 	})
+	if len(r.Hypotheses) > 0 {
+		watch.Go(func() { r.follow(running) })
+	}
 	defer watch.Wait()
+	defer cancel(nil)
 	defer close(watching)
 
 	var injecting, reverting sync.WaitGroup

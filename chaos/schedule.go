@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/assay-dev/assay"
 )
 
 // Conditions that a step can wait for. Who runs the steps says when they are seen: see [Runner].
@@ -124,30 +127,35 @@ func (s *Step) cold() bool {
 func when(steps []Step, i int) string {
 	s := &steps[i]
 	g := s.group()
-	from := "into the load"
-	if phase := s.Phase + g.Phase; phase != "" {
-		from = "into phase " + phase
-	}
-	if c := g.When + s.When; c != "" {
-		from = fmt.Sprintf("after %s is first seen", c)
-		if s.When != "" && g.When != "" && s.When != g.When {
-			from = fmt.Sprintf("after %s and then %s are seen", g.When, s.When)
-		}
-		if phase := s.Phase + g.Phase; phase != "" {
-			from += " from phase " + phase + " on"
-		}
-	}
-	at := s.At + g.At
+	at, phase := s.At+g.At, s.Phase+g.Phase
+	after := "" // what else than the beginning of the load or of the phase At counts from
 	switch {
 	case g.Serial && i > 0 && steps[i-1].Group == s.Group:
-		from, at = "after "+steps[i-1].id(i-1)+" is clear", s.At
-		if s.When != "" {
-			from += fmt.Sprintf(" and %s is seen", s.When)
-		}
-	case s.When != "" && s.Group != nil:
-		at = s.At
+		at, after = s.At, steps[i-1].id(i-1)+" is clear"
+	case g.When != "":
+		after = g.When + " is first seen"
 	}
-	text := fmt.Sprintf("%v %s", at, from)
+	if s.When != "" {
+		at = s.At
+		if after != "" {
+			after += " and then "
+		}
+		after += s.When + " is first seen"
+	}
+	text := ""
+	switch {
+	case after != "" && at == 0:
+		text = "as soon as " + after
+	case after != "":
+		text = fmt.Sprintf("%v after %s", at, after)
+	case phase != "":
+		text = fmt.Sprintf("%v into phase %s", at, phase)
+	default:
+		text = fmt.Sprintf("%v into the load", at)
+	}
+	if after != "" && phase != "" && (i == 0 || steps[i-1].Group != s.Group || s.Group == nil) {
+		text += ", from phase " + phase + " on"
+	}
 	if s.Group != nil || s.Name != "" || s.Repeat != nil {
 		text = s.id(i) + ", " + text
 	}
@@ -188,26 +196,59 @@ func (s *Step) again(i int) string {
 	return text
 }
 
-// overlaps says in words which steps strike while another holds, and what becomes of those that would have the same victim.
+// overlaps says in words which steps strike while others hold, and what becomes of those that would have the same victim.
 func overlaps(steps []Step) (lines []string) {
 	spans := timeline(steps)
-	said := map[[2]int]bool{}
-	for _, b := range spans {
-		for _, a := range spans {
-			first, second := &steps[a.step], &steps[b.step]
-			if a.step == b.step || a.base != b.base || a.from > b.from || b.from >= a.to || a.from == b.from && a.step > b.step || said[[2]int{a.step, b.step}] {
-				continue
-			}
-			said[[2]int{a.step, b.step}] = true
-			k, _ := find(second.Fault)
-			switch {
-			case first.by() == ByWire && second.by() == ByWire:
-				lines = append(lines, fmt.Sprintf("%s is due while %s lies on the wire too: it waits up to 10s until that is clear, and is void if it is not", second.id(b.step), first.id(a.step)))
-			case first.by() == ByKubernetes || first.by() == ByLambda: // each changes something else of the whole
-			case first.by() == second.by() && k.one() == "" && first.For > 0:
-				lines = append(lines, fmt.Sprintf("%s is due while %s holds: each takes another instance; where there is none, it waits up to 10s and then is void", second.id(b.step), first.id(a.step)))
+	var wire, instances []string // ids of the steps that share the wire, or have to find other instances
+	note := func(list *[]string, i, j int) {
+		for _, id := range []string{steps[i].id(i), steps[j].id(j)} {
+			if !slices.Contains(*list, id) {
+				*list = append(*list, id)
 			}
 		}
 	}
+	for _, b := range spans {
+		for _, a := range spans {
+			if a.step == b.step || a.base != b.base || a.from > b.from || b.from >= a.to || a.from == b.from && a.step > b.step {
+				continue
+			}
+			first, second := &steps[a.step], &steps[b.step]
+			switch {
+			case first.by() == ByWire && second.by() == ByWire:
+				note(&wire, a.step, b.step)
+			case first.by() == second.by() && first.of() == "" && second.of() == "":
+				note(&instances, a.step, b.step)
+			}
+		}
+	}
+	if wire != nil {
+		lines = append(lines, "together on the wire: "+some(wire)+"; the later waits up to 10s until the one before is clear, and then is void")
+	}
+	if instances != nil {
+		lines = append(lines, "together: "+some(instances)+"; each takes another instance, and where there is none waits up to 10s and then is void")
+	}
 	return lines
+}
+
+// of returns the name of the one victim that the step has, or "" where instances are hurt.
+func (s *Step) of() string {
+	k, _ := find(s.Fault)
+	switch {
+	case s.by() == ByWire:
+		return WireID
+	case s.by() == ByKubernetes || s.by() == ByLambda:
+		return assay.WholeTarget
+	case s.by() == ByLocal:
+		return k.one()
+	}
+	return ""
+}
+
+// some joins names, the first of them if there are many.
+func some(names []string) string {
+	const shown = 8
+	if n := len(names) - shown; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), n)
+	}
+	return strings.Join(names, ", ")
 }

@@ -286,3 +286,46 @@ func TestLimitsRefuseWhatThePlanTells(t *testing.T) {
 		}
 	}
 }
+
+func TestPreviewSaysWhenAndWhatOverlaps(t *testing.T) {
+	s := time.Second
+	serial, cold := &Group{Serial: true, Phase: "steady", At: 5 * s}, &Group{When: ColdStart, Phase: "return"}
+	kill := Step{Fault: "kill", Instances: 1}
+	hang := Step{Fault: "hang", Instances: 1, For: 4 * s}
+	with := func(x Step, change func(*Step)) Step { change(&x); return x }
+	http := Step{Fault: "http", By: ByWire, Status: 503, Instances: 1, For: 5 * s}
+	for _, tc := range []struct {
+		name  string
+		steps []Step
+		want  []string
+	}{
+		{"repeats", []Step{with(hang, func(x *Step) { x.At, x.Repeat = s, &Repeat{Every: 3 * s, Times: 3} })}, []string{
+			"hang-1, 1s into the load: SIGSTOP to the process of 1 ready instance, SIGCONT after 4s",
+			"hang-1 strikes 3 times, every 3s; held for 4s each, so that up to 2 of its strikes overlap, each on another instance"}},
+		{"chance", []Step{with(kill, func(x *Step) { x.Seed, x.Repeat = 4, &Repeat{Rate: 0.1, Within: 30 * s} })}, []string{
+			"kill-1, 0s into the load: SIGKILL to the process of 1 ready instance",
+			"kill-1 strikes 2 times by chance, drawn from seed 4: 4.42s, 28.91s after that"}},
+		{"serial", []Step{with(hang, func(x *Step) { x.Group, x.Number = serial, "1.1" }), with(kill, func(x *Step) { x.Group, x.Name = serial, "pull" }),
+			with(kill, func(x *Step) { x.Group, x.Number, x.At, x.When = serial, "1.3", s, Saturation })}, []string{
+			"hang-1.1, 5s into phase steady: SIGSTOP to the process of 1 ready instance, SIGCONT after 4s",
+			"pull, as soon as hang-1.1 is clear: SIGKILL to the process of 1 ready instance",
+			"kill-1.3, 1s after pull is clear and then saturation is first seen: SIGKILL to the process of 1 ready instance"}},
+		{"condition", []Step{with(hang, func(x *Step) { x.Group, x.Number = cold, "1.1" }), with(kill, func(x *Step) { x.Share, x.Instances, x.When, x.At = 0.5, 0, Saturation, 2*s })}, []string{
+			"hang-1.1, as soon as scale-from-zero is first seen, from phase return on: SIGSTOP to the process of 1 instance that starts or is ready, SIGCONT after 4s",
+			"2s after saturation is first seen: SIGKILL to the process of 50% of the ready instances"}},
+		{"overlap", []Step{hang, with(kill, func(x *Step) { x.At = 2 * s }), with(kill, func(x *Step) { x.At = 5 * s })}, []string{
+			"0s into the load: SIGSTOP to the process of 1 ready instance, SIGCONT after 4s",
+			"2s into the load: SIGKILL to the process of 1 ready instance",
+			"5s into the load: SIGKILL to the process of 1 ready instance",
+			"together: hang-1, kill-2; each takes another instance, and where there is none waits up to 10s and then is void"}},
+		{"one victim", []Step{http, with(http, func(x *Step) { x.At = 3 * s })}, []string{
+			"0s into the load: status 503 on our requests to the target, for 5s",
+			"3s into the load: status 503 on our requests to the target, for 5s",
+			"together on the wire: http-1, http-2; the later waits up to 10s until the one before is clear, and then is void"}},
+	} {
+		got := Preview(tc.steps)
+		if diff := cmp.Diff(tc.want, got[:len(got)-1]); diff != "" { // the last is what is never hurt
+			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
+		}
+	}
+}

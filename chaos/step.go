@@ -164,6 +164,8 @@ func (s *Step) count(n int) int {
 // whom says in words whom the step hurts.
 func (s *Step) whom() string {
 	switch {
+	case s.cold() && s.Instances == 1:
+		return "1 instance that starts or is ready"
 	case s.Share > 0:
 		return fmt.Sprintf("%.0f%% of the ready instances", 100*s.Share)
 	case s.Instances == 1:

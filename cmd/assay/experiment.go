@@ -46,5 +46,5 @@ func previewFaults(p *plan.Plan) []string {
 	if text := blast(p).String(); text != "" {
 		lines = append(lines, "limits: "+text)
 	}
-	return lines
+	return append(lines, previewHypotheses(p)...)
 }

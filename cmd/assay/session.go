@@ -305,7 +305,11 @@ func (s *session) generator(ctx context.Context) error {
 		if err != nil {
 			return &status{assay.ExitPreflight, err}
 		}
-		s.faults = &chaos.Runner{Steps: steps(s.plan), Driver: s.askFirst(driver), Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait, Seen: s.seen, Limits: blast(s.plan),
+		steady, err := s.hypotheses(&e)
+		if err != nil {
+			return &status{assay.ExitUsage, err}
+		}
+		s.faults = &chaos.Runner{Steps: steps(s.plan), Hypotheses: steady, Driver: s.askFirst(driver), Guard: s.guardian, Clock: s.clock, Seed: s.plan.Seed, Begin: s.begun.wait, Seen: s.seen, Limits: blast(s.plan),
 			Sync: func(e *assay.Event) error {
 				s.hurt.Store(true)
 				s.day.see(e)
@@ -333,6 +337,7 @@ func (s *session) watch() error {
 			o.Phases = append(o.Phases, assay.Phase{Name: p.Name, Role: p.Role})
 		}
 	}
+	o.Horizon = horizon(s.plan)
 	guards, noData := guardsOf(s.plan)
 	for _, g := range guards {
 		o.Horizon = max(o.Horizon, g.Over)

@@ -114,7 +114,7 @@ func (w *Window) event(e *assay.Event) {
 			w.instance(e)
 		}
 	}
-	if notable[e.Kind] {
+	if notable[e.Kind] || looksWrong(e) {
 		c := *e
 		c.Attrs = maps.Clone(e.Attrs)
 		if len(w.notes) == maxNotes {
@@ -123,6 +123,11 @@ func (w *Window) event(e *assay.Event) {
 		w.notes = append(w.notes, c)
 		w.noted++
 	}
+}
+
+// looksWrong reports whether the event is a look at a hypothesis that people want to read: all but one that saw it hold during a fault.
+func looksWrong(e *assay.Event) bool {
+	return e.Kind == assay.EventHypothesis && (e.Attrs["stage"] != "during" || e.Attrs["ok"] == "false")
 }
 
 func (f *fleet) fault(e *assay.Event) {

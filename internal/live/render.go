@@ -216,6 +216,8 @@ func describe(e *assay.Event) string {
 		return "instance " + who + " ejected" + detail(e)
 	case assay.EventInstanceExited:
 		return "instance " + who + " exited" + detail(e)
+	case assay.EventHypothesis:
+		return look(e)
 	case assay.EventWarning:
 		return "warning" + detail(e)
 	case assay.EventAnnotation:
@@ -226,6 +228,18 @@ func describe(e *assay.Event) string {
 		return "stopping" + detail(e)
 	}
 	return e.Kind + detail(e)
+}
+
+// look says what a look at a hypothesis saw.
+func look(e *assay.Event) string {
+	when := "steady state " + e.Attrs["stage"]
+	if e.Fault != "" {
+		when += " fault " + e.Fault
+	} else {
+		when += " the first fault"
+	}
+	saw := map[string]string{"true": "holds", "false": "DOES NOT HOLD", "unknown": "not known"}[e.Attrs["ok"]]
+	return when + ": " + e.Attrs["name"] + " " + saw + detail(e)
 }
 
 func detail(e *assay.Event) string {

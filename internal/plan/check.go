@@ -61,6 +61,7 @@ func (p *Plan) defaults() {
 		}
 	}
 	p.canaryDefaults()
+	p.hypothesisDefaults()
 	p.retryDefaults()
 	for i := range p.Chaos {
 		orElse(&p.Chaos[i].Instances, Count{N: 1})
@@ -127,6 +128,7 @@ func (p *Plan) check() error {
 	c.coldBy(&p.Target)
 	c.deployment(&p.Target)
 	c.limits(p)
+	c.hypothesis(p)
 	if len(p.Load) == 0 {
 		c.bad("load", "is empty; a plan needs at least one load phase")
 	}

@@ -43,6 +43,8 @@ type Plan struct {
 	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
+	Hypothesis []Hypothesis `yaml:"hypothesis" json:"hypothesis,omitempty" jsonschema:"description=Steady state: what must hold before the first fault and again after each. What it does during each is recorded."`
+
 	src *decoder // where each setting stands in the file
 }
 
@@ -138,6 +140,7 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
 	same.Target.TLS = nil
 	same.Guards, same.Stop, same.Notify = withoutTokens(p.Guards), nil, nil
+	same.Hypothesis = withoutHypothesisTokens(p.Hypothesis)
 	essence, err := json.Marshal(&same)
 	if err != nil {
 		return nil, "", fmt.Errorf("encode plan: %w", err)

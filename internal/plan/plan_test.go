@@ -225,7 +225,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "limits", "load", "mode", "name", "notify", "objectives", "seed", "stop", "suite", "target"}
+	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "hypothesis", "limits", "load", "mode", "name", "notify", "objectives", "seed", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
