@@ -55,6 +55,8 @@ type FaultWindow struct {
 	Washout  int64  `json:"washout_ns"`        // end of the washout after it
 	Effect   string `json:"effect,omitempty"`  // the effect that was measured
 	Remains  string `json:"remains,omitempty"` // what may remain
+
+	Simulated bool `json:"simulated,omitempty"` // nothing was hurt: it only looked so to those who watch
 }
 
 // What a fault may hurt in place of one instance: all that stands on a machine, all that passes between the load and a target of

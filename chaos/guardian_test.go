@@ -91,7 +91,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Step: step})
 				inForce := stage == assay.EventFaultApplied || stage == assay.EventFaultVerified
 				want := 0
-				if inForce && !ends(step) {
+				if inForce && leaves(step) {
 					want = 1
 				}
 				// A signal that was sent is not yet a process that has stopped.

@@ -134,7 +134,7 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Ev
 	}
 	quick, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := f.undo.check(); err == nil && f.undo.away(quick) == nil {
+	if err := f.undo.check(); err == nil && !undoKinds[f.undo.Kind].blind && f.undo.away(quick) == nil {
 		settled("no longer in force")
 		return
 	}

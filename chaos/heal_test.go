@@ -39,7 +39,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 	}
 	step = p.placed(step)
 	owns := step.Fault == "hang" && inForce
-	dies := step.Fault == "cpu" || step.Fault == "memory" || step.Fault == "slow-reads" // held by a process that ends with whoever started it
+	dies := step.Fault == "cpu" || step.Fault == "memory" || step.Fault == "slow-reads" || step.Fault == "gpu-memory" // held by a process that ends with whoever started it
 	dir, ctx := t.TempDir(), context.Background()
 	cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Own: owns, Step: step})
 	cmd.Process.Signal(syscall.SIGSTOP) // or it would revert when its guardian dies
@@ -47,7 +47,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 	cmd.Process.Kill()
 	cmd.Wait()
 	want := 0
-	if inForce && !ends(step) {
+	if inForce && leaves(step) {
 		want = 1
 	}
 	if ends(step) {

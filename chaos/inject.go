@@ -13,6 +13,9 @@ import (
 func (f *injection) event(kind, text string, attrs ...string) *assay.Event {
 	e := &assay.Event{Kind: kind, Fault: f.ID, Instance: f.Target, Phase: f.step.Phase, Text: text,
 		Attrs: map[string]string{attrKind: f.Kind, attrTarget: f.Target}}
+	if k, _ := find(f.Kind); k.Simulated {
+		e.Attrs[attrSimulated] = "true"
+	}
 	for i := 0; i < len(attrs); i += 2 {
 		e.Attrs[attrs[i]] = attrs[i+1]
 	}

@@ -16,7 +16,9 @@ type Kind struct {
 	Platform  bool         // it needs a platform of ours: a link in front of an instance, the way of requests to it, or its start
 	Machine   bool         // it hurts the machine and with it all instances, so a step says nothing of how many
 	Whole     bool         // the local driver lays it on the deployment as a whole, likewise
+	Simulated bool         // nothing is hurt: it only looks so to those who watch
 	Available func() error // why the local driver cannot do it on this machine, or nil
+	Proven    string       // how the local driver was shown to do it, where not by tests of the real thing
 	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
 	preview   func(*Step) string
@@ -62,7 +64,7 @@ func Kinds() []Kind {
 			Lasting: true, Wire: true, Platform: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
 		{Name: "dns", Help: "Makes lookups of names fail, of those listed or of all: nxdomain, servfail, drop, delay or wrong. In the sandbox those of workers that start (target.sandbox.weightsHost); elsewhere our own, on our side of the wire. What is connected goes on; undone at the name server.",
 			Lasting: true, Wire: true, Platform: true, Whole: true, Available: always, settings: []string{"mode", "names", "answer", "delay", "probability"}, check: checkDNS, preview: previewDNS, local: planDNS},
-	}, platformKinds()...)
+	}, append(gpuKinds(), platformKinds()...)...)
 }
 
 // MachineID is the name that the victim of a fault of the whole machine goes by.

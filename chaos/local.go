@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/assay-dev/assay/internal/link"
@@ -91,6 +93,14 @@ func (d *Local) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	}
 	a.Kind, a.Target = s.Fault, v.ID
 	return a, nil
+}
+
+// binary returns the path of our own binary.
+func (d *Local) binary() (string, error) {
+	if d.Exe == "" {
+		return os.Executable()
+	}
+	return filepath.Abs(d.Exe)
 }
 
 // planLink makes the action that lays conditions on the victim's link. The caller adds how to measure it.

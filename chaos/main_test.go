@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/gpu"
 )
 
 // The test binary plays all the processes of these tests: the guardian, victims, and
@@ -25,6 +27,20 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "x-guardian" {
 		if err := GuardianMain(context.Background(), os.Stdin, os.Stdout, GuardianOptions{}); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	gpuNode = func(int) string { return "/dev/full" } // a device that is there, in place of one that is not
+	mayTune = func() error { return nil }             // the stand-in of nvidia-smi asks for no rights
+	if filepath.Base(os.Args[0]) == gpu.Command {
+		if err := gpu.HoldMain(context.Background(), os.Stdin, os.Stdout, os.Args[1:], func() (gpu.Device, error) { return &card{free: 1 << 30}, nil }); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == OpenCommand {
+		if err := OpenMain(os.Stdout, os.Args[2:]); err != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -53,9 +69,43 @@ func TestMain(m *testing.M) {
 	default:
 		// The race detector would make each of those processes wait a second before it ends.
 		os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-		os.Exit(m.Run())
+		dir, err := standIns()
+		if err != nil {
+			panic(err)
+		}
+		code := m.Run()
+		os.RemoveAll(dir)
+		os.Exit(code)
 	}
 }
+
+// standIns puts a machine with one GPU on PATH: a stand-in of nvidia-smi, and this binary as the holder of its memory.
+func standIns() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "assay-gpu"); err != nil {
+		return "", err
+	}
+	smi, err := filepath.Abs("../internal/gpu/testdata/nvidia-smi")
+	if err != nil {
+		return "", err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	os.Setenv("ASSAY_FAKE_GPU", dir)
+	return dir, errors.Join(os.Symlink(smi, filepath.Join(dir, "nvidia-smi")), os.Symlink(self, filepath.Join(dir, gpu.Command)))
+}
+
+// card is a GPU whose memory the stand-in of nvidia-smi sees.
+type card struct{ free int64 }
+
+func (c *card) Take(n int64) error {
+	c.free -= n
+	return os.WriteFile(filepath.Join(os.Getenv("ASSAY_FAKE_GPU"), fmt.Sprint("held-", os.Getpid())), fmt.Appendln(nil, n>>20), 0o644)
+}
+
+func (c *card) Memory() (free, total int64, err error) { return c.free, 1 << 30, nil }
 
 func lookOnly(t *testing.T) {
 	t.Helper()

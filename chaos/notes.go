@@ -28,17 +28,18 @@ type note struct {
 
 // Attributes of the notes that keep account of the process groups of the run.
 const (
-	attrOwn     = "own"     // a Process whose group the guardian owns from here
-	attrRelease = "release" // a Process whose group it no longer owns
-	attrRun     = "run"     // the Process of the run itself
-	attrBoot    = "boot_id"
-	attrUndo    = "undo"
-	attrStop    = "stop" // why the guardian stopped the run
-	attrKind    = "kind"
-	attrTarget  = "target"
-	attrHealthy = "healthy"
-	attrEffect  = "effect"
-	attrTook    = "took_ns"
+	attrOwn       = "own"     // a Process whose group the guardian owns from here
+	attrRelease   = "release" // a Process whose group it no longer owns
+	attrRun       = "run"     // the Process of the run itself
+	attrBoot      = "boot_id"
+	attrUndo      = "undo"
+	attrStop      = "stop" // why the guardian stopped the run
+	attrKind      = "kind"
+	attrTarget    = "target"
+	attrHealthy   = "healthy"
+	attrEffect    = "effect"
+	attrTook      = "took_ns"
+	attrSimulated = "simulated"
 )
 
 // A notebook appends notes to a run's directory. The zero value keeps none.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay/internal/faultproxy"
+	"github.com/assay-dev/assay/internal/gpu"
 	"github.com/assay-dev/assay/internal/link"
 	"github.com/assay-dev/assay/internal/resolver"
 )
@@ -222,8 +223,17 @@ func (p *platform) trouble() (left []string) {
 	burners, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range burners {
 		b, _ := os.ReadFile(name)
-		if args := strings.Split(string(b), "\x00"); len(args) > 1 && args[0] == os.Args[0] && args[1] == BurnCommand {
+		args := strings.Split(string(b), "\x00")
+		if filepath.Base(args[0]) == gpu.Command {
+			left = append(left, name+" holds memory of a GPU")
+		}
+		if len(args) > 1 && args[0] == os.Args[0] && args[1] == BurnCommand {
 			left = append(left, name+" burns")
+		}
+	}
+	for _, name := range []string{"power", "clock"} {
+		if b, err := os.ReadFile(filepath.Join(os.Getenv("ASSAY_FAKE_GPU"), name)); err == nil && string(b) != "300.00\n" {
+			left = append(left, "a GPU has the "+name+" "+strings.TrimSpace(string(b)))
 		}
 	}
 	fillers, _ := filepath.Glob(filepath.Join(p.disk, "*"))

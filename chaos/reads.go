@@ -319,14 +319,7 @@ func (s *sample) read(ctx context.Context) (text string, bad bool, err error) {
 
 // spawn starts our binary as a process that ends with us, told what to do by its arguments.
 func (d *Local) spawn(command, mark string, settings any, stamp func()) error {
-	exe := d.Exe
-	var err error
-	if exe == "" {
-		exe, err = os.Executable()
-	}
-	if err == nil {
-		exe, err = filepath.Abs(exe)
-	}
+	exe, err := d.binary()
 	if err != nil {
 		return fmt.Errorf("start %s: %w", command, err)
 	}

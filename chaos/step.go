@@ -56,6 +56,11 @@ type Step struct {
 	Names  []string `json:"names,omitempty"`  // dns: which names; all where empty
 	Answer string   `json:"answer,omitempty"` // dns with mode wrong: an IP address
 	Change *Change  `json:"change,omitempty"` // by kubernetes and lambda
+
+	GPU   int `json:"gpu,omitempty"`   // gpu-memory, gpu-clocks, gpu-lost, xid: index of the card
+	MHz   int `json:"mhz,omitempty"`   // gpu-clocks: of its cores
+	Watts int `json:"watts,omitempty"` // gpu-clocks: most power
+	XID   int `json:"xid,omitempty"`   // xid: number of the error; 79 where 0
 }
 
 // A Wrong is one thing wrong with a step: the field, and what would be right.
@@ -144,7 +149,7 @@ func (s *Step) settings() []string {
 		{"delay", s.Delay != 0}, {"jitter", s.Jitter != 0}, {"mode", s.Mode != ""}, {"rate", s.Rate != 0}, {"bytes", s.Bytes != 0}, {"cpus", s.CPUs != 0}, {"quota", s.Quota != 0}, {"dir", s.Dir != ""}, {"keep", s.Keep != 0},
 		{"status", s.Status != 0}, {"retryAfter", s.RetryAfter != 0},
 		{"tokens", s.Tokens != 0}, {"after", s.After != 0}, {"first", s.First != 0}, {"every", s.Every != 0}, {"probability", s.Probability != 0},
-		{"names", len(s.Names) != 0}, {"answer", s.Answer != ""},
+		{"names", len(s.Names) != 0}, {"answer", s.Answer != ""}, {"gpu", s.GPU != 0}, {"mhz", s.MHz != 0}, {"watts", s.Watts != 0}, {"xid", s.XID != 0},
 	} {
 		if x.set {
 			names = append(names, x.name)

@@ -81,6 +81,12 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "dns", Instances: 1, For: s, Names: []string{"*"}}, `chaos[0].names: "*" is no name; for example weights.example or *.example`},
 		{Step{Fault: "dns", Instances: 3, For: s}, "chaos[0].instances: dns hurts the target, not so many instances; leave it out"},
 		{Step{Fault: "cut", Instances: 1, For: s, Names: []string{"x"}}, "chaos[0].names: belongs to dns, not cut"},
+		{Step{Fault: "gpu-memory", Instances: 1, For: s, Bytes: 1 << 20, GPU: 64}, "chaos[0].gpu: 64 is out of range; 0 to 63"},
+		{Step{Fault: "gpu-memory", Instances: 2, For: s, Bytes: 9}, "chaos[0].instances: gpu-memory hurts the machine, not so many instances; leave it out\nchaos[0].bytes: 9 is out of range; 1MiB or more"},
+		{Step{Fault: "gpu-clocks", Instances: 1, For: s, MHz: 600}, ""},
+		{Step{Fault: "gpu-clocks", Instances: 1, For: s, MHz: 600, Watts: 150}, "chaos[0].mhz: needs exactly one of mhz, which locks the clock of the cores, and watts, which limits the power"},
+		{Step{Fault: "gpu-clocks", Instances: 1, For: s, Watts: 10001}, "chaos[0].watts: 10001 is out of range; 1 to 10000"},
+		{Step{Fault: "gpu-clocks", Instances: 1, For: s, MHz: -1}, "chaos[0].mhz: -1 is out of range; 1 to 10000"},
 		{Step{Fault: "cut"}, "chaos[0].for: is missing: cut holds until it is undone; for example 5s\nchaos[0].instances: 0 is out of range; 1 to 1000"},
 	} {
 		got := ""
@@ -115,7 +121,7 @@ func TestKindsAreComplete(t *testing.T) {
 }
 
 func TestPreview(t *testing.T) {
-	got := Preview([]Step{
+	steps := []Step{
 		{Fault: "kill", At: 20 * time.Second, Instances: 1},
 		{Fault: "hang", At: time.Second, Phase: "steady", Share: 0.5, For: 5 * time.Second},
 		{Fault: "delay", Instances: 2, For: time.Second, Delay: 200 * time.Millisecond, Jitter: 50 * time.Millisecond},
@@ -135,8 +141,14 @@ func TestPreview(t *testing.T) {
 		{Fault: "slow-reads", Instances: 1, For: time.Second, Mode: "short", Bytes: 9, Dir: "/models"},
 		{Fault: "http", Instances: 1, For: time.Second, Status: 429, RetryAfter: 2 * time.Second, After: 5, First: 3},
 		{Fault: "stream", Instances: 1, For: time.Second, Mode: "rst", Tokens: 9, Every: 4},
+		{Fault: "gpu-memory", For: time.Second, Bytes: 1 << 20, GPU: 2},
+		{Fault: "gpu-clocks", For: time.Second, Watts: 150},
+		{Fault: "gpu-clocks", For: time.Second, MHz: 600},
+		{Fault: "gpu-lost", Instances: 1, For: time.Second},
+		{Fault: "xid", GPU: 1},
 		{Fault: "dns", Instances: 1, For: time.Second, Mode: "wrong", Names: []string{"weights.example"}, Probability: 0.5},
-	})
+	}
+	got := Preview(steps)
 	want := []string{
 		"20s into the load: SIGKILL to the process of 1 ready instance",
 		"1s into phase steady: SIGSTOP to the process of 50% of the ready instances, SIGCONT after 5s",
@@ -157,6 +169,11 @@ func TestPreview(t *testing.T) {
 		"0s into the load: each file ends after 9 bytes below /models, for whoever opens one there, by a file system of ours mounted over it, for 1s",
 		"0s into the load: status 429 with Retry-After 2s (after 5, 3 only) on the requests to 1 ready instance, for 1s",
 		"0s into the load: rst after 9 tokens (one in 4) on the requests to 1 ready instance, for 1s",
+		"0s into the load: 1048576 bytes of the memory of GPU 2 held by a process of ours, for 1s",
+		"0s into the load: GPU 0 limited to 150 W, for 1s",
+		"0s into the load: the cores of GPU 0 locked to 600 MHz, for 1s; a lock that someone else has set is lost",
+		"0s into the load: /dev/full can no more be opened by the process of 1 ready instance and its descendants, for 1s; what they have open goes on",
+		"0s into the load: SIMULATED: a line of Xid 79 of GPU 1 in the kernel log of this machine; no GPU is hurt, and the line stays",
 		"0s into the load: the wrong answer 127.255.255.254 to lookups of weights.example (each with probability 0.5) by the target's name server, for 1s; what is connected goes on",
 		"never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
 	}

@@ -30,6 +30,7 @@ const (
 	UndoUnmount = "unmount" // take the file system with Mark from over Path
 	UndoHTTP    = "http"    // send Method to URL; done when a GET there gives Want
 	UndoKube    = "kube"    // send Method to Path of a cluster's API server; done when a GET there gives Want
+	UndoGPU     = "gpu"     // give the GPU its Value of Resource back
 )
 
 // An Undo takes a fault away. It is data, so that whoever is left can do it, and it may be
@@ -41,6 +42,8 @@ type Undo struct {
 	Signal   int      `json:"signal,omitempty"`
 	Resource string   `json:"resource,omitempty"`
 	Limit    *limit   `json:"limit,omitempty"`
+	GPU      string   `json:"gpu,omitempty"`   // its UUID
+	Value    float64  `json:"value,omitempty"` // gpu: of power, what it was; of clocks, the lock
 	Mark     string   `json:"mark,omitempty"`
 	Path     string   `json:"path,omitempty"` // remove: of the file; cgroup: of the group; kube: of the object below the API server's URL
 	Home     string   `json:"home,omitempty"`
@@ -67,10 +70,12 @@ type undoKind struct {
 	remote bool
 	// outlives: it is not over with a restart of the machine although it lies on it.
 	outlives bool
-	check    func(u *Undo) error                      // why nobody could do it; nil for no reason
-	do       func(ctx context.Context, u *Undo) error // nil if nothing is left to be done, or seems to be
-	away     func(ctx context.Context, u *Undo) error // looks once whether the fault is away
-	text     func(u *Undo) string                     // for people who have to do it by hand
+	// blind: away cannot always look, so Heal does it in any case.
+	blind bool
+	check func(u *Undo) error                      // why nobody could do it; nil for no reason
+	do    func(ctx context.Context, u *Undo) error // nil if nothing is left to be done, or seems to be
+	away  func(ctx context.Context, u *Undo) error // looks once whether the fault is away
+	text  func(u *Undo) string                     // for people who have to do it by hand
 }
 
 // undoKinds is the table of the kinds of undo.
@@ -87,6 +92,7 @@ var undoKinds = map[string]undoKind{
 	UndoKube:     kubeUndo,
 	UndoObject:   objectUndoKind,
 	UndoFunction: functionUndoKind,
+	UndoGPU:      gpuUndo,
 }
 
 func undoNothing(context.Context, *Undo) error { return nil }

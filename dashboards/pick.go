@@ -162,12 +162,16 @@ func capRefusals(r *assay.Report) int {
 	return n
 }
 
-// kindName names a fault by its kind and the share of the service it hit: "kill 1/2".
+// kindName names a fault by its kind and the share of the service it hit, where it hit instances: "kill 1/2".
 func kindName(f assay.FaultResult) string {
-	if f.Window.Healthy > 0 {
-		return fmt.Sprintf("%s 1/%d", f.Window.Kind, f.Window.Healthy)
+	kind := f.Window.Kind
+	if f.Window.Simulated {
+		kind += " (simulated)"
 	}
-	return f.Window.Kind
+	if f.Window.Healthy > 0 && !f.Window.Hurts("") {
+		return fmt.Sprintf("%s 1/%d", kind, f.Window.Healthy)
+	}
+	return kind
 }
 
 // instanceNoun counts instances.

@@ -34,6 +34,7 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 		if t := e.Attrs["target"]; t != "" && w.Target == "" {
 			w.Target = t
 		}
+		w.Simulated = w.Simulated || e.Attrs["simulated"] == "true"
 		if w.Target == "" {
 			w.Target = e.Instance
 		}

@@ -45,6 +45,12 @@ func hidden(io stdio) []*cobra.Command {
 			}
 			return nil
 		}},
+		{Use: chaos.OpenCommand, Short: "open a device from within a control group", Hidden: true, Args: cobra.ExactArgs(2), RunE: func(_ *cobra.Command, args []string) error {
+			if err := chaos.OpenMain(io.out, args); err != nil {
+				return &status{assay.ExitError, err}
+			}
+			return nil
+		}},
 		sub(noopCommand, "the server that a calibration sends to", func(ctx context.Context) error {
 			ctx, cancel := stop(ctx)
 			defer cancel()

@@ -39,6 +39,10 @@ var drill = map[string]string{
 	"http":         "fault: http, status: 503, every: 2, for: 3s",
 	"stream":       "fault: stream, mode: stall, tokens: 3, every: 2, for: 3s",
 	"dns":          "fault: dns, mode: servfail, for: 3s",
+	"gpu-memory":   "fault: gpu-memory, bytes: 64MiB, for: 3s",
+	"gpu-clocks":   "fault: gpu-clocks, watts: 150, for: 3s",
+	"gpu-lost":     "fault: gpu-lost, for: 3s",
+	"xid":          "fault: xid",
 }
 
 // drillPlan returns a plan whose faults come at the given rng's moments.

@@ -29,7 +29,7 @@ type Fault struct {
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
 	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=bandwidth: bytes per second and direction; 1KiB to 256KiB. slow-reads: bytes per second of all reads; 32KiB or more."`
-	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
+	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory and gpu-memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
 	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
 	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
 	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox."`
@@ -45,6 +45,11 @@ type Fault struct {
 
 	Names  []string `yaml:"names" json:"names,omitempty" jsonschema:"description=For dns: the names whose lookups fail; *.x for all below x. Default all."`
 	Answer string   `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For dns with mode wrong: the IP address answered. Default one of loopback where nobody listens."`
+
+	GPU   int `yaml:"gpu" json:"gpu,omitempty" jsonschema:"minimum=0,maximum=63,description=For gpu-memory and gpu-clocks and gpu-lost and xid: index of the card. Default 0."`
+	MHz   int `yaml:"mhz" json:"mhz,omitempty" jsonschema:"minimum=1,description=For gpu-clocks: what the clock of its cores is locked to."`
+	Watts int `yaml:"watts" json:"watts,omitempty" jsonschema:"minimum=1,description=For gpu-clocks: its power limit."`
+	XID   int `yaml:"xid" json:"xid,omitempty" jsonschema:"minimum=1,maximum=255,description=For xid: number of the error. Default 79."`
 
 	Change // by kubernetes and lambda
 
