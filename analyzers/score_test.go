@@ -141,7 +141,7 @@ func TestScoreIsJudged(t *testing.T) {
 	if a, b := r.Objectives[4].Verdict, r.Objectives[5].Verdict; a != assay.VerdictPass || b != assay.VerdictFail {
 		t.Errorf("verdicts %s, %s", a, b)
 	}
-	if k, h := r.Faults[0].Verdict, r.Faults[1].Verdict; k != assay.FaultPass || h != assay.FaultFail || r.Faults[1].Why != "score, hang misses its goal" {
+	if k, h := r.Faults[0].Verdict, r.Faults[1].Verdict; k != assay.FaultPass || h != assay.FaultFail || r.Faults[1].Why != `the goal "score, hang" is missed` {
 		t.Errorf("faults: %s, %s: %s", k, h, r.Faults[1].Why)
 	}
 }

@@ -48,7 +48,7 @@ func verdictOf(objectives []assay.Objective, r *assay.Report, x *assay.FaultResu
 	for i := range r.Objectives {
 		j := &r.Objectives[i]
 		if j.Verdict == assay.VerdictFail && concerns(&j.Objective, x) {
-			failed = append(failed, j.Title+" misses its goal")
+			failed = append(failed, fmt.Sprintf("the goal %q is missed", j.Title))
 		}
 	}
 	switch {

@@ -44,7 +44,7 @@ func TestVerdictOfAFault(t *testing.T) {
 		{"revert not verified", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultClear) }, assay.FaultFail, "its revert is not verified", assay.NoGo, 10},
 		{"an objective on its kind", func(run *factstest.Run) {
 			run.M.Objectives = append(run.M.Objectives, assay.Objective{Metric: "recovery/user", Labels: map[string]string{"fault": "hang"}, Max: float(2)})
-		}, assay.FaultFail, "recovery, hang misses its goal", assay.NoGo, 10},
+		}, assay.FaultFail, `the goal "recovery, hang" is missed`, assay.NoGo, 10},
 		{"an objective on another", func(run *factstest.Run) {
 			run.M.Objectives = append(run.M.Objectives, assay.Objective{Metric: "recovery/user", Labels: map[string]string{"fault": "kill"}, Max: float(.2)})
 		}, assay.FaultPass, "", assay.NoGo, 10},

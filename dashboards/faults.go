@@ -1,9 +1,7 @@
 package dashboards
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -126,26 +124,31 @@ func runScore(r *assay.Report) string {
 	return s
 }
 
-// lostText writes how many requests a fault cost and how they ended: "9: 7 timeout, 2 reset"; where only streams are told, these.
+// lostText writes how many requests a fault cost and how they ended: "9: 7 timeout, 2 reset; 3 slow".
 func lostText(f assay.FaultResult) string {
+	how := lostWays(f)
+	switch {
+	case how == "" || strings.HasPrefix(how, fmt.Sprint(f.Lost, " ")): // all ended in one way
+		return orElse(how, Integer(f.Lost))
+	case f.Lost == 0:
+		return "0; " + how
+	}
+	return Integer(f.Lost) + ": " + how
+}
+
+// lostWays says how the requests that a fault cost ended, most frequent first, and how many were slow. Where only streams are told, these.
+func lostWays(f assay.FaultResult) string {
 	by := f.Outcomes
 	if len(by) == 0 {
 		by = f.Streams
 	}
-	var parts []string
-	for _, k := range slices.SortedFunc(maps.Keys(by), func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) }) {
-		if by[k] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", by[k], words(k)))
-		}
-	}
-	s := Integer(f.Lost)
+	s := streamText(by)
 	switch {
-	case len(parts) == 1 && parts[0] == fmt.Sprintf("%d %s", f.Lost, strings.TrimPrefix(parts[0], fmt.Sprint(f.Lost, " "))):
-		s = parts[0] // all ended in one way
-	case len(parts) > 0:
-		s += ": " + strings.Join(parts, ", ")
-	}
-	if f.Slow > 0 {
+	case s == "none" && f.Slow == 0:
+		return ""
+	case s == "none":
+		return fmt.Sprintf("%s slow", Integer(f.Slow))
+	case f.Slow > 0:
 		s += fmt.Sprintf("; %s slow", Integer(f.Slow))
 	}
 	return s

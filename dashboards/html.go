@@ -104,7 +104,7 @@ type objectiveRow struct {
 type episodeRow struct{ Subject, Cause, Begin, End, Lost, Notes string }
 
 type faultRow struct {
-	Name, Target, At, State, Verdict, Sign, Score, Detect, Isolate, Restore, User, Capacity, Lost, Slow, Degraded, Streams, Revert string
+	Name, Target, At, State, Verdict, Sign, Score, Detect, Isolate, Restore, User, Capacity, Degraded, Lost, How string
 
 	Notes []string
 	Bad   bool

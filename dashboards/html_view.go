@@ -122,8 +122,8 @@ func (v *view) faults(r *assay.Report) {
 	for i, f := range r.Faults {
 		name := fmt.Sprintf("%d %s", i+1, kindName(f))
 		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
-			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), Slow: Integer(f.Slow),
-			Streams: streamText(f.Streams), Revert: f.Revert, Bad: verdictOf(f) == assay.FaultFail}
+			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), How: lostWays(f),
+			Bad: verdictOf(f) == assay.FaultFail}
 		if f.Window.Applied != 0 {
 			row.At = Instant(f.Window.Applied, r.Begin)
 		}
@@ -133,6 +133,8 @@ func (v *view) faults(r *assay.Report) {
 		}
 		if s := lifeText(f.Life); s != "" {
 			row.Notes = append(row.Notes, s)
+		} else {
+			row.Notes = append(row.Notes, "revert: "+orElse(f.Revert, "not told"))
 		}
 		if !f.Capacity.Known() && f.State != assay.VoidFault && f.State != assay.Unmeasured {
 			row.Notes = append(row.Notes, "capacity: "+f.Capacity.Reason)

@@ -363,7 +363,7 @@ func full() *assay.Report {
 	unmeasured.Window.ID, unmeasured.Window.Kind, unmeasured.Window.Target, unmeasured.Window.Void = "f5", "kill", "w-2", ""
 	unmeasured.Window.Applied, unmeasured.Window.Reverted, unmeasured.State, unmeasured.Revert = at(66), at(66.1), assay.Unmeasured, "self"
 	unmeasured.Verdict, unmeasured.Why = assay.FaultUnmeasured, "the victim carried too little traffic to be felt: about 1.2 requests"
-	r.Faults[0].Verdict, r.Faults[0].Why = assay.FaultFail, "recovery, kill misses its goal"
+	r.Faults[0].Verdict, r.Faults[0].Why = assay.FaultFail, `the goal "recovery, kill" is missed`
 	r.Faults[0].Advice = "21 requests failed before their answer began while another instance was ready: let the gateway send such requests again, to another instance"
 	r.Faults = []assay.FaultResult{r.Faults[0], void, unmeasured, r.Faults[1], delay}
 	r.Hypotheses = append(r.Hypotheses, assay.Hypothesis{Name: "error_ratio ≤ 1 %", Fault: "f1", Before: assay.Look{OK: "true", Value: "0 %", At: at(29)}, During: assay.Look{OK: "false", Value: "41 %", At: at(33)}, After: assay.Look{OK: "true", Value: "0 %", At: at(50)}})
