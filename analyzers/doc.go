@@ -22,6 +22,16 @@
 //   - Latency without selectors is that of warm requests of the natural ledger in steady phases. Where nothing tells cold from warm, all are taken and
 //     the finding says so. A request that was in flight in a fault's window belongs to that fault. A failed request has no latency; its share is stated.
 //
+// # What a fault cost
+//
+// Each fault has a verdict (pass, fail, void, unmeasured), a score of 0 to 1 ([Score]) and, where it failed, a sentence of advice: a setting of the
+// serving that the evidence points to, which is no finding. Of the requests that it cost, at most a thousand are listed with their ids, traces and spans in
+// result.json, which is derived: records are never written again. So `SELECT unnest(f.affected, recursive := true) FROM (SELECT
+// unnest(faults) AS f FROM 'result.json')` joins them to the Parquet of requests by request and attempt and to that of spans by trace.
+//
+// A fault that failed makes the run a no-go like an objective that did, and so does a steady state that did not hold after it; one that did not hold
+// before leaves the run undecided. Void and unmeasured faults decide nothing by themselves: a score does, for it counts them as nothing.
+//
 // # Adding an analyzer
 //
 // Write one file with a type that holds settings, its Describe and Begin, and a pass; add one line to [Kinds].

@@ -45,6 +45,10 @@
 // periods, at most 30 s after it was reverted. Overload: phases of the role stress. Everything else is natural;
 // warm-up and idle phases too, since a user who comes then is a user: only latency is not judged there. Planned
 // concerns lives and episodes of instances (scale-in, recycling, shutdown) and the requests of forced cold starts, and has no segments.
+//
+// Faults may overlap. A stretch of time, and with it an episode or a request in the tables of outcomes, belongs to the earliest fault whose window or washout
+// holds it, so that no ledger counts it twice. What users felt is told apart only where it can be: faults in force at once each show what was felt of
+// all of them, and say so ([Users]).
 package facts
 
 import (

@@ -261,7 +261,7 @@ func unwanted(f *assay.Facts, l *assay.Life, t int64) int64 {
 }
 
 // Capacity returns when as many instances were in routing again as when the fault came into force, or as many as
-// the autoscaler still wanted if that became fewer. found is false if that was not seen; the instant is then the last one known not to be so.
+// the autoscaler still wanted if that became fewer; not when they are lost again while the fault is in force. found is false if that was not seen; the instant is then the last one known not to be so.
 // dropped tells whether the fault took any instance out of routing at all.
 func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found, dropped bool) {
 	type change struct {
@@ -294,7 +294,11 @@ func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found
 		}
 	}
 	last := w.Applied
+	var back change // when they were there again, so far
 	for _, c := range changes {
+		if back.at != 0 && c.at > closed(w) {
+			break
+		}
 		if c.desired >= 0 {
 			want = min(want, c.desired)
 		}
@@ -305,11 +309,15 @@ func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found
 			}
 			dropped = true
 			last = max(last, c.at)
+			back = change{}
 			continue
 		}
-		if dropped {
-			return max(c.at, w.Applied), cmp.Or(c.resolution, Probe(f.Manifest)), true, true
+		if dropped && back.at == 0 {
+			back = c
 		}
+	}
+	if back.at != 0 {
+		return max(back.at, w.Applied), cmp.Or(back.resolution, Probe(f.Manifest)), true, true
 	}
 	if !dropped {
 		return w.Applied, 0, true, false
