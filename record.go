@@ -295,6 +295,12 @@ const (
 	EventHypothesis  = "hypothesis"   // attrs stage (before, during, after), name, ok (true, false, unknown), value; Text says what was seen
 	EventGuardBreach = "guard.breach" // a guard was crossed and everything is reverted from here; attrs guard, value
 
+	// What is no fault and must be taken back all the same, as a silence must. UndoArmed is on disk before it is done.
+	EventUndoArmed = "undo.armed" // attrs kind, target, undo
+	EventUndoClear = "undo.clear" // the undo was verified
+
+	EventAlert = "alert" // an alert that a drill is meant to raise; attrs alert, state (watched, firing, quiet), gap_ns; Text says what was seen
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable

@@ -72,7 +72,7 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 	clear := map[string]bool{}
 	for _, list := range [][]assay.Event{events, notes} {
 		for i := range list {
-			if list[i].Kind == assay.EventFaultClear {
+			if list[i].Kind == assay.EventFaultClear || list[i].Kind == assay.EventUndoClear {
 				clear[list[i].Fault] = true
 			}
 		}
@@ -80,7 +80,7 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 	var open []journaled
 	for i := range events {
 		e := &events[i]
-		if e.Kind != assay.EventFaultArmed || clear[e.Fault] {
+		if e.Kind != assay.EventFaultArmed && e.Kind != assay.EventUndoArmed || clear[e.Fault] {
 			continue
 		}
 		f := journaled{boot: e.Attrs[attrBoot], target: e.Attrs[attrTarget], kind: e.Attrs[attrKind]}

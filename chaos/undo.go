@@ -28,6 +28,7 @@ const (
 	UndoRemove  = "remove"  // remove the file at Path, one that was made to fill a disk
 	UndoCgroup  = "cgroup"  // move what is in the control group at Path back to that at Home, and remove it
 	UndoUnmount = "unmount" // take the file system with Mark from over Path
+	UndoSilence = "silence" // end the silences that the run in Mark has made at the Alertmanager at URL
 	UndoHTTP    = "http"    // send Method to URL; done when a GET there gives Want
 	UndoKube    = "kube"    // send Method to Path of a cluster's API server; done when a GET there gives Want
 	UndoGPU     = "gpu"     // give the GPU its Value of Resource back
@@ -52,6 +53,10 @@ type Undo struct {
 	Body     string   `json:"body,omitempty"`
 	Want     string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away; kube: or [Gone]
 	Text     string   `json:"text,omitempty"` // what a person could do instead
+
+	// silence: where the bearer token is.
+	TokenEnv  string `json:"token_env,omitempty"`
+	TokenFile string `json:"token_file,omitempty"` // absolute path
 
 	// kube: which cluster, and what is known of the object there. Credentials are fetched by whoever does the undo.
 	Kubeconfig string        `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
@@ -88,6 +93,7 @@ var undoKinds = map[string]undoKind{
 	UndoRemove:   removeUndo,
 	UndoCgroup:   cgroupUndo,
 	UndoUnmount:  unmountUndo,
+	UndoSilence:  silenceUndo,
 	UndoHTTP:     httpUndo,
 	UndoKube:     kubeUndo,
 	UndoObject:   objectUndoKind,
