@@ -46,6 +46,7 @@ func Kinds() []Kind {
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
 		{"budget", func() assay.Analyzer { return Budget{} }},
 		{"abort", func() assay.Analyzer { return Abort{} }},
+		{"alerts", func() assay.Analyzer { return Alerts{} }},
 		{"validity", func() assay.Analyzer { return Validity{} }},
 	}
 }

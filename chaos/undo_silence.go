@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/alertmanager"
 )
 
@@ -81,4 +82,9 @@ func (u *Undo) silences(ctx context.Context) (open []alertmanager.Silence, err e
 		}
 	}
 	return open, err
+}
+
+// ArmedEvent is the journal's entry of an undo of something that is no fault. It must be on disk before what it undoes is done.
+func ArmedEvent(u Undo, kind, target string) *assay.Event {
+	return &assay.Event{Kind: assay.EventUndoArmed, Source: "chaos", Fault: u.ID, Attrs: map[string]string{attrKind: kind, attrTarget: target, attrUndo: asJSON(u), attrBoot: bootID()}}
 }

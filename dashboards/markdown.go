@@ -195,6 +195,9 @@ func (m *markdown) hypothesis() {
 // extras tells of canaries and retries, if there were any.
 func (m *markdown) extras() {
 	r := m.r
+	if s := alertsLine(r); s != "" {
+		m.printf("* Alerts: %s\n", mdText(s))
+	}
 	if s := canaryLine(r); s != "" {
 		m.printf("* Canary: %s\n", mdText(s))
 	}

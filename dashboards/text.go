@@ -60,6 +60,7 @@ func Text(o TextOptions) Render {
 				p.overload()
 			}
 			p.hypothesis()
+			p.alerts()
 			p.canary()
 			p.retries()
 			if r.Find("cold/forced", "forced", "true") != nil {
@@ -92,6 +93,7 @@ func (p *page) watched() error {
 	}
 	p.suite()
 	p.hypothesis()
+	p.alerts()
 	p.overload()
 	p.canary()
 	p.retries()

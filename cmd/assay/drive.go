@@ -50,6 +50,9 @@ func (s *session) drive(ctx context.Context) error {
 	for _, l := range s.lookouts {
 		side.Go(func() { l.Run(showing) })
 	}
+	if s.alarm != nil {
+		side.Go(func() { s.listenForAlerts(showing) })
+	}
 
 	var hurt sync.WaitGroup
 	if s.faults != nil {
@@ -69,6 +72,7 @@ func (s *session) drive(ctx context.Context) error {
 	close(ended)
 	stopShowing()
 	side.Wait()
+	s.unhush()
 	s.progress.Stop(s.window)
 	s.keeper.Close()
 	s.client.Close()

@@ -21,6 +21,7 @@ type metricServer struct {
 	mu    sync.Mutex
 	say   func(query string) string
 	asked []string // run ids
+	rules string   // alerting rules in JSON; "" for a server that tells none
 }
 
 func newMetricServer(t *testing.T, say func(query string) string) *metricServer {
@@ -28,6 +29,10 @@ func newMetricServer(t *testing.T, say func(query string) string) *metricServer 
 	hang := make(chan struct{})
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.PostFormValue("query")
+		if r.URL.Path == "/api/v1/rules" {
+			fmt.Fprintf(w, `{"status":"success","data":{"groups":[{"rules":[%s]}]}}`, m.rules)
+			return
+		}
 		m.mu.Lock()
 		m.asked = append(m.asked, r.Header.Get("X-Assay-Run"))
 		answer := m.say(query)
@@ -126,6 +131,7 @@ func TestGuardRefusesTheRun(t *testing.T) {
 
 // A limit on the users' own metrics that is crossed ends the run; the event and the report say how long each step took, and it adds up.
 func TestGuardOnUsersMetrics(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	looks := 0
@@ -171,6 +177,7 @@ func TestGuardOnUsersMetrics(t *testing.T) {
 
 // Who sees nothing protects nobody: a server that no longer answers ends the run, however it is silent.
 func TestGuardWithoutDataReverts(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	looks := 0

@@ -19,6 +19,7 @@ import (
 
 // Others are told of what happens, in order; hooks that refuse or hang are warnings and hold up neither fault nor revert.
 func TestNotify(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	var mu sync.Mutex

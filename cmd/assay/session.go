@@ -63,7 +63,9 @@ type session struct {
 	guards   *live.Guards
 	lookouts []*lookout // guards on the users' own metrics
 	hooks    []*webhook.Hook
-	sealed   atomic.Bool // the run's own record is closed
+	alarm    *alarm        // alerts that the faults should raise; nil for none
+	planned  time.Duration // of the load
+	sealed   atomic.Bool   // the run's own record is closed
 	progress *live.Progress
 	begun    *beginnings
 	metrics  *metricsServer
@@ -119,7 +121,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
-	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.lookAhead(ctx)); err != nil {
+	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.lookAhead(ctx), s.alertsAhead(ctx)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {
@@ -162,7 +164,13 @@ func (s *session) prepare(ctx context.Context) (err error) {
 			return &status{assay.ExitPreflight, err}
 		}
 	}
-	return s.generator(ctx)
+	if err := s.generator(ctx); err != nil {
+		return err
+	}
+	if err := s.hush(ctx, s.planned); err != nil { // last, since whoever is silenced must hear no run that is refused
+		return &status{assay.ExitPreflight, err}
+	}
+	return nil
 }
 
 // discard undoes prepare.
@@ -330,7 +338,8 @@ func (s *session) watch() error {
 	if err != nil {
 		return err
 	}
-	o := live.Options{Clock: s.clock, Run: s.plan.Name, Target: s.manifest.Target.Name, Total: schedule.Duration(),
+	s.planned = schedule.Duration()
+	o := live.Options{Clock: s.clock, Run: s.plan.Name, Target: s.manifest.Target.Name, Total: s.planned,
 		InFlight: func() int { return int(s.load().InFlight) }, Sent: func() int64 { return s.load().Sent }}
 	for _, p := range s.phases {
 		if p.Search == nil {

@@ -141,6 +141,7 @@ stop: {file: ./halt, http: {token: {file: ./token}}}
 
 // One command stops every run: one that lives is told, what a dead one left is undone, one that has ended is left alone.
 func TestStopAll(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	dir := t.TempDir()

@@ -177,6 +177,7 @@ func (p *Plan) check() error {
 	c.guards(p)
 	c.stop(p.Stop)
 	c.notify(p.Notify)
+	c.alerts(p.Alerts)
 	c.budget(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)

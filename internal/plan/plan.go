@@ -40,6 +40,7 @@ type Plan struct {
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
 	Stop       *Stop       `yaml:"stop" json:"stop,omitempty" jsonschema:"description=How the run is stopped at once other than by a signal."`
 	Notify     []Webhook   `yaml:"notify" json:"notify,omitempty" jsonschema:"description=Who is told of the run by HTTP."`
+	Alerts     *Alerts     `yaml:"alerts" json:"alerts,omitempty" jsonschema:"description=Alerts that the faults should raise: whether they would have; and that nobody is woken."`
 	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
@@ -139,7 +140,7 @@ func (p *Plan) JSON() (raw json.RawMessage, hash string, err error) {
 	same := *p
 	same.Seed, same.Collect, same.Target.Auth = 0, Collect{}, Credential{}
 	same.Target.TLS = nil
-	same.Guards, same.Stop, same.Notify = withoutTokens(p.Guards), nil, nil
+	same.Guards, same.Stop, same.Notify, same.Alerts = withoutTokens(p.Guards), nil, nil, nil
 	same.Hypothesis = withoutHypothesisTokens(p.Hypothesis)
 	essence, err := json.Marshal(&same)
 	if err != nil {

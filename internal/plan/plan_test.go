@@ -101,6 +101,12 @@ func TestRefusals(t *testing.T) {
 		{"stop nowhere", head + load + "stop: {http: {listen: here, token: {env: T}}}\n", `stop.http.listen: "here" is no address; write for example 127.0.0.1:8099`},
 		{"nobody to notify", head + load + "notify: [{token: {env: T}}]\n", `plan.yaml:5:10: notify[0]: needs url`},
 		{"secret to notify", head + load + "notify: [{url: 'http://h/?token=x'}]\n", `notify[0].url: "token" in the query of a URL may carry a credential`},
+		{"alerts of nobody", head + load + "alerts: {expect: [A]}\n", `plan.yaml:5:9: alerts: needs prometheus or alertmanager: who is asked what fires`},
+		{"no alerts", head + load + "alerts: {prometheus: 'http://h'}\n", `alerts.expect: has 0 alerts; want 1 to 50`},
+		{"silence nowhere", head + load + "alerts: {prometheus: 'http://h', expect: [A], silence: true}\n", `alerts.silence: needs alerts.alertmanager: where it is made`},
+		{"silence of what", head + load + "alerts: {alertmanager: 'http://h', expect: [A], silence: maybe}\n", `alerts.silence: "maybe" is no silence; write true, false or for example 30m`},
+		{"silence for days", head + load + "alerts: {alertmanager: 'http://h', expect: [A], silence: 100h}\n", `alerts.silence: 100h0m0s is out of range; at most 24h0m0s`},
+		{"alerts by name", head + load + "alerts: {alertmanager: 'http://h', expect: [A], matchers: {alertname: x}}\n", `alerts.matchers.alertname: is no label`},
 		{"two phases of one name", head + "load: [{name: a, for: 1s}, {name: a, for: 1s}]\n", `load[1].name: "a" is taken by an earlier phase`},
 		{"canary without an answer", head + load + "canary: {prompt: hi}\n", `plan.yaml:5:9: canary: expects nothing; give expect, for example {contains: text} or {stable: true}`},
 		{"canary without a prompt", head + load + "canary: {expect: {stable: true}}\n", `canary: has no prompt`},
@@ -225,7 +231,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"apiVersion", "budget", "canary", "chaos", "collect", "guards", "hypothesis", "limits", "load", "mode", "name", "notify", "objectives", "seed", "stop", "suite", "target"}
+	want := []string{"alerts", "apiVersion", "budget", "canary", "chaos", "collect", "guards", "hypothesis", "limits", "load", "mode", "name", "notify", "objectives", "seed", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

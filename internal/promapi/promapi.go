@@ -65,19 +65,30 @@ func (c *Client) Value(ctx context.Context, promql string) (Sample, error) {
 }
 
 func (c *Client) ask(ctx context.Context, promql string) (*result, error) {
+	var r result
 	form := url.Values{"query": {promql}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(c.URL, "/")+"/api/v1/query", strings.NewReader(form))
+	return &r, c.send(ctx, http.MethodPost, "/api/v1/query", form, &r)
+}
+
+func (c *Client) get(ctx context.Context, path string, data any) error {
+	return c.send(ctx, http.MethodGet, path, "", data)
+}
+
+func (c *Client) send(ctx context.Context, method, path, form string, data any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.URL, "/")+path, strings.NewReader(form))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if form != "" {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	if c.RunID != "" {
 		req.Header.Set("X-Assay-Run", c.RunID)
 	}
 	if c.Token != nil {
 		token, err := c.Token(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -91,25 +102,25 @@ func (c *Client) ask(ctx context.Context, promql string) (*result, error) {
 		if errors.As(err, &of) {
 			err = of.Err // the caller names the URL
 		}
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case len(b) > maxAnswer:
-		return nil, fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
+		return fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
 	}
-	return parse(b, resp.StatusCode)
+	return parse(b, resp.StatusCode, data)
 }
 
 // answer is the envelope of each answer.
 type answer struct {
-	Status string `json:"status"`
-	Data   result `json:"data"`
-	Type   string `json:"errorType"`
-	Error  string `json:"error"`
+	Status string          `json:"status"`
+	Data   json.RawMessage `json:"data"`
+	Type   string          `json:"errorType"`
+	Error  string          `json:"error"`
 }
 
 type result struct {
@@ -117,18 +128,21 @@ type result struct {
 	Result json.RawMessage `json:"result"`
 }
 
-func parse(b []byte, status int) (*result, error) {
+func parse(b []byte, status int, data any) error {
 	var a answer
 	err := json.Unmarshal(b, &a)
 	switch {
 	case err == nil && a.Status == "success" && status/100 == 2:
-		return &a.Data, nil
+		if err := json.Unmarshal(a.Data, data); err != nil {
+			return fmt.Errorf("the answer's data: %w", err)
+		}
+		return nil
 	case err == nil && a.Error != "":
-		return nil, fmt.Errorf("%s: %s", a.Type, a.Error)
+		return fmt.Errorf("%s: %s", a.Type, a.Error)
 	case status/100 != 2:
-		return nil, fmt.Errorf("status %d", status)
+		return fmt.Errorf("status %d", status)
 	}
-	return nil, fmt.Errorf("the answer is none of Prometheus' API: %.100q", b)
+	return fmt.Errorf("the answer is none of Prometheus' API: %.100q", b)
 }
 
 // point is an instant in Unix seconds and a number in quotes.
@@ -185,4 +199,28 @@ func (r *result) samples() ([]Sample, error) {
 		return out, nil
 	}
 	return nil, fmt.Errorf("the expression gives a %s; want a number at one instant", r.Type)
+}
+
+// AlertRules returns the names of the alerting rules that the server evaluates.
+func (c *Client) AlertRules(ctx context.Context) ([]string, error) {
+	var data struct {
+		Groups []struct {
+			Rules []struct {
+				Name string `json:"name"`
+				Type string `json:"type"`
+			} `json:"rules"`
+		} `json:"groups"`
+	}
+	if err := c.get(ctx, "/api/v1/rules?type=alert", &data); err != nil {
+		return nil, fmt.Errorf("ask %s: %w", c.URL, err)
+	}
+	var names []string
+	for _, g := range data.Groups {
+		for _, r := range g.Rules {
+			if r.Type == "alerting" {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	return names, nil
 }

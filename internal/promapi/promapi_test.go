@@ -119,12 +119,27 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}`))
 	f.Add([]byte(`{"status":"error","error":"x"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := parse(b, 200)
-		if err != nil {
+		var r result
+		if parse(b, 200, &r) != nil {
 			return
 		}
 		if list, err := r.samples(); err != nil && list != nil {
 			t.Errorf("samples %v with error %v", list, err)
 		}
 	})
+}
+
+func TestAlertRules(t *testing.T) {
+	client, asked := serve(t, 200, `{"status":"success","data":{"groups":[{"name":"g","rules":[{"name":"A","type":"alerting","query":"up"},{"name":"r","type":"recording"}]},{"rules":[{"name":"B","type":"alerting"}]}]}}`)
+	got, err := client.AlertRules(context.Background())
+	if d := cmp.Diff([]string{"A", "B"}, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	if want := (told{"GET /api/v1/rules", "", "run", ""}); *asked != want {
+		t.Errorf("asked %+v, want %+v", *asked, want)
+	}
+	client, _ = serve(t, 404, "")
+	if _, err := client.AlertRules(context.Background()); err == nil || !strings.Contains(err.Error(), "status 404") {
+		t.Errorf("error %v", err)
+	}
 }
