@@ -78,7 +78,7 @@ func driverTables() []driverTable {
 			wire[k.Name] = does{settings: k.settings, check: k.check, preview: previewWire}
 		}
 	}
-	return []driverTable{{ByLocal, local}, {ByKubernetes, kubernetesTable()}, {ByLambda, lambdaTable()}, {ByWire, wire}}
+	return []driverTable{{ByLocal, local}, meshTable(), {ByKubernetes, kubernetesTable()}, {ByLambda, lambdaTable()}, {ByWire, wire}}
 }
 
 // DriverNames returns the names of all drivers, in the order in which one is chosen.
@@ -165,6 +165,7 @@ func Preview(steps []Step) []string {
 
 // promises are what each driver never hurts, or where its faults lie.
 var promises = map[string]string{
+	ByMesh:       "never: pods that target.deployment.kubernetes.pods does not select, pods on their node's network, namespaces that do not take part",
 	ByKubernetes: "in the cluster nothing is changed that the plan does not name, and nothing is put back that somebody else has changed meanwhile: that is reported",
 	ByLambda:     "of AWS nothing is changed but the function that the plan names, and nothing is put back that somebody else has changed meanwhile: that is reported",
 	ByLocal:      "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",

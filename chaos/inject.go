@@ -30,6 +30,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		r.drop(f)
 		return false
 	}
+	v.Fault = f.ID
 	a, err := r.Driver.Plan(ctx, f.step, v)
 	if err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
@@ -99,10 +100,13 @@ func (r *Runner) arm(ctx context.Context, f *injection) error {
 	return r.Guard.Arm(ctx, f.action.Undo)
 }
 
+// verifyLimit is how long the effect of a step is looked for.
+func verifyLimit(s *Step) time.Duration { return 5*time.Second + 2*(s.Delay+s.Jitter) }
+
 // hold verifies the effect and waits until the fault is to end. It reports whether the fault is
 // over; it is not when the run was stopped, and is then reverted with the others.
 func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool) {
-	limit := orElse(r.Verify, 5*time.Second+2*(f.step.Delay+f.step.Jitter)) + f.action.Patience
+	limit := orElse(r.Verify, verifyLimit(f.step)) + f.action.Patience
 	looking, cancel := context.WithTimeout(ctx, limit)
 	effect, err := f.action.Effect(looking)
 	cancel()
@@ -127,7 +131,11 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 			}
 		}()
 	}
-	end := time.NewTimer(time.Duration(f.applied + int64(f.step.For) - r.Clock.Now()))
+	begun := f.applied
+	if f.action.Patience > 0 { // what a controller took to put it in force does not shorten it
+		begun = r.Clock.Now()
+	}
+	end := time.NewTimer(time.Duration(begun + int64(f.step.For) - r.Clock.Now()))
 	defer end.Stop()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -27,7 +28,7 @@ type Kind struct {
 
 // Kinds returns the table of faults, in the order people should read it.
 func Kinds() []Kind {
-	return append([]Kind{
+	return slices.Concat([]Kind{
 		{Name: "kill", Help: "Ends the process of an instance with SIGKILL; the platform has to replace it.",
 			Available: signalsWork, check: checkNothing, preview: previewKill, local: planKill},
 		{Name: "terminate", Help: "Asks the process of an instance to end with SIGTERM, as a node that is drained does; the platform has to replace it.",
@@ -64,7 +65,7 @@ func Kinds() []Kind {
 			Lasting: true, Wire: true, Platform: true, Available: always, settings: append([]string{"mode", "tokens", "delay"}, choice...), check: checkStream, preview: previewRequest, local: planRequest},
 		{Name: "dns", Help: "Makes lookups of names fail, of those listed or of all: nxdomain, servfail, drop, delay or wrong. In the sandbox those of workers that start (target.sandbox.weightsHost); elsewhere our own, on our side of the wire. What is connected goes on; undone at the name server.",
 			Lasting: true, Wire: true, Platform: true, Whole: true, Available: always, settings: []string{"mode", "names", "answer", "delay", "probability"}, check: checkDNS, preview: previewDNS, local: planDNS},
-	}, append(gpuKinds(), platformKinds()...)...)
+	}, meshOnlyKinds(), gpuKinds(), platformKinds())
 }
 
 // MachineID is the name that the victim of a fault of the whole machine goes by.

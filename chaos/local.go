@@ -19,6 +19,8 @@ type Victim struct {
 	Link    string // where it is reached through its link
 	State   string // starting, ready, ejected, draining, exited
 	Named   bool   // it is the process that the plan names
+	UID     string // of a pod: no other ever has it
+	Fault   string // id of the fault that is planned against it; set by the runner
 }
 
 // Ready is the state of an instance that serves.

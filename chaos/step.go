@@ -61,6 +61,8 @@ type Step struct {
 	MHz   int `json:"mhz,omitempty"`   // gpu-clocks: of its cores
 	Watts int `json:"watts,omitempty"` // gpu-clocks: most power
 	XID   int `json:"xid,omitempty"`   // xid: number of the error; 79 where 0
+
+	MeshSettings
 }
 
 // A Wrong is one thing wrong with a step: the field, and what would be right.
@@ -155,7 +157,7 @@ func (s *Step) settings() []string {
 			names = append(names, x.name)
 		}
 	}
-	return append(names, s.Change.settings()...)
+	return slices.Concat(names, s.Change.settings(), s.MeshSettings.set())
 }
 
 // count returns how many of n ready instances the step hurts.

@@ -29,6 +29,7 @@ func steps(p *plan.Plan) []chaos.Step {
 		}
 		local(&s, &f)
 		namesAndGPUs(&s, &f)
+		meshStep(&s, p, f)
 		schedule(p, i, &s, out)
 		s.Change = change(p, &f)
 		out = append(out, s)

@@ -27,6 +27,8 @@ func (s *session) driver(ctx context.Context, by string) (chaos.Driver, error) {
 	switch by {
 	case chaos.ByWire:
 		return s.wire.driver(s.manifest.ID)
+	case chaos.ByMesh:
+		return s.mesh(ctx)
 	case chaos.ByKubernetes:
 		return s.kubernetes(ctx)
 	case chaos.ByLambda:

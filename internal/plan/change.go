@@ -9,7 +9,7 @@ type Change struct {
 	Labels      map[string]string `yaml:"labels" json:"labels,omitempty" jsonschema:"description=For annotate: labels that are set."`
 	On          string            `yaml:"on" json:"on,omitempty" jsonschema:"enum=pods,enum=workload,description=For annotate: what they are set on; pods makes new pods. Default pods."`
 	Image       string            `yaml:"image" json:"image,omitempty" jsonschema:"description=For image: what is rolled out. Default one that nobody can pull."`
-	Container   string            `yaml:"container" json:"container,omitempty" jsonschema:"description=For image and access: the container. Default the first."`
+	Container   string            `yaml:"container" json:"container,omitempty" jsonschema:"description=For image and access: the container. Default the first. For kill by chaosmesh: only this one."`
 	Pods        *int              `yaml:"pods" json:"pods,omitempty" jsonschema:"minimum=0,description=For quota: how many pods the namespace may have. Default 0: no new one."`
 	Variable    string            `yaml:"variable" json:"variable,omitempty" jsonschema:"description=For access: the variable that is hidden from new instances."`
 	Secret      string            `yaml:"secret" json:"secret,omitempty" jsonschema:"description=For access by kubernetes: the secret that new pods do not find."`

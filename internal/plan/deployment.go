@@ -21,6 +21,7 @@ type KubernetesDeployment struct {
 	Context    string `yaml:"context" json:"context,omitempty" jsonschema:"description=Context of the kubeconfig. Default its current one."`
 	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema:"description=Namespace of the pods. Default that of the context; else default."`
 	Pods       string `yaml:"pods" json:"pods" jsonschema:"description=Label selector of the pods that serve the target; for example app=vllm. Nothing else is hurt."`
+	OptIn      bool   `yaml:"optIn" json:"optIn,omitempty" jsonschema:"description=Hurt nothing unless the namespace is annotated chaos-mesh.org/inject: enabled."`
 
 	Workload string            `yaml:"workload" json:"workload,omitempty" jsonschema:"description=What makes the pods: deployment/NAME or ksvc/NAME or inferenceservice/NAME. For faults by kubernetes."`
 	HPA      string            `yaml:"hpa" json:"hpa,omitempty" jsonschema:"description=HorizontalPodAutoscaler of the Deployment; scale caps it instead."`

@@ -24,15 +24,15 @@ type Fault struct {
 	Parallel  []Fault   `yaml:"parallel" json:"parallel,omitempty" jsonschema:"description=Instead of a fault: faults together. Each at counts from that of the group."`
 	Group     *Group    `yaml:"-" json:"group,omitempty"`
 	Instances Count     `yaml:"instances" json:"instances,omitzero" jsonschema:"description=How many instances are hurt: a number or a share of those that are ready. Default 1."`
-	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=fail,enum=short,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. slow-reads: slow or fail or short; default slow. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain."`
-	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. slow-reads: of each read. dns with mode delay: before each answer."`
+	Mode      string    `yaml:"mode" json:"mode,omitempty" jsonschema:"enum=reset,enum=close,enum=blackhole,enum=refuse,enum=status,enum=latency,enum=hang,enum=tls-expired,enum=fin,enum=rst,enum=stall,enum=slow,enum=corrupt,enum=address-space,enum=oom,enum=fail,enum=short,enum=nxdomain,enum=servfail,enum=drop,enum=delay,enum=wrong,enum=errno,enum=abort,enum=error,enum=random,description=cut: reset or close or blackhole or refuse; default reset. http: status or latency or hang or tls-expired; default status. stream: fin or rst or stall or slow or corrupt; default fin. memory-limit: address-space or oom; default address-space. slow-reads: slow or fail or short; default slow. dns: nxdomain or servfail or drop or delay or wrong; default nxdomain; by chaosmesh error or random. io: latency or errno; default latency. http by chaosmesh: status or latency or abort."`
+	Delay     *Duration `yaml:"delay" json:"delay,omitempty" jsonschema:"description=delay: added to each direction. slow-close: how much later ends are passed on. http with mode latency: before the first byte. stream with mode slow: before each token. slow-reads: of each read. dns with mode delay: before each answer. io with mode latency: before each call."`
 	Jitter    *Duration `yaml:"jitter" json:"jitter,omitempty" jsonschema:"description=For delay: random part on top."`
 
 	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=bandwidth: bytes per second and direction; 1KiB to 256KiB. slow-reads: bytes per second of all reads; 32KiB or more."`
 	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory and gpu-memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
-	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads."`
+	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads; by chaosmesh workers in the pod."`
 	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
-	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox."`
+	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox. io: where the pod mounts the volume."`
 	Keep  Size     `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
 
 	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
@@ -41,7 +41,7 @@ type Fault struct {
 	After       int64    `yaml:"after" json:"after,omitempty" jsonschema:"minimum=0,description=For http and stream: none of the first so many requests."`
 	First       int64    `yaml:"first" json:"first,omitempty" jsonschema:"minimum=0,description=For http and stream: only so many requests and then none."`
 	Every       int64    `yaml:"every" json:"every,omitempty" jsonschema:"minimum=0,description=For http and stream: one in so many requests."`
-	Probability Fraction `yaml:"probability" json:"probability,omitempty" jsonschema:"description=For http and stream and dns: each request or lookup with this chance by the plan's seed."`
+	Probability Fraction `yaml:"probability" json:"probability,omitempty" jsonschema:"description=For http and stream and dns: each request or lookup with this chance by the plan's seed. loss and duplicate and corrupt: this part of the packets. io: this part of the calls."`
 
 	Names  []string `yaml:"names" json:"names,omitempty" jsonschema:"description=For dns: the names whose lookups fail; *.x for all below x. Default all."`
 	Answer string   `yaml:"answer" json:"answer,omitempty" jsonschema:"description=For dns with mode wrong: the IP address answered. Default one of loopback where nobody listens."`
@@ -51,7 +51,8 @@ type Fault struct {
 	Watts int `yaml:"watts" json:"watts,omitempty" jsonschema:"minimum=1,description=For gpu-clocks: its power limit."`
 	XID   int `yaml:"xid" json:"xid,omitempty" jsonschema:"minimum=1,maximum=255,description=For xid: number of the error. Default 79."`
 
-	Change // by kubernetes and lambda
+	Change    // by kubernetes and lambda
+	MeshFault // by chaosmesh
 
 	at, number string // where it stands in the plan, and the number that it goes by
 }

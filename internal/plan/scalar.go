@@ -32,6 +32,22 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 // D returns the duration as the standard library's type.
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
+// Offset is a length of time that may be negative, written as a duration is.
+type Offset time.Duration
+
+// UnmarshalText reads an offset.
+func (o *Offset) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is not an offset; write for example -10m or 90s", b)
+	}
+	*o = Offset(v)
+	return nil
+}
+
+// MarshalText writes the offset as Go does.
+func (o Offset) MarshalText() ([]byte, error) { return []byte(time.Duration(o).String()), nil }
+
 // Rate is a number of requests per second, written as 8/s, 30/m or 100/h.
 type Rate float64
 

@@ -29,6 +29,11 @@ func (Duration) JSONSchema() *jsonschema.Schema {
 	return text(`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, "30s")
 }
 
+// JSONSchema describes an offset.
+func (Offset) JSONSchema() *jsonschema.Schema {
+	return text(`^[+-]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, "-10m")
+}
+
 // JSONSchema describes a rate.
 func (Rate) JSONSchema() *jsonschema.Schema { return text(`^[0-9.eE+-]+ ?/ ?[smh]$`, "8/s") }
 

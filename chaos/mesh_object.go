@@ -1,0 +1,241 @@
+package chaos
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/assay-dev/assay/internal/mesh"
+)
+
+// Allowances for a controller that has to act.
+const (
+	meshPatience  = 30 * time.Second // longer than elsewhere, for the injection and for the recovery
+	meshSelection = 15 * time.Second // until something is selected; the controller does not look again
+	meshPad       = 15 * time.Second // between our own end of a fault and the cluster's
+)
+
+// bound returns how long after its creation the cluster ends the step's object by itself: the duration counts from there and not from when the
+// fault is in effect.
+func (s *Step) bound() time.Duration {
+	return (s.For + verifyLimit(s) + meshPatience + meshPad).Round(time.Second)
+}
+
+// A placement is where and under which name an object is laid.
+type placement struct {
+	namespace string
+	name      string
+	labels    map[string]string
+	pods      []string              // names of its victims; or
+	selector  *v1alpha1.PodSelector // what selects them
+}
+
+// object makes the object of a step.
+func (p *placement) object(s *Step) (mesh.Object, error) {
+	k, ok := findMesh(s.Fault)
+	if !ok {
+		return nil, errors.New(s.Fault + " is no fault of Chaos Mesh")
+	}
+	o, err := k.object(s)
+	if err != nil {
+		return nil, err
+	}
+	if was := o.GetName(); was != "" && s.Fault == "manifest" {
+		annotate(o, "assay.dev/name", was)
+	}
+	if ns := o.GetNamespace(); ns != "" && p.namespace != "" && ns != p.namespace {
+		return nil, fmt.Errorf("%s: metadata.namespace: %q is not %s, the namespace of the target's pods", s.Manifest, ns, p.namespace)
+	}
+	if p.namespace != "" {
+		o.SetNamespace(p.namespace)
+	}
+	o.SetName(p.name)
+	o.SetGenerateName("")
+	o.SetOwnerReferences(nil)
+	o.SetFinalizers(nil)
+	labels := o.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for k, v := range p.labels {
+		labels[k] = v
+	}
+	o.SetLabels(labels)
+	if s.Fault == "manifest" { // it says itself whom it hurts and for how long
+		return o, nil
+	}
+	if !k.whole {
+		p.choose(o)
+	}
+	if !mesh.OneShot(o) {
+		setDuration(o, s.bound())
+	}
+	if err := ours(s.Spec, k.whole); err != nil {
+		return nil, err
+	}
+	if err := mesh.Overlay(o, s.Spec); err != nil {
+		return nil, err
+	}
+	if s.For > 0 && mesh.OneShot(o) {
+		setDuration(o, 0)
+	}
+	return o, nil
+}
+
+// ours refuses the fields of a spec that we set ourselves.
+func ours(spec json.RawMessage, whole bool) error {
+	var m map[string]json.RawMessage
+	if len(spec) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(spec, &m); err != nil {
+		return errors.New("is no mapping")
+	}
+	for _, name := range []string{"selector", "mode", "value", "duration", "remoteCluster"} {
+		if _, ok := m[name]; ok {
+			return fmt.Errorf("%s is set by assay from the plan; leave it out", name)
+		}
+	}
+	if _, ok := m["action"]; ok && !whole {
+		return errors.New("action is what the kind of fault says; leave it out")
+	}
+	return nil
+}
+
+// choose sets the selector.
+func (p *placement) choose(o mesh.Object) {
+	sel := v1alpha1.PodSelector{Mode: v1alpha1.AllMode, Selector: v1alpha1.PodSelectorSpec{Pods: map[string][]string{p.namespace: p.pods}}}
+	if p.namespace != "" {
+		sel.Selector.Namespaces = []string{p.namespace}
+	}
+	if p.selector != nil {
+		sel = *p.selector
+	}
+	x, ok := o.(v1alpha1.InnerObjectWithSelector)
+	if !ok {
+		return
+	}
+	switch at := x.GetSelectorSpecs()["."].(type) {
+	case *v1alpha1.PodSelector:
+		*at = sel
+	case *v1alpha1.ContainerSelector:
+		at.PodSelector = sel
+	}
+}
+
+// setDuration sets the duration of a spec; 0 takes it away.
+func setDuration(o mesh.Object, d time.Duration) {
+	f := reflect.ValueOf(o).Elem().FieldByName("Spec").FieldByName("Duration")
+	if !f.IsValid() || f.Kind() != reflect.Pointer {
+		return
+	}
+	if d == 0 {
+		f.SetZero()
+		return
+	}
+	text := d.String()
+	f.Set(reflect.ValueOf(&text))
+}
+
+func annotate(o mesh.Object, name, value string) {
+	a := o.GetAnnotations()
+	if a == nil {
+		a = map[string]string{}
+	}
+	a[name] = value
+	o.SetAnnotations(a)
+}
+
+// meshName is the name of a fault's object.
+func meshName(run, fault string) string {
+	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, strings.ReplaceAll(fault, "_", "-")))
+}
+
+// selecting returns the selector of a Kubernetes label selector, for so many of the pods that match.
+func selecting(namespace, pods string, s *Step) (*v1alpha1.PodSelector, error) {
+	parsed, err := metav1.ParseToLabelSelector(pods)
+	if err != nil {
+		return nil, fmt.Errorf("target.deployment.kubernetes.pods: %w", err)
+	}
+	out := &v1alpha1.PodSelector{Mode: v1alpha1.FixedMode, Value: fmt.Sprint(s.Instances)}
+	if s.Share > 0 {
+		out.Mode, out.Value = v1alpha1.FixedPercentMode, hundred(s.Share)
+	}
+	out.Selector.Namespaces = []string{namespace}
+	out.Selector.LabelSelectors = parsed.MatchLabels
+	out.Selector.ExpressionSelectors = slices.Clone(parsed.MatchExpressions)
+	return out, nil
+}
+
+// A Manifest is an object that a step would apply.
+type Manifest struct {
+	Fault  string // of the step, for example delay-1
+	Object mesh.Object
+	Note   string // what differs when it is applied
+}
+
+// MeshManifests returns what the steps that Chaos Mesh does would apply. Without victims it shows the pods' selector where a run names the pods
+// that it has chosen; with them, the objects for the first so many by name.
+func MeshManifests(steps []Step, namespace, pods string, victims []Victim) ([]Manifest, error) {
+	var out []Manifest
+	for i := range steps {
+		s := &steps[i]
+		if s.by() != ByMesh {
+			continue
+		}
+		k, ok := findMesh(s.Fault)
+		if !ok {
+			continue
+		}
+		id := fmt.Sprintf("%s-%d", s.Fault, i+1)
+		p := placement{namespace: namespace, name: meshName("run", id), labels: map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: id}}
+		m := Manifest{Fault: id, Note: "the run puts its id where run stands"}
+		if k.whole {
+			o, err := p.object(s)
+			if err != nil {
+				return nil, err
+			}
+			m.Object = o
+			out = append(out, m)
+			continue
+		}
+		if victims == nil {
+			sel, err := selecting(namespace, pods, s)
+			if err != nil {
+				return nil, err
+			}
+			p.selector = sel
+			m.Note += "; it makes one object for each pod that it has chosen, with the pod's name where the selector stands"
+			if m.Object, err = p.object(s); err != nil {
+				return nil, err
+			}
+			out = append(out, m)
+			continue
+		}
+		n := s.count(len(victims))
+		for j, v := range victims[:n] {
+			m := m
+			one := p
+			if n > 1 {
+				m.Fault = fmt.Sprintf("%s.%d", id, j+1)
+				one.name = meshName("run", m.Fault)
+				one.labels = map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: m.Fault}
+			}
+			m.Note += fmt.Sprintf("; it chooses %d of the %d pods that are ready by its seed", n, len(victims))
+			one.pods = []string{v.ID}
+			var err error
+			if m.Object, err = one.object(s); err != nil {
+				return nil, err
+			}
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,153 @@
+package chaos
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/mesh"
+)
+
+// meshSteps is one step of each kind that Chaos Mesh does, and of each of its modes.
+func meshSteps() []Step {
+	s := time.Second
+	steps := []Step{
+		{Fault: "kill"}, {Fault: "kill", MeshSettings: MeshSettings{Container: "engine"}}, {Fault: "pod-failure", For: s},
+		{Fault: "delay", For: s, Delay: s / 5, Jitter: s / 50}, {Fault: "loss", For: s, Probability: 0.3}, {Fault: "duplicate", For: s, Probability: 1}, {Fault: "corrupt", For: s, Probability: 0.001},
+		{Fault: "cut", For: s, Mode: "blackhole"}, {Fault: "cut", For: s}, {Fault: "bandwidth", For: s, Rate: 1 << 20},
+		{Fault: "cpu", For: s, CPUs: 2, MeshSettings: MeshSettings{Load: 0.8}}, {Fault: "memory", For: s, Bytes: 1 << 28},
+		{Fault: "io", For: s, Dir: "/models", Delay: s / 10, Probability: 0.5}, {Fault: "io", For: s, Mode: "errno", Dir: "/models", MeshSettings: MeshSettings{Errno: 5}},
+		{Fault: "http", For: s, Status: 503, RetryAfter: 2 * s, MeshSettings: MeshSettings{Port: 8000}}, {Fault: "http", For: s, Mode: "latency", Delay: s, MeshSettings: MeshSettings{Port: 8000}},
+		{Fault: "http", For: s, Mode: "abort", MeshSettings: MeshSettings{Port: 8000}},
+		{Fault: "clock", For: s, MeshSettings: MeshSettings{Offset: -10 * time.Minute}}, {Fault: "dns", For: s}, {Fault: "dns", For: s, Mode: "random", Names: []string{"a.*"}},
+		{Fault: "cloud", For: s, MeshSettings: MeshSettings{Cloud: "aws", Spec: json.RawMessage(`{"action":"ec2-stop","awsRegion":"r","ec2Instance":"i"}`)}},
+		{Fault: "cloud", For: s, MeshSettings: MeshSettings{Cloud: "gcp", Spec: json.RawMessage(`{"action":"node-stop","project":"p","zone":"z","instance":"i"}`)}},
+		{Fault: "cloud", For: s, MeshSettings: MeshSettings{Cloud: "azure", Spec: json.RawMessage(`{"action":"vm-stop","subscriptionID":"s","resourceGroupName":"g","vmName":"v"}`)}},
+		{Fault: "manifest", For: s, MeshSettings: MeshSettings{Manifest: "m.yaml", Object: scheduleText}},
+	}
+	for i := range steps {
+		steps[i].By, steps[i].Instances = ByMesh, 1
+	}
+	return steps
+}
+
+const scheduleText = `apiVersion: chaos-mesh.org/v1alpha1
+kind: Schedule
+metadata: {name: often}
+spec: {schedule: '@every 10s', type: PodChaos, podChaos: {action: pod-failure, duration: 5s, mode: one, selector: {labelSelectors: {app: a}}}}
+`
+
+func TestMeshSteps(t *testing.T) {
+	done := map[string]bool{}
+	for _, s := range meshSteps() {
+		done[s.Fault] = true
+		if err := Check("chaos", []Step{s}); err != nil {
+			t.Errorf("%s %s: %v", s.Fault, s.Mode, err)
+			continue
+		}
+		p := placement{namespace: "serving", name: "n", pods: []string{"a"}}
+		o, err := p.object(&s)
+		if err != nil {
+			t.Errorf("%s %s: %v", s.Fault, s.Mode, err)
+			continue
+		}
+		if w := mesh.Check(o); len(w) > 0 {
+			t.Errorf("%s %s: %v", s.Fault, s.Mode, w)
+		}
+		if b := mesh.Bound(o); s.Fault != "kill" && s.Fault != "manifest" && (b <= s.For || b > time.Minute+4*time.Second) {
+			t.Errorf("%s %s: held for %v and ended by the cluster after %v", s.Fault, s.Mode, s.For, b)
+		}
+		if lines := Preview([]Step{s}); len(lines) != 2 || strings.Contains(lines[0], "%!") || !strings.Contains(lines[0], mesh.Kind(o)) {
+			t.Errorf("%s %s: preview %q", s.Fault, s.Mode, lines)
+		}
+	}
+	for _, k := range meshKinds() {
+		if !done[k.name] {
+			t.Errorf("%s is not tried", k.name)
+		}
+	}
+}
+
+// A step that would hurt too much, nothing, or for ever is refused with the path of its field.
+func TestMeshStepsThatAreRefused(t *testing.T) {
+	s := time.Second
+	manifest := func(text string) MeshSettings { return MeshSettings{Manifest: "m.yaml", Object: text} }
+	for _, tc := range []struct {
+		step Step
+		want string
+	}{
+		{Step{Fault: "loss", For: s, Probability: 1.5}, "chaos[0].probability: 150% is out of range; more than 0% and at most 100% of the packets"},
+		{Step{Fault: "loss", For: s}, "chaos[0].probability: 0% is out of range; more than 0% and at most 100% of the packets"},
+		{Step{Fault: "loss", Probability: 0.5}, "chaos[0].for: is missing: loss holds until it is undone; for example 5s"},
+		{Step{Fault: "cpu", For: s, CPUs: 1, MeshSettings: MeshSettings{Load: 5}}, "chaos[0].load: 500% is out of range; 1% to 100% of each"},
+		{Step{Fault: "cpu", For: s}, "chaos[0].cpus: 0 is out of range; 1 to 1024"},
+		{Step{Fault: "delay", For: s}, "chaos[0].delay: 0s delays nothing; for example 200ms"},
+		{Step{Fault: "delay", For: s, Delay: s, Probability: 1}, "chaos[0].probability: belongs to loss, duplicate, corrupt, io, not delay"},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"delay":{"correlation":"300"}}`)}}, `chaos[0].spec.delay.correlation: "300" is out of range; a percentage of at most 100`},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"duration":"9h"}`)}}, "chaos[0].spec: duration is set by assay from the plan; leave it out"},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"selector":{}}`)}}, "chaos[0].spec: selector is set by assay from the plan; leave it out"},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"action":"loss"}`)}}, "chaos[0].spec: action is what the kind of fault says; leave it out"},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"dely":1}`)}}, `chaos[0].spec: unknown field "dely"`},
+		{Step{Fault: "cut", For: s, Mode: "close"}, `chaos[0].mode: "close" is no cut of Chaos Mesh; one of blackhole, reset`},
+		{Step{Fault: "bandwidth", For: s}, "chaos[0].rate: 0 bytes/s is out of range; 1024 to 8589934592"},
+		{Step{Fault: "memory", For: s}, "chaos[0].bytes: 0 is out of range; 1MiB or more"},
+		{Step{Fault: "io", For: s, Delay: s}, `chaos[0].dir: "" is no absolute path of a directory; want where the pod mounts the volume`},
+		{Step{Fault: "http", For: s, Status: 503}, "chaos[0].port: 0 is no port; want the port that the container listens on"},
+		{Step{Fault: "http", For: s, Mode: "hang", MeshSettings: MeshSettings{Port: 1}}, `chaos[0].mode: "hang" is no mode of http by Chaos Mesh; one of status, latency, abort`},
+		{Step{Fault: "clock", For: s}, "chaos[0].offset: 0s shifts no clock; for example -10m"},
+		{Step{Fault: "dns", For: s, Mode: "slow"}, `chaos[0].mode: "slow" is no mode of dns by Chaos Mesh; one of error, random`},
+		{Step{Fault: "cloud", For: s, MeshSettings: MeshSettings{Cloud: "moon"}}, `chaos[0].cloud: "moon" is unknown; one of aws, gcp, azure`},
+		{Step{Fault: "cloud", For: s, MeshSettings: MeshSettings{Cloud: "gcp", Spec: json.RawMessage(`{"action":"node-stop"}`)}}, "chaos[0].spec.project: is missing: it says what is hurt\nchaos[0].spec.zone: is missing: it says what is hurt\nchaos[0].spec.instance: is missing: it says what is hurt"},
+		{Step{Fault: "manifest", For: s}, "chaos[0].manifest: is missing: the file that holds one object of chaos-mesh.org"},
+		{Step{Fault: "manifest", MeshSettings: manifest(scheduleText)}, "chaos[0].for: is missing: manifest holds until it is undone; for example 5s"},
+		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "duration: 5s, ", "", 1))}, "chaos[0].manifest: m.yaml: Schedule: spec.podChaos.duration: is missing: without it the fault stays for ever if we cannot end it; for example 60s"},
+		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "labelSelectors: {app: a}", "", 1))}, "chaos[0].manifest: m.yaml: Schedule: spec.podChaos.selector: is empty: it would hurt every pod of the namespace; name pods or labelSelectors"},
+		{Step{Fault: "manifest", For: s, MeshSettings: manifest("apiVersion: v1\nkind: Pod")}, `chaos[0].manifest: m.yaml: apiVersion is "v1"; want chaos-mesh.org/v1alpha1`},
+		{Step{Fault: "hang", For: s}, "chaos[0].by: chaosmesh does not do hang; local"},
+	} {
+		tc.step.By, tc.step.Instances = ByMesh, 1
+		got := ""
+		if err := Check("chaos", []Step{tc.step}); err != nil {
+			got = err.Error()
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.step.Fault, d)
+		}
+	}
+}
+
+func TestMeshManifests(t *testing.T) {
+	steps := []Step{{Fault: "loss", By: ByMesh, For: time.Second, Probability: 0.3, Share: 0.5}, {Fault: "kill", Instances: 1}}
+	show := func(victims []Victim) (text string) {
+		list, err := MeshManifests(steps, "serving", "app=vllm,tier in (a)", victims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			raw, err := mesh.YAML(m.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, spec, _ := strings.Cut(string(raw), "spec:\n")
+			text += m.Fault + " " + m.Object.GetName() + "\n" + spec
+		}
+		return text
+	}
+	want := "loss-1 assay-run-loss-1\n  action: loss\n  duration: 51s\n  loss:\n    loss: \"30\"\n  mode: fixed-percent\n  selector:\n    expressionSelectors:\n    - key: tier\n      operator: In\n      values:\n      - a\n" +
+		"    labelSelectors:\n      app: vllm\n    namespaces:\n    - serving\n  value: \"50\"\n"
+	if d := cmp.Diff(want, show(nil)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	one := func(fault, pod string) string {
+		return fault + " assay-run-" + fault + "\n  action: loss\n  duration: 51s\n  loss:\n    loss: \"30\"\n  mode: all\n  selector:\n    namespaces:\n    - serving\n    pods:\n      serving:\n      - " + pod + "\n"
+	}
+	if d := cmp.Diff(one("loss-1.1", "a")+one("loss-1.2", "b"), show([]Victim{{ID: "a"}, {ID: "b"}, {ID: "c"}})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if _, err := MeshManifests(steps, "serving", "app in", nil); err == nil {
+		t.Error("a selector that is none")
+	}
+}
