@@ -374,3 +374,30 @@ func TestNoFaultWithoutItsEnd(t *testing.T) {
 		t.Errorf("left: %s", left)
 	}
 }
+
+// Faults of different kinds lie on one workload at once, and come off in any order; the same place is not changed twice.
+func TestFaultsOnOneWorkloadAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy()
+	before := c.get(deploymentPath)
+	d := c.driver()
+	step := func(at, hold time.Duration, fault string, ch Change) Step {
+		return Step{Fault: fault, By: ByKubernetes, Instances: 1, At: at, For: hold, Change: &ch}
+	}
+	tr := newTrial(d, step(0, 900*time.Millisecond, "access", Change{Variable: "WEIGHTS"}), step(300*time.Millisecond, 900*time.Millisecond, "annotate", Change{Annotations: map[string]string{"a": "b"}}),
+		step(600*time.Millisecond, time.Second, "access", Change{Variable: "WEIGHTS"}))
+	tr.run(t, context.Background())
+	for _, id := range []string{"access-1", "annotate-2"} {
+		if diff := cmp.Diff(wholeLife, tr.kinds(id)); diff != "" {
+			t.Errorf("events of %s (-want +got):\n%s\n%v", id, diff, tr.log)
+		}
+	}
+	want := "the container has no variable WEIGHTS of its own"
+	if e := tr.event(t, "access-3", assay.EventFaultVoid); !strings.HasSuffix(e.Text, want) {
+		t.Errorf("void: %s, want %s", e.Text, want)
+	}
+	if left := c.left(); left != "" || !cmp.Equal(before, c.get(deploymentPath)) {
+		t.Errorf("left: %s\n%s", left, cmp.Diff(before, c.get(deploymentPath)))
+	}
+}

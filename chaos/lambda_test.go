@@ -305,7 +305,7 @@ func TestAWSEndsAThrottleItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := strings.Join(tr.Remaining(), "\n")
-	if !strings.Contains(r, "it may remain until the cluster ends it at ") || !strings.Contains(r, "by hand: aws lambda delete-function-concurrency --region eu-north-1 --function-name generate; if nobody does, the schedule assay-") {
+	if !strings.Contains(r, "it may remain until AWS ends it at ") || !strings.Contains(r, "by hand: aws lambda delete-function-concurrency --region eu-north-1 --function-name generate; if nobody does, the schedule assay-") {
 		t.Errorf("remaining: %s", r)
 	}
 	for deadline := time.Now().Add(10 * time.Second); !strings.HasPrefix(a.state(), "not reserved"); time.Sleep(5 * time.Millisecond) {

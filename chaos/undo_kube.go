@@ -96,15 +96,18 @@ func (u *Undo) cluster() string {
 }
 
 // late adds to an error what the cluster does by itself.
-func (u *Undo) late(err error) error {
+func (u *Undo) late(err error) error { return u.endedBy("the cluster", err) }
+
+// endedBy adds to an error what somebody else does by itself.
+func (u *Undo) endedBy(who string, err error) error {
 	if err == nil || u.Expires == 0 {
 		return err
 	}
 	at := time.Unix(0, u.Expires).UTC()
 	if time.Now().After(at) {
-		return fmt.Errorf("%w; the cluster was to end it at %s, which is not verified", err, at.Format(time.TimeOnly+" UTC"))
+		return fmt.Errorf("%w; %s was to end it at %s, which is not verified", err, who, at.Format(time.TimeOnly+" UTC"))
 	}
-	return fmt.Errorf("%w; it may remain until the cluster ends it at %s", err, at.Format(time.TimeOnly+" UTC"))
+	return fmt.Errorf("%w; it may remain until %s ends it at %s", err, who, at.Format(time.TimeOnly+" UTC"))
 }
 
 // metadata is what we read of any object.

@@ -45,11 +45,13 @@ var functionUndoKind = undoKind{
 	do: func(ctx context.Context, u *Undo) error {
 		f, api := u.Function, functionOf(u.Function)
 		if f.Limit != nil {
-			return u.late(f.giveBack(ctx, api))
+			return u.endedBy("AWS", f.giveBack(ctx, api))
 		}
 		return f.rename(ctx, api)
 	},
-	away: func(ctx context.Context, u *Undo) error { return u.late(u.Function.gone(ctx, functionOf(u.Function))) },
+	away: func(ctx context.Context, u *Undo) error {
+		return u.endedBy("AWS", u.Function.gone(ctx, functionOf(u.Function)))
+	},
 	text: func(u *Undo) string {
 		f := u.Function
 		text := "aws lambda delete-function-concurrency --region " + f.Region + " --function-name " + f.Function

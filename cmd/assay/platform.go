@@ -40,9 +40,12 @@ func change(p *plan.Plan, f *plan.Fault) *chaos.Change {
 	case f.By == chaos.ByKubernetes && d.Kubernetes != nil:
 		k := d.Kubernetes
 		c.Workload = kindOf(k.Workload)
-		in := "namespace " + or(k.Namespace, "of the context")
+		in := "namespace " + k.Namespace
+		if k.Namespace == "" {
+			in = "the namespace of the context"
+		}
 		if k.Context != "" {
-			in += " of context " + k.Context
+			in += " " + k.Context
 		}
 		switch {
 		case f.Fault == "quota":

@@ -66,8 +66,11 @@ func TestRequests(t *testing.T) {
 	if err := c.Create(t.Context(), "/c", map[string]any{"b": 1}, &got); err != nil {
 		t.Error(err)
 	}
+	if err := c.Edit(t.Context(), "/e", []any{}, nil); err != nil {
+		t.Error(err)
+	}
 	want := []seen{{"GET", "/apis/x?y=1", "Bearer abc", "", ""}, {"PATCH", "/p", "Bearer abc", "application/merge-patch+json", `{"a":null}`}, {"DELETE", "/d", "Bearer abc", "", ""},
-		{"POST", "/c", "Bearer abc", "application/json", `{"b":1}`}}
+		{"POST", "/c", "Bearer abc", "application/json", `{"b":1}`}, {"PATCH", "/e", "Bearer abc", "application/json-patch+json", "[]"}}
 	if d := cmp.Diff(want, log); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
