@@ -177,5 +177,22 @@ func refusal(v Victim, platform Process) string {
 	if v.Named {
 		return p.stranger()
 	}
+	if platform.PID > 0 && kin(p.PID, platform.PID) {
+		return "it belongs to this run and is no instance of the platform"
+	}
 	return ""
+}
+
+// kin reports whether a process descends from this one other than by way of the platform: then it helps the run.
+func kin(pid, platform int) bool {
+	for pid > 1 && pid != platform {
+		a, err := look(pid)
+		if err != nil {
+			return false
+		}
+		if pid = a.ppid; pid == os.Getpid() {
+			return pid != platform
+		}
+	}
+	return false
 }
