@@ -26,8 +26,8 @@ const (
 // scale-from-zero: the platform's events show an instance that starts while none is ready. Where no events come, our own requests show it as far as they
 // can: nothing was in flight for 10 s, or ever, and then a request has waited for 1 s without an answer.
 //
-// saturation: of at least 20 requests sent within 5 s a fifth or more stayed, on top of what was in flight, while others were served; or at least a
-// twentieth of as many that ended was shed, by the target (429) or by our own cap. So a search is saturated where it goes beyond the limit.
+// saturation: of at least 20 requests sent within 5 s a fifth or more stayed, in each half of that time, on top of what was in flight, while others were
+// served; or at least a twentieth of as many that ended was shed, by the target (429) or by our own cap. So a search is saturated where it goes beyond the limit.
 func (s *session) seen(ctx context.Context, when string, from int64) (int64, error) {
 	var look func(now int64) bool
 	period := conditionPeriod
@@ -99,10 +99,13 @@ func (f *fullWatch) look(now, sent, inFlight int64, t live.Tally) bool {
 	for len(f.marks) > 1 && f.marks[1].at <= now-int64(fullOver) {
 		f.marks = f.marks[1:]
 	}
-	first := f.marks[0]
 	if t.Ended >= fullLeast && float64(t.Shed) >= fullShed*float64(t.Ended) {
 		return true
 	}
-	came := sent - first.sent
-	return now-first.at >= int64(fullOver)*9/10 && came >= fullLeast && t.Served > 0 && float64(inFlight-first.inFlight) >= fullGrowth*float64(came)
+	// It must grow in both halves: requests that a start from zero held, and that are served now, have come in one of them.
+	first, half := f.marks[0], f.marks[len(f.marks)/2]
+	grows := func(a, b fullMark) bool { return float64(b.inFlight-a.inFlight) >= fullGrowth*float64(b.sent-a.sent) }
+	last := fullMark{now, sent, inFlight}
+	return now-first.at >= int64(fullOver)*9/10 && sent-first.sent >= fullLeast && t.Served > 0 && sent > half.sent && half.sent > first.sent &&
+		grows(first, half) && grows(half, last)
 }

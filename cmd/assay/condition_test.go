@@ -31,6 +31,25 @@ func TestColdWatch(t *testing.T) {
 	}
 }
 
+// What a start from zero held and is then served is no saturation.
+func TestFullWatchAndAStart(t *testing.T) {
+	const rate = 30
+	var f fullWatch
+	held := 0.0
+	for n := 1; n <= 80; n++ {
+		at := float64(n) * fullPeriod.Seconds()
+		switch {
+		case at > 8 && at < 10: // nothing is ready
+			held += fullPeriod.Seconds() * rate
+		case at >= 10:
+			held = max(0, held-2*rate*fullPeriod.Seconds())
+		}
+		if f.look(int64(at*1e9), int64(at*rate), int64(held), live.Tally{Ended: 90, Served: 90}) {
+			t.Fatalf("seen at %gs with %g in flight", at, held)
+		}
+	}
+}
+
 // Saturation is that more comes than is served, and nothing else.
 func TestFullWatch(t *testing.T) {
 	const rate = 100
