@@ -11,6 +11,7 @@
 //	assay report DIR --format html           render them
 //	assay validate plan.yaml                 check a plan, and whether its sample can decide it
 //	assay list                               faults, collectors, metrics, views
+//	assay doctor plan.yaml                   what works here, and whether the plan could start
 //	assay heal DIR                           undo what a run may have left behind
 //
 // Results go to standard output, progress to standard error. Exit status of run and
