@@ -31,6 +31,7 @@ type Prometheus struct {
 	MaxLabel   int           `yaml:"max_label_length"` // bytes of a label's name and of its value
 	MaxTargets int           `yaml:"max_targets"`
 	Clock      Clock         `yaml:"-"`
+	RunID      string        `yaml:"-"` // sent with each look, so that the target can tell ours from its users'; empty for none
 
 	client *http.Client
 	emit   func(assay.Record) error

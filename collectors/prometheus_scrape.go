@@ -101,6 +101,9 @@ func (s *scraper) scrape(ctx context.Context, begin int64) ([]assay.Sample, erro
 	req.Header.Set("Accept", accept)
 	req.Header.Set("User-Agent", "assay")
 	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", strconv.FormatFloat(s.p.Timeout.Seconds(), 'g', -1, 64))
+	if s.p.RunID != "" {
+		req.Header.Set("X-Assay-Run", s.p.RunID)
+	}
 	resp, err := s.p.client.Do(req)
 	if err != nil {
 		return fail(err)

@@ -89,6 +89,9 @@ func (d *discovery) ask(ctx context.Context) ([]*target, error) {
 		return nil, fmt.Errorf("discover targets at %s: %w", d.p.Discovery, err)
 	}
 	req.Header.Set("Accept", typeJSON)
+	if d.p.RunID != "" {
+		req.Header.Set("X-Assay-Run", d.p.RunID)
+	}
 	resp, err := d.p.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("discover targets: %w", err)

@@ -132,11 +132,11 @@ func (s *session) collectors() map[string]assay.Source {
 	}
 	if s.platform != nil {
 		out["events"] = &collectors.Events{URL: s.platform.AdminURL + "/admin/events", Name: "sandbox", Clock: s.clock}
-		out["prometheus"] = &collectors.Prometheus{Discovery: s.platform.AdminURL + "/admin/targets", Interval: time.Second, Clock: s.clock,
+		out["prometheus"] = &collectors.Prometheus{Discovery: s.platform.AdminURL + "/admin/targets", Interval: time.Second, Clock: s.clock, RunID: s.manifest.ID,
 			Targets: []collectors.Target{{URL: s.platform.AdminURL + "/metrics", Labels: map[string]string{"job": "platform"}}}}
 	}
 	for i, p := range s.plan.Collect.Prometheus {
-		c := &collectors.Prometheus{Interval: p.Interval.D(), Clock: s.clock, Discovery: p.HTTPSD}
+		c := &collectors.Prometheus{Interval: p.Interval.D(), Clock: s.clock, RunID: s.manifest.ID, Discovery: p.HTTPSD}
 		if p.URL != "" {
 			c.Targets = []collectors.Target{{URL: p.URL, Labels: p.Labels}}
 		}

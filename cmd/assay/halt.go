@@ -27,7 +27,11 @@ func (s *session) heedStops(ctx context.Context) error {
 	o := chaos.StopOptions{Files: []string{filepath.Join(s.dir, chaos.StopFile)}}
 	if p := s.plan.Stop; p != nil {
 		if p.File != "" {
-			o.Files = append(o.Files, s.plan.Path(p.File))
+			file, err := filepath.Abs(s.plan.Path(p.File))
+			if err != nil {
+				return fmt.Errorf("stop.file: %w", err)
+			}
+			o.Files = append(o.Files, file)
 		}
 		if h := p.HTTP; h != nil {
 			token, err := readToken("stop.http.token", plan.Auth{Env: h.Token.Env, File: s.plan.Path(h.Token.File)})

@@ -114,6 +114,7 @@ func validateCommand(io stdio) *cobra.Command {
 			for _, line := range append(previewSuite(p), previewFaults(p)...) {
 				fmt.Fprintf(io.out, "            %s\n", line)
 			}
+			printCare(io.out, p)
 			for _, d := range e.Objectives {
 				verdict := "can be decided"
 				if !d.OK {
