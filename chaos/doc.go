@@ -31,6 +31,15 @@
 // closes, it undoes what is armed, last first, and kills what is owned.
 // What the guardian and Heal did stands in guardian.jsonl beside the run's own events ([ReadNotes]).
 //
+// # Stopping
+//
+// A run is stopped by a signal, by a file, or by a request with a token. It is the guardian that looks for the file and listens for
+// the request ([Guardian.Watch]): it undoes what is armed at once, tells the run, refuses what would be armed from then on, and keeps looking until the
+// run has taken every undo back. A run that hangs, or is frozen, cannot keep a fault in force; what makes load for it is killed. A fault
+// that lies in the run's own process, as the proxy on the wire does, hurts nobody while that is frozen and is undone when it goes on.
+//
+// What is no fault and must be taken back all the same, such as a silence of alerts, goes the same way ([ArmedEvent]).
+//
 // # Who is never hurt
 //
 // The local driver refuses this process and its ancestors, process 1, leaders of a
