@@ -13,6 +13,7 @@ import (
 	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/link"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 )
 
 func TestVictimsAreSeeded(t *testing.T) {
@@ -116,25 +117,31 @@ func TestEffectNeedsTheLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var looks errgroup.Group // they mostly wait, and do not feel one another
+	looks.SetLimit(6)
 	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2},
 		{Fault: "terminate"}, {Fault: "crashloop"}, {Fault: "bandwidth", Rate: 64 << 10}, {Fault: "files"}, {Fault: "slow-close", Delay: 50 * time.Millisecond}, {Fault: "memory-limit", Bytes: 64 << 20},
 		{Fault: "cpu", CPUs: 1, For: time.Second}, {Fault: "memory", Bytes: 1 << 20, For: time.Second}, {Fault: "disk", Dir: p.disk, Bytes: 1 << 20}, {Fault: "dns", Mode: "drop"},
-		{Fault: "slow-reads", Dir: p.models, Mode: "fail"},
+		{Fault: "slow-reads", Dir: p.models, Mode: "fail"}, {Fault: "loss", Loss: 1},
 		{Fault: "gpu-memory", Bytes: 1 << 20, For: time.Second}, {Fault: "gpu-clocks", Watts: 150}, {Fault: "gpu-lost"}, {Fault: "xid"}} {
 		a, err := (&Local{Platform: p}).Plan(context.Background(), &s, victims[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Ever so short a look, ended in the middle of a probe, must not see an effect either.
-		for limit := 500 * time.Millisecond; limit > 100*time.Microsecond; limit = limit * 2 / 3 {
-			ctx, cancel := context.WithTimeout(context.Background(), limit)
-			if effect, err := a.Effect(ctx); err == nil {
-				t.Errorf("%s was not applied, but its effect was seen: %s", s.Fault, effect)
+		looks.Go(func() error {
+			// Ever so short a look, ended in the middle of a probe, must not see an effect either.
+			for limit := 500 * time.Millisecond; limit > 100*time.Microsecond; limit = limit * 2 / 3 {
+				ctx, cancel := context.WithTimeout(context.Background(), limit)
+				if effect, err := a.Effect(ctx); err == nil {
+					t.Errorf("%s was not applied, but its effect was seen: %s", s.Fault, effect)
+				}
+				cancel()
 			}
-			cancel()
-		}
+			return nil
+		})
 		if !slices.ContainsFunc(a.Touches, func(s string) bool { return strings.Contains(s, a.Target) }) {
 			t.Errorf("%s touches %v", s.Fault, a.Touches)
 		}
 	}
+	looks.Wait()
 }

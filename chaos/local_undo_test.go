@@ -9,7 +9,7 @@ import (
 func TestUndoOfOurOwnOnly(t *testing.T) {
 	mark := newMark()
 	for _, u := range []Undo{{Kind: UndoCgroup, Path: "/sys/fs/cgroup/cpu", Home: "/sys/fs/cgroup"}, {Kind: UndoCgroup, Path: "/g/" + mark},
-		{Kind: UndoUnmount, Path: "/d"}, {Kind: UndoUnmount, Mark: mark}, {Kind: UndoUnmount, Path: "/", Mark: mark}, {Kind: UndoUnmount, Path: "/d", Mark: "ext4"},
+		{Kind: UndoRule}, {Kind: UndoRule, Mark: "filter"}, {Kind: UndoUnmount, Path: "/d"}, {Kind: UndoUnmount, Mark: mark}, {Kind: UndoUnmount, Path: "/", Mark: mark}, {Kind: UndoUnmount, Path: "/d", Mark: "ext4"},
 		{Kind: UndoCgroup, Path: "/g/" + mark, Home: "/g/../x"}, {Kind: UndoCgroup, Path: "g/" + mark, Home: "/g"}} {
 		if err := u.Do(context.Background()); err == nil {
 			t.Errorf("did %+v", u)
@@ -19,6 +19,7 @@ func TestUndoOfOurOwnOnly(t *testing.T) {
 		}
 	}
 	for want, u := range map[string]Undo{
+		"nft delete table inet " + mark:        {Kind: UndoRule, Mark: mark},
 		"umount -l /d; pkill -TERM -f " + mark: {Kind: UndoUnmount, Path: "/d", Mark: mark},
 		"for p in $(cat /g/" + mark + "/cgroup.procs); do echo $p > /g/cgroup.procs; done; rmdir /g/" + mark: {Kind: UndoCgroup, Path: "/g/" + mark, Home: "/g"},
 	} {

@@ -255,6 +255,9 @@ func (p *platform) trouble() (left []string) {
 		if now := groupsOf(i.Process); now != "" && now != i.groups {
 			left = append(left, id+" is in the groups "+now)
 		}
+		if f := filtered(i.Link); f != "" {
+			left = append(left, id+" has the rule "+f+" on the way to it")
+		}
 		if i.proxy != nil {
 			left = append(left, id+" has "+i.proxy.Conditions().Mode+" on its requests")
 		}

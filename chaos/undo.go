@@ -27,6 +27,7 @@ const (
 	UndoMarked  = "marked"  // kill what has Mark among its arguments
 	UndoRemove  = "remove"  // remove the file at Path, one that was made to fill a disk
 	UndoCgroup  = "cgroup"  // move what is in the control group at Path back to that at Home, and remove it
+	UndoRule    = "rule"    // remove the table Mark, and the rules in it, from the packet filter
 	UndoUnmount = "unmount" // take the file system with Mark from over Path
 	UndoSilence = "silence" // end the silences that the run in Mark has made at the Alertmanager at URL
 	UndoHTTP    = "http"    // send Method to URL; done when a GET there gives Want
@@ -94,6 +95,7 @@ var undoKinds = map[string]undoKind{
 	UndoCgroup:   cgroupUndo,
 	UndoUnmount:  unmountUndo,
 	UndoSilence:  silenceUndo,
+	UndoRule:     ruleUndo,
 	UndoHTTP:     httpUndo,
 	UndoKube:     kubeUndo,
 	UndoObject:   objectUndoKind,
