@@ -77,7 +77,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 	case broken != "":
 		set(assay.NoGo, assay.ExitNoGo, tally+"; "+broken, "see what the fault did and what may help")
 	case unsteady != "":
-		set(assay.Undecided, assay.ExitInconclusive, tally+"; "+unsteady, "find out why the steady state does not hold without a fault, then run again")
+		set(assay.Undecided, assay.ExitInconclusive, tally+"; "+unsteady, "see what the looks at the steady state say, then run again")
 	case undecided > 0:
 		first := firstWith(r, assay.VerdictInconclusive)
 		next := "run longer"
@@ -103,8 +103,8 @@ func decide(f *assay.Facts, r *assay.Report) {
 	}
 }
 
-// hurtFor names the first fault that failed beyond what objectives say, and the first part of the steady state that did not hold before the faults or
-// without any: a plan that asks for a steady state asks for both.
+// hurtFor names the first fault that failed beyond what objectives say, and the first part of the steady state that did not hold before the faults, or of
+// which that is not known before or after them: a plan that names a steady state asks for it like for an objective.
 func hurtFor(r *assay.Report) (broken, unsteady string) {
 	for i := range r.Faults {
 		if x := &r.Faults[i]; x.Verdict == assay.FaultFail && broken == "" {
@@ -112,11 +112,17 @@ func hurtFor(r *assay.Report) (broken, unsteady string) {
 		}
 	}
 	for i := range r.Hypotheses {
-		if h := &r.Hypotheses[i]; h.Before.OK == lookFalse && unsteady == "" {
-			unsteady = h.Name + " did not hold before the fault"
-			if h.Fault == "" {
-				unsteady = h.Name + " did not hold, and no fault was injected"
-			}
+		h := &r.Hypotheses[i]
+		switch {
+		case unsteady != "":
+		case h.Before.OK == lookFalse && h.Fault == "":
+			unsteady = h.Name + " did not hold, and no fault was injected"
+		case h.Before.OK == lookFalse:
+			unsteady = h.Name + " did not hold before " + h.Fault
+		case h.Before.OK != "" && h.Before.OK != lookTrue:
+			unsteady = "whether " + h.Name + " held before the faults is not known"
+		case h.After.OK != "" && h.After.OK != lookTrue && h.After.OK != lookFalse:
+			unsteady = "whether " + h.Name + " held after " + h.Fault + " is not known"
 		}
 	}
 	return broken, unsteady

@@ -3,6 +3,7 @@ package analyzers
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -29,10 +30,11 @@ func verdictOf(objectives []assay.Objective, r *assay.Report, x *assay.FaultResu
 	if strings.HasPrefix(x.Revert, "not verified") {
 		return assay.FaultFail, "its revert is " + x.Revert
 	}
-	if x.State == assay.VoidFault {
+	why := unmeasured(x, r.Hypotheses)
+	if x.State == assay.VoidFault && !unsteady(x, r.Hypotheses) {
 		return assay.FaultVoid, orElse(x.Window.Void, "it was not in effect")
 	}
-	if why := unmeasured(x, r.Hypotheses); why != "" {
+	if why != "" {
 		return assay.FaultUnmeasured, why
 	}
 	if !r.Trust.Valid {
@@ -66,11 +68,19 @@ func verdictOf(objectives []assay.Objective, r *assay.Report, x *assay.FaultResu
 	return assay.FaultPass, ""
 }
 
+// unsteady reports whether some part of the steady state did not hold before the fault.
+func unsteady(x *assay.FaultResult, hs []assay.Hypothesis) bool {
+	return slices.ContainsFunc(hs, func(h assay.Hypothesis) bool { return h.Fault == x.Window.ID && h.Before.OK == lookFalse })
+}
+
 // unmeasured says why nothing can be told of how users came through the fault, or "".
 func unmeasured(x *assay.FaultResult, hs []assay.Hypothesis) string {
 	for _, h := range hs {
 		if h.Fault == x.Window.ID && h.Before.OK == lookFalse {
-			return fmt.Sprintf("%s did not hold before the fault: it should not have been injected", h.Name)
+			if x.Window.Applied == 0 {
+				return h.Name + " did not hold before, so it was not injected"
+			}
+			return h.Name + " did not hold before the fault: it should not have been injected"
 		}
 	}
 	switch {

@@ -3,6 +3,7 @@ package analyzers
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,13 @@ func TestVerdictOfAFault(t *testing.T) {
 		}, assay.FaultFail, "errors did not hold after the fault", assay.NoGo, 10},
 		{"not known whether it is back", func(run *factstest.Run) {
 			run.E = append(run.E, hypothesis(100*sec, "after", "errors", "f2", "unknown", ""))
-		}, assay.FaultUnmeasured, "whether errors held after the fault is not known", assay.Go, 0},
+		}, assay.FaultUnmeasured, "whether errors held after the fault is not known", assay.Undecided, 11},
+		{"not injected for want of a steady state", func(run *factstest.Run) {
+			for _, k := range []string{assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVerified, assay.EventFaultReverted, assay.EventFaultClear} {
+				drop(run, "f2", k)
+			}
+			run.E = append(run.E, hypothesis(79*sec, "before", "errors", "", "false", "9 %"), assay.Event{Time: 79 * sec, Kind: assay.EventFaultVoid, Fault: "f2", Text: "not injected", Attrs: map[string]string{"kind": "hang"}})
+		}, assay.FaultUnmeasured, "errors did not hold before, so it was not injected", assay.Undecided, 11},
 		{"steady state not there before", func(run *factstest.Run) {
 			run.E = append(run.E, hypothesis(39*sec, "before", "errors", "", "true", "0 %"), hypothesis(79*sec, "before", "errors", "", "false", "9 %"))
 		}, assay.FaultUnmeasured, "errors did not hold before the fault: it should not have been injected", assay.Undecided, 11},
@@ -90,7 +97,7 @@ func TestVerdictOfAFault(t *testing.T) {
 			run.M.Objectives = []assay.Objective{{Metric: "ttft/p95", Labels: map[string]string{"phase": "steady"}, Max: float(.8)}}
 			c.change(run)
 			r := assess(t, run, append([]string{"hypothesis", "score"}, reliability...)...)
-			x := &r.Faults[1]
+			x := &r.Faults[slices.IndexFunc(r.Faults, func(x assay.FaultResult) bool { return x.Window.ID == "f2" })]
 			if x.Verdict != c.verdict || x.Why != c.why || r.Decision != c.decision || r.Exit != c.exit {
 				t.Errorf("got %s (%s), %s, exit %d: %s\nwant %s (%s), %s, exit %d", x.Verdict, x.Why, r.Decision, r.Exit, r.Why, c.verdict, c.why, c.decision, c.exit)
 			}
