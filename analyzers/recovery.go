@@ -302,12 +302,14 @@ func shares(xs []assay.FaultResult, kind string) []assay.Finding {
 		if kind != "" && xs[i].Window.Kind != kind {
 			continue
 		}
-		switch xs[i].State {
-		case assay.Tolerated:
+		switch state := xs[i].State; {
+		case xs[i].Window.Simulated:
+			out++
+		case state == assay.Tolerated:
 			n, recovered, tolerated = n+1, recovered+1, tolerated+1
-		case assay.Recovered:
+		case state == assay.Recovered:
 			n, recovered = n+1, recovered+1
-		case assay.Unrecovered:
+		case state == assay.Unrecovered:
 			n++
 		default:
 			out++
@@ -323,7 +325,7 @@ func shares(xs []assay.FaultResult, kind string) []assay.Finding {
 	}
 	var warnings []string
 	if out > 0 {
-		warnings = []string{fmt.Sprintf("%d faults that were void or unmeasured are not counted", out)}
+		warnings = []string{fmt.Sprintf("%d faults that were void, unmeasured or simulated are not counted", out)}
 	}
 	return []assay.Finding{
 		{Metric: "recovery/rate", Labels: labels, Ledger: assay.Injected, Quantity: q(recovered), Warnings: warnings},

@@ -28,6 +28,8 @@ import (
 // The score of the run is the weighted mean over faults. Each kind of fault weighs the same and shares its weight among its faults, so that
 // striking often with what is well survived raises nothing. In a standard suite its steps have weights of their own, also those that this run could not do.
 //
+// A simulated fault hurts nothing, so that coming through it shows nothing: it has no score and no weight.
+//
 // What is void or unmeasured keeps its weight and never helps: it counts as 0 in value and lower bound, and in the upper bound no better than what was
 // measured on the mean. So no score rises when a measurement is left out, and none passes an objective for it.
 //
@@ -56,7 +58,7 @@ type scorePass struct{ f *assay.Facts }
 func (*scorePass) Requests([]assay.Request) {}
 
 func (p *scorePass) Finish(r *assay.Report) error {
-	if len(r.Faults) == 0 {
+	if !slices.ContainsFunc(r.Faults, func(x assay.FaultResult) bool { return !x.Window.Simulated }) {
 		return nil
 	}
 	for i := range r.Faults {
@@ -123,7 +125,11 @@ func scoreParts(w *assay.FaultWindow, u *facts.Users, streamed bool) []assay.Sco
 
 // scoreOf fills in the score of one fault.
 func scoreOf(x *assay.FaultResult, target float64, hs []assay.Hypothesis) {
-	if why := unmeasured(x, hs); why != "" {
+	why := unmeasured(x, hs)
+	if x.Window.Simulated {
+		why = "it was simulated: nothing was hurt"
+	}
+	if why != "" {
 		x.Score, x.Parts = assay.NotMeasured(assay.Ratio, why), nil
 		return
 	}
@@ -158,13 +164,17 @@ func scoreOf(x *assay.FaultResult, target float64, hs []assay.Hypothesis) {
 func weigh(xs []assay.FaultResult, suite *assay.SuiteResult) (kinds []string, how string) {
 	n := map[string]int{}
 	for i := range xs {
-		n[xs[i].Window.Kind]++
+		if !xs[i].Window.Simulated {
+			n[xs[i].Window.Kind]++
+		}
 	}
 	if suite != nil {
 		return keys(n), weighSuite(xs, suite)
 	}
 	for i := range xs {
-		xs[i].Weight = 1 / float64(len(n)) / float64(n[xs[i].Window.Kind])
+		if xs[i].Weight = 0; !xs[i].Window.Simulated {
+			xs[i].Weight = 1 / float64(len(n)) / float64(n[xs[i].Window.Kind])
+		}
 	}
 	return keys(n), fmt.Sprintf("each of %d kinds of fault weighs 1/%d", len(n), len(n))
 }
@@ -172,13 +182,18 @@ func weigh(xs []assay.FaultResult, suite *assay.SuiteResult) (kinds []string, ho
 // weighSuite shares the weight of each step among its faults; a fault of no step weighs nothing.
 func weighSuite(xs []assay.FaultResult, suite *assay.SuiteResult) string {
 	all := 0.0
-	for i := range suite.Steps {
-		all += suite.Steps[i].Weight
+	hurts := func(id string) bool {
+		return slices.ContainsFunc(xs, func(x assay.FaultResult) bool { return x.Window.ID == id && !x.Window.Simulated })
+	}
+	for _, st := range suite.Steps {
+		if len(st.Faults) == 0 || slices.ContainsFunc(st.Faults, hurts) {
+			all += st.Weight
+		}
 	}
 	for i := range xs {
 		xs[i].Weight = 0
 		for _, st := range suite.Steps {
-			if slices.Contains(st.Faults, xs[i].Window.ID) && all > 0 {
+			if !xs[i].Window.Simulated && slices.Contains(st.Faults, xs[i].Window.ID) && all > 0 {
 				xs[i].Weight += st.Weight / all / float64(len(st.Faults))
 			}
 		}
@@ -194,7 +209,7 @@ func total(xs []assay.FaultResult, kind string) (q assay.Quantity, warnings []st
 	for i := range xs {
 		x := &xs[i]
 		everything += x.Weight
-		if kind != "" && x.Window.Kind != kind {
+		if x.Window.Simulated || kind != "" && x.Window.Kind != kind {
 			continue
 		}
 		m++

@@ -162,6 +162,17 @@ func TestScoreOfASuite(t *testing.T) {
 	if math.Abs(q.Value-.455) > 1e-12 || math.Abs(q.Hi-.91) > 1e-12 || strings.Join(warnings, "|") != "steps of the suite that weigh 50 % of it had no fault in this run: they count as 0" {
 		t.Errorf("%s, %q", q, warnings)
 	}
+	xs[1].Window.Simulated = true
+	scoreOf(&xs[1], 15, nil)
+	weigh(xs, &assay.SuiteResult{Steps: []assay.StepResult{{Weight: 3, Faults: []string{"a"}}, {Weight: 7, Faults: []string{"b"}}, {Weight: 1}}})
+	if q, _ := total(xs, ""); xs[0].Weight != .75 || xs[1].Weight != 0 || xs[1].Score.Known() || math.Abs(q.Value-.75*.91) > 1e-12 || q.Of != "of 2 faults" {
+		t.Errorf("with a simulated step: weights %g, %g, %s", xs[0].Weight, xs[1].Weight, q)
+	}
+	xs[1].Window.Kind = "xid"
+	if kinds, _ := weigh(xs, nil); len(kinds) != 1 || xs[0].Weight != .5 || xs[1].Weight != 0 {
+		t.Errorf("with a simulated fault: kinds %v, weights %g, %g", kinds, xs[0].Weight, xs[1].Weight)
+	}
+	weigh(xs, suite)
 	if q, _ := total(xs, "kill"); math.Abs(q.Value-.91) > 1e-12 {
 		t.Errorf("of its kind: %s", q)
 	}

@@ -118,7 +118,13 @@ func runScore(r *assay.Report) string {
 		s += " (" + strings.Join(weights, ", ") + ")"
 	}
 	s += fmt.Sprintf("; %d %s measured", q.N, q.Of)
-	if q.N < len(r.Faults) || r.Suite != nil && r.Suite.Measured.Value < 1 {
+	real := 0
+	for i := range r.Faults {
+		if !r.Faults[i].Window.Simulated {
+			real++
+		}
+	}
+	if q.N < real || r.Suite != nil && r.Suite.Measured.Value < 1 {
 		s += ", what was not counts as 0"
 	}
 	return s
@@ -178,13 +184,17 @@ func hypothesisLines(r *assay.Report) []string {
 	return append(all, lines...)
 }
 
-// lookText writes one look: held, BROKEN, not known, not looked at.
+// lookText writes one look: held, BROKEN, not looked at, or not known and why.
 func lookText(l assay.Look) string {
-	s := map[string]string{"true": "held", "false": "BROKEN", "": "not looked at"}[l.OK]
-	if l.Value != "" {
-		return orElse(s, "not known") + " (" + l.Value + ")"
+	s, told := map[string]string{"true": "held", "false": "BROKEN", "": "not looked at"}[l.OK]
+	about := l.Value
+	if !told {
+		s, about = "not known", orElse(l.Text, l.Value)
 	}
-	return orElse(s, "not known")
+	if about != "" {
+		s += " (" + about + ")"
+	}
+	return s
 }
 
 // lifeText writes the stages of a fault itself: injected in 2 ms, effect after 5 ms, held 6 s, revert verified in 30 ms.
