@@ -70,6 +70,10 @@ func (v *view) tiles(r *assay.Report) {
 		cold.More = "median " + Value(p.Quantity)
 	}
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
+	if f := r.Find("score"); f != nil && f.Quantity.Known() {
+		q := f.Quantity
+		v.Tiles = append(v.Tiles, tile{Name: "score of resilience", Value: scoreText(q), Sub: fmt.Sprintf("%.2f..%.2f of 1, %d %s measured", q.Lo, q.Hi, q.N, q.Of), More: "what was not measured counts as 0"})
+	}
 	if plain(r) {
 		v.Tiles = v.Tiles[:3]
 		if r.Limit != nil {
