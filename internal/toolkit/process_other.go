@@ -1,0 +1,12 @@
+//go:build !unix
+
+package toolkit
+
+import (
+	"context"
+	"errors"
+)
+
+func run(context.Context, string, *Process) (*Output, error) {
+	return nil, errors.New("processes are run on Unix only")
+}
