@@ -78,7 +78,7 @@ func driverTables() []driverTable {
 			wire[k.Name] = does{settings: k.settings, check: k.check, preview: previewWire}
 		}
 	}
-	return []driverTable{{ByLocal, local}, meshTable(), {ByKubernetes, kubernetesTable()}, {ByLambda, lambdaTable()}, {ByWire, wire}}
+	return []driverTable{{ByLocal, local}, meshTable(), {ByKubernetes, kubernetesTable()}, {ByLambda, lambdaTable()}, {ByWire, wire}, toolkitDriver()}
 }
 
 // DriverNames returns the names of all drivers, in the order in which one is chosen.
@@ -170,4 +170,5 @@ var promises = map[string]string{
 	ByLambda:     "of AWS nothing is changed but the function that the plan names, and nothing is put back that somebody else has changed meanwhile: that is reported",
 	ByLocal:      "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",
 	ByWire:       "these faults lie on our side of the wire: a proxy of ours between the load and the target; the target itself is not hurt, and its users feel nothing",
+	ByToolkit:    "what an experiment does to whom is the experiment's own affair; its rollbacks are always played once its method has begun",
 }

@@ -101,6 +101,8 @@ var undoKinds = map[string]undoKind{
 	UndoObject:   objectUndoKind,
 	UndoFunction: functionUndoKind,
 	UndoGPU:      gpuUndo,
+
+	UndoRollbacks: rollbacksUndo,
 }
 
 func undoNothing(context.Context, *Undo) error { return nil }

@@ -165,12 +165,14 @@ func reportCommand(io stdio) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Render the report of a run: text, markdown, html, json, junit or annotations",
+		Short: "Render the report of a run: text, markdown, html, json, junit, annotations or chaostoolkit",
 		Long:  "Renders the findings of the run in DIR to standard output, from its result.json, or from its records where there is none.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := formatKnown("--format", format); err != nil {
-				return err
+			if format != journalFormat {
+				if err := formatKnown("--format", format); err != nil {
+					return err
+				}
 			}
 			r, err := stored(args[0])
 			if errors.Is(err, os.ErrNotExist) {
@@ -179,13 +181,21 @@ func reportCommand(io stdio) *cobra.Command {
 			if err != nil {
 				return openError(err)
 			}
+			if format == journalFormat {
+				raw, err := journal(args[0], r)
+				if err != nil {
+					return openError(err)
+				}
+				_, err = io.out.Write(raw)
+				return err
+			}
 			if err := printReport(io, r, format, nil); err != nil {
 				return &status{assay.ExitError, err}
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&format, "format", "f", "text", "text, markdown, html, json, junit or annotations")
+	cmd.Flags().StringVarP(&format, "format", "f", "text", "text, markdown, html, json, junit, annotations or chaostoolkit: the journal of Chaos Toolkit of a run with faults")
 	return cmd
 }
 

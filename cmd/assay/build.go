@@ -28,6 +28,7 @@ func steps(p *plan.Plan) []chaos.Step {
 			s.Jitter = f.Jitter.D()
 		}
 		local(&s, &f)
+		experiment(p, &s, &f)
 		namesAndGPUs(&s, &f)
 		meshStep(&s, p, f)
 		schedule(p, i, &s, out)

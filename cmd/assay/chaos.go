@@ -14,7 +14,7 @@ import (
 func chaosCommand(io stdio) *cobra.Command {
 	cmd := &cobra.Command{Use: "chaos", Short: "What the faults of a plan are made of", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(manifestsCommand(io))
+	cmd.AddCommand(manifestsCommand(io), toolkitCommand(io))
 	return cmd
 }
 

@@ -33,6 +33,8 @@ func (s *session) driver(ctx context.Context, by string) (chaos.Driver, error) {
 		return s.kubernetes(ctx)
 	case chaos.ByLambda:
 		return s.lambda(ctx)
+	case chaos.ByToolkit:
+		return s.toolkit()
 	}
 	if d := s.plan.Target.Deployment; d != nil && d.Process != nil {
 		return s.server(ctx)

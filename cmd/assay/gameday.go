@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
-	"github.com/assay-dev/assay/loadgen"
 )
 
 // A gameDay asks a person before each fault and takes notes. One fault is asked for at a time, and the next not before the last is over and its
@@ -27,10 +24,6 @@ type gameDay struct {
 
 	mu       sync.Mutex
 	asked    int
-	waiting  int               // faults that wait for their turn or their answer
-	since    int64             // run time since which one does
-	paused   int64             // how long ones did, before that
-	bases    map[int64]int64   // paused when the phase that began at an instant did
 	question chan string       // takes the answer; nil while nothing is asked
 	gone     bool              // the terminal is
 	now      *effect           // of the fault that was injected last, until it is over
@@ -39,8 +32,8 @@ type gameDay struct {
 	side sync.WaitGroup
 }
 
-// maxAsking bounds how much longer a load phase may last for its questions, so that a plan that nobody answers ends.
-const maxAsking = time.Hour
+// modeGameDay is the mode of a plan.
+const modeGameDay = "gameday"
 
 // The answers.
 const (
@@ -52,10 +45,10 @@ const (
 
 // gameDay opens the console of a game day, or refuses it. It is nil for any other run.
 func (s *session) openGameDay() error {
-	if s.plan.Mode != "gameday" {
+	if s.plan.Mode != modeGameDay {
 		return nil
 	}
-	g := &gameDay{s: s, out: s.io.err, turn: make(chan struct{}, 1), bases: map[int64]int64{}, believed: map[string]string{}}
+	g := &gameDay{s: s, out: s.io.err, turn: make(chan struct{}, 1), believed: map[string]string{}}
 	g.turn <- struct{}{}
 	if !s.opt.yes {
 		var err error
@@ -65,15 +58,6 @@ func (s *session) openGameDay() error {
 		g.out = g.console
 	}
 	s.day = g
-	for i := range s.phases {
-		p := &s.phases[i]
-		if _, ends := p.Arrivals.(loadgen.Lasting); ends || p.Closed != nil || p.Search != nil || p.Hold != nil || p.Cold != nil || p.External != nil {
-			continue // they have a clock of their own
-		}
-		length := int64(p.For)
-		p.For += maxAsking
-		p.Until = func(begin int64) int64 { return g.until(begin, length) }
-	}
 	return nil
 }
 
@@ -104,39 +88,6 @@ func (s *session) askFirst(d chaos.Driver) chaos.Driver {
 		return d
 	}
 	return asking{d, s.day}
-}
-
-// until returns when a load phase ends that began at an instant and is planned to be so long.
-func (g *gameDay) until(begin, length int64) int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if _, ok := g.bases[begin]; !ok {
-		g.bases[begin] = g.paused
-		if g.waiting > 0 {
-			g.bases[begin] += g.s.clock.Now() - g.since
-		}
-	}
-	if g.waiting > 0 {
-		return math.MaxInt64
-	}
-	return begin + length + g.paused - g.bases[begin]
-}
-
-// pause stops the clock of the load phase until resume.
-func (g *gameDay) pause() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waiting++; g.waiting == 1 {
-		g.since = g.s.clock.Now()
-	}
-}
-
-func (g *gameDay) resume() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waiting--; g.waiting == 0 {
-		g.paused += g.s.clock.Now() - g.since
-	}
 }
 
 // listen takes what the person types until the terminal is gone.
@@ -207,8 +158,8 @@ type asking struct {
 // question was open, another takes its place.
 func (d asking) Plan(ctx context.Context, s *chaos.Step, v chaos.Victim) (*chaos.Action, error) {
 	g := d.day
-	g.pause()
-	defer g.resume()
+	g.s.pauses.pause()
+	defer g.s.pauses.resume()
 	select {
 	case <-g.turn:
 	case <-ctx.Done():

@@ -68,11 +68,11 @@ func TestGameDayUnattended(t *testing.T) {
 }
 
 // The clock of a load phase stands still while a fault of it waits for its answer, however many wait at once; that of a later phase does not count it.
-func TestGameDayHoldsPhases(t *testing.T) {
+func TestPhaseClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gameDay{s: &session{clock: clock.New()}, bases: map[int64]int64{}}
+		g := &phaseClock{now: clock.New().Now, bases: map[int64]int64{}}
 		s := int64(time.Second)
-		now := g.s.clock.Now
+		now := g.now
 		check := func(what string, begin, want int64) {
 			t.Helper()
 			if got := g.until(begin, 10*s); got != want {

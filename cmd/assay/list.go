@@ -64,6 +64,7 @@ func everything() []listed {
 	for _, k := range dashboards.Kinds() {
 		out = append(out, listed{Part: "view", Name: k.Name, Help: k.Help})
 	}
+	out = append(out, listed{Part: "view", Name: journalFormat, Help: "the journal of Chaos Toolkit, of its experiment or of any run with faults"})
 	for _, d := range sandbox.Dials() {
 		out = append(out, listed{Part: "dial", Name: d.Name, Help: d.Why})
 	}

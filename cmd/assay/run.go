@@ -15,6 +15,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/live"
+	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -34,11 +35,12 @@ type runOptions struct {
 	model    string
 	slo      []string
 	tokenEnv string
-	k6       string // path of assay-k6
-	suite    string // name of a standard suite
-	size     string // of it
-	gameday  bool   // ask before each fault
-	yes      bool   // and answer yes
+	k6       string     // path of assay-k6
+	suite    string     // name of a standard suite
+	size     string     // of it
+	plan     *plan.Plan // made by another command, instead of a file
+	gameday  bool       // ask before each fault
+	yes      bool       // and answer yes
 }
 
 func runCommand(io stdio) *cobra.Command {
@@ -116,12 +118,12 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 		}
 	}
 	if o.gameday {
-		s.plan.Mode = "gameday"
+		s.plan.Mode = modeGameDay
 	}
-	if s.plan.Mode == "gameday" && len(s.plan.Chaos) == 0 {
+	if s.plan.Mode == modeGameDay && len(s.plan.Chaos) == 0 {
 		return nil, exit(assay.ExitUsage, "a game day asks before each fault, and there is none to inject")
 	}
-	if o.yes && s.plan.Mode != "gameday" {
+	if o.yes && s.plan.Mode != modeGameDay {
 		return nil, exit(assay.ExitUsage, "--yes goes with --gameday or mode: gameday; nobody is asked in any other run")
 	}
 	s.dir = newRunDir(o.dir, s.plan.Name, time.Now())
@@ -131,6 +133,9 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 // read reads the plan that the arguments name, or that of --suite.
 func (s *session) read(args []string) (err error) {
 	switch {
+	case s.opt.plan != nil:
+		s.plan, s.objectives, err = complete(s.opt.plan)
+		return err
 	case s.opt.suite == "":
 		path := ""
 		if len(args) == 1 {
@@ -199,6 +204,7 @@ func (s *session) run(ctx context.Context) error {
 		close(over)
 		<-listening
 	}()
+	s.holdPhases()
 	if err := s.openGameDay(); err != nil {
 		return err
 	}
@@ -218,6 +224,8 @@ func (s *session) run(ctx context.Context) error {
 		fmt.Fprintf(s.io.err, "assay: %v\n", err)
 	}
 	r, files, reporting := assess(context.WithoutCancel(ctx), s.dir, true)
+	more, unmet, writing := writeJournals(s.dir)
+	files, reporting = append(files, more...), errors.Join(reporting, writing)
 	if r != nil {
 		reporting = errors.Join(reporting, printReport(s.io, r, s.opt.output, files))
 	}
@@ -231,6 +239,9 @@ func (s *session) run(ctx context.Context) error {
 		code = assay.ExitError
 	default:
 		code = r.Exit
+	}
+	if unmet != "" && code == assay.ExitGo { // the experiment itself asked, and its answer does not hang on our load
+		code, reporting = assay.ExitNoGo, errors.New(unmet)
 	}
 	s.lastNotice(r, code)
 	if code == assay.ExitGo {

@@ -57,7 +57,8 @@ type session struct {
 	meter    *budget.Meter      // of the budget; nil where only requests and time are limited
 	chiller  chill.Chiller      // makes the target cold; nil where no phase forces cold starts
 	faults   *chaos.Runner
-	day      *gameDay // nil unless it is one
+	day      *gameDay    // nil unless it is one
+	pauses   *phaseClock // nil where nothing stops the clock of the load phases
 	otlp     *collectors.OTLP
 	window   *live.Window
 	guards   *live.Guards
@@ -351,8 +352,8 @@ func (s *session) watch() error {
 	for _, g := range guards {
 		o.Horizon = max(o.Horizon, g.Over)
 	}
-	if s.day != nil {
-		o.Total = 0 // a person decides
+	if s.pauses != nil {
+		o.Total = 0 // nobody knows
 	}
 	s.window = live.New(o)
 	s.window.SetObjectives(s.objectives)

@@ -35,13 +35,14 @@ const (
 	byKubernetes = "kubernetes"
 	byLambda     = "lambda"
 	byWire       = "wire"
+	byToolkit    = "toolkit"
 )
 
 // drivers returns the drivers that the target offers.
 func (p *Plan) drivers() []string {
 	t := &p.Target
 	if t.Kind == "sandbox" {
-		return []string{byLocal}
+		return []string{byLocal, byToolkit}
 	}
 	var out []string
 	if t.process() != nil {
@@ -56,7 +57,7 @@ func (p *Plan) drivers() []string {
 	if t.wire() {
 		out = append(out, byWire)
 	}
-	return out
+	return append(out, byToolkit)
 }
 
 // driver returns the driver of a fault: the one it names, or the first that knows its kind and that the target offers.

@@ -14,7 +14,7 @@ import (
 type Fault struct {
 	Name      string    `yaml:"name" json:"name,omitempty" jsonschema:"pattern=^[a-zA-Z0-9][a-zA-Z0-9._-]{0\\,62}$,description=What reports call it. Default: its kind and number; for example kill-1."`
 	Fault     string    `yaml:"fault" json:"fault" jsonschema:"description=Kind of fault; assay list fault names them."`
-	By        string    `yaml:"by" json:"by,omitempty" jsonschema:"enum=local,enum=chaosmesh,enum=kubernetes,enum=lambda,enum=wire,description=Driver that does it. Default: the first that the target offers and that knows the kind."`
+	By        string    `yaml:"by" json:"by,omitempty" jsonschema:"enum=local,enum=chaosmesh,enum=kubernetes,enum=lambda,enum=wire,enum=toolkit,description=Driver that does it. Default: the first that the target offers and that knows the kind."`
 	At        Duration  `yaml:"at" json:"at" jsonschema:"description=When: from the beginning of the load or of the phase."`
 	Phase     string    `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Phase that at counts from."`
 	For       Duration  `yaml:"for" json:"for,omitempty" jsonschema:"description=How long it is held. Kinds that strike once do not need it."`
@@ -31,9 +31,12 @@ type Fault struct {
 	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=bandwidth: bytes per second and direction; 1KiB to 256KiB. slow-reads: bytes per second of all reads; 32KiB or more."`
 	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory and gpu-memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
 	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads; by chaosmesh workers in the pod."`
+	Loss  Fraction `yaml:"loss" json:"loss,omitempty" jsonschema:"description=For loss: what of the packets each way is lost; 0.1% to 100%."`
 	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
 	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox. io: where the pod mounts the volume."`
 	Keep  Size     `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
+
+	Experiment string `yaml:"experiment" json:"experiment,omitempty" jsonschema:"description=For experiment: the file of an experiment of Chaos Toolkit; relative to the plan."`
 
 	Status      int      `yaml:"status" json:"status,omitempty" jsonschema:"minimum=400,maximum=599,description=For http with mode status: what is answered."`
 	RetryAfter  Duration `yaml:"retryAfter" json:"retryAfter,omitempty" jsonschema:"description=For http with mode status: sent as Retry-After; whole seconds."`
