@@ -31,6 +31,7 @@ type journaled struct {
 	boot   string
 	target string
 	kind   string
+	forced bool // its object was forced away: nobody recovered what it did
 }
 
 // Heal reads the journal of a run, its events and the notes in dir, and undoes whatever was
@@ -39,6 +40,11 @@ type journaled struct {
 // guardian has done its work, after both have died and after a restart of the machine. What it
 // did is noted in dir. A fault that it could not verify to be away is in Remaining.
 func Heal(ctx context.Context, dir string, events []assay.Event) (HealReport, error) {
+	return HealWith(ctx, dir, events, HealOptions{})
+}
+
+// HealWith is Heal with what a person allows it beyond that.
+func HealWith(ctx context.Context, dir string, events []assay.Event, opt HealOptions) (HealReport, error) {
 	var rep HealReport
 	notes, err := ReadNotes(dir, func(ns int64) int64 { return ns })
 	if err != nil {
@@ -57,7 +63,7 @@ func Heal(ctx context.Context, dir string, events []assay.Event) (HealReport, er
 		log = append(log, e)
 	}
 	for _, f := range slices.Backward(faults) {
-		f.heal(ctx, &rep, add)
+		f.heal(ctx, &rep, opt, add)
 	}
 	for _, p := range slices.Backward(owned) {
 		if !rep.Running {
@@ -77,6 +83,12 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 			}
 		}
 	}
+	forced := map[string]bool{}
+	for i := range notes {
+		if notes[i].Attrs[attrForced] != "" {
+			forced[notes[i].Fault] = true
+		}
+	}
 	var open []journaled
 	for i := range events {
 		e := &events[i]
@@ -87,7 +99,7 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 		if err := json.Unmarshal([]byte(e.Attrs[attrUndo]), &f.undo); err != nil {
 			return nil, fmt.Errorf("heal: undo of fault %s: %w", e.Fault, err)
 		}
-		f.undo.ID = e.Fault
+		f.undo.ID, f.forced = e.Fault, forced[e.Fault]
 		open = append(open, f)
 	}
 	return open, nil
@@ -113,7 +125,7 @@ func leftGroups(notes []assay.Event) (owned []Process, run Process) {
 	return owned, run
 }
 
-func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Event)) {
+func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, add func(assay.Event)) {
 	id := f.undo.ID
 	name := fmt.Sprintf("%s: %s of %s", id, f.kind, f.target)
 	settled := func(why string) {
@@ -134,6 +146,14 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Ev
 	}
 	quick, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if f.forced {
+		if err := f.undo.podAway(quick); err != nil {
+			rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: its object was forced away and nobody recovered what it did; it is over when its pod is: %v", name, err))
+		} else {
+			settled("the pod that it lay on is gone")
+		}
+		return
+	}
 	if err := f.undo.check(); err == nil && !undoKinds[f.undo.Kind].blind && f.undo.away(quick) == nil {
 		settled("no longer in force")
 		return
@@ -147,6 +167,16 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, add func(assay.Ev
 		rep.Reverted = append(rep.Reverted, name)
 		add(assay.Event{Kind: assay.EventFaultClear, Fault: id})
 		return
+	}
+	if opt.ForceFinalizers && f.undo.forceable() {
+		if forcing := f.undo.force(ctx); forcing == nil {
+			text := fmt.Sprintf("NOT RECOVERED: its object was forced away, and nobody recovered what it did (%v)", err)
+			rep.Remaining = append(rep.Remaining, name+": "+text+"; it is over when its pod is deleted")
+			add(assay.Event{Kind: assay.EventFaultRemaining, Fault: id, Text: text, Attrs: map[string]string{attrForced: "true"}})
+			return
+		} else {
+			err = fmt.Errorf("%w; forcing its finalizer away: %w", err, forcing)
+		}
 	}
 	rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v; by hand: %s", name, err, &f.undo))
 	add(assay.Event{Kind: assay.EventFaultRemaining, Fault: id, Text: err.Error()})

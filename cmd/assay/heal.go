@@ -16,6 +16,7 @@ import (
 
 func healCommand(io stdio) *cobra.Command {
 	var parent string
+	var opt chaos.HealOptions
 	cmd := &cobra.Command{
 		Use:   "heal [DIR]",
 		Short: "Undo faults and end processes that a run may have left behind",
@@ -38,7 +39,7 @@ func healCommand(io stdio) *cobra.Command {
 			var remaining []string
 			var errs []error
 			for _, dir := range dirs { // one that cannot be read must not keep the others from being healed
-				left, err := healOne(cmd.Context(), io, dir)
+				left, err := healOne(cmd.Context(), io, dir, opt)
 				errs = append(errs, err)
 				remaining = append(remaining, left...)
 			}
@@ -52,11 +53,12 @@ func healCommand(io stdio) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&opt.ForceFinalizers, "force-finalizers", false, "take objects of Chaos Mesh away that their controller does not recover; what they did is NOT recovered, and the exit status stays 14 until the pod is gone")
 	cmd.Flags().StringVar(&parent, "dir", "runs", "directory of runs to look through when no DIR is given")
 	return cmd
 }
 
-func healOne(ctx context.Context, io stdio, dir string) (remaining []string, err error) {
+func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (remaining []string, err error) {
 	run, err := store.Open(dir)
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func healOne(ctx context.Context, io stdio, dir string) (remaining []string, err
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
 	}
-	rep, err := chaos.Heal(ctx, dir, events)
+	rep, err := chaos.HealWith(ctx, dir, events, opt)
 	if err != nil {
 		return nil, fmt.Errorf("heal %s: %w", dir, err)
 	}

@@ -154,6 +154,6 @@ func stopOne(ctx context.Context, dir string, wait time.Duration) (said string, 
 		why = fmt.Sprintf("the run did not end within %v: it hangs", wait)
 	}
 	say("%s; its faults are looked at from here", why)
-	remaining, err := healOne(ctx, stdio{out: &b}, dir)
+	remaining, err := healOne(ctx, stdio{out: &b}, dir, chaos.HealOptions{})
 	return b.String(), len(remaining) > 0, err
 }
