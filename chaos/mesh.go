@@ -122,7 +122,7 @@ func (d *Mesh) allowed(ctx context.Context) error {
 // object makes the object of a step against a victim.
 func (d *Mesh) object(s *Step, v Victim) (mesh.Object, error) {
 	p := placement{namespace: d.Namespace, name: meshName(d.RunID, v.Fault), pods: []string{v.ID},
-		labels: map[string]string{mesh.RunLabel: d.RunID, mesh.FaultLabel: v.Fault}}
+		labels: map[string]string{mesh.RunLabel: d.RunID, mesh.FaultLabel: meshLabel(v.Fault)}}
 	return p.object(s)
 }
 

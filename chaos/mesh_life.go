@@ -25,6 +25,7 @@ type meshLife struct {
 	expires int64         // Unix ns, as long as it was created at once
 
 	created time.Time // just before
+	known   time.Time // when the server had taken it
 
 	mu   sync.Mutex
 	ends string // why it is over although we did not end it
@@ -42,6 +43,7 @@ func (l *meshLife) apply(ctx context.Context, stamp func()) error {
 	if err := l.d.API.Create(ctx, mesh.Collection(l.d.Namespace, mesh.Kind(l.object)), body, &answer); err != nil {
 		return fmt.Errorf("create %s: %w", l.path, err)
 	}
+	l.known = time.Now()
 	if err := json.Unmarshal(body, &want); err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func (l *meshLife) effect(ctx context.Context) (string, error) {
 				return nil
 			}
 			return fmt.Errorf("Chaos Mesh has not taken up the %s", mesh.Kind(l.object)) //nolint:staticcheck // a name
-		case s.Selected != "True" && took > limit:
+		case s.Selected != "True" && time.Since(l.known) > limit:
 			final = fmt.Errorf("Chaos Mesh selected nothing within %v%s", limit, l.hint(ctx)) //nolint:staticcheck // a name
 			return nil
 		case s.Selected != "True":
@@ -178,6 +180,7 @@ func (l *meshLife) during(ctx context.Context) string {
 		cancel()
 		switch {
 		case ctx.Err() != nil:
+			return ""
 		case kube.NotFound(err):
 			l.end("its object was deleted by someone else")
 		case err != nil:

@@ -155,7 +155,18 @@ func annotate(o mesh.Object, name, value string) {
 
 // meshName is the name of a fault's object.
 func meshName(run, fault string) string {
-	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, strings.ReplaceAll(fault, "_", "-")))
+	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, meshLabel(fault)))
+}
+
+// meshLabel writes a fault's id as a label's value may be.
+func meshLabel(fault string) string {
+	fault = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, fault)
+	return strings.Trim(fault[max(0, len(fault)-63):], "-.") // its end, where the number stands
 }
 
 // selecting returns the selector of a Kubernetes label selector, for so many of the pods that match.
@@ -194,8 +205,8 @@ func MeshManifests(steps []Step, namespace, pods string, victims []Victim) ([]Ma
 		if !ok {
 			continue
 		}
-		id := fmt.Sprintf("%s-%d", s.Fault, i+1)
-		p := placement{namespace: namespace, name: meshName("run", id), labels: map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: id}}
+		id := s.id(i)
+		p := placement{namespace: namespace, name: meshName("run", id), labels: map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: meshLabel(id)}}
 		m := Manifest{Fault: id, Note: "the run puts its id where run stands"}
 		if k.whole {
 			o, err := p.object(s)
@@ -226,7 +237,7 @@ func MeshManifests(steps []Step, namespace, pods string, victims []Victim) ([]Ma
 			if n > 1 {
 				m.Fault = fmt.Sprintf("%s.%d", id, j+1)
 				one.name = meshName("run", m.Fault)
-				one.labels = map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: m.Fault}
+				one.labels = map[string]string{mesh.RunLabel: "run", mesh.FaultLabel: meshLabel(m.Fault)}
 			}
 			m.Note += fmt.Sprintf("; it chooses %d of the %d pods that are ready by its seed", n, len(victims))
 			one.pods = []string{v.ID}

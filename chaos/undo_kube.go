@@ -153,6 +153,9 @@ func stillThere(u *Undo, raw json.RawMessage) error {
 	}
 	text := fmt.Sprintf("%s is not recovered: it was deleted %v ago and is held by its finalizers %s", u.Path,
 		time.Since(*o.Metadata.DeletionTimestamp).Round(time.Second), strings.Join(o.Metadata.Finalizers, ", "))
+	if why := meshTrouble(raw); why != "" {
+		text += "; Chaos Mesh says: " + why
+	}
 	return errors.New(text)
 }
 

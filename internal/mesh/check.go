@@ -6,9 +6,12 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // A Wrong is one thing wrong with an object: the path of the field, and what would be right.
@@ -50,8 +53,12 @@ func (c *checker) bad(path, format string, args ...any) {
 	c.wrong = append(c.wrong, Wrong{path, fmt.Sprintf(format, args...)})
 }
 
+// silent keeps controller-runtime, whose functions log each call, from complaining on our standard error that nobody listens.
+var silent = sync.OnceFunc(func() { log.SetLogger(logr.Discard()) })
+
 // own asks the API's functions, on a copy.
 func (c *checker) own(o Object) {
+	silent()
 	o = o.DeepCopyObject().(Object)
 	v, ok := o.(v1alpha1.WebhookObject)
 	if !ok {
