@@ -5,11 +5,14 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/store"
@@ -172,6 +175,40 @@ func TestGuardOnUsersMetrics(t *testing.T) {
 		if got != id {
 			t.Errorf("a query carried run %q, want %q", got, id)
 		}
+	}
+}
+
+// A breach while a fault is in force that is slow to undo: the time to the full revert counts until it is verified, and adds up.
+func TestGuardWithASlowRevert(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := deployed(t, dir, true, 30*time.Second)
+	c.lag = 1500 * time.Millisecond
+	raw, err := os.ReadFile(filepath.Join(dir, "plan.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "plan.yaml", strings.Replace(string(raw), "for: 4s", "for: 20s", 1)+"guards: [{metric: error_ratio, over: 1s, max: 50%}]\n")
+	got := assayIn(t, dir, "run", "plan.yaml")
+	if got.code != assay.ExitAborted {
+		t.Fatalf("exit %d\n%s", got.code, got.err)
+	}
+	run := runsIn(t, dir)[0]
+	r, _ := readResult(t, run)
+	events := eventsIn(t, run)
+	breach, clear := eventOf(t, events, assay.EventGuardBreach), eventOf(t, events, assay.EventFaultClear)
+	detect, revert, total := r.Find("abort/detect").Quantity, r.Find("abort/revert").Quantity, r.Find("abort/total").Quantity
+	if revert.Value < 1.5 || revert.Value > 5 || math.Abs(revert.Value-float64(clear.Time-breach.Time)/1e9) > 1e-9 {
+		t.Errorf("reverted in %v s: want %v from breach to clear, 1.5 at least", revert.Value, float64(clear.Time-breach.Time)/1e9)
+	}
+	if detect.Value < 0 || detect.Value > 0.6 || math.Abs(detect.Value+revert.Value-total.Value) > 1e-9 {
+		t.Errorf("%v to detect and %v to revert are not %v in all", detect.Value, revert.Value, total.Value)
+	}
+	if !strings.Contains(r.Why, "error_ratio over 1s is ") || !strings.Contains(r.Why, " from breach to full revert") {
+		t.Errorf("why %q", r.Why)
+	}
+	if c.replicas != 2 {
+		t.Errorf("%d replicas", c.replicas)
 	}
 }
 

@@ -29,10 +29,16 @@ type miniCluster struct {
 	jobs     map[string]bool
 	deny     string
 	log      []string
+	lag      time.Duration // of changes while there are no pods
 }
 
 func (c *miniCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
+	if lag := c.lag; r.Method == http.MethodPatch && c.replicas == 0 && lag > 0 {
+		c.mu.Unlock()
+		time.Sleep(lag)
+		c.mu.Lock()
+	}
 	defer c.mu.Unlock()
 	const deployment, jobs = "/apis/apps/v1/namespaces/models/deployments/llm", "/apis/batch/v1/namespaces/models/jobs"
 	reply := func(status int, v any) {
