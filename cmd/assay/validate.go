@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -104,7 +105,7 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
 			printCostings(io.out, costs)
-			for _, doubt := range append(load.calibrationDoubts(calibrated()), k6Doubts(p)...) {
+			for _, doubt := range slices.Concat(load.calibrationDoubts(calibrated()), k6Doubts(p), p.Doubts(load.expected())) {
 				fmt.Fprintf(io.out, "  doubt     %s\n", doubt)
 			}
 			for _, s := range e.Searches {

@@ -97,3 +97,27 @@ func TestHypothesisRefusals(t *testing.T) {
 		t.Errorf("without faults: %v", err)
 	}
 }
+
+func TestHypothesisDoubts(t *testing.T) {
+	for _, tt := range []struct {
+		name, chaos, hypothesis string
+		want                    []string
+	}{
+		{"enough", "{fault: kill, at: 20s}", "{metric: ttft/p95, max: 2s}", nil},
+		{"too few", "{fault: kill, at: 20s}", "{metric: ttft/p99, max: 2s}", []string{"ttft/p99 ≤ 2s: 100 requests in 10s are the least to know it, and phase a makes about 50"}},
+		{"silence", "{fault: kill, phase: b, at: 1s}", "{metric: ttft/p95, max: 2s}", []string{"ttft/p95 ≤ 2s: 20 requests in 10s are the least to know it, and phase b makes about 0"}},
+		{"silence that another condition ends", "{fault: kill, phase: b, when: scale-from-zero}", "{metric: ttft/p95, max: 2s}", nil},
+		{"few canaries", "{fault: kill, at: 20s}", "{metric: canary_ratio, max: 50%, over: 5s}", []string{"canary_ratio ≤ 50%: 2 requests in 5s are the least to know it, and phase a makes about 1"}},
+		{"no time after the last", "{fault: hang, for: 6s, phase: c, at: 1s, repeat: {every: 5s, times: 2}}", "{probe: {url: /x}}", []string{"whether GET /x holds again 15s after hang-1, at about 1m33s, would not be known: the load ends at 1m30s"}},
+		{"a probe needs no requests", "{fault: kill, phase: b, at: 1s}", "{probe: {url: /x}}", nil},
+	} {
+		p, err := Parse("p", []byte(head+"load:\n  - {name: a, arrivals: {poisson: {rate: 5/s}}, for: 40s}\n  - {name: b, for: 26s}\n  - {name: c, arrivals: {even: {rate: 9/s}}, for: 24s}\n"+
+			"canary: {prompt: x, every: 5s, expect: {contains: y}}\nchaos: ["+tt.chaos+"]\nhypothesis: ["+tt.hypothesis+"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, p.Doubts(nil)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", tt.name, diff)
+		}
+	}
+}

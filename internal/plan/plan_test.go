@@ -260,7 +260,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("load: [{name: a, for: 1s, arrivals: {poisson: {rate: 1e400/s}}}]"))
 	for _, chaos := range []string{"{serial: [{fault: kill, repeat: {every: 24h, times: 1000}}, {parallel: []}]}", "{fault: kill, instances: 1e-9%, repeat: {rate: 1e300/s, within: 1ns}}"} {
-		f.Add([]byte(head + load + "chaos: [" + chaos + "]\nlimits: {share: 1e-300}\n"))
+		f.Add([]byte(head + load + "chaos: [" + chaos + "]\nlimits: {share: 1e-300}\nhypothesis: [{metric: rate, min: 1e-300/s}, {probe: {url: /%}}]\n"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse("p", data)
@@ -270,6 +270,7 @@ func FuzzParse(f *testing.F) {
 		if p != nil {
 			p.Validate(kinds)
 			p.Estimate(nil, func(q, c float64) int { return 1 }, nil)
+			p.Doubts(nil)
 		}
 	})
 }
