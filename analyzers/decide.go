@@ -64,7 +64,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 			why += ": " + r.Trust.Problems[0]
 		}
 		exit := assay.ExitInvalid
-		if total == 0 && ours(r.Trust.Rules) {
+		if total == 0 && len(r.Hypotheses) == 0 && ours(r.Trust.Rules) {
 			exit = assay.ExitGo
 			why += "; nothing was asked of the numbers, so the exit status is 0"
 		}

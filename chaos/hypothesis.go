@@ -198,6 +198,7 @@ func (r *Runner) around(ctx context.Context, h *Hypothesis, f *injection) {
 	var due <-chan time.Time
 	var held, deviated bool // seen at least once
 	var lastBad int64
+	other := "" // the fault that came meanwhile, for which it is looked at later than it was due
 	for {
 		select {
 		case <-ctx.Done():
@@ -234,37 +235,48 @@ func (r *Runner) around(ctx context.Context, h *Hypothesis, f *injection) {
 				}
 			}
 		case <-due:
-			r.lookAfter(ctx, h, f, held, deviated, lastBad)
+			l := r.look(ctx, h)
+			held = held || l.Holds == Holds
+			if l.Holds == Broken {
+				if !deviated {
+					deviated = true
+					r.sayLook(h, stageDuring, f, l)
+				}
+				if now := r.meanwhile(h, f); now != "" {
+					other = now
+					due = time.After(period)
+					continue
+				}
+			}
+			if !deviated {
+				r.sayLook(h, stageDuring, f, Look{Holds: truth(held, Holds), Text: "no look showed it broken"})
+			}
+			r.settle(h, f, l, lastBad, other)
 			return
 		}
 	}
 }
 
-// lookAfter looks once more when the time to recover is over.
-func (r *Runner) lookAfter(ctx context.Context, h *Hypothesis, f *injection, held, deviated bool, lastBad int64) {
-	l := r.look(ctx, h)
-	if !deviated {
-		r.sayLook(h, stageDuring, f, Look{Holds: truth(held || l.Holds == Holds, Holds), Text: "no look showed it broken"})
-	}
+// settle records the last look at h after f. other is the fault that came meanwhile, or "".
+func (r *Runner) settle(h *Hypothesis, f *injection, l Look, lastBad int64, other string) {
 	switch {
-	case ctx.Err() != nil:
-		l = Look{Holds: Unknown, Text: cause(ctx)}
 	case f.stays:
-		l = Look{Holds: Unknown, Value: l.Value, Text: "the fault may still be in force; " + l.Text}
+		l.Holds, l.Text = Unknown, "the fault may still be in force; "+l.Text
+	case l.Holds == Holds && other != "":
+		l.Text += "; looked at when users had had their time after " + other + " too"
 	case l.Holds == Holds && lastBad > f.cleared:
 		l.Text += fmt.Sprintf("; last seen broken %v after it was clear", time.Duration(lastBad-f.cleared).Round(100*time.Millisecond))
-	case l.Holds == Broken:
-		if other := r.meanwhile(h, f); other != "" {
-			l.Holds, l.Text = Unknown, fmt.Sprintf("%s, which may be due to %s as well", l.Text, other)
-		}
+	case l.Holds == Broken && other != "":
+		l.Holds, l.Text = Unknown, fmt.Sprintf("%s, which may be due to %s, that came meanwhile", l.Text, other)
 	}
 	r.sayLook(h, stageAfter, f, l)
-	if l.Holds == Broken {
-		r.steady.mu.Lock()
-		defer r.steady.mu.Unlock()
-		if r.steady.broken == "" {
-			r.steady.broken = fmt.Sprintf("the steady state did not hold again after %s: %s: %s", f.ID, h.Name, l.Text)
-		}
+	if l.Holds != Broken {
+		return
+	}
+	r.steady.mu.Lock()
+	defer r.steady.mu.Unlock()
+	if r.steady.broken == "" {
+		r.steady.broken = fmt.Sprintf("the steady state did not hold again after %s: %s: %s", f.ID, h.Name, l.Text)
 	}
 }
 
