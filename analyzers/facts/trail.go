@@ -175,4 +175,3 @@ func (t *Trails) settle(i int) {
 		}
 	}
 }
-

@@ -127,7 +127,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	}
 	u.End = max(w.Applied, min(end, f.End, t.until[i]))
 	for _, a := range t.hit[i] {
-		if s := seq[a.at].state; a.Due <= end && (s == touchFailed || s == touchSlow && a.Due >= w.Applied) {
+		if s := seq[a.at].state; a.Due <= end && (s == touchFailed || s == touchSlow) {
 			u.Affected = append(u.Affected, a.Affected)
 		}
 	}
