@@ -140,13 +140,14 @@ type FaultResult struct {
 	Capacity Quantity       `json:"capacity"`           // from applied to as many ready instances as before
 	Returned int            `json:"returned,omitempty"` // times that the victim came back into routing while the fault was in force
 	Life     FaultLife      `json:"life"`
-	Lost     int            `json:"lost"`     // failed requests
-	Slow     int            `json:"slow"`     // served, but slower than a latency objective
-	Touched  int            `json:"touched"`  // requests due inside window and washout
-	Outcomes map[string]int `json:"lost_by"`  // outcomes of the lost
-	Streams  map[string]int `json:"streams"`  // outcomes of cut or stalled answers
-	Degraded Quantity       `json:"degraded"` // seconds of full service that users lost: the shortfall of good service, over window and washout
-	Revert   string         `json:"revert"`   // verified, self, not verified
+	Assumed  bool           `json:"assumed,omitempty"` // that it was felt at all is assumed: nothing tells which requests its victim served
+	Lost     int            `json:"lost"`              // failed requests
+	Slow     int            `json:"slow"`              // served, but slower than a latency objective
+	Touched  int            `json:"touched"`           // requests due inside window and washout
+	Outcomes map[string]int `json:"lost_by"`           // outcomes of the lost
+	Streams  map[string]int `json:"streams"`           // outcomes of cut or stalled answers
+	Degraded Quantity       `json:"degraded"`          // seconds of full service that users lost: the shortfall of good service, over window and washout
+	Revert   string         `json:"revert"`            // verified, self, not verified
 
 	Score  Quantity    `json:"score"`  // 0 to 1
 	Weight float64     `json:"weight"` // of it in the run's score

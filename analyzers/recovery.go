@@ -114,7 +114,7 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 	f := p.f
 	w := &f.Faults[i]
 	u := p.trails.Users(f, i)
-	x := assay.FaultResult{Window: *w, State: u.State, Life: life(w), Lost: u.Lost, Slow: u.Slow, Touched: u.Touched, Outcomes: u.Outcomes, Streams: u.Streams,
+	x := assay.FaultResult{Window: *w, State: u.State, Life: life(w), Assumed: u.Assumed, Lost: u.Lost, Slow: u.Slow, Touched: u.Touched, Outcomes: u.Outcomes, Streams: u.Streams,
 		Revert: revert(w), Affected: u.Affected, Warnings: u.Warnings}
 	if u.State == assay.VoidFault {
 		because := "the fault was not in effect"

@@ -31,7 +31,8 @@ import (
 // A simulated fault hurts nothing, so that coming through it shows nothing: it has no score and no weight.
 //
 // What is void or unmeasured keeps its weight and never helps: it counts as 0 in value and lower bound, and in the upper bound no better than what was
-// measured on the mean. So no score rises when a measurement is left out, and none passes an objective for it.
+// measured on the mean. Where nobody was hurt and nothing tells which requests the victim served, the lower bound is 0 too: it may have served none. So no
+// score rises when a measurement is left out, and none passes an objective for it.
 //
 // Example. A kill served 95 of 100 requests, users were well after 6 s of 15 s allowed, and 1 of 40 streams was cut:
 // ½ × 0.95 + 3/10 × (1 − 6/30) + 2/10 × 0.975 = 0.91. A hang was void. The run's score is ½ × 0.91 + ½ × 0 = 0.455, in [0.455, 0.91], 1 of 2 measured.
@@ -157,6 +158,9 @@ func scoreOf(x *assay.FaultResult, target float64, hs []assay.Hypothesis) {
 		sum.Hi += part.Weight * part.Quantity.Hi
 	}
 	x.Score = measured(sum.Value, min(sum.Lo, sum.Value), max(sum.Hi, sum.Value), assay.Ratio, x.Touched, "requests", "weighted sum of its parts")
+	if x.Assumed {
+		x.Score.Lo, x.Score.Method = 0, x.Score.Method+"; that its victim carried traffic is assumed, so that the lower bound is 0"
+	}
 }
 
 // weigh gives each fault its weight, and returns the kinds of fault and how they were weighed. Weights of a suite sum to less than 1 where some of its

@@ -64,6 +64,7 @@ func TestScoreOfOneFault(t *testing.T) {
 		{"no stream began, though the run has them", func(x *assay.FaultResult) {
 			x.Parts = scoreParts(&x.Window, &facts.Users{Touched: 100, Well: 95}, true)
 		}, nil, .715, .715, .915, true},
+		{"felt by assumption alone", func(x *assay.FaultResult) { x.Assumed = true }, nil, .91, 0, .91, true},
 		{"the steady state did not come back", func(*assay.FaultResult) {}, []assay.Hypothesis{{Name: "ttft", Fault: "kill-1", After: assay.Look{OK: "false"}}}, .67, .67, .67, true},
 		{"it did not hold before", func(*assay.FaultResult) {}, []assay.Hypothesis{{Name: "ttft", Fault: "kill-1", Before: assay.Look{OK: "false"}}}, 0, 0, 0, false},
 		{"never verified", func(x *assay.FaultResult) { x.Window.Verified = 0 }, nil, 0, 0, 0, false},
@@ -175,5 +176,27 @@ func TestScoreOfASuite(t *testing.T) {
 	weigh(xs, suite)
 	if q, _ := total(xs, "kill"); math.Abs(q.Value-.91) > 1e-12 {
 		t.Errorf("of its kind: %s", q)
+	}
+}
+
+// Leaving out which instance served a request does not let a fault that nobody felt pass.
+func TestNoScoreRisesWithoutInstances(t *testing.T) {
+	run, _ := gameDay().Simulate(rand.New(rand.NewPCG(1, 1)))
+	for i := range run.R {
+		r := &run.R[i]
+		r.Outcome, r.Instance = assay.OK, "w-9" // neither victim ever served anything
+		r.End = max(r.End, r.Due+msec)
+		if r.FirstToken == 0 {
+			r.FirstToken, r.Arrivals = r.Due+msec, []int64{r.Due + msec}
+		}
+	}
+	known := assess(t, run, "recovery", "score").Find("score").Quantity
+	for i := range run.R {
+		run.R[i].Instance = ""
+	}
+	r := assess(t, run, "recovery", "score")
+	q := r.Find("score").Quantity
+	if known.Known() || !q.Known() || q.Lo != 0 || !r.Faults[0].Assumed || !strings.Contains(strings.Join(r.Faults[0].Warnings, "|"), "1/2 of the traffic") {
+		t.Errorf("with instances %s, without %s; %q", known, q, r.Faults[0].Warnings)
 	}
 }

@@ -41,6 +41,7 @@ type Users struct {
 	Outcomes  map[string]int // of the lost
 	Affected  []assay.Affected
 	Carried   float64 // requests the victim would have carried, as far as known
+	Assumed   bool    // that is its share by number alone: nothing tells what it served
 	Warnings  []string
 }
 
@@ -137,7 +138,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 		if u.Carried < felt {
 			u.State = assay.Unmeasured
 		}
-		if doubt != "" {
+		if u.Assumed = doubt != ""; u.Assumed {
 			u.Warnings = append(u.Warnings, doubt)
 		}
 	}
