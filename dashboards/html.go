@@ -66,7 +66,7 @@ type view struct {
 	Faults                                                   []faultRow
 	FaultBars                                                template.HTML
 	Rates, RunScore, Suite                                   string
-	SuiteSteps                                               []assay.StepResult
+	SuiteSteps                                               []suiteRow
 	Notes                                                    []pair
 	Hypothesis                                               []string
 	Overload, Alerts, Canary, Retries, Goodput, Budget       string
@@ -91,6 +91,8 @@ type view struct {
 	Findings                                                 []findingRow
 	FindingCount                                             string
 }
+
+type suiteRow struct{ Name, Title, Weight, Verdict, Why string }
 
 type pair struct{ Name, Value string }
 
@@ -177,7 +179,9 @@ func newView(r *assay.Report) *view {
 	}
 	v.Suite = suiteLine(r)
 	if r.Suite != nil {
-		v.SuiteSteps = r.Suite.Steps
+		for _, s := range r.Suite.Steps {
+			v.SuiteSteps = append(v.SuiteSteps, suiteRow{s.Name, s.Title, fmt.Sprintf("%g", s.Weight), stepVerdict(r, s), s.Why})
+		}
 	}
 	for _, n := range r.Notes {
 		v.Notes = append(v.Notes, pair{noteName(n, r.Begin), n.Text})

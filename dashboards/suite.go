@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/assay-dev/assay"
 )
@@ -14,9 +15,34 @@ func suiteLine(r *assay.Report) string {
 	return fmt.Sprintf("%s, version %d, size %s: %s of its weights measured (%s)", r.Suite.Name, r.Suite.Version, r.Suite.Size, Value(r.Suite.Measured), r.Suite.Measured.Method)
 }
 
+// stepVerdict returns the verdict of a step, that of the worst of its faults, what became of its users, and its score where it has one.
+func stepVerdict(r *assay.Report, s assay.StepResult) string {
+	order := []assay.FaultVerdict{assay.FaultPass, assay.FaultUnmeasured, assay.FaultVoid, assay.FaultFail}
+	worst, score, n := -1, 0.0, 0
+	for i := range r.Faults {
+		f := &r.Faults[i]
+		if !slices.Contains(s.Faults, f.Window.ID) {
+			continue
+		}
+		worst = max(worst, slices.Index(order, f.Verdict))
+		if f.Score.Known() {
+			score, n = score+f.Score.Value, n+1
+		}
+	}
+	switch {
+	case worst < 0:
+		return string(s.State)
+	case n == 0:
+		return string(order[worst])
+	case string(order[worst]) == string(s.State):
+		return fmt.Sprintf("%s, score %s", s.State, Number(score/float64(n)))
+	}
+	return fmt.Sprintf("%s, %s, score %s", order[worst], s.State, Number(score/float64(n)))
+}
+
 // stepLine says what a step of the suite came to.
-func stepLine(s assay.StepResult) string {
-	line := fmt.Sprintf("%s: %s", s.State, s.Title)
+func stepLine(r *assay.Report, s assay.StepResult) string {
+	line := fmt.Sprintf("%s: %s", stepVerdict(r, s), s.Title)
 	if s.Why != "" {
 		line += ": " + s.Why
 	}
@@ -30,7 +56,7 @@ func (p *page) suite() {
 	}
 	p.para("SUITE", 11, suiteLine(p.r))
 	for _, s := range p.r.Suite.Steps {
-		p.para("  "+s.Name, 18, stepLine(s))
+		p.para("  "+s.Name, 18, stepLine(p.r, s))
 	}
 }
 
@@ -41,7 +67,7 @@ func (m *markdown) suite() {
 	m.printf("### Suite\n\n%s.\n\n", mdText(suiteLine(m.r)))
 	var rows [][]string
 	for _, s := range m.r.Suite.Steps {
-		rows = append(rows, []string{s.Name, s.Title, fmt.Sprintf("%g", s.Weight), string(s.State), s.Why})
+		rows = append(rows, []string{s.Name, s.Title, fmt.Sprintf("%g", s.Weight), stepVerdict(m.r, s), s.Why})
 	}
-	m.table([]string{"step", "what", "weight", "state", "why"}, "llrll", rows)
+	m.table([]string{"step", "what", "weight", "verdict", "why"}, "llrll", rows)
 }

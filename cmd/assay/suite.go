@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -24,7 +25,10 @@ func refuses(f *plan.Fault) error {
 			return fmt.Errorf("suite.cache: %s lies on a file system of %.0f GiB, which others may use; at most %d GiB, for example a tmpfs of its own", f.Dir, float64(size)/(1<<30), maxCache>>30)
 		}
 	}
-	return chaos.Check("suite", steps(&plan.Plan{Seed: 1, Chaos: []plan.Fault{*f}}))
+	if err := chaos.Check("suite", steps(&plan.Plan{Seed: 1, Chaos: []plan.Fault{*f}})); err != nil {
+		return errors.New(strings.NewReplacer("suite[0].", "", "\n", "; ").Replace(err.Error()))
+	}
+	return nil
 }
 
 // suitePlan is the plan of `run --suite`: the suite on the sandbox.

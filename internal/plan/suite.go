@@ -25,6 +25,8 @@ type Suite struct {
 	Idle  Duration `yaml:"idle" json:"idle,omitempty" jsonschema:"description=How long the target has to be silent to be at zero instances; known of the sandbox. Without it no step begins at zero."`
 	Cache string   `yaml:"cache" json:"cache,omitempty" jsonschema:"description=Absolute path of the model cache on this machine; to be filled it must lie on a file system of its own of at most 4 GiB."`
 
+	Monitored bool `yaml:"monitored" json:"monitored,omitempty" jsonschema:"description=Somebody watches the kernel log of this machine for errors of GPUs: then a simulated one is written."`
+
 	def  *suiteDef
 	left map[string]string // by name of the step, why it is not measured
 }
@@ -76,7 +78,8 @@ type suiteStep struct {
 }
 
 type suiteNeeds struct {
-	Cache string `yaml:"cache"`
+	Cache     string `yaml:"cache"`
+	Monitored string `yaml:"monitored"`
 }
 
 type suiteWay struct {
@@ -220,6 +223,9 @@ func (p *Plan) expandSuite(c *checker) {
 		case st.Needs.Cache != "" && s.Cache == "":
 			s.left[st.Name] = "needs suite.cache: " + st.Needs.Cache
 			continue
+		case st.Needs.Monitored != "" && !s.Monitored:
+			s.left[st.Name] = "needs suite.monitored: " + st.Needs.Monitored
+			continue
 		}
 		p.Load = append(p.Load, st.Load...)
 	}
@@ -286,7 +292,7 @@ func (p *Plan) settleSuite(kinds []FaultKind) {
 func (p *Plan) cannot(w suiteWay, kinds []FaultKind) string {
 	for i := range w.Chaos {
 		if !slices.ContainsFunc(kinds, func(k FaultKind) bool { return k.Name == w.Chaos[i].Fault }) {
-			return "there is no fault " + w.Chaos[i].Fault + " yet"
+			return "assay has no fault " + w.Chaos[i].Fault
 		}
 	}
 	q := *p

@@ -60,7 +60,7 @@ func TestSuiteSubset(t *testing.T) {
 		want                []string
 		step, why           string // of one that is left out
 	}{
-		{"sandbox", sandbox, "serverless-model", suiteKinds(), local, "dns-at-start", "there is no fault dns yet"},
+		{"sandbox", sandbox, "serverless-model", suiteKinds(), local, "dns-at-start", "assay has no fault dns"},
 		{"wire only", endpoint, "serverless-model", suiteKinds(), []string{"hang-healthy", "stream-fin", "stream-rst", "stream-stall", "too-many"}, "far-from-zero", "give suite.idle"},
 		{"some steps", sandbox, "{name: serverless-model, size: quick, steps: [kill, spike]}", suiteKinds(), []string{"kill", "spike"}, "hang", "the plan leaves it out"},
 		{"not available", sandbox, "serverless-model", suiteKinds(FaultKind{Name: "dns", By: []string{byLocal}, Available: errors.New("needs root")}), local, "dns-at-start", "dns is not available here: needs root"},
