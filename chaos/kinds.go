@@ -46,7 +46,7 @@ func Kinds() []Kind {
 		{Name: "slow-close", Help: "Passes the orderly ends of connections on later, so that clients hold what is over; undone by restoring the link.",
 			Lasting: true, Platform: true, Available: always, settings: []string{"delay"}, check: checkSlowClose, preview: previewSlowClose, local: planSlowClose},
 		{Name: "loss", Help: "Loses packets at random each way on the way to an instance, so that TCP sends them again later; by rules in the packet filter of this machine (root, nf_tables), undone by removing them.",
-			Lasting: true, Available: lossWorks, settings: []string{"loss"}, check: checkLoss, preview: previewLoss, local: planLoss},
+			Lasting: true, Available: lossWorks, settings: []string{"probability"}, check: checkLoss, preview: previewLoss, local: planLoss},
 		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",
 			Lasting: true, Available: limitsWork, check: checkNothing, preview: previewFiles, local: planFiles},
 		{Name: "memory-limit", Help: "Lets the process of an instance have only so many more bytes: with mode address-space one that asks for more is told no, with mode oom (a control group of ours; root) the kernel kills it; undone by restoring its limit or group.",

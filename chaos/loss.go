@@ -19,14 +19,14 @@ type filter struct {
 type sieved struct{ seen, dropped uint64 }
 
 func checkLoss(s *Step) []Wrong {
-	if !(s.Loss >= 0.001 && s.Loss <= 1) {
-		return []Wrong{{"loss", fmt.Sprintf("%g%% is out of range; 0.1%% to 100%%", 100*s.Loss)}}
+	if !(s.Probability >= 0.001 && s.Probability <= 1) {
+		return []Wrong{{"probability", fmt.Sprintf("%g%% is out of range; 0.1%% to 100%%", 100*s.Probability)}}
 	}
 	return nil
 }
 
 func previewLoss(s *Step) string {
-	return fmt.Sprintf("%g%% of the packets each way lost on the way to %s, by rules in this machine's packet filter, for %v", 100*s.Loss, s.whom(), s.For)
+	return fmt.Sprintf("%g%% of the packets each way lost on the way to %s, by rules in this machine's packet filter, for %v", 100*s.Probability, s.whom(), s.For)
 }
 
 // planLoss has the kernel drop packets to and from the port that the victim is reached at: of the link in front of it, or without one its own. It
@@ -40,7 +40,7 @@ func planLoss(_ context.Context, d *Local, s *Step, v Victim) (*Action, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address %q of %s: %w", addr, v.ID, err)
 	}
-	f := filter{mark: newMark(), at: at, loss: s.Loss}
+	f := filter{mark: newMark(), at: at, loss: s.Probability}
 	return &Action{
 		Touches: []string{fmt.Sprintf("packets to and from %v, where %s is reached, by the table inet %s of this machine's packet filter", at, where, f.mark)},
 		Undo:    Undo{Kind: UndoRule, Mark: f.mark},
@@ -54,7 +54,7 @@ func planLoss(_ context.Context, d *Local, s *Step, v Victim) (*Action, error) {
 				if err != nil {
 					return err
 				}
-				effect = fmt.Sprintf("%d of %d packets were dropped (%.3g%%, want %.3g%%)", got.dropped, got.seen, 100*float64(got.dropped)/float64(max(got.seen, 1)), 100*s.Loss)
+				effect = fmt.Sprintf("%d of %d packets were dropped (%.3g%%, want %.3g%%)", got.dropped, got.seen, 100*float64(got.dropped)/float64(max(got.seen, 1)), 100*s.Probability)
 				if got.dropped == 0 {
 					return errors.New(effect)
 				}

@@ -44,7 +44,7 @@ func TestLossIsMeasured(t *testing.T) {
 	_, other := serve(t, false)
 	v := Victim{ID: assay.WholeTarget, Process: p, Addr: addr, Named: true}
 	d := &Local{Platform: &Server{Listen: addr}}
-	a, err := d.Plan(t.Context(), &Step{Fault: "loss", Instances: 1, For: time.Second, Loss: 0.3}, v)
+	a, err := d.Plan(t.Context(), &Step{Fault: "loss", Instances: 1, For: time.Second, Probability: 0.3}, v)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,6 @@ func meshKinds() []meshKind {
 func meshOnlyKinds() []Kind {
 	return []Kind{
 		{Name: "pod-failure", Help: "Replaces the containers of a pod by pauses, so that it serves nothing and holds nothing; undone by deleting the object, after which it starts cold.", Lasting: true, Available: always},
-		{Name: "loss", Help: "Loses a part of the packets that a pod sends; undone by deleting the object.", Lasting: true, Available: always},
 		{Name: "duplicate", Help: "Sends a part of a pod's packets twice; undone by deleting the object.", Lasting: true, Available: always},
 		{Name: "corrupt", Help: "Corrupts a part of the packets that a pod sends; undone by deleting the object.", Lasting: true, Available: always},
 		{Name: "io", Help: "Delays calls to files of a volume, or fails them with an error; undone by deleting the object.", Lasting: true, Available: always},

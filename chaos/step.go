@@ -39,7 +39,6 @@ type Step struct {
 	Rate  int64   `json:"rate,omitempty"`  // bandwidth: bytes per second and direction
 	Bytes int64   `json:"bytes,omitempty"` // memory-limit: what is left; memory: what is held; disk: what is taken at most, 0 for all
 	CPUs  int     `json:"cpus,omitempty"`  // cpu: busy threads
-	Loss  float64 `json:"loss,omitempty"`  // loss: share of the packets
 	Quota float64 `json:"quota,omitempty"` // cpu-quota: CPUs' worth of time
 	Dir   string  `json:"dir,omitempty"`   // disk: absolute path
 	Keep  int64   `json:"keep,omitempty"`  // disk: what stays free; 64 MiB at least
@@ -151,8 +150,8 @@ func (s *Step) settings() []string {
 		name string
 		set  bool
 	}{
-		{"delay", s.Delay != 0}, {"jitter", s.Jitter != 0}, {"mode", s.Mode != ""}, {"rate", s.Rate != 0}, {"bytes", s.Bytes != 0}, {"cpus", s.CPUs != 0}, {"quota", s.Quota != 0}, {"loss", s.Loss != 0}, {"dir", s.Dir != ""}, {"keep", s.Keep != 0},
 		{"experiment", s.Experiment != ""}, {"status", s.Status != 0}, {"retryAfter", s.RetryAfter != 0},
+		{"delay", s.Delay != 0}, {"jitter", s.Jitter != 0}, {"mode", s.Mode != ""}, {"rate", s.Rate != 0}, {"bytes", s.Bytes != 0}, {"cpus", s.CPUs != 0}, {"quota", s.Quota != 0}, {"dir", s.Dir != ""}, {"keep", s.Keep != 0},
 		{"tokens", s.Tokens != 0}, {"after", s.After != 0}, {"first", s.First != 0}, {"every", s.Every != 0}, {"probability", s.Probability != 0},
 		{"names", len(s.Names) != 0}, {"answer", s.Answer != ""}, {"gpu", s.GPU != 0}, {"mhz", s.MHz != 0}, {"watts", s.Watts != 0}, {"xid", s.XID != 0},
 	} {

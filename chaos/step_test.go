@@ -61,9 +61,9 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "cpu", Instances: 1, For: s, CPUs: 2}, ""},
 		{Step{Fault: "cpu", Instances: 2, For: s, CPUs: 2}, "chaos[0].instances: cpu hurts the machine, not so many instances; leave it out"},
 		{Step{Fault: "cpu", Instances: 1, For: s, Quota: 0.5, CPUs: 1}, "chaos[0].quota: belongs to cpu-quota, not cpu"},
-		{Step{Fault: "loss", Instances: 1, For: s, Loss: 0.1}, ""},
-		{Step{Fault: "loss", Instances: 1, For: s}, "chaos[0].loss: 0% is out of range; 0.1% to 100%"},
-		{Step{Fault: "loss", Instances: 1, For: s, Loss: 1.5}, "chaos[0].loss: 150% is out of range; 0.1% to 100%"},
+		{Step{Fault: "loss", Instances: 1, For: s, Probability: 0.1}, ""},
+		{Step{Fault: "loss", Instances: 1, For: s}, "chaos[0].probability: 0% is out of range; 0.1% to 100%"},
+		{Step{Fault: "loss", Instances: 1, For: s, Probability: 1.5}, "chaos[0].probability: 150% is out of range; 0.1% to 100%"},
 		{Step{Fault: "slow-reads", Instances: 1, For: s, Delay: s / 20}, ""},
 		{Step{Fault: "slow-reads", Instances: 1, For: s, Rate: 1 << 20}, ""},
 		{Step{Fault: "slow-reads", Instances: 1, For: s}, "chaos[0].delay: is missing: what each read takes longer, for example 50ms; or rate, for example 10MiB"},
@@ -109,7 +109,12 @@ func TestCheck(t *testing.T) {
 func sorted(names []string) string { return strings.Join(slices.Sorted(slices.Values(names)), ", ") }
 
 func TestKindsAreComplete(t *testing.T) {
+	seen := map[string]bool{}
 	for _, k := range Kinds() {
+		if seen[k.Name] {
+			t.Errorf("%s stands in the table twice", k.Name)
+		}
+		seen[k.Name] = true
 		if k.Name == "" || !strings.HasSuffix(k.Help, ".") || k.Available == nil || len(k.By()) == 0 {
 			t.Errorf("%+v", k)
 		}
@@ -140,7 +145,7 @@ func TestPreview(t *testing.T) {
 		{Fault: "cpu", Instances: 1, For: time.Second, CPUs: 2},
 		{Fault: "memory", Instances: 1, For: time.Second, Bytes: 1 << 20},
 		{Fault: "disk", Instances: 1, For: time.Second, Dir: "/data", Bytes: 1 << 20},
-		{Fault: "loss", Instances: 1, For: time.Second, Loss: 0.125},
+		{Fault: "loss", Instances: 1, For: time.Second, Probability: 0.125},
 		{Fault: "slow-reads", Instances: 1, For: time.Second, Delay: time.Millisecond, Rate: 1 << 20},
 		{Fault: "slow-reads", Instances: 1, For: time.Second, Mode: "short", Bytes: 9, Dir: "/models"},
 		{Fault: "http", Instances: 1, For: time.Second, Status: 429, RetryAfter: 2 * time.Second, After: 5, First: 3},

@@ -13,7 +13,7 @@ import (
 
 // local fills the settings of the faults that the local driver alone knows.
 func local(s *chaos.Step, f *plan.Fault) {
-	s.Quota, s.Loss = float64(f.Quota), float64(f.Loss)
+	s.Quota = float64(f.Quota)
 }
 
 // ownWeights gives the sandbox a directory of weights of its own if the plan wants them to be read badly: the one that all runs of a user share is

@@ -31,7 +31,6 @@ type Fault struct {
 	Rate  Size     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=bandwidth: bytes per second and direction; 1KiB to 256KiB. slow-reads: bytes per second of all reads; 32KiB or more."`
 	Bytes Size     `yaml:"bytes" json:"bytes,omitempty" jsonschema:"description=memory-limit: what the process may have beyond what it has. memory and gpu-memory: what is held. disk: what is taken at most; default all but what is kept. slow-reads with mode short: of each file."`
 	CPUs  int      `yaml:"cpus" json:"cpus,omitempty" jsonschema:"minimum=1,description=For cpu: busy threads; by chaosmesh workers in the pod."`
-	Loss  Fraction `yaml:"loss" json:"loss,omitempty" jsonschema:"description=For loss: what of the packets each way is lost; 0.1% to 100%."`
 	Quota Fraction `yaml:"quota" json:"quota,omitempty" jsonschema:"description=For cpu-quota: what of a CPU the process may use; for example 20% or 150%."`
 	Dir   string   `yaml:"dir" json:"dir,omitempty" jsonschema:"description=disk: absolute path of a directory on it. slow-reads: absolute path of the directory that the server reads its model from; default that of the sandbox. io: where the pod mounts the volume."`
 	Keep  Size     `yaml:"keep" json:"keep,omitempty" jsonschema:"description=For disk: what stays free. Default and least 64MiB."`
