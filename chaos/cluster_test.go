@@ -89,7 +89,7 @@ func kubectlMain() {
 	args, base := os.Args[1:], os.Getenv("ASSAY_CHAOS_CONFIG")
 	kind, name, _ := strings.Cut(args[3], "/")
 	plural, group, _ := strings.Cut(kind, ".")
-	path := map[string]string{"": "/api/v1", "apps": "/apis/apps/v1", "autoscaling": "/apis/autoscaling/v2", "serving.knative.dev": "/apis/serving.knative.dev/v1",
+	path := map[string]string{"": "/api/v1", "apps": "/apis/apps/v1", "autoscaling": "/apis/autoscaling/v2", "serving.knative.dev": "/apis/serving.knative.dev/v1", "serving.kserve.io": "/apis/serving.kserve.io/v1beta1",
 		"networking.k8s.io": "/apis/networking.k8s.io/v1"}[group] + "/namespaces/" + args[1] + "/" + plural + "/" + name
 	method, body := http.MethodDelete, ""
 	if args[2] == "patch" {
@@ -146,7 +146,8 @@ func (c *standCluster) get(path string) any {
 		delete(meta, k)
 	}
 	template, _ := lookupAny(o, "/spec/template/metadata").(map[string]any)
-	for _, m := range []map[string]any{meta, template} {
+	predictor, _ := lookupAny(o, "/spec/predictor").(map[string]any)
+	for _, m := range []map[string]any{meta, template, predictor} {
 		if a, ok := m["annotations"].(map[string]any); ok && len(a) == 0 {
 			delete(m, "annotations") // the API server leaves out what is empty
 		}
@@ -376,6 +377,25 @@ func (c *standCluster) control() {
 				n = min(n, most)
 			}
 			c.roll(o, n)
+		case path == isvcPath: // its pods are made by what it makes, which is not looked at here
+			n := int64(2)
+			if most := number(o, "/spec/predictor/maxReplicas"); most > 0 {
+				n = min(n, most)
+			}
+			for i := int64(c.count()); i < n; i++ {
+				c.add(fmt.Sprintf("/api/v1/namespaces/models/pods/llm-%d", c.version), map[string]any{"metadata": map[string]any{"labels": map[string]any{"app": "llm"}},
+					"status": map[string]any{"conditions": []any{map[string]any{"type": "Ready", "status": "True"}}}})
+			}
+			for p := range maps.Clone(c.objects) {
+				if strings.Contains(p, "/pods/llm-") && int64(c.count()) > n {
+					delete(c.objects, p)
+				}
+			}
+			conditions := []any{}
+			if strings.Contains(at(o, "/spec/predictor/model/image"), "invalid") {
+				conditions = append(conditions, map[string]any{"type": "PredictorReady", "status": "False", "reason": "RevisionFailed", "message": "Unable to fetch image"})
+			}
+			o["status"] = map[string]any{"observedGeneration": lookupAny(o, "/metadata/generation"), "conditions": conditions}
 		case strings.Contains(path, "/horizontalpodautoscalers/"):
 			d := c.objects["/apis/apps/v1/namespaces/models/deployments/"+at(o, "/spec/scaleTargetRef/name")]
 			if n := number(d, "/spec/replicas"); n > number(o, "/spec/maxReplicas") {

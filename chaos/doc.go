@@ -52,6 +52,14 @@
 // while the fault lasts), or on the whole machine ([MachineID]: burners and files of ours). Of a target of which nothing is known
 // only the wire can be hurt: see [Wire]. [Drivers] gives each step to its driver.
 //
+// # Faults of a platform
+//
+// Where there is no node to hurt, the platform is changed: objects in a cluster by [Kubernetes], the configuration of a function by [Lambda]. Four
+// rules hold for both. A change is made only if what it changes is as it was planned, in one request with the mark that tells that it is ours. It is
+// undone only where it still is as we left it; what somebody else changed meanwhile is left alone and reported. No value of a variable or a
+// secret is kept: variables are hidden by another name, and secrets by a name that leads nowhere. And before a change that holds, something on the
+// other side is seen to be ready that ends it if we cannot: a Job in the cluster ([Expiry]), a schedule at AWS.
+//
 // # Adding to it
 //
 // A fault is one file with its plan function and one line in the table of kinds. A driver is an

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -96,6 +97,7 @@ func (d *Kubernetes) planFields(s *Step, o *target, fields ...field) (*Action, e
 		}
 		return d.change(ctx, &a.Undo, stamp)
 	}
+	d.mind(a)
 	return a, nil
 }
 
@@ -114,7 +116,27 @@ func (d *Kubernetes) planOurs(s *Step, plural, collection string, manifest map[s
 		stamp()
 		return d.API.Create(ctx, collection, manifest, nil)
 	}
+	d.mind(a)
 	return a
+}
+
+// mind makes the action notice when somebody else takes the fault away while it is held: a person, or whatever keeps the cluster as a repository says.
+func (d *Kubernetes) mind(a *Action) {
+	var ended atomic.Value
+	o := a.Undo.Object
+	a.During = func(ctx context.Context) string {
+		for pause(ctx, 4*orElse(d.Poll, 500*time.Millisecond)) == nil {
+			if there, err := o.stands(ctx, d.API); err == nil && !there {
+				ended.Store("somebody else changed " + o.Object)
+				return ""
+			}
+		}
+		return ""
+	}
+	a.Ended = func() string {
+		why, _ := ended.Load().(string)
+		return why
+	}
 }
 
 // action begins the action that changes an object; the mark in its undo is not yet a name.

@@ -53,7 +53,7 @@ func planScale(ctx context.Context, d *Kubernetes, s *Step) (*Action, error) {
 			if len(pods) > n {
 				return fmt.Errorf("%d pods, want at most %d", len(pods), n)
 			}
-			if effect = fmt.Sprintf("%d pods where there were %d", len(pods), len(before)); len(before) <= n {
+			if effect = fmt.Sprintf("%s where there were %d", count(len(pods), "pod"), len(before)); len(before) <= n {
 				effect += ": no more than the cap, which was not put to the test"
 				return d.takenUp(ctx, w)
 			}

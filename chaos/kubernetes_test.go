@@ -24,6 +24,13 @@ func (c *standCluster) knative() {
 	c.settle()
 }
 
+const isvcPath = "/apis/serving.kserve.io/v1beta1/namespaces/models/inferenceservices/llm"
+
+func (c *standCluster) kserve() {
+	c.put(isvcPath, `{"kind":"InferenceService","spec":{"predictor":{"minReplicas":2,"model":{"modelFormat":{"name":"huggingface"},"storageUri":"s3://hush-hush","env":[{"name":"HF_HOME","value":"/hush"}]}}}}`)
+	c.settle()
+}
+
 func (c *standCluster) autoscaled() {
 	c.deploy()
 	c.put(hpaPath, `{"spec":{"scaleTargetRef":{"kind":"Deployment","name":"llm"},"minReplicas":2,"maxReplicas":4}}`)
@@ -44,10 +51,10 @@ var kubeCases = []struct {
 	{"scale to zero", (*standCluster).deploy, "deployment/llm", "", deploymentPath, Step{Fault: "scale", Change: &Change{Replicas: intp(0)}},
 		map[string]string{"/spec/replicas": "0"}, "0 pods where there were 2"},
 	{"scale of an autoscaled one", (*standCluster).autoscaled, "deployment/llm", "llm", hpaPath, Step{Fault: "scale", Change: &Change{Replicas: intp(1)}},
-		map[string]string{"/spec/maxReplicas": "1", "/spec/minReplicas": "1"}, "1 pods where there were 2"},
+		map[string]string{"/spec/maxReplicas": "1", "/spec/minReplicas": "1"}, "1 pod where there were 2"},
 	{"scale of Knative", (*standCluster).knative, "ksvc/llm", "", ksvcPath, Step{Fault: "scale", Change: &Change{Workload: onKnative, Replicas: intp(1)}},
 		map[string]string{"/spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale": `"1"`, "/spec/template/metadata/annotations/autoscaling.knative.dev~1min-scale": `"1"`},
-		"1 pods where there were 2"},
+		"1 pod where there were 2"},
 	{"annotate", (*standCluster).deploy, "deployment/llm", "", deploymentPath,
 		Step{Fault: "annotate", Change: &Change{Annotations: map[string]string{"x/burst": "0"}, Labels: map[string]string{"tier": "b"}}},
 		map[string]string{"/spec/template/metadata/annotations/x~1burst": `"0"`, "/spec/template/metadata/labels/tier": `"b"`}, "1 of 2 pods were made with it, pod llm-"},
@@ -63,6 +70,14 @@ var kubeCases = []struct {
 		map[string]string{"/spec/template/spec/containers/0/env/1/valueFrom/secretKeyRef/name": `"tokens-assay-denied"`, "/spec/template/spec/volumes/0/secret/secretName": `"tokens-assay-denied"`},
 		"pods were made with it"},
 	{"egress", (*standCluster).deploy, "deployment/llm", "", "", Step{Fault: "access", Change: &Change{Egress: []string{"10.1.0.0/16"}}}, nil, "whether the cluster's network enforces it was not measured by us"},
+	{"scale of KServe", (*standCluster).kserve, "inferenceservice/llm", "", isvcPath, Step{Fault: "scale", Change: &Change{Workload: onKServe, Replicas: intp(1)}},
+		map[string]string{"/spec/predictor/maxReplicas": "1", "/spec/predictor/minReplicas": "1"}, "1 pod where there were 2"},
+	{"variable of KServe", (*standCluster).kserve, "inferenceservice/llm", "", isvcPath, Step{Fault: "access", Change: &Change{Variable: "HF_HOME"}},
+		map[string]string{"/spec/predictor/model/env/0/name": `"ASSAY_HIDDEN_HF_HOME"`}, "the platform says that it has taken up the change of inferenceservices.serving.kserve.io/llm"},
+	{"image of KServe", (*standCluster).kserve, "inferenceservice/llm", "", isvcPath, Step{Fault: "image", Change: &Change{Image: "x.invalid/y"}},
+		map[string]string{"/spec/predictor/model/image": `"x.invalid/y"`}, "the platform says of inferenceservices.serving.kserve.io/llm: RevisionFailed: Unable to fetch image; not measured by us"},
+	{"annotate KServe", (*standCluster).kserve, "inferenceservice/llm", "", isvcPath, Step{Fault: "annotate", Change: &Change{Annotations: map[string]string{"a": "b"}}},
+		map[string]string{"/spec/predictor/annotations/a": `"b"`}, "the platform says"},
 	{"concurrency", (*standCluster).knative, "ksvc/llm", "", ksvcPath, Step{Fault: "concurrency", Change: &Change{Workload: onKnative, Concurrency: intp(1)}},
 		map[string]string{"/spec/template/spec/containerConcurrency": "1"}, "the platform says"},
 }
@@ -121,7 +136,7 @@ func (c *standCluster) left() string {
 	for _, plural := range []string{"jobs", "resourcequotas", "networkpolicies"} {
 		left = append(left, c.names(plural)...)
 	}
-	for _, path := range []string{deploymentPath, ksvcPath, hpaPath} {
+	for _, path := range []string{deploymentPath, ksvcPath, hpaPath, isvcPath} {
 		for mark := range notesOf(c.get(path)) {
 			left = append(left, mark)
 		}
@@ -227,9 +242,9 @@ func TestClusterEndsAFaultItself(t *testing.T) {
 			c.deploy()
 			before := c.get(deploymentPath)
 			d := c.driver()
-			d.Patience = 100 * time.Millisecond
+			d.Patience, d.Expiry.Start = 100*time.Millisecond, time.Second
 			s := tc.step
-			s.By, s.Instances, s.For = ByKubernetes, 1, 3*time.Second
+			s.By, s.Instances, s.For = ByKubernetes, 1, time.Second
 			tr := &trial{guard: newMemoryGuard()}
 			tr.Runner = newTrial(d, s).Runner
 			tr.Guard, tr.Revert, tr.Verify = tr.guard, 300*time.Millisecond, 4*time.Second
@@ -265,6 +280,34 @@ func TestClusterEndsAFaultItself(t *testing.T) {
 				t.Errorf("%+v, %v; left %s", rep, err, c.left())
 			}
 		})
+	}
+}
+
+// Whatever keeps the cluster as a repository says takes the change back: the fault is over before its time, and what is left of it is taken away.
+func TestSomebodyElseTakesItBack(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy()
+	before := c.get(deploymentPath)
+	tr := newTrial(c.driver(), Step{Fault: "scale", By: ByKubernetes, Instances: 1, For: 10 * time.Second, Change: &Change{Replicas: intp(0)}})
+	tr.on = func(e *assay.Event) {
+		if e.Kind == assay.EventFaultVerified {
+			c.mu.Lock()
+			next := clone(c.objects[deploymentPath])
+			next["spec"].(map[string]any)["replicas"] = 2.0
+			c.replace(deploymentPath, next)
+			c.mu.Unlock()
+		}
+	}
+	tr.run(t, context.Background())
+	if diff := cmp.Diff(wholeLife, tr.kinds("scale-1")); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if e := tr.event(t, "scale-1", assay.EventFaultReverted); e.Text != "ended early: somebody else changed deployments.apps/llm" {
+		t.Errorf("reverted: %s", e.Text)
+	}
+	if left := c.left(); left != "" || !cmp.Equal(before, c.get(deploymentPath)) {
+		t.Errorf("left: %s", left)
 	}
 }
 

@@ -213,6 +213,23 @@ func (o *objectUndo) gone(ctx context.Context, api *kube.Client) error {
 	return fmt.Errorf("%s is still changed", o.Object)
 }
 
+// stands reports whether all of the change is in force.
+func (o *objectUndo) stands(ctx context.Context, api *kube.Client) (bool, error) {
+	if o.Fields == nil {
+		return exists(ctx, api, o.Path)
+	}
+	object, err := o.read(ctx, api)
+	if err != nil || object == nil {
+		return false, err
+	}
+	for i := range o.Fields {
+		if !o.Fields[i].stands(object, o.Fields[i].Ours) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // read returns the object, or nil if it is gone, and what was changed of it too.
 func (o *objectUndo) read(ctx context.Context, api *kube.Client) (any, error) {
 	var object any

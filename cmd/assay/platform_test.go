@@ -141,8 +141,8 @@ func deployed(t *testing.T, dir string, expiry bool, hold time.Duration) *miniCl
 name: platform
 target:
   {kind: openai, url: '%s', model: m, deployment: {kubernetes: {kubeconfig: kubeconfig, pods: app=llm, workload: deployment/llm%s}}}
-load: [{name: steady, for: 4s, arrivals: {even: {rate: 20/s}}, prompt: {tokens: 4}, output: {tokens: 4}}]
-chaos: [{fault: scale, at: 1s, for: %v, replicas: 0}]
+load: [{name: steady, for: 2s, arrivals: {even: {rate: 40/s}}, prompt: {tokens: 4}, output: {tokens: 4}}]
+chaos: [{fault: scale, at: 500ms, for: %v, replicas: 0}]
 `, front.URL, end, hold))
 	return c
 }
@@ -152,7 +152,7 @@ func TestRunWithAFaultOfThePlatform(t *testing.T) {
 	dir := t.TempDir()
 	c := deployed(t, dir, true, time.Second)
 	got := assayIn(t, dir, "run", "plan.yaml", "--ui", "none")
-	for _, want := range []string{"1s into the load: deployment/llm in the namespace of the context is capped at 0 replicas, for 1s; if we cannot end it, a job of ours in the cluster does within 1m31s of its beginning",
+	for _, want := range []string{"500ms into the load: deployment/llm in the namespace of the context is capped at 0 replicas, for 1s; if we cannot end it, a job of ours in the cluster does within 1m31s of its beginning",
 		"in the cluster nothing is changed that the plan does not name"} {
 		if !strings.Contains(got.err, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, got.err)
@@ -165,8 +165,8 @@ func TestRunWithAFaultOfThePlatform(t *testing.T) {
 	for _, r := range requestsOf(t, runsIn(t, dir)[0]) {
 		outcomes[r.Outcome]++
 	}
-	if n := outcomes[assay.Unavailable]; n < 15 || n > 40 || n+outcomes[assay.OK] != 80 {
-		t.Errorf("outcomes %v, want some 20 unavailable in a second without pods", outcomes)
+	if n := outcomes[assay.Unavailable]; n < 30 || n > 60 || n+outcomes[assay.OK] != 80 {
+		t.Errorf("outcomes %v, want some 40 unavailable in a second without pods", outcomes)
 	}
 }
 
@@ -256,8 +256,8 @@ func TestRunWithAThrottledFunction(t *testing.T) {
 	write(t, dir, "plan.yaml", `apiVersion: assay/v1
 name: throttle
 target: {kind: lambda, url: `+front.URL+`, function: f, api: chat, auth: {aws: {region: eu-north-1}}, deployment: {lambda: {function: f, region: eu-north-1, endpoint: `+front.URL+`}}}
-load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 4s}]
-chaos: [{fault: throttle, at: 1s, for: 1s}]
+load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 2500ms}]
+chaos: [{fault: throttle, at: 500ms, for: 1s}]
 `)
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hush-123")
