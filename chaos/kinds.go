@@ -45,6 +45,8 @@ func Kinds() []Kind {
 			Lasting: true, Platform: true, Available: always, settings: []string{"rate"}, check: checkBandwidth, preview: previewBandwidth, local: planBandwidth},
 		{Name: "slow-close", Help: "Passes the orderly ends of connections on later, so that clients hold what is over; undone by restoring the link.",
 			Lasting: true, Platform: true, Available: always, settings: []string{"delay"}, check: checkSlowClose, preview: previewSlowClose, local: planSlowClose},
+		{Name: "slow-start", Help: "Has the platform of the sandbox hold back each instance that starts before its process is made; undone by lifting that, which lets go who is held back.",
+			Lasting: true, Platform: true, Whole: true, Available: always, settings: []string{"delay"}, check: checkSlowStart, preview: previewSlowStart, local: planSlowStart},
 		{Name: "loss", Help: "Loses packets at random each way on the way to an instance, so that TCP sends them again later; by rules in the packet filter of this machine (root, nf_tables), undone by removing them.",
 			Lasting: true, Available: lossWorks, settings: []string{"probability"}, check: checkLoss, preview: previewLoss, local: planLoss},
 		{Name: "files", Help: "Takes the process of an instance the right to open file descriptors: what is open goes on, new connections are never answered; undone by restoring its limit.",

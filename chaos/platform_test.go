@@ -3,6 +3,7 @@ package chaos
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -30,6 +31,7 @@ type platform struct {
 	started int
 	closed  bool
 	disk    string // where disks are filled
+	starts  starts
 	models  string // where files are read badly
 	names   *resolver.Server
 }
@@ -178,6 +180,7 @@ func (p *platform) admin() http.Handler {
 		json.NewEncoder(w).Encode(i.link.Conditions())
 	})
 	mux.Handle("/admin/dns", p.names.Admin())
+	mux.Handle("/admin/starts", &p.starts)
 	mux.HandleFunc("/admin/faults/{id}", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -239,6 +242,9 @@ func (p *platform) trouble() (left []string) {
 	fillers, _ := filepath.Glob(filepath.Join(p.disk, "*"))
 	left = append(left, fillers...)
 	left = append(left, coveredBy(p.models)...)
+	if d := p.starts.report().Delay; d != 0 {
+		left = append(left, fmt.Sprintf("starts are delayed by %v", d))
+	}
 	if mode := p.names.Report().Mode; mode != resolver.None {
 		left = append(left, "lookups see "+mode)
 	}

@@ -132,6 +132,7 @@ var faults = []faultCase{
 	{Step{Fault: "cpu", Instances: 1, For: 700 * time.Millisecond, CPUs: 1}, "that 1 threads could", endAnswer},
 	{Step{Fault: "memory", Instances: 1, For: 300 * time.Millisecond, Bytes: 16 << 20}, "holds", endAnswer},
 	{Step{Fault: "disk", Instances: 1, For: 200 * time.Millisecond, Bytes: 8 << 20}, "the file holds 8388608 bytes", endAnswer},
+	{Step{Fault: "slow-start", Instances: 1, For: 300 * time.Millisecond, Delay: 100 * time.Millisecond}, "the platform ", endAnswer},
 	{Step{Fault: "loss", Instances: 1, For: 500 * time.Millisecond, Probability: 1}, "packets were dropped (100%, want 100%)", endSilence},
 	{Step{Fault: "slow-reads", Instances: 1, For: 300 * time.Millisecond, Delay: 50 * time.Millisecond}, "the first 65536 bytes of weights took ", endAnswer},
 	{Step{Fault: "slow-reads", Instances: 1, For: 300 * time.Millisecond, Mode: "fail"}, "a read of weights failed: ", endAnswer},

@@ -35,6 +35,7 @@ var drill = map[string]string{
 	"cpu":          "fault: cpu, cpus: 1, for: 3s",
 	"memory":       "fault: memory, bytes: 32MiB, for: 3s",
 	"disk":         "fault: disk, dir: DIR/disk, bytes: 16MiB, for: 3s",
+	"slow-start":   "fault: slow-start, delay: 500ms, for: 3s",
 	"loss":         "fault: loss, probability: 10%, for: 2s",
 	"slow-reads":   "fault: slow-reads, delay: 20ms, for: 3s",
 	"http":         "fault: http, status: 503, every: 2, for: 3s",

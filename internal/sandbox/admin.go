@@ -49,6 +49,7 @@ func (a *admin) handler() http.Handler {
 	mux.HandleFunc("/admin/links/{id}", a.links)
 	mux.HandleFunc("POST /admin/chill", a.chill)
 	mux.HandleFunc("/admin/faults/{id}", a.faults)
+	mux.HandleFunc("/admin/starts", a.starts)
 	mux.Handle("/admin/dns", a.names)
 	mux.HandleFunc("POST /admin/shutdown", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)

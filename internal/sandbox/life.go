@@ -51,6 +51,7 @@ type instance struct {
 	announced chan struct{} // closed when the worker says that it is ready
 	hurry     chan struct{} // closed when its drain should wait no longer
 	done      chan struct{} // closed when its process has ended and been accounted for
+	ending    chan struct{} // closed when it is asked to end
 	probeNow  chan struct{}
 	hurryOnce sync.Once
 
@@ -72,7 +73,7 @@ type instance struct {
 
 func newInstance(id, reason string) *instance {
 	return &instance{backend: &backend{id: id, client: newTransport()}, reason: reason, created: time.Now(),
-		announced: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}), probeNow: make(chan struct{}, 1)}
+		announced: make(chan struct{}), hurry: make(chan struct{}), done: make(chan struct{}), ending: make(chan struct{}), probeNow: make(chan struct{}, 1)}
 }
 
 func (in *instance) hurryUp() { in.hurryOnce.Do(func() { close(in.hurry) }) }
@@ -83,6 +84,7 @@ func (in *instance) end(reason, by string, kill bool) {
 	defer in.mu.Unlock()
 	if in.asked == "" {
 		in.asked, in.by = reason, by
+		close(in.ending)
 	}
 	in.kill = in.kill || kill
 	in.signal()
@@ -135,6 +137,10 @@ func (s *supervisor) live(in *instance) {
 
 // launch starts the process of an instance.
 func (s *supervisor) launch(in *instance) (*exec.Cmd, io.ReadCloser, error) {
+	held := ""
+	if d := s.holdup.wait(in); d > 0 {
+		held = decimal(int64(d))
+	}
 	spawned := time.Now()
 	settings, err := json.Marshal(s.cfg.settings(in.id, spawned, s.store))
 	if err != nil {
@@ -169,7 +175,7 @@ func (s *supervisor) launch(in *instance) (*exec.Cmd, io.ReadCloser, error) {
 	in.signal()
 	in.mu.Unlock()
 	s.phase(in, Phase{phaseSchedule, in.created.UnixNano(), spawned.UnixNano()}, 0)
-	s.events.instance(time.Now(), assay.EventInstanceStarted, in.id, "", "pid", decimal(int64(in.pid)), "pid_start", decimal(int64(ticks)), "reason", in.reason)
+	s.events.instance(time.Now(), assay.EventInstanceStarted, in.id, "", "pid", decimal(int64(in.pid)), "pid_start", decimal(int64(ticks)), "reason", in.reason, "held_ns", held)
 	return cmd, r, nil
 }
 

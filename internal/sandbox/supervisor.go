@@ -52,6 +52,7 @@ type supervisor struct {
 	events *eventLog
 	tracer trace.Tracer
 	spawn  *spawner
+	holdup *holdup
 	stderr io.Writer    // of workers, without a log directory
 	store  worker.Store // that workers ask for their weights
 
@@ -73,7 +74,7 @@ type supervisor struct {
 
 func newSupervisor(cfg Config, exe string, p *pool, events *eventLog, tracer trace.Tracer, stderr io.Writer) *supervisor {
 	return &supervisor{cfg: cfg, exe: exe, pool: p, events: events, tracer: tracer, stderr: stderr,
-		spawn: newSpawner(cfg.Nice), kick: make(chan struct{}, 1), links: map[string]*instance{}, next: 1}
+		spawn: newSpawner(cfg.Nice), holdup: newHoldup(), kick: make(chan struct{}, 1), links: map[string]*instance{}, next: 1}
 }
 
 // scale sets how many instances are wanted, and why more are started if that means more.
