@@ -127,20 +127,24 @@ type Action struct {
 	Ended func() string
 }
 
-// until calls try every pause until it returns nil or ctx is done, and then returns its last error.
+// until calls try every pause until it returns nil or ctx is done, and then returns its last error, but for that of a try that was cut short.
 func until(ctx context.Context, pause time.Duration, try func() error) error {
 	t := time.NewTimer(pause)
 	defer t.Stop()
+	var last error
 	for {
 		err := try()
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		t.Reset(pause)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return err
+			return last
 		}
 	}
 }

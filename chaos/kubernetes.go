@@ -277,14 +277,7 @@ func (d *Kubernetes) selected(ctx context.Context, selector string) ([]pod, erro
 	return out, nil
 }
 
-// watch calls look until it returns nil or ctx is done, and then returns what it said last but for a look that was cut short.
+// watch calls look until it returns nil or ctx is done.
 func (d *Kubernetes) watch(ctx context.Context, look func() error) error {
-	var last error
-	return until(ctx, orElse(d.Poll, 500*time.Millisecond), func() error {
-		err := look()
-		if err == nil || ctx.Err() == nil || last == nil {
-			last = err
-		}
-		return last
-	})
+	return until(ctx, orElse(d.Poll, 500*time.Millisecond), look)
 }

@@ -212,7 +212,7 @@ func (r *Runner) choose(ctx context.Context, i, strike int) (chosen []*injection
 				return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready, %d of them hurt already)", wait, ready, len(all))
 			}
 			victims = nil
-			for _, k := range rng.Perm(len(free))[:min(len(free), s.count(ready))] {
+			for _, k := range rng.Perm(len(free))[:min(len(free), max(1, s.count(ready)))] { // of a target as a whole none may be ready, at scale zero
 				victims = append(victims, free[k])
 			}
 		}
