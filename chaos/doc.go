@@ -18,6 +18,20 @@
 // call that puts the fault in force and the instant of revert just after the
 // call that ends it, so that no effect of a fault lies outside its window.
 //
+// # When faults strike
+//
+// A step strikes At into the load or a phase, or from when a condition is first seen there. A [Repeat] makes it strike again, at even distances or by
+// chance; the instants that chance draws depend on the seed and the step's name alone, so that a preview can show them. Steps of a serial [Group]
+// follow one another: the next is due when the one before is clear, and never if that may remain. What a step has taken for a victim no other
+// takes, and what would pass the [Limits] is void at once: a strike that waited for room would be another schedule.
+//
+// # Steady state
+//
+// A [Hypothesis] is looked at before the first fault (for a while: it may come to hold), from when a fault was applied, and when the time to recover after
+// it is over. No fault is injected where it did not hold before or was not known, and none any more once it did not come back. A target that nobody asks anything is as
+// it was when last looked at. A look that another fault may have spoilt is made again when that fault's time is over too. A void fault says nothing of
+// the steady state.
+//
 // # Undo is data
 //
 // An [Undo] is plain data that can be done by anyone, any number of times, in any

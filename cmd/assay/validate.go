@@ -90,13 +90,16 @@ func validateCommand(io stdio) *cobra.Command {
 			if err != nil {
 				return &status{assay.ExitUsage, err}
 			}
+			doubts := slices.Concat(load.calibrationDoubts(calibrated()), k6Doubts(p), p.Doubts(load.expected()))
 			switch output {
 			case "json":
 				return printJSON(io, struct {
 					plan.Estimate
-					Load   *loadOutlook
-					Budget []costing
-				}{e, load, costs})
+					Load    *loadOutlook
+					Budget  []costing
+					Doubts  []string `json:",omitempty"`
+					Preview []string `json:",omitempty"` // what the faults will do, a line each
+				}{e, load, costs, doubts, append(previewSuite(p), previewFaults(p)...)})
 			case "text":
 			default:
 				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
@@ -105,7 +108,7 @@ func validateCommand(io stdio) *cobra.Command {
 			fmt.Fprintf(io.out, "  target    %s\n", targetName(p))
 			load.print(io.out, e)
 			printCostings(io.out, costs)
-			for _, doubt := range slices.Concat(load.calibrationDoubts(calibrated()), k6Doubts(p), p.Doubts(load.expected())) {
+			for _, doubt := range doubts {
 				fmt.Fprintf(io.out, "  doubt     %s\n", doubt)
 			}
 			for _, s := range e.Searches {
