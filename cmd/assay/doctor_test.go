@@ -97,6 +97,10 @@ func TestDoctorOfAPlan(t *testing.T) {
 		{"ports", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {otlp: {grpc: '" + taken.Addr().String() + "', http: '127.0.0.1:0'}}\n", "ports", "fail listen tcp " + taken.Addr().String() + ": bind: address already in use", false},
 		{"metrics", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {prometheus: [{url: '" + up.URL + "/metrics'}]}\n", "collect", "warn GET " + up.URL + "/metrics: status 404", true},
 		{"guard", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "guards: [{promql: up, prometheus: '" + gone.URL + "', min: 1}]\n", "guards", "fail guard up cannot be asked", false},
+		{"stopped", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "stop: {file: s.js}\n", "stop", "fail stop.file: ", false},
+		{"stop", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "stop: {http: {token: {env: ASSAY_TEST_SECRET}}}\n", "stop", "ok the run can be stopped as the plan says", true},
+		{"told without a token", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "notify: [{url: 'http://h', token: {env: ASSAY_TEST_NONE}}]\n", "stop", "fail notify[0].token.env: the environment variable ASSAY_TEST_NONE is not set", false},
+		{"alerts", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "alerts: {alertmanager: '" + gone.URL + "', expect: [A], silence: true}\n", "alerts", "fail alerts.alertmanager: GET " + gone.URL + "/api/v2/silences: dial tcp", false},
 		{"no k6", "target: {kind: http, url: '" + up.URL + "'}\nload: [{name: a, k6: s.js, for: 10s}]\n", "k6", "fail load phase a: assay-k6 is neither on PATH nor beside assay", false},
 		{"no pod", "target: {kind: http, url: '" + up.URL + "', deployment: {kubernetes: {kubeconfig: none, pods: a=b, workload: deployment/x}}}\n" + load + "chaos: [{fault: scale, at: 1s, for: 1s, replicas: 1}]\n", "deployment", "fail target.deployment.kubernetes: ", false},
 	} {
