@@ -57,6 +57,9 @@ func (e *evidence) noticed() (noticed, told bool) {
 	return detect < user-1e-9, ok && known
 }
 
+// whole reports whether the fault lay on no single instance, so that none was left that it spared.
+func (e *evidence) whole() bool { return e.x.Window.Hurts("") }
+
 func unreverted(e *evidence) string {
 	if !strings.HasPrefix(e.x.Revert, "not verified") {
 		return ""
@@ -88,6 +91,13 @@ func flapping(e *evidence) string {
 }
 
 func alone(e *evidence) string {
+	switch e.x.Window.Kind {
+	case "kill", "terminate", "crashloop", "hang":
+	default:
+		if e.whole() {
+			return "" // more instances would have been hurt with it
+		}
+	}
 	if e.x.Window.Healthy != 1 || e.x.Lost+e.x.Slow == 0 || !e.x.Capacity.Known() {
 		return ""
 	}
@@ -96,7 +106,7 @@ func alone(e *evidence) string {
 
 func unretried(e *evidence) string {
 	n, most := e.lost(assay.Refused, assay.Reset, assay.Unavailable, assay.ServerError)
-	if !most || e.x.Window.Healthy < 2 {
+	if !most || e.x.Window.Healthy < 2 || e.whole() {
 		return ""
 	}
 	s := fmt.Sprintf("%d requests failed before their answer began while another instance was ready: let the gateway send such requests again, to another instance", n)
@@ -116,7 +126,7 @@ func throttled(e *evidence) string {
 
 func waited(e *evidence) string {
 	n, most := e.lost(assay.Timeout, assay.CutStall)
-	if !most || e.x.Window.Healthy < 2 || e.f.Manifest.MaxWait == 0 {
+	if !most || e.x.Window.Healthy < 2 || e.whole() || e.f.Manifest.MaxWait == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%d requests waited for their whole deadline of %s: a shorter deadline to the first token, and another instance after it", n, duration(seconds(e.f.Manifest.MaxWait)))

@@ -40,6 +40,14 @@ func TestAdvice(t *testing.T) {
 		{"the only one", func(x *assay.FaultResult, _ *assay.Manifest) { lost(x, assay.Unavailable, 9); x.Window.Healthy = 1 }, "the victim was the only instance ready: keep at least two (min replicas)"},
 		{"not retried", func(x *assay.FaultResult, _ *assay.Manifest) { lost(x, assay.Reset, 9) },
 			"9 requests failed before their answer began while another instance was ready: let the gateway send such requests again, to another instance"},
+		{"nowhere to send them", func(x *assay.FaultResult, _ *assay.Manifest) {
+			lost(x, assay.Unavailable, 9)
+			x.Window.Kind, x.Window.Target = "scale", assay.WholeTarget
+		}, ""},
+		{"the only one, and all of it", func(x *assay.FaultResult, _ *assay.Manifest) {
+			lost(x, assay.Unavailable, 9)
+			x.Window.Kind, x.Window.Target, x.Window.Healthy = "quota", assay.WholeTarget, 1
+		}, ""},
 		{"retried in vain", func(x *assay.FaultResult, m *assay.Manifest) { lost(x, assay.Reset, 9); m.Attempts = 3 },
 			"9 requests failed before their answer began while another instance was ready: let the gateway send such requests again, to another instance; the client's own 3 attempts did not save them"},
 		{"429", func(x *assay.FaultResult, _ *assay.Manifest) { lost(x, assay.Throttled, 5) }, "5 requests were answered 429 and not sent again: retry after the time that the answer names"},
