@@ -56,7 +56,7 @@ func readResult(t *testing.T, dir string) (*assay.Report, []byte) {
 // TestRunOnSandbox is the main job, small: scale from zero, be hurt, recover, report.
 func TestRunOnSandbox(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "plan.yaml", hurtPlan)
+	write(t, dir, "plan.yaml", strings.Replace(hurtPlan, "objectives:", "  - {fault: http, at: 6200ms, for: 800ms, mode: status, status: 429}\nobjectives:", 1))
 	got := assayIn(t, dir, "run", "plan.yaml", "--truth", filepath.Join(dir, "truth"))
 	// A loaded machine may make the generator late, which is 12; the run itself must be whole.
 	if got.code != assay.ExitGo && got.code != assay.ExitInvalid && got.code != assay.ExitInconclusive {
@@ -68,7 +68,7 @@ func TestRunOnSandbox(t *testing.T) {
 		t.Fatalf("runs: %v", runs)
 	}
 	r, raw := readResult(t, runs[0])
-	if len(r.Faults) != 2 || r.Faults[0].Window.Kind != "kill" || r.Faults[1].Window.Kind != "hang" {
+	if len(r.Faults) != 3 || r.Faults[0].Window.Kind != "kill" || r.Faults[1].Window.Kind != "hang" || r.Faults[2].Window.Kind != "http" {
 		t.Fatalf("faults: got %+v", r.Faults)
 	}
 	for _, f := range r.Faults {
@@ -97,6 +97,7 @@ func TestRunOnSandbox(t *testing.T) {
 			}
 		}
 	})
+	t.Run("affected requests can be joined", func(t *testing.T) { affected(t, runs[0], r) })
 	t.Run("every figure is dressed", func(t *testing.T) { dressed(t, r) })
 	t.Run("views", func(t *testing.T) {
 		for _, k := range dashboards.Kinds() {
