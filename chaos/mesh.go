@@ -142,6 +142,9 @@ func (d *Mesh) Plan(_ context.Context, s *Step, v Victim) (*Action, error) {
 	if l.experiment() {
 		u.Finalizer = mesh.Finalizer
 	}
+	for _, kind := range mesh.Makes(o) {
+		u.Empty = append(u.Empty, mesh.Collection(d.Namespace, kind)+"?labelSelector="+url.QueryEscape(mesh.MadeBy(o)))
+	}
 	if l.bound > 0 {
 		annotate(o, mesh.ExpiryAnnotation, time.Now().Add(l.bound).UTC().Format(time.RFC3339))
 		u.Expires = time.Now().Add(l.bound).UnixNano()

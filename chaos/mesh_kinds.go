@@ -205,7 +205,7 @@ func deedDelay(s *Step) string {
 
 func checkPackets(s *Step) []Wrong {
 	if !(s.Probability > 0 && s.Probability <= 1) {
-		return []Wrong{{"probability", fmt.Sprintf("%v is out of range; more than 0%% and at most 100%% of the packets", share(s.Probability))}}
+		return []Wrong{{"probability", share(s.Probability) + " is out of range; more than 0% and at most 100% of the packets"}}
 	}
 	return nil
 }

@@ -155,7 +155,8 @@ func annotate(o mesh.Object, name, value string) {
 
 // meshName is the name of a fault's object.
 func meshName(run, fault string) string {
-	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, meshLabel(fault)))
+	fault = meshLabel(fault)
+	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, strings.TrimLeft(fault[max(0, len(fault)-36):], "-."))) // 51 bytes: a Schedule adds to it
 }
 
 // meshLabel writes a fault's id as a label's value may be.

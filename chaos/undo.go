@@ -63,6 +63,7 @@ type Undo struct {
 	Kubeconfig string        `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
 	Context    string        `json:"context,omitempty"`    // empty for the current one
 	Finalizer  string        `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
+	Empty      []string      `json:"empty,omitempty"`      // paths of lists in which nothing is left once what the object had made is gone too
 	Expires    int64         `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
 	Pod        string        `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
 	PodUID     string        `json:"podUID,omitempty"`

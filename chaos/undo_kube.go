@@ -60,7 +60,7 @@ var kubeUndo = undoKind{
 		var raw json.RawMessage
 		switch err := api.Get(ctx, u.Path, &raw); {
 		case kube.NotFound(err) && u.Want == Gone:
-			return nil
+			return u.late(u.childless(ctx, api))
 		case err != nil:
 			return u.late(err)
 		case u.Want == Gone:
@@ -81,6 +81,30 @@ var kubeUndo = undoKind{
 		}
 		return fmt.Sprintf("%s at the API server of %s", strings.TrimSpace(u.Method+" "+u.Path+" "+u.Body), u.cluster())
 	},
+}
+
+// childless reports what is left of what the object has made.
+func (u *Undo) childless(ctx context.Context, api *kube.Client) error {
+	for _, path := range u.Empty {
+		var list struct {
+			Items []json.RawMessage `json:"items"`
+		}
+		if err := api.Get(ctx, path, &list); err != nil {
+			return err
+		}
+		for _, raw := range list.Items {
+			var o metadata
+			if err := json.Unmarshal(raw, &o); err != nil {
+				return err
+			}
+			text := fmt.Sprintf("%s is gone, and %s, which it had made, is still there", u.Path, o.Metadata.Name)
+			if why := meshTrouble(raw); why != "" {
+				text += "; Chaos Mesh says: " + why
+			}
+			return errors.New(text)
+		}
+	}
+	return nil
 }
 
 // cluster names the cluster of an undo, for people.

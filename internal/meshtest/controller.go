@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
+
 	"github.com/assay-dev/assay/internal/kube"
 	"github.com/assay-dev/assay/internal/mesh"
 )
@@ -43,12 +45,15 @@ func (c *Cluster) control(path, kind string, b Behaviour) {
 	ctx := context.Background()
 	experiment := strings.HasSuffix(kind, "Chaos")
 	born := time.Now()
-	injected, recovered, said := false, false, ""
+	injected, recovered, said, child := false, false, "", ""
 	for c.pause(step) {
 		var o seen
 		if err := c.api.Get(ctx, path, &o); kube.NotFound(err) {
-			if !experiment { // Schedule and Workflow are followed by their children
+			if !experiment { // what it made follows it, later
 				c.lift(path)
+				if c.pause(20*step) && child != "" {
+					_ = c.api.Delete(ctx, child)
+				}
 			}
 			return
 		} else if err != nil {
@@ -58,6 +63,7 @@ func (c *Cluster) control(path, kind string, b Behaviour) {
 			if !injected {
 				injected = true
 				c.lay(path)
+				child = c.child(path, kind, b)
 				c.patch(path, map[string]any{"status": map[string]any{"entryNode": "n", "startTime": now(), "time": now()}})
 			}
 			continue
@@ -112,6 +118,24 @@ func (c *Cluster) control(path, kind string, b Behaviour) {
 			c.status(path, "Run", "", "", cond{"Selected", true}, cond{"AllInjected", false}, cond{"AllRecovered", false})
 		}
 	}
+}
+
+// child makes the experiment of a Schedule or Workflow, one that hurts a pod, and returns its path.
+func (c *Cluster) child(path, kind string, b Behaviour) string {
+	name := path[strings.LastIndex(path, "/")+1:]
+	label := v1alpha1.LabelWorkflow
+	if kind == v1alpha1.KindSchedule {
+		label = v1alpha1.LabelManagedBy
+	}
+	at := mesh.Collection(Namespace, v1alpha1.KindPodChaos)
+	err := c.api.Create(context.Background(), at, map[string]any{"apiVersion": mesh.Group, "kind": v1alpha1.KindPodChaos,
+		"metadata": map[string]any{"name": name + "-child", "labels": map[string]string{label: name}}, "spec": map[string]any{"action": "pod-failure", "duration": "1h"}}, nil)
+	if err != nil {
+		return ""
+	}
+	at += "/" + name + "-child"
+	c.wg.Go(func() { c.control(at, v1alpha1.KindPodChaos, b) })
+	return at
 }
 
 // over reports whether an object's duration, which counts from its creation, is over.

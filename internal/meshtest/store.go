@@ -51,7 +51,7 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(parts) == 6 && r.Method == http.MethodGet:
 		items := []any{}
 		for at, o := range maps.All(s.objects) {
-			if strings.HasPrefix(at, path+"/") {
+			if strings.HasPrefix(at, path+"/") && labelled(o, r.URL.Query().Get("labelSelector")) {
 				items = append(items, o)
 			}
 		}
@@ -74,6 +74,15 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}
+}
+
+// labelled reports whether an object has a label, or a label with a value: name, or name=value.
+func labelled(o map[string]any, selector string) bool {
+	meta, _ := o["metadata"].(map[string]any)
+	labels, _ := meta["labels"].(map[string]any)
+	name, value, exact := strings.Cut(selector, "=")
+	got, there := labels[name]
+	return selector == "" || there && (!exact || got == value)
 }
 
 // sweep takes an object away that was deleted and is held by nobody.
