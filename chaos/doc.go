@@ -37,7 +37,7 @@
 // An [Undo] is plain data that can be done by anyone, any number of times, in any
 // state: a signal to a process known by pid and start time, its limit of a resource, an HTTP request to the process that
 // holds the fault, the end of a process group or of whatever bears a mark that we made, the removal of a
-// file that bears one. Three parties can do it: the runner, the
+// file, a control group, a mount or a table of the packet filter that bears one. Three parties can do it: the runner, the
 // guardian when the runner has died ([GuardianMain], [StartGuardian]), and
 // [Heal], from the journal on disk, when both have died or the machine was restarted.
 //
@@ -58,12 +58,16 @@
 //
 // The local driver refuses this process and its ancestors, process 1, leaders of a
 // session, the platform's own process, and whatever the platform does not list as its
-// instance. A pid is only ever used together with the start time of its process.
+// instance. The one process that a plan names ([Server]) may lead a session, as services do, unless it is that of a terminal: a shell that was
+// named by mistake. Another user's process may be hurt by root only. No file system of ours lies over a directory of the system, a home, the
+// program, or the run itself. A pid is only ever used together with the start time of its process.
 //
 // # Where faults lie
 //
-// A fault lies on the process of an instance (signals, limits), on the link in front of it, on the requests to it (a fault proxy takes them
-// while the fault lasts), or on the whole machine ([MachineID]: burners and files of ours). Of a target of which nothing is known
+// A fault lies on the process of an instance (signals, limits, a control group of ours), on the link in front of it, on the requests to it (a fault proxy takes them
+// while the fault lasts), on the target as a whole (its starts, its names), or on the whole machine ([MachineID]: burners and files of ours, a
+// file system over the directory of a model). What is counted by the kernel is the effect where there is such a count: periods of CPU time held back, hits of
+// a limit, packets dropped. A limit that nobody hits is not in effect, and neither is a slow start where nothing starts. Of a target of which nothing is known
 // only the wire can be hurt: see [Wire]. [Drivers] gives each step to its driver.
 //
 // # Faults of a platform

@@ -100,7 +100,11 @@ func notToCover(dir string) string {
 		return real + " holds a home directory"
 	}
 	for what, file := range map[string]func() (string, error){"this program": os.Executable, "the current directory": os.Getwd} {
-		if path, err := file(); err == nil && under(path, real) {
+		path, err := file()
+		if err == nil {
+			path, err = filepath.EvalSymlinks(path)
+		}
+		if err == nil && under(path, real) {
 			return real + " holds " + what
 		}
 	}

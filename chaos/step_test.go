@@ -96,6 +96,9 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "gpu-clocks", Instances: 1, For: s, MHz: -1}, "chaos[0].mhz: -1 is out of range; 1 to 10000"},
 		{Step{Fault: "cut"}, "chaos[0].for: is missing: cut holds until it is undone; for example 5s\nchaos[0].instances: 0 is out of range; 1 to 1000"},
 	} {
+		if k, ok := find(tc.step.Fault); ok && tc.step.by() == ByLocal && k.Available() != nil {
+			continue // this machine refuses it whatever its settings
+		}
 		got := ""
 		if err := Check("chaos", []Step{tc.step}); err != nil {
 			got = err.Error()

@@ -45,6 +45,11 @@
 // their processes have ended. The instances that the next start from zero makes carry forced=true in their creation. A deployment with a least scale
 // refuses.
 //
+// # Slow starts
+//
+// PUT /admin/starts holds back each instance that starts from then on before its process is made: its schedule phase grows, and its start carries
+// held_ns. DELETE lifts that and lets go who waits.
+//
 // # Truth
 //
 // With a truth directory the platform writes what really happened, request by request and
