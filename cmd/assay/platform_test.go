@@ -158,6 +158,8 @@ func TestRunWithAFaultOfThePlatform(t *testing.T) {
 			t.Errorf("stderr lacks %q:\n%s", want, got.err)
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if d := cmp.Diff([]string{"replicas 0, 1 notes, 1 jobs", "replicas 2, 0 notes, 1 jobs"}, c.log); d != "" || len(c.jobs) > 0 {
 		t.Errorf("(-want +got)\n%s%v\n%s%s", d, c.jobs, got.out, got.err)
 	}
@@ -202,6 +204,8 @@ func TestHealAFaultOfThePlatform(t *testing.T) {
 	if want := ": reverted: scale-1: scale of target\n"; got.code != 0 || !strings.HasSuffix(got.out, want) {
 		t.Errorf("exit %d, %s%s, want %s", got.code, got.out, got.err, want)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.replicas != 2 || len(c.notes) > 0 || len(c.jobs) > 0 {
 		t.Errorf("replicas %d, notes %v, jobs %v", c.replicas, c.notes, c.jobs)
 	}
@@ -216,10 +220,14 @@ func TestRefuseAFaultOfThePlatform(t *testing.T) {
 		t.Errorf("exit %d: %s", got.code, got.err)
 	}
 	c := deployed(t, dir, true, time.Second)
+	c.mu.Lock()
 	c.deny = "patch deployments"
+	c.mu.Unlock()
 	if got := assayIn(t, dir, "run", "plan.yaml"); got.code != assay.ExitPreflight || !strings.Contains(got.err, "in namespace models we may not patch deployments.apps llm") {
 		t.Errorf("exit %d: %s", got.code, got.err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if runs := runsIn(t, dir); len(runs) > 0 || len(c.log) > 0 {
 		t.Errorf("left %v, changed %v", runs, c.log)
 	}
