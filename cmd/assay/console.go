@@ -74,6 +74,7 @@ func (c *console) Close() {
 	c.closing.Do(func() {
 		close(c.quit)
 		c.read.Wait()
+		c.t.SetPrompt("")
 		_, _ = c.t.Write([]byte("\r\x1b[K")) // what is printed next stands on a clean line
 		c.restore()
 	})

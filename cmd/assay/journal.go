@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -110,7 +111,10 @@ func journalOf(r *assay.Report, m *assay.Manifest) (*toolkit.Journal, error) {
 	fillJournal(j, m)
 	j.Span(at(r.Begin), at(r.End))
 	var probes, method []activity
-	if len(r.Objectives) > 0 {
+	if err := looks(j, &probes, r, at); err != nil {
+		return nil, err
+	}
+	if len(r.Objectives) > 0 && j.States.After == nil {
 		j.States.After = &toolkit.State{Met: true, Probes: []toolkit.Entry{}}
 	}
 	for _, o := range r.Objectives {
@@ -157,7 +161,7 @@ func journalOf(r *assay.Report, m *assay.Manifest) (*toolkit.Journal, error) {
 	}
 	x := map[string]any{"version": "1.0.0", "title": r.Name, "description": "Run of assay against " + r.Target + ", described as an experiment: its faults are the actions, its objectives the hypothesis.", "method": method}
 	if len(probes) > 0 {
-		x["steady-state-hypothesis"] = map[string]any{"title": "the objectives of the plan hold", "probes": probes}
+		x["steady-state-hypothesis"] = map[string]any{"title": "what the plan asks holds", "probes": probes}
 	}
 	raw, err := json.Marshal(x)
 	if err != nil {
@@ -165,6 +169,51 @@ func journalOf(r *assay.Report, m *assay.Manifest) (*toolkit.Journal, error) {
 	}
 	j.Experiment = raw
 	return j, nil
+}
+
+// looks adds the parts of the plan's own hypothesis: before the first fault, while faults were in force, and after the last.
+func looks(j *toolkit.Journal, probes *[]activity, r *assay.Report, at func(int64) time.Time) error {
+	add := func(s *toolkit.State, a activity, l assay.Look) (*toolkit.State, error) {
+		if l.OK == "" {
+			return s, nil
+		}
+		e, err := entry(a, at(l.At), at(l.At), l.OK != "unknown", l.Text)
+		if err != nil {
+			return s, err
+		}
+		met := l.OK == "true"
+		e.Tolerance = &met
+		if s == nil {
+			s = &toolkit.State{Met: true}
+		}
+		s.Met, s.Probes = s.Met && met, append(s.Probes, e)
+		return s, nil
+	}
+	last := map[string]assay.Hypothesis{}
+	var names []string
+	var errs []error
+	for _, h := range r.Hypotheses {
+		a := activity{Type: "probe", Name: h.Name, Tolerance: true, Provider: provider("hypothesis", map[string]any{"name": h.Name})}
+		if _, known := last[h.Name]; !known {
+			names = append(names, h.Name)
+			*probes = append(*probes, a)
+			s, err := add(j.States.Before, a, h.Before)
+			j.States.Before, errs = s, append(errs, err)
+		}
+		last[h.Name] = h
+		s, err := add(nil, a, h.During)
+		if errs = append(errs, err); s != nil {
+			j.States.During = append(j.States.During, *s)
+		}
+	}
+	for _, name := range names {
+		h := last[name]
+		a := activity{Type: "probe", Name: h.Name, Tolerance: true, Provider: provider("hypothesis", map[string]any{"name": h.Name})}
+		s, err := add(j.States.After, a, h.After)
+		j.States.After, errs = s, append(errs, err)
+		j.Deviated = j.Deviated || h.After.OK == "false"
+	}
+	return errors.Join(errs...)
 }
 
 func provider(what string, arguments map[string]any) map[string]any {

@@ -3,6 +3,8 @@
 //
 //	assay run                                assess the embedded sandbox with the built-in plan
 //	assay run plan.yaml                      run a plan
+//	assay run --suite serverless-model       the standard suite of faults, on the embedded sandbox
+//	assay run plan.yaml --gameday            ask before each fault, and take notes
 //	assay run --url http://host:8000 --slo ttft/p95=2s
 //	                                         a gentle ramp on your endpoint: no faults, at most 300 requests
 //	assay load --url http://host:8080/ --rate 200/s --for 30s
@@ -12,6 +14,7 @@
 //	assay validate plan.yaml                 check a plan, and whether its sample can decide it
 //	assay list                               faults, collectors, metrics, views
 //	assay doctor plan.yaml                   what works here, and whether the plan could start
+//	assay chaos toolkit FILE --run           play an experiment of Chaos Toolkit
 //	assay heal DIR                           undo what a run may have left behind
 //
 // Results go to standard output, progress to standard error. Exit status of run and

@@ -52,10 +52,18 @@ func previewSuite(p *plan.Plan) []string {
 		return nil
 	}
 	lines := []string{suiteName(s)}
+	var out []string
 	for _, st := range s.Steps {
-		if st.Unmeasured != "" {
+		switch st.Unmeasured {
+		case "":
+		case plan.LeftOut:
+			out = append(out, st.Name)
+		default:
 			lines = append(lines, fmt.Sprintf("unmeasured: %s (%s): %s", st.Name, st.Title, st.Unmeasured))
 		}
+	}
+	if out != nil {
+		lines = append(lines, fmt.Sprintf("unmeasured: %s: %s", strings.Join(out, ", "), plan.LeftOut))
 	}
 	return lines
 }

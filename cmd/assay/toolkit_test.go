@@ -176,6 +176,8 @@ func TestJournalOfAnyRun(t *testing.T) {
 	num := 0.3
 	r := &assay.Report{Name: "n", Target: "sandbox", Begin: 0, End: 9e9,
 		Objectives: []assay.Judgement{{Title: "TTFT p95", Objective: assay.Objective{Metric: "ttft/p95", Max: &num}, Verdict: assay.VerdictFail, Quantity: assay.Quantity{Value: 0.5}}},
+		Hypotheses: []assay.Hypothesis{
+			{Name: "users served", Fault: "kill-1", Before: assay.Look{OK: "true", Text: "0 %", At: 5e8}, During: assay.Look{OK: "false", Text: "9 %", At: 15e8}, After: assay.Look{OK: "true", Text: "1 %", At: 4e9}}},
 		Faults: []assay.FaultResult{
 			{Window: assay.FaultWindow{ID: "kill-1", Kind: "kill", Target: "w-1", Armed: 1e9, Applied: 1e9, Reverted: 2e9, Clear: 3e9, Effect: "gone"}, State: assay.Recovered, Lost: 2, Revert: "verified"},
 			{Window: assay.FaultWindow{ID: "hang-2", Kind: "hang", Void: "skipped by the operator"}, State: assay.VoidFault},
@@ -203,7 +205,8 @@ func TestJournalOfAnyRun(t *testing.T) {
 	if diff := cmp.Diff([]line{{"succeeded", second(2), second(3), 1, nil}}, show(j.Rollbacks)); diff != "" {
 		t.Errorf("rollbacks: %s", diff)
 	}
-	if !j.Deviated || j.States.Before != nil || j.States.After.Met || len(j.States.After.Probes) != 1 || *j.States.After.Probes[0].Tolerance || j.Platform != "linux-6-amd64" || j.Duration != 9 {
+	if !j.Deviated || !j.States.Before.Met || j.States.Before.Probes[0].Start != "2026-01-02T03:04:05.500000Z" || len(j.States.During) != 1 || j.States.During[0].Met ||
+		j.States.After.Met || len(j.States.After.Probes) != 2 || !*j.States.After.Probes[0].Tolerance || *j.States.After.Probes[1].Tolerance || j.Platform != "linux-6-amd64" || j.Duration != 9 {
 		t.Errorf("%+v", j)
 	}
 	if x, err := toolkit.Parse("made.json", j.Experiment); err != nil || len(x.Method) != 2 || x.Hypothesis == nil {

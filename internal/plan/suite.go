@@ -86,6 +86,9 @@ type suiteWay struct {
 	Chaos []Fault `yaml:"chaos"`
 }
 
+// LeftOut is why a step is not measured that the plan does not name.
+const LeftOut = "the plan leaves it out"
+
 //go:embed suites/serverless-model.yaml
 var serverlessModel []byte
 
@@ -215,7 +218,7 @@ func (p *Plan) expandSuite(c *checker) {
 		st := &def.Steps[i]
 		switch {
 		case s.Steps != nil && !slices.Contains(s.Steps, st.Name):
-			s.left[st.Name] = "the plan leaves it out"
+			s.left[st.Name] = LeftOut
 			continue
 		case st.Zero && !sandbox && s.Idle == 0:
 			s.left[st.Name] = "how long the target must be silent to be at zero instances is not known; give suite.idle"
