@@ -79,7 +79,6 @@ var examinations = []struct {
 	{"credentials", true, examineCredentials},
 	{"deployment", true, examineDeployment},
 	{"guards", true, examineGuards},
-	{"stop", true, examineStop},
 	{"alerts", true, examineAlerts},
 	{"collect", true, examineCollect},
 	{"k6", true, examineK6},
