@@ -189,7 +189,11 @@ func (s *Step) again(i int) string {
 	if len(list) > shown {
 		at = append(at, fmt.Sprintf("… and %d more", len(list)-shown))
 	}
-	text := fmt.Sprintf("%s strikes %d times by chance, drawn from seed %d: %s after that", id, len(list), s.Seed, strings.Join(at, ", "))
+	times := fmt.Sprintf("%d times", len(list))
+	if len(list) == 1 {
+		times = "once"
+	}
+	text := fmt.Sprintf("%s strikes %s by chance, drawn from seed %d: %s after that", id, times, s.Seed, strings.Join(at, ", "))
 	if overlap {
 		text += "; some overlap, each on another instance"
 	}

@@ -121,3 +121,20 @@ func TestExperimentOnSandbox(t *testing.T) {
 		}
 	})
 }
+
+// A seed that draws no strike is refused before the run, the plan's and that of the command line.
+func TestSeedThatDrawsNoStrikeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	p := "apiVersion: assay/v1\nname: t\nseed: %d\ntarget: {kind: sandbox}\nload: [{name: a, arrivals: {poisson: {rate: 2/s}}, for: 20s}]\nchaos: [{fault: kill, repeat: {rate: 2/m, within: 20s}}]\n"
+	write(t, dir, "some.yaml", fmt.Sprintf(p, 2))
+	write(t, dir, "none.yaml", fmt.Sprintf(p, 1))
+	const want = "chaos[0].repeat: the seed draws no strike within 20s at that rate: the fault would never strike"
+	if ok := assayIn(t, dir, "validate", "some.yaml"); ok.code != 0 || !strings.Contains(ok.out, "kill-1 strikes once by chance, drawn from seed 2: ") {
+		t.Errorf("seed 2: exit %d, %s%s", ok.code, ok.err, ok.out)
+	}
+	for _, args := range [][]string{{"validate", "none.yaml"}, {"run", "some.yaml", "--seed", "1"}} {
+		if got := assayIn(t, dir, args...); got.code != assay.ExitUsage || !strings.Contains(got.err, want) {
+			t.Errorf("%v: exit %d, %s; want %q", args, got.code, got.err, want)
+		}
+	}
+}

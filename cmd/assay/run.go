@@ -110,6 +110,9 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	}
 	if o.seed != 0 {
 		s.plan.Seed = o.seed
+		if err := checkFaults(s.plan); err != nil { // another seed draws other strikes, or none
+			return nil, &status{assay.ExitUsage, err}
+		}
 	}
 	if s.phases == nil {
 		var err error
