@@ -78,6 +78,12 @@
 // secret is kept: variables are hidden by another name, and secrets by a name that leads nowhere. And before a change that holds, something on the
 // other side is seen to be ready that ends it if we cannot: a Job in the cluster ([Expiry]), a schedule at AWS.
 //
+// # In a cluster
+//
+// [Mesh] makes one object of Chaos Mesh for each pod that is hurt, by its name, with a duration that is longer than the plan's: we end it, and the cluster does
+// if we cannot. What it says of an effect is what the controller says, and is told as that. Its undo deletes the object, not before the controller has
+// marked it, and is over when the object and all that it has made are gone. Objects of other runs are reported and left alone.
+//
 // # Adding to it
 //
 // A fault is one file with its plan function and one line in the table of kinds. A driver is an

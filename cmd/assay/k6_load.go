@@ -317,7 +317,7 @@ func (k *k6Load) warn(text string) {
 	k.s.emit(&assay.Event{Time: k.s.clock.Now(), Kind: assay.EventWarning, Source: "k6", Phase: k.load.Name, Text: text})
 }
 
-// hashScripts makes the scripts of a plan part of its hash: another script is another plan.
+// hashScripts makes the scripts and manifests of a plan part of its hash: another script is another plan.
 func (s *session) hashScripts(hash string) string {
 	h := sha256.New()
 	found := false
@@ -332,6 +332,14 @@ func (s *session) hashScripts(hash string) string {
 			h.Write(f.Data)
 		}
 		found = true
+	}
+	for i := range s.plan.Chaos {
+		if f := &s.plan.Chaos[i]; f.Manifest != "" {
+			b, _ := os.ReadFile(s.plan.Path(f.Manifest))
+			fmt.Fprintf(h, "manifest %d %d\n", i, len(b))
+			h.Write(b)
+			found = true
+		}
 	}
 	if !found {
 		return hash
