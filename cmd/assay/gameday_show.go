@@ -31,7 +31,7 @@ type effect struct {
 const (
 	quiet     = 3 * time.Second  // without failure and with as many instances as before is recovered
 	longest   = 30 * time.Second // after its end a fault is waited for no longer
-	lost      = 3 * time.Minute  // a fault of which nothing is heard is waited for no longer
+	lost      = 3 * time.Minute  // a fault that is neither applied nor void by then is waited for no longer
 	glance    = 200 * time.Millisecond
 	showEvery = 2 * time.Second
 )
@@ -111,7 +111,7 @@ func (g *gameDay) look(st *live.State) (line string, over bool) {
 	since := time.Duration(st.Now - max(f.endedAt, f.lastFail))
 	recovered := since >= quiet && st.Ready >= f.before.Ready
 	switch {
-	case f.ended != "" && (recovered || f.applied == 0 || time.Duration(st.Now-f.endedAt) >= longest), time.Since(f.asked) > lost:
+	case f.ended != "" && (recovered || f.applied == 0 || time.Duration(st.Now-f.endedAt) >= longest), f.ended == "" && f.applied == 0 && time.Since(f.asked) > lost:
 		g.now = nil
 		return f.summary(st, recovered), true
 	case f.applied != 0 && time.Since(f.shown) >= showEvery:

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/live"
 )
 
 const dayPlan = `apiVersion: assay/v1
@@ -111,4 +113,59 @@ func TestAnswerIn(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", line, got, want)
 		}
 	}
+}
+
+// A fault is over for the person once it is clear, nothing has failed for a while and as many instances are ready as before; one that is void at once. A
+// fault that is held for long is not given up.
+func TestGameDaySees(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gameDay{believed: map[string]string{}}
+		s := int64(time.Second)
+		see := func(kind string, at int64, text string) {
+			g.see(&assay.Event{Kind: kind, Time: at, Fault: "kill-1", Text: text, Attrs: map[string]string{"target": "w-1", "effect": "it is gone"}})
+		}
+		look := func(at, requests, failed int64, ready int) (string, bool) {
+			line, over := g.look(&live.State{Now: at, Requests: requests, Failed: failed, Ready: ready, Desired: -1, TTFT: math.NaN()})
+			return line, over
+		}
+		check := func(what, line string, over bool, want string, wantOver bool) {
+			t.Helper()
+			if over != wantOver || !strings.Contains(line, want) || want == "" && line != "" {
+				t.Errorf("%s: got %q, %t; want %q, %t", what, line, over, want, wantOver)
+			}
+		}
+		line, over := look(0, 0, 0, 2)
+		check("nothing", line, over, "", false)
+
+		g.watch(&chaos.Action{Kind: "kill", Target: "w-1"})
+		line, over = look(1*s, 10, 1, 2)
+		check("asked", line, over, "", false)
+		g.see(&assay.Event{Kind: assay.EventFaultApplied, Fault: "other-2", Attrs: map[string]string{"target": "w-9"}})
+		see(assay.EventFaultApplied, 2*s, "")
+		see(assay.EventFaultVerified, 2*s, "")
+		time.Sleep(lost + time.Second)
+		line, over = look(4*s, 20, 4, 1)
+		check("in force for long", line, over, "kill-1 in force for 2s: 7 ok, 3 failed since", false)
+		see(assay.EventFaultClear, 5*s, "")
+		line, over = look(9*s, 30, 4, 1)
+		check("an instance is missing", line, over, "", false)
+		line, over = look(10*s, 32, 4, 2)
+		check("well again", line, over, "kill-1 over, verified clear after 3s; effect: it is gone; 19 ok, 3 failed since; TTFT p95 -, instances 2; last failure seen 2s after it began", true)
+
+		g.watch(&chaos.Action{Kind: "kill", Target: "w-1"})
+		look(11*s, 32, 4, 2)
+		see(assay.EventFaultVoid, 11*s, "it went away")
+		line, over = look(12*s, 32, 4, 2)
+		check("void", line, over, "kill on w-1 was not injected: void: it went away", true)
+
+		g.watch(&chaos.Action{Kind: "kill", Target: "w-1"})
+		look(13*s, 32, 4, 2)
+		see(assay.EventFaultApplied, 13*s, "")
+		see(assay.EventFaultRemaining, 14*s, "no answer")
+		line, over = look(45*s, 40, 12, 0)
+		check("never well again", line, over, "MAY REMAIN: no answer after 1s", true)
+		if !strings.Contains(line, "NOT recovered") {
+			t.Errorf("it is said to be recovered: %s", line)
+		}
+	})
 }

@@ -22,8 +22,11 @@ type phaseClock struct {
 	bases   map[int64]int64 // paused when the phase that began at an instant did
 }
 
-// maxPause bounds how much longer a load phase may last, so that a plan that nobody answers ends.
-const maxPause = time.Hour
+// How much longer a load phase may last at most, so that a plan that nobody answers ends, and how many requests more are drawn for it beforehand.
+const (
+	maxPause = time.Hour
+	maxDrawn = 1_000_000
+)
 
 // holdPhases makes the clock of the session's load phases, where the plan has anything that may stop it.
 func (s *session) holdPhases() {
@@ -37,7 +40,11 @@ func (s *session) holdPhases() {
 			continue // they have a clock of their own
 		}
 		length := int64(p.For)
-		p.For += maxPause
+		longer := maxPause
+		if p.Arrivals != nil {
+			longer = min(longer, time.Duration(maxDrawn/max(1, p.Arrivals.Mean())*1e9))
+		}
+		p.For += longer
 		p.Until = func(begin int64) int64 { return s.pauses.until(begin, length) }
 	}
 }
