@@ -89,6 +89,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 					step.For = max(step.For, time.Minute)
 				}
 				cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Step: step})
+				p.use(step)
 				inForce := stage == assay.EventFaultApplied || stage == assay.EventFaultVerified
 				want := 0
 				if inForce && leaves(step) {

@@ -42,6 +42,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 	dies := step.Fault == "cpu" || step.Fault == "memory" || step.Fault == "slow-reads" || step.Fault == "gpu-memory" // held by a process that ends with whoever started it
 	dir, ctx := t.TempDir(), context.Background()
 	cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: stage, Own: owns, Step: step})
+	p.use(step)
 	cmd.Process.Signal(syscall.SIGSTOP) // or it would revert when its guardian dies
 	syscall.Kill(said.Guardian, syscall.SIGKILL)
 	cmd.Process.Kill()

@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // models makes a directory with a file that is large enough to be read in several pieces.
@@ -26,6 +28,27 @@ func (p *platform) placed(s Step) Step {
 		s.Dir = p.models
 	}
 	return s
+}
+
+// use asks each instance for something until nothing is wrong any more, if the step ends a victim only once it has something to do.
+func (p *platform) use(s Step) {
+	if s.Mode != limitOOM {
+		return
+	}
+	d := &Local{}
+	for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) > 0 && time.Now().Before(deadline); {
+		p.mu.Lock()
+		var addrs []string
+		for _, i := range p.list {
+			addrs = append(addrs, i.Addr)
+		}
+		p.mu.Unlock()
+		for _, addr := range addrs {
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			d.probe(ctx, addr)
+			cancel()
+		}
+	}
 }
 
 // coveredBy lists what is mounted over a directory, or the processes that serve it badly if nothing is.
