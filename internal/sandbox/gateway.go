@@ -121,6 +121,7 @@ type exchange struct {
 	body  []byte
 	truth TruthRequest
 	began bool // something of the answer has been sent
+	reset bool // the instance reset its connection in the middle of the answer
 }
 
 // complete passes one request on. route is what it is called in spans and logs.
@@ -156,7 +157,10 @@ func (g *gateway) complete(w http.ResponseWriter, r *http.Request, speak *dialec
 	g.served(route, t.Status, end.Sub(arrived))
 	g.truth.write(truthLine{Request: t})
 	if t.Outcome == outcomeAborted {
-		// The connection is cut without the end of the answer, so that the client cannot take it for complete.
+		// The connection is cut without the end of the answer, so that the client cannot take it for complete, and as the instance cut it.
+		if x.reset {
+			reset(w)
+		}
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -3,11 +3,13 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -121,6 +123,31 @@ func TestGatewayFailures(t *testing.T) {
 			t.Errorf("got %+v, want what was sent and then an unexpected end", r)
 		}
 		if tr := f.truth(1)[0]; tr.Outcome != outcomeAborted || tr.BytesOut != 9 {
+			t.Errorf("got %+v", tr)
+		}
+	})
+	t.Run("reset in the middle", func(t *testing.T) {
+		f := newFront(t, nil)
+		seen := make(chan struct{})
+		f.ready(f.instance("w-1", func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "data: 1\n\n")
+			http.NewResponseController(w).Flush()
+			<-seen // a reset overtakes what was not read yet
+			reset(w)
+		}))
+		res, err := http.Post(f.url+"/v1/completions", "", strings.NewReader("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if _, err := io.ReadFull(res.Body, make([]byte, 9)); err != nil {
+			t.Fatal(err)
+		}
+		close(seen)
+		if _, err := io.ReadAll(res.Body); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the client sees %v, want a reset", err)
+		}
+		if tr := f.truth(1)[0]; tr.Outcome != outcomeAborted {
 			t.Errorf("got %+v", tr)
 		}
 	})

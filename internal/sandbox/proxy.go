@@ -56,7 +56,7 @@ func (g *gateway) attempt(x *exchange, t ticket, retry bool) (again bool) {
 		case refused && retry:
 			return true
 		case x.began:
-			x.truth.Outcome, x.truth.Error = outcomeAborted, err.Error()
+			x.truth.Outcome, x.truth.Error, x.reset = outcomeAborted, err.Error(), errors.Is(err, syscall.ECONNRESET)
 		case refused:
 			x.fail(outcomeRefused, http.StatusBadGateway, "server_error", "instance_refused", "the instance refused the connection")
 		default:
@@ -114,6 +114,18 @@ func (g *gateway) exchange(ctx context.Context, x *exchange, t ticket, span trac
 			return err
 		}
 	}
+}
+
+// reset resets the client's connection, where it is one of HTTP/1.1.
+func reset(w http.ResponseWriter) {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	c.Close()
 }
 
 // hopByHop are the headers that speak of one connection, and those the gateway writes anew.
