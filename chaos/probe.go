@@ -98,6 +98,12 @@ func (d *Local) both(ctx context.Context, v Victim, grace time.Duration) (direct
 	return d.padded(ctx, v, grace, 0, false)
 }
 
+// ending reports whether ctx is done, or about to be: a dial ends at its deadline by a timer of its own, which may be the first.
+func ending(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
+
 // padded is both with so many bytes more in the heads, and with the ends if closes.
 func (d *Local) padded(ctx context.Context, v Victim, grace time.Duration, pad int, closes bool) (direct, through sight) {
 	probing, cancel := context.WithCancel(ctx)
@@ -110,7 +116,7 @@ func (d *Local) padded(ctx context.Context, v Victim, grace time.Duration, pad i
 	}
 	through = <-done
 	for _, s := range []*sight{&direct, &through} {
-		if s.end == endSilence && ctx.Err() != nil {
+		if s.end == endSilence && ending(ctx) {
 			s.end = endStopped
 		}
 	}
