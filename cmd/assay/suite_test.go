@@ -57,7 +57,7 @@ func TestSuiteIsCheckedAsPlansAre(t *testing.T) {
 				done = append(done, s.Name)
 			}
 		}
-		for _, name := range []string{"kill", "crash-loop", "hang", "hang-healthy", "far-from-zero", "stream-fin", "stream-rst", "stream-stall", "too-many", "dns-at-start", "spike"} {
+		for _, name := range []string{"kill", "crash-loop", "hang", "hang-healthy", "slow-weights", "far-from-zero", "stream-fin", "stream-rst", "stream-stall", "too-many", "dns-at-start", "spike"} {
 			if !slices.Contains(done, name) {
 				t.Errorf("%s: %s is not done on the sandbox", size, name)
 			}
