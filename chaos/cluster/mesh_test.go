@@ -206,7 +206,13 @@ func TestMisbehaviour(t *testing.T) {
 			t.Parallel()
 			c := cluster(t)
 			c.Behave(tc.behave)
-			j, r := drill(t, c, t.TempDir(), fmt.Sprintf("c%07d", i), step(chaos.Step{Fault: "loss", For: 300 * time.Millisecond, Probability: 0.3}))
+			j, r := prepare(t, c, t.TempDir(), fmt.Sprintf("c%07d", i), step(chaos.Step{Fault: "loss", For: 300 * time.Millisecond, Probability: 0.3}))
+			if tc.kind != assay.EventFaultVerified {
+				impatient(r)
+			}
+			if err := r.Run(background, j.write); err != nil {
+				t.Fatal(err)
+			}
 			if d := cmp.Diff(tc.want, j.kinds()); d != "" {
 				t.Errorf("(-want +got):\n%s\n%v", d, j.events)
 			}
@@ -289,6 +295,7 @@ func TestLinkLost(t *testing.T) {
 	c := cluster(t)
 	dir := t.TempDir()
 	j, r := prepare(t, c, dir, "f0000000", step(chaos.Step{Fault: "delay", For: 5 * time.Second, Delay: blink}))
+	impatient(r)
 	var mu sync.Mutex
 	var said []string
 	r.Driver.(chaos.Drivers)[chaos.ByMesh].(*chaos.Mesh).Say = func(text string) {
@@ -339,10 +346,14 @@ func TestForcedFinalizer(t *testing.T) {
 			c := cluster(t)
 			c.Behave(meshtest.Behaviour{Stuck: stuck})
 			dir := t.TempDir()
-			j, _ := drill(t, c, dir, fmt.Sprintf("1%07d", i), step(chaos.Step{Fault: "loss", For: blink, Probability: 0.3}))
+			j, r := prepare(t, c, dir, fmt.Sprintf("1%07d", i), step(chaos.Step{Fault: "loss", For: blink, Probability: 0.3}))
+			impatient(r)
+			if err := r.Run(background, j.write); err != nil {
+				t.Fatal(err)
+			}
 			pod := j.find(assay.EventFaultArmed).Instance
 			heal := func(opt chaos.HealOptions) chaos.HealReport {
-				ctx, cancel := context.WithTimeout(background, 1500*time.Millisecond)
+				ctx, cancel := context.WithTimeout(background, 2500*time.Millisecond)
 				defer cancel()
 				rep, err := chaos.HealWith(ctx, dir, readEvents(t, dir), opt)
 				if err != nil {
@@ -421,7 +432,11 @@ func TestPreflight(t *testing.T) {
 
 	// What another run left is reported and not touched.
 	c.Behave(meshtest.Behaviour{Stuck: "for ever"})
-	drill(t, c, t.TempDir(), "40000000", steps[0])
+	j, r := prepare(t, c, t.TempDir(), "40000000", steps[0])
+	impatient(r)
+	if err := r.Run(background, j.write); err != nil {
+		t.Fatal(err)
+	}
 	left := check("", nil)
 	if !slices.ContainsFunc(left, func(s string) bool {
 		return strings.Contains(s, "NetworkChaos assay-40000000-loss-1 in serving was left by run 40000000, ended by the cluster at ") && strings.Contains(s, "held by its finalizers chaos-mesh/records; assay heal of that run removes it")

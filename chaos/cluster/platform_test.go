@@ -185,7 +185,7 @@ func (s *serverless) run(t *testing.T, step chaos.Step, held func()) (*journal, 
 		t.Fatal(err)
 	}
 	step.By, step.Instances, step.For = chaos.ByKubernetes, 1, 3*time.Second
-	r := &chaos.Runner{Steps: []chaos.Step{step}, Driver: chaos.Drivers{chaos.ByKubernetes: d}, Guard: noGuard{}, Clock: runner(nil, noGuard{}, j).Clock, Seed: 1, Verify: time.Second, Revert: time.Second,
+	r := &chaos.Runner{Steps: []chaos.Step{step}, Driver: chaos.Drivers{chaos.ByKubernetes: d}, Guard: noGuard{}, Clock: runner(nil, noGuard{}, j).Clock, Seed: 1, Verify: 10 * time.Second, Revert: time.Second,
 		Sync: func(e *assay.Event) error { return j.write(e) }, Begin: runner(nil, noGuard{}, j).Begin}
 	j.on = func(e *assay.Event) {
 		if e.Kind == assay.EventFaultVerified {

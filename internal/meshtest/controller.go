@@ -23,7 +23,7 @@ type Behaviour struct {
 }
 
 // step is how often the controller looks.
-const step = 10 * time.Millisecond
+const step = 20 * time.Millisecond
 
 // seen is what the controller reads of an object.
 type seen struct {
