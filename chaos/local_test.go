@@ -123,7 +123,7 @@ func TestEffectNeedsTheLink(t *testing.T) {
 		{Fault: "terminate"}, {Fault: "crashloop"}, {Fault: "bandwidth", Rate: 64 << 10}, {Fault: "files"}, {Fault: "slow-close", Delay: 50 * time.Millisecond}, {Fault: "memory-limit", Bytes: 64 << 20},
 		{Fault: "cpu", CPUs: 1, For: time.Second}, {Fault: "memory", Bytes: 1 << 20, For: time.Second}, {Fault: "disk", Dir: p.disk, Bytes: 1 << 20}, {Fault: "dns", Mode: "drop"},
 		{Fault: "slow-reads", Dir: p.models, Mode: "fail"}, {Fault: "slow-start", Delay: time.Second}, {Fault: "loss", Probability: 1},
-		{Fault: "gpu-memory", Bytes: 1 << 20, For: time.Second}, {Fault: "gpu-clocks", Watts: 150}, {Fault: "gpu-lost"}, {Fault: "xid"}} {
+		{Fault: "gpu-memory", Bytes: 1 << 20, For: time.Second}, {Fault: "gpu-clocks", Watts: 150}, {Fault: "gpu-lost"}, {Fault: "xid"}, {Fault: "clock", MeshSettings: MeshSettings{Offset: time.Hour}}} {
 		a, err := (&Local{Platform: p}).Plan(context.Background(), &s, victims[0])
 		if err != nil {
 			t.Fatal(err)

@@ -60,6 +60,17 @@ func TestMain(m *testing.M) {
 	switch os.Getenv("ASSAY_CHAOS_ROLE") {
 	case "victim":
 		victimMain()
+	case "spinner":
+		for range 3 {
+			go func() {
+				for n := 0; ; n++ { // reads the clock far more often than a server does
+					if n%100 == 0 {
+						time.Now()
+					}
+				}
+			}()
+		}
+		victimMain()
 	case "tree":
 		treeMain()
 	case "injector":

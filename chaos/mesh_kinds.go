@@ -51,7 +51,8 @@ func meshOnlyKinds() []Kind {
 		{Name: "duplicate", Help: "Sends a part of a pod's packets twice; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
 		{Name: "corrupt", Help: "Corrupts a part of the packets that a pod sends; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
 		{Name: "io", Help: "Delays calls to files of a volume, or fails them with an error; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "clock", Help: "Shifts the clock that a pod sees; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
+		{Name: "clock", Help: "Shifts the wall clock that the process of an instance sees, by its own copy of the code that reads it, whatever the process is written in (Linux, amd64), or that a pod sees; undone by putting the code back, or by deleting the object.",
+			Lasting: true, Available: clockWorks, settings: []string{"offset"}, check: checkLocalClock, preview: previewLocalClock, local: planClock, Proven: "live by local; " + meshProven},
 		{Name: "cloud", Help: "Stops, restarts or resets a machine of AWS, GCP or Azure, or takes a disk from it; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
 		{Name: "manifest", Help: "Applies an object of chaos-mesh.org of any kind from a file, Schedule and Workflow included, if it is bounded and selects something; undone by deleting it.", Lasting: true, Available: always, Proven: meshProven},
 	}

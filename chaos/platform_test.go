@@ -249,6 +249,9 @@ func (p *platform) trouble() (left []string) {
 		left = append(left, "lookups see "+mode)
 	}
 	for id, i := range p.list {
+		if own, err := i.Process.clockCode(time.Hour); len(own) == 0 && err != nil && strings.Contains(err.Error(), "is shifted already") {
+			left = append(left, id+" has a clock that is shifted")
+		}
 		if s, err := i.Process.look(); err == nil && s.stopped() {
 			left = append(left, id+" is stopped")
 		}

@@ -157,6 +157,7 @@ var faults = []faultCase{
 	{Step{Fault: "dns", Instances: 1, For: 700 * time.Millisecond, Mode: "drop"}, "got no answer within 300ms", endAnswer},
 	{Step{Fault: "dns", Instances: 1, For: 700 * time.Millisecond, Mode: "delay", Delay: 100 * time.Millisecond}, "got NOERROR [127.0.0.1] after 10", endAnswer},
 	{Step{Fault: "dns", Instances: 1, For: 200 * time.Millisecond, Mode: "wrong", Names: []string{"weights.example"}}, "got NOERROR [127.255.255.254]", endAnswer},
+	{Step{Fault: "clock", Instances: 1, For: 300 * time.Millisecond, MeshSettings: MeshSettings{Offset: -10 * time.Minute}}, "its answers are dated 10m", endAnswer},
 	{Step{Fault: "gpu-memory", Instances: 1, For: 300 * time.Millisecond, Bytes: 64 << 20}, "holds 67108864 bytes of GPU 0: the driver tells 1006632960 free of 1073741824, and 1073741824 before; nvidia-smi sees it hold 67108864", endAnswer},
 	{Step{Fault: "gpu-clocks", Instances: 1, For: 200 * time.Millisecond, Watts: 150}, "the power limit of GPU 0 is 150 W, and was 300", endAnswer},
 	{Step{Fault: "gpu-clocks", Instances: 1, For: 200 * time.Millisecond, MHz: 600}, "the cores of GPU 0 run at 600 MHz, and at 1980 before; locked to 600", endAnswer},

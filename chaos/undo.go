@@ -30,6 +30,7 @@ const (
 	UndoRule    = "rule"    // remove the table Mark, and the rules in it, from the packet filter
 	UndoUnmount = "unmount" // take the file system with Mark from over Path
 	UndoSilence = "silence" // end the silences that the run in Mark has made at the Alertmanager at URL
+	UndoClock   = "clock"   // put the Code of the process back, unless it is gone
 	UndoHTTP    = "http"    // send Method to URL; done when a GET there gives Want
 	UndoKube    = "kube"    // send Method to Path of a cluster's API server; done when a GET there gives Want
 	UndoGPU     = "gpu"     // give the GPU its Value of Resource back
@@ -44,6 +45,7 @@ type Undo struct {
 	Signal   int      `json:"signal,omitempty"`
 	Resource string   `json:"resource,omitempty"`
 	Limit    *limit   `json:"limit,omitempty"`
+	Code     []patch  `json:"code,omitempty"`
 	GPU      string   `json:"gpu,omitempty"`   // its UUID
 	Value    float64  `json:"value,omitempty"` // gpu: of power, what it was; of clocks, the lock
 	Mark     string   `json:"mark,omitempty"`
@@ -101,6 +103,7 @@ var undoKinds = map[string]undoKind{
 	UndoKube:     kubeUndo,
 	UndoObject:   objectUndoKind,
 	UndoFunction: functionUndoKind,
+	UndoClock:    clockUndo,
 	UndoGPU:      gpuUndo,
 
 	UndoRollbacks: rollbacksUndo,

@@ -68,6 +68,8 @@ func TestUndoThatNobodyCanDo(t *testing.T) {
 		// What was not made by us is neither killed nor removed.
 		{Kind: UndoMarked}, {Kind: UndoMarked, Mark: "sshd"}, {Kind: UndoMarked, Mark: markPrefix + "00"}, {Kind: UndoRemove}, {Kind: UndoRemove, Path: "/etc/passwd"},
 		{Kind: UndoRemove, Path: "/tmp/" + filler}, {Kind: UndoRemove, Path: filler + mark}, {Kind: UndoRemove, Path: "/tmp/../" + filler + mark}, {Kind: UndoRemove, Path: "/" + filler + mark + "/x"},
+		{Kind: UndoClock, Process: &Process{7, 5}}, {Kind: UndoClock, Code: []patch{{4096, "90", "cc"}}}, {Kind: UndoClock, Process: &Process{7, 5}, Code: []patch{{4096, "90", "cccc"}}},
+		{Kind: UndoClock, Process: &Process{7, 5}, Code: []patch{{0, "90", "cc"}}}, {Kind: UndoClock, Process: &Process{7, 5}, Code: []patch{{4096, "", ""}}}, {Kind: UndoClock, Process: &Process{7, 5}, Code: []patch{{4096, "x", "y"}}},
 		{Kind: UndoGPU}, {Kind: UndoGPU, GPU: "0", Resource: gpuPower, Value: 300}, {Kind: UndoGPU, GPU: "GPU-0 -r", Resource: gpuPower, Value: 300}, {Kind: UndoGPU, GPU: "GPU-0", Resource: gpuPower},
 		{Kind: UndoGPU, GPU: "GPU-0", Resource: "ecc", Value: 1},
 		{Kind: UndoLimit, Process: &Process{7, 5}}, {Kind: UndoLimit, Resource: "as", Limit: &limit{}},
@@ -84,15 +86,16 @@ func TestUndoThatNobodyCanDo(t *testing.T) {
 		"nothing":       {Kind: UndoNone},
 		"kill -18 7":    {Kind: UndoSignal, Signal: 18, Process: &Process{7, 5}},
 		"kill -9 -- -7": {Kind: UndoGroup, Process: &Process{7, 5}},
-		"nvidia-smi --id=GPU-a --power-limit=300":                        {Kind: UndoGPU, GPU: "GPU-a", Resource: gpuPower, Value: 300},
-		"nvidia-smi --id=GPU-a --reset-gpu-clocks":                       {Kind: UndoGPU, GPU: "GPU-a", Resource: gpuClocks, Value: 600},
-		"DELETE http://h/x":                                              {Kind: UndoHTTP, Method: "DELETE", URL: "http://h/x"},
-		"pkill -9 -f " + mark:                                            {Kind: UndoMarked, Mark: mark},
-		"rm /d/" + filler + mark:                                         {Kind: UndoRemove, Path: "/d/" + filler + mark},
-		"prlimit --pid 7 --nofile=5:9":                                   {Kind: UndoLimit, Process: &Process{7, 5}, Resource: "nofile", Limit: &limit{5, 9}},
+		"nvidia-smi --id=GPU-a --power-limit=300":  {Kind: UndoGPU, GPU: "GPU-a", Resource: gpuPower, Value: 300},
+		"nvidia-smi --id=GPU-a --reset-gpu-clocks": {Kind: UndoGPU, GPU: "GPU-a", Resource: gpuClocks, Value: 600},
+		"restart pid 7":                {Kind: UndoClock, Process: &Process{7, 5}, Code: []patch{{4096, "90", "cc"}}},
+		"DELETE http://h/x":            {Kind: UndoHTTP, Method: "DELETE", URL: "http://h/x"},
+		"pkill -9 -f " + mark:          {Kind: UndoMarked, Mark: mark},
+		"rm /d/" + filler + mark:       {Kind: UndoRemove, Path: "/d/" + filler + mark},
+		"prlimit --pid 7 --nofile=5:9": {Kind: UndoLimit, Process: &Process{7, 5}, Resource: "nofile", Limit: &limit{5, 9}},
 		"DELETE /api/v1/x at the API server of kubeconfig /k, context c": {Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: Gone, Kubeconfig: "/k", Context: "c"},
-		"kubectl delete x":                                               {Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: Gone, Text: "kubectl delete x"},
-		`PUT http://h/x {"cut":1}`:                                       {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
+		"kubectl delete x":         {Kind: UndoKube, Method: "DELETE", Path: "/api/v1/x", Want: Gone, Text: "kubectl delete x"},
+		`PUT http://h/x {"cut":1}`: {Kind: UndoHTTP, Method: "PUT", URL: "http://h/x", Body: `{"cut":1}`},
 	} {
 		if got := u.String(); got != want {
 			t.Errorf("got %q want %q", got, want)

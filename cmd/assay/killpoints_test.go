@@ -45,6 +45,7 @@ var drill = map[string]string{
 	"gpu-clocks":   "fault: gpu-clocks, watts: 150, for: 3s",
 	"gpu-lost":     "fault: gpu-lost, for: 3s",
 	"xid":          "fault: xid",
+	"clock":        "fault: clock, offset: -1h, for: 3s",
 }
 
 // drillPlan returns a plan whose faults come at the given rng's moments.
