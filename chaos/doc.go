@@ -35,7 +35,7 @@
 // # Undo is data
 //
 // An [Undo] is plain data that can be done by anyone, any number of times, in any
-// state: a signal to a process known by pid and start time, its limit of a resource, an HTTP request to the process that
+// state: a signal to a process known by pid and start time, its limit of a resource, bytes of its code, a setting of a GPU, an HTTP request to the process that
 // holds the fault, the end of a process group or of whatever bears a mark that we made, the removal of a
 // file, a control group, a mount or a table of the packet filter that bears one. Three parties can do it: the runner, the
 // guardian when the runner has died ([GuardianMain], [StartGuardian]), and
