@@ -36,6 +36,8 @@ type standCluster struct {
 	deny     map[string]bool // rights that are denied: "patch deployments"
 	cut      bool
 	idle     bool // jobs do not start
+	invalid  bool // no patch is taken
+	asked    int  // how many were not
 	onChange func(path string, object map[string]any)
 	jobs     map[string]*exec.Cmd
 	wg       sync.WaitGroup
@@ -240,6 +242,11 @@ func (c *standCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if r.Header.Get("Content-Type") != "application/json-patch+json" {
 			fail(http.StatusUnsupportedMediaType, "what is this")
+			return
+		}
+		if c.invalid {
+			c.asked++
+			fail(http.StatusUnprocessableEntity, "it is invalid")
 			return
 		}
 		next, err := patchJSON(o, raw)

@@ -178,9 +178,13 @@ func notesOf(object any) map[string]mark {
 // change puts the change of fields in force, together with its mark.
 func (d *Kubernetes) change(ctx context.Context, undo *Undo, stamp func()) error {
 	u := undo.Object
-	for try := 0; ; try++ {
+	var refused error
+	version := "" // that the refused request was made for
+	for end := time.Now().Add(orElse(d.Patience, time.Minute)); ; {
 		object, err := u.read(ctx, d.API)
 		switch {
+		case err == nil && refused != nil && at(object, "/metadata/resourceVersion") == version:
+			return refused // for what it asks, not for when
 		case err != nil:
 			return err
 		case object == nil:
@@ -200,9 +204,10 @@ func (d *Kubernetes) change(ctx context.Context, undo *Undo, stamp func()) error
 		ops = append(ops, operation{Op: "add", Path: u.markPath(), Value: json.RawMessage(asJSON(asJSON(mark{d.RunID, u.Fields, undo.ends()})))})
 		stamp()
 		err = d.API.Edit(ctx, u.Path, ops, nil)
-		if !stale(err) || try == 5 {
-			return err
+		if !stale(err) || time.Now().After(end) {
+			return err // else it changed between our look and our request
 		}
+		refused, version = err, at(object, "/metadata/resourceVersion")
 	}
 }
 

@@ -452,3 +452,25 @@ func TestFaultsOnOneWorkloadAtOnce(t *testing.T) {
 		t.Errorf("left: %s\n%s", left, cmp.Diff(before, c.get(deploymentPath)))
 	}
 }
+
+// A change that the API server does not take is void, and not asked for again and again.
+func TestChangeThatIsNotTaken(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.deploy()
+	before := c.get(deploymentPath)
+	c.mu.Lock()
+	c.invalid = true
+	c.mu.Unlock()
+	tr := newTrial(c.driver(), Step{Fault: "scale", By: ByKubernetes, Instances: 1, For: time.Second, Change: &Change{Replicas: intp(0)}})
+	tr.run(t, context.Background())
+	if e := tr.event(t, "scale-1", assay.EventFaultVoid); !strings.HasSuffix(e.Text, "status 422: it is invalid") {
+		t.Errorf("void: %s", e.Text)
+	}
+	c.mu.Lock()
+	asked := c.asked
+	c.mu.Unlock()
+	if left := c.left(); left != "" || !cmp.Equal(before, c.get(deploymentPath)) || asked != 1 {
+		t.Errorf("left: %s; asked %d times", left, asked)
+	}
+}

@@ -123,7 +123,7 @@ func (o *objectUndo) restore(ctx context.Context, api *kube.Client) error {
 		ops, others := o.back(object)
 		if len(ops) > 1 { // more than the test of the version
 			err = api.Edit(ctx, o.Path, ops, nil)
-			if stale(err) && try < 5 {
+			if stale(err) && try < 20 {
 				continue // it changed between our look and our request
 			}
 			if err != nil && !kube.NotFound(err) {

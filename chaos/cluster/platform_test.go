@@ -87,7 +87,7 @@ func newServerless(t *testing.T, name string) *serverless {
 			select {
 			case <-stop:
 				return
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(10 * time.Millisecond):
 				var o struct{ Metadata struct{ Generation int } }
 				if s.Get(background, s.path, &o) == nil {
 					_ = s.Patch(background, s.path+"/status", map[string]any{"status": map[string]any{"observedGeneration": o.Metadata.Generation, "looks": n}}, nil)
@@ -115,6 +115,9 @@ func (s *serverless) front(backend http.Handler, w http.ResponseWriter, r *http.
 		}
 	case strings.HasSuffix(r.URL.Path, "/pods"):
 		pod := `{"metadata":{"name":"p","uid":"p"},"status":{"containerStatuses":[{"state":{"running":{}}}]}}`
+		if !strings.HasPrefix(r.URL.Query().Get("labelSelector"), "job-name=") {
+			pod = "" // the service is at zero
+		}
 		fmt.Fprintf(w, `{"items":[%s]}`, pod)
 	case r.Method == http.MethodPost:
 		var job struct {
@@ -171,21 +174,21 @@ func (s *serverless) state(t *testing.T) map[string]any {
 	return map[string]any{"annotations": meta["annotations"], "labels": meta["labels"], "spec": o["spec"]}
 }
 
-// run holds one fault, calls held while it is in force, and returns what was journaled.
-func (s *serverless) run(t *testing.T, step chaos.Step, held func()) (*journal, *chaos.Runner) {
+// run holds one fault, calls held while it is in force, and returns what was journaled. Its undo is tried for as long as revert.
+func (s *serverless) run(t *testing.T, step chaos.Step, revert time.Duration, held func()) (*journal, *chaos.Runner) {
 	t.Helper()
 	client, err := kube.Load(s.config, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &chaos.Kubernetes{API: client, Namespace: "models", Workload: "ksvc/" + s.path[len(services)+1:], Pods: "app=llm", RunID: "r", Patience: 2 * time.Second, Poll: 5 * time.Millisecond,
+	d := &chaos.Kubernetes{API: client, Namespace: "models", Workload: "ksvc/" + s.path[len(services)+1:], Pods: "app=llm", RunID: "r", Patience: 3 * time.Second, Poll: 5 * time.Millisecond,
 		Expiry: &chaos.Expiry{Image: "i", ServiceAccount: "a"}}
 	j, err := newJournal(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	step.By, step.Instances, step.For = chaos.ByKubernetes, 1, 3*time.Second
-	r := &chaos.Runner{Steps: []chaos.Step{step}, Driver: chaos.Drivers{chaos.ByKubernetes: d}, Guard: noGuard{}, Clock: runner(nil, noGuard{}, j).Clock, Seed: 1, Verify: 10 * time.Second, Revert: time.Second,
+	step.By, step.Instances, step.For = chaos.ByKubernetes, 1, 20*time.Second
+	r := &chaos.Runner{Steps: []chaos.Step{step}, Driver: chaos.Drivers{chaos.ByKubernetes: d}, Guard: noGuard{}, Clock: runner(nil, noGuard{}, j).Clock, Seed: 1, Verify: 20 * time.Second, Revert: revert,
 		Sync: func(e *assay.Event) error { return j.write(e) }, Begin: runner(nil, noGuard{}, j).Begin}
 	j.on = func(e *assay.Event) {
 		if e.Kind == assay.EventFaultVerified {
@@ -217,7 +220,7 @@ func TestPlatformFaults(t *testing.T) {
 			t.Parallel()
 			s := newServerless(t, "life-"+name)
 			before := s.state(t)
-			j, r := s.run(t, tc.step, func() {
+			j, r := s.run(t, tc.step, 20*time.Second, func() {
 				at := s.state(t)["spec"]
 				for _, k := range tc.path {
 					at = at.(map[string]any)[k]
@@ -254,7 +257,7 @@ func TestPlatformExpiry(t *testing.T) {
 	before := s.state(t)
 	var patch []any
 	expire := func() error { return s.Edit(background, s.path, patch, nil) }
-	j, r := s.run(t, chaos.Step{Fault: "access", Change: &chaos.Change{Workload: "ksvc", Variable: "WEIGHTS", Container: "server"}}, func() {
+	j, r := s.run(t, chaos.Step{Fault: "access", Change: &chaos.Change{Workload: "ksvc", Variable: "WEIGHTS", Container: "server"}}, 20*time.Second, func() {
 		n := len(s.command)
 		if got := strings.Join(s.command[3:n-1], " "); got != "expiry kubectl -n models patch services.serving.knative.dev/expiry --type=json -p" || strings.Contains(fmt.Sprint(s.command), "hush") {
 			t.Errorf("command %s", s.command)
@@ -270,9 +273,8 @@ func TestPlatformExpiry(t *testing.T) {
 			t.Errorf("the job's patch, once more: %v", err)
 		}
 	})
-	_ = j
-	if len(r.Remaining()) > 0 {
-		t.Errorf("remaining %v", r.Remaining())
+	if d := cmp.Diff(life, j.kinds()); d != "" || len(r.Remaining()) > 0 {
+		t.Errorf("events (-want +got):\n%s\n%v\n%v", d, r.Remaining(), j.events)
 	}
 	if d := cmp.Diff(before, s.state(t)); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
@@ -284,7 +286,7 @@ func TestPlatformConflict(t *testing.T) {
 	t.Parallel()
 	s := newServerless(t, "conflict")
 	one, name := 1, "autoscaling.knative.dev/max-scale"
-	_, r := s.run(t, chaos.Step{Fault: "scale", Change: &chaos.Change{Workload: "ksvc", Replicas: &one}}, func() {
+	j, r := s.run(t, chaos.Step{Fault: "scale", Change: &chaos.Change{Workload: "ksvc", Replicas: &one}}, time.Second, func() {
 		patch := map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: "9"}}}}}
 		if err := s.Patch(background, s.path, patch, nil); err != nil {
 			t.Error(err)
@@ -292,7 +294,7 @@ func TestPlatformConflict(t *testing.T) {
 	})
 	want := "/spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale is \"9\" now, was not there before the fault and \"1\" in it"
 	if got := r.Remaining(); len(got) != 1 || !strings.Contains(got[0], want) {
-		t.Errorf("remaining %v", got)
+		t.Fatalf("remaining %v\n%v", got, j.events)
 	}
 	if got := s.state(t)["spec"].(map[string]any)["template"].(map[string]any)["metadata"].(map[string]any)["annotations"]; !cmp.Equal(got, any(map[string]any{name: "9"})) {
 		t.Errorf("annotations %v", got)
