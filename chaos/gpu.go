@@ -236,8 +236,8 @@ const clockStep = 15
 
 // gpuUndo gives a GPU its power limit back, or takes the lock of its clock away. It is done by a program of the driver, which may take seconds.
 var gpuUndo = undoKind{
-	remote: true, // not beyond this machine, but as slow
-	blind:  true, // to the lock of a clock
+	remote: true,                                                  // not beyond this machine, but as slow
+	blind:  func(u *Undo) bool { return u.Resource == gpuClocks }, // no query tells of a lock
 	check: func(u *Undo) error {
 		switch {
 		case !gpu.IsUUID(u.GPU):

@@ -154,7 +154,7 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 		}
 		return
 	}
-	if err := f.undo.check(); err == nil && !undoKinds[f.undo.Kind].blind && f.undo.away(quick) == nil {
+	if err := f.undo.check(); err == nil && !f.undo.blind() && f.undo.away(quick) == nil {
 		settled("no longer in force")
 		return
 	}

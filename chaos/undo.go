@@ -79,8 +79,8 @@ type undoKind struct {
 	remote bool
 	// outlives: it is not over with a restart of the machine although it lies on it.
 	outlives bool
-	// blind: away cannot always look, so Heal does it in any case.
-	blind bool
+	// blind reports that away cannot always look, so that Heal does it in any case; nil for never.
+	blind func(u *Undo) bool
 	check func(u *Undo) error                      // why nobody could do it; nil for no reason
 	do    func(ctx context.Context, u *Undo) error // nil if nothing is left to be done, or seems to be
 	away  func(ctx context.Context, u *Undo) error // looks once whether the fault is away
@@ -125,6 +125,12 @@ func (u *Undo) check() error {
 
 // remote reports whether the undo is done beyond this machine.
 func (u *Undo) remote() bool { return undoKinds[u.Kind].remote }
+
+// blind reports whether nobody can always see if the fault is away.
+func (u *Undo) blind() bool {
+	blind := undoKinds[u.Kind].blind
+	return blind != nil && blind(u)
+}
 
 // Do takes the fault away. It returns nil if nothing is left to be done, or seems to be: Verify tells.
 func (u *Undo) Do(ctx context.Context) error {
