@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -18,15 +19,20 @@ import (
 // checkLimit is how long the check of what faults will change may take before the run.
 const checkLimit = 30 * time.Second
 
-// change returns what a fault by kubernetes or lambda changes; nil for others.
+// change returns what a fault by kubernetes or lambda changes. Of a fault by others it holds the settings that are none of theirs, so that they are
+// refused; nil where there are none.
 func change(p *plan.Plan, f *plan.Fault) *chaos.Change {
-	d := p.Target.Deployment
-	if d == nil || f.By != chaos.ByKubernetes && f.By != chaos.ByLambda {
-		return nil
-	}
 	c := &chaos.Change{Replicas: f.Replicas, Annotations: f.Annotations, Labels: f.Labels, On: f.On, Image: f.Image, Container: f.Container, Pods: f.Change.Pods,
 		Variable: f.Variable, Secret: f.Secret, Egress: f.Egress, Concurrency: f.Concurrency}
+	if f.By == chaos.ByMesh {
+		c.Container = "" // one of its own
+	}
+	d := p.Target.Deployment
 	switch {
+	case d == nil || f.By != chaos.ByKubernetes && f.By != chaos.ByLambda:
+		if reflect.ValueOf(*c).IsZero() {
+			return nil
+		}
 	case f.By == chaos.ByLambda && d.Lambda != nil:
 		l := d.Lambda
 		c.Where = "lambda function " + l.Function
