@@ -4,6 +4,7 @@
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
+	CGO_ENABLED=0 go build -trimpath -o dist/assay-gpu ./cmd/assay-gpu
 	cd loadgen/k6 && CGO_ENABLED=0 go build -trimpath -o ../../dist/assay-k6 ./cmd/assay-k6
 
 test:
