@@ -11,6 +11,8 @@ import (
 
 	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/assay-dev/assay/internal/mesh"
 )
@@ -172,17 +174,38 @@ func meshLabel(fault string) string {
 
 // selecting returns the selector of a Kubernetes label selector, for so many of the pods that match.
 func selecting(namespace, pods string, s *Step) (*v1alpha1.PodSelector, error) {
-	parsed, err := metav1.ParseToLabelSelector(pods)
-	if err != nil {
+	terms, err := labels.ParseToRequirements(pods)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("target.deployment.kubernetes.pods: %w", err)
+	case len(terms) == 0:
+		return nil, fmt.Errorf("target.deployment.kubernetes.pods: %q selects every pod of the namespace", pods)
 	}
 	out := &v1alpha1.PodSelector{Mode: v1alpha1.FixedMode, Value: fmt.Sprint(s.Instances)}
 	if s.Share > 0 {
 		out.Mode, out.Value = v1alpha1.FixedPercentMode, hundred(s.Share)
 	}
 	out.Selector.Namespaces = []string{namespace}
-	out.Selector.LabelSelectors = parsed.MatchLabels
-	out.Selector.ExpressionSelectors = slices.Clone(parsed.MatchExpressions)
+	operators := map[selection.Operator]metav1.LabelSelectorOperator{selection.In: metav1.LabelSelectorOpIn, selection.NotIn: metav1.LabelSelectorOpNotIn, selection.NotEquals: metav1.LabelSelectorOpNotIn,
+		selection.Exists: metav1.LabelSelectorOpExists, selection.DoesNotExist: metav1.LabelSelectorOpDoesNotExist}
+	for _, t := range terms {
+		op, values := t.Operator(), t.ValuesUnsorted()
+		slices.Sort(values)
+		_, second := out.Selector.LabelSelectors[t.Key()]
+		switch {
+		case (op == selection.Equals || op == selection.DoubleEquals) && !second:
+			if out.Selector.LabelSelectors == nil {
+				out.Selector.LabelSelectors = map[string]string{}
+			}
+			out.Selector.LabelSelectors[t.Key()] = values[0]
+			continue
+		case op == selection.Equals || op == selection.DoubleEquals:
+			op = selection.In
+		case operators[op] == "":
+			return nil, fmt.Errorf("target.deployment.kubernetes.pods: %s is nothing that Chaos Mesh can select by", t.String())
+		}
+		out.Selector.ExpressionSelectors = append(out.Selector.ExpressionSelectors, metav1.LabelSelectorRequirement{Key: t.Key(), Operator: operators[op], Values: values})
+	}
 	return out, nil
 }
 

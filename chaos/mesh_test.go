@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/assay-dev/assay/internal/mesh"
 )
@@ -147,7 +149,37 @@ func TestMeshManifests(t *testing.T) {
 	if d := cmp.Diff(one("loss-1.1", "a")+one("loss-1.2", "b"), show([]Victim{{ID: "a"}, {ID: "b"}, {ID: "c"}})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if _, err := MeshManifests(steps, "serving", "app in", nil); err == nil {
-		t.Error("a selector that is none")
+	for _, none := range []string{"app in", "", " ", "app=m,,", "n>5"} {
+		if _, err := MeshManifests(steps, "serving", none, nil); err == nil {
+			t.Errorf("%q was taken for a selector", none)
+		}
+	}
+}
+
+// A selector is written as Chaos Mesh writes it, each of its terms.
+func TestMeshSelectors(t *testing.T) {
+	type terms = v1alpha1.LabelSelectorRequirements
+	for _, tc := range []struct {
+		pods   string
+		labels map[string]string
+		terms  terms
+	}{
+		{"app=m", map[string]string{"app": "m"}, nil},
+		{"app == m, app=n", map[string]string{"app": "m"}, terms{{Key: "app", Operator: "In", Values: []string{"n"}}}},
+		{"app=,app=n", map[string]string{"app": ""}, terms{{Key: "app", Operator: "In", Values: []string{"n"}}}},
+		{"app!=m", nil, terms{{Key: "app", Operator: "NotIn", Values: []string{"m"}}}},
+		{"app in (b,a),tier notin (c),x,!y", nil, terms{{Key: "app", Operator: "In", Values: []string{"a", "b"}}, {Key: "tier", Operator: "NotIn", Values: []string{"c"}}, {Key: "x", Operator: "Exists"}, {Key: "y", Operator: "DoesNotExist"}}},
+	} {
+		got, err := selecting("serving", tc.pods, &Step{Instances: 1})
+		if err != nil {
+			t.Errorf("%s: %v", tc.pods, err)
+			continue
+		}
+		if d := cmp.Diff(tc.labels, got.Selector.LabelSelectors); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.pods, d)
+		}
+		if d := cmp.Diff(tc.terms, got.Selector.ExpressionSelectors, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tc.pods, d)
+		}
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 )
 
 // Deployment says what stands behind the target, as far as faults may touch it. The sandbox is known without asking; of any other
@@ -107,7 +110,28 @@ func (c *checker) deployment(t *Target) {
 	}
 	c.process(t)
 	c.platform(d)
-	if k := d.Kubernetes; k != nil && k.Pods == "" {
-		c.bad(at+".kubernetes", "needs pods: the label selector of what may be hurt; for example app=vllm")
+	if k := d.Kubernetes; k != nil {
+		c.pods(at+".kubernetes", k.Pods)
+	}
+}
+
+// pods demands a selector that leaves something out: an empty one is every pod of the namespace.
+func (c *checker) pods(at, selector string) {
+	const example = "; want labels that the pods to hurt have; for example app=vllm,tier in (gpu,cpu)"
+	if selector == "" {
+		c.bad(at, "needs pods: the label selector of what may be hurt; for example app=vllm")
+		return
+	}
+	terms, err := labels.ParseToRequirements(selector)
+	switch {
+	case err != nil:
+		c.bad(at+".pods", "%q is no label selector: %v%s", selector, err, example)
+	case len(terms) == 0:
+		c.bad(at+".pods", "%q selects every pod of the namespace%s", selector, example)
+	}
+	for _, t := range terms {
+		if op := t.Operator(); op == selection.GreaterThan || op == selection.LessThan {
+			c.bad(at+".pods", "%q compares numbers, which Chaos Mesh cannot%s", t.String(), example)
+		}
 	}
 }
