@@ -46,7 +46,7 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "http", Instances: 1, For: s, Status: 429, Tokens: 3}, "chaos[0].tokens: belongs to stream, not http\nchaos[0].tokens: belongs to modes fin, rst, stall and corrupt, not \"status\""},
 		{Step{Fault: "http", Instances: 1, For: s, Mode: "latency", Delay: s}, "chaos[0].for: 1s is too short for a delay of 1s to be measured; more than 2s"},
 		{Step{Fault: "stream", Instances: 1, For: s, Tokens: 5, Probability: 0.2, Seed: 1}, ""},
-		{Step{Fault: "stream", Instances: 1, For: s, Probability: 1.5}, "chaos[0].probability: 1.5 is out of range; want 0 to 1"},
+		{Step{Fault: "stream", Instances: 1, For: s, Probability: 1.5}, "chaos[0].probability: 150% is out of range; want 0% to 100%"},
 		{Step{Fault: "stream", Instances: 1, For: s, Mode: "slow"}, "chaos[0].delay: 0s delays nothing; want more than 0"},
 		{Step{Fault: "bandwidth", Instances: 1, For: s, Rate: 1 << 10}, ""},
 		{Step{Fault: "bandwidth", Instances: 1, For: s}, "chaos[0].rate: 0 bytes/s is out of range; 1024 to 262144, so that the effect can be measured"},

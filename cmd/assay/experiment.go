@@ -37,7 +37,23 @@ func blast(p *plan.Plan) chaos.Limits {
 // checkFaults returns what is wrong with the plan's faults.
 func checkFaults(p *plan.Plan) error {
 	list := steps(p)
-	return errors.Join(chaos.Check("chaos", list), blast(p).Check("chaos", list))
+	return errors.Join(placed(p, chaos.Check("chaos", list)), placed(p, blast(p).Check("chaos", list)))
+}
+
+// placed gives each complaint of the parts, of those that are joined, its place in the plan's file.
+func placed(p *plan.Plan, err error) error {
+	var w *chaos.Wrong
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, one := range many.Unwrap() {
+			out = append(out, placed(p, one))
+		}
+		return errors.Join(out...)
+	}
+	if errors.As(err, &w) {
+		return p.WrongAt(w.Path, w.Msg)
+	}
+	return err
 }
 
 // previewFaults says in lines what the plan's faults will do, and what keeps them small.

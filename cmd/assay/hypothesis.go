@@ -38,7 +38,7 @@ func (s *session) hypotheses(e *loadgen.Endpoint) ([]chaos.Hypothesis, error) {
 		default:
 			at, client, err := probeOf(h.Probe.URL, e)
 			if err != nil {
-				return nil, fmt.Errorf("hypothesis[%d].probe.url: %w", i, err)
+				return nil, s.plan.WrongAt(fmt.Sprintf("hypothesis[%d].probe.url", i), err.Error())
 			}
 			one.Look = lookByProbe(h.Probe, at, client, s.manifest.ID)
 		}

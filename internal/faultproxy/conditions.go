@@ -72,10 +72,14 @@ func (c Conditions) Check() error {
 		return fmt.Errorf("tokens: %d is out of range; want 0 or more, and 1 or more for corrupt", c.Tokens)
 	case !has(FIN, RST, Stall, Corrupt) && c.Tokens != 0:
 		return fmt.Errorf("tokens: belongs to modes fin, rst, stall and corrupt, not %q", c.Mode)
-	case c.After < 0 || c.First < 0 || c.Every < 0:
-		return fmt.Errorf("after, first, every: want 0 or more, got %d, %d, %d", c.After, c.First, c.Every)
+	case c.After < 0:
+		return fmt.Errorf("after: %d is out of range; want 0 or more", c.After)
+	case c.First < 0:
+		return fmt.Errorf("first: %d is out of range; want 0 or more", c.First)
+	case c.Every < 0:
+		return fmt.Errorf("every: %d is out of range; want 0 or more", c.Every)
 	case !(c.Probability >= 0 && c.Probability <= 1):
-		return fmt.Errorf("probability: %v is out of range; want 0 to 1", c.Probability)
+		return fmt.Errorf("probability: %v%% is out of range; want 0%% to 100%%", 100*c.Probability)
 	case has(Expired) && (c.After != 0 || c.First != 0 || c.Every != 0 || c.Probability != 0):
 		return fmt.Errorf("after, first, every, probability: a certificate has expired for all requests or for none")
 	}

@@ -81,8 +81,8 @@ func TestCheckConditions(t *testing.T) {
 		"tokens: -1":                   {Mode: FIN, Tokens: -1},
 		"tokens: 0":                    {Mode: Corrupt},
 		"tokens: belongs to":           {Mode: Hang, Tokens: 1},
-		"after, first, every: want 0":  {Mode: Hang, Every: -1},
-		"probability: 1.5":             {Mode: Hang, Probability: 1.5},
+		"every: -1 is out of range":    {Mode: Hang, Every: -1},
+		"probability: 150%":            {Mode: Hang, Probability: 1.5},
 		"for all requests or for none": {Mode: Expired, First: 1},
 	} {
 		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -170,6 +170,8 @@ func (c *checker) probe(at string, b *Probe, p *Plan) {
 	case strings.HasPrefix(b.URL, "/"):
 		if p.Target.Kind == "lambda" || p.Target.Kind == "sagemaker" || p.Target.Kind == "openinference-grpc" {
 			c.bad(at+".url", "a target of kind %s has no paths to ask; give a whole URL", p.Target.Kind)
+		} else if _, err := url.Parse(b.URL); err != nil {
+			c.bad(at+".url", "%q is no path; write for example /health", redact(b.URL))
 		}
 	default:
 		c.url(at+".url", b.URL)
