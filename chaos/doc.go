@@ -81,8 +81,9 @@
 // # In a cluster
 //
 // [Mesh] makes one object of Chaos Mesh for each pod that is hurt, by its name, with a duration that is longer than the plan's: we end it, and the cluster does
-// if we cannot. What it says of an effect is what the controller says, and is told as that. Its undo deletes the object, not before the controller has
-// marked it, and is over when the object and all that it has made are gone. Objects of other runs are reported and left alone.
+// if we cannot. What it says of an effect is what the controller says, and is told as that. A Schedule, which nothing would end, is applied as a
+// Workflow with a deadline, and is in effect when an experiment of it was injected. The undo deletes the object, not before the controller has
+// marked it, and is over when the object, all that it has made and all that this has made are gone. Objects of other runs are reported and left alone.
 //
 // # Adding to it
 //

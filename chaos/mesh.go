@@ -142,8 +142,18 @@ func (d *Mesh) Plan(_ context.Context, s *Step, v Victim) (*Action, error) {
 	if l.experiment() {
 		u.Finalizer = mesh.Finalizer
 	}
-	for _, kind := range mesh.Makes(o) {
-		u.Empty = append(u.Empty, mesh.Collection(d.Namespace, kind)+"?labelSelector="+url.QueryEscape(mesh.MadeBy(o)))
+	for _, m := range mesh.Makes(o) {
+		if m.Prefix == "" {
+			u.Empty = append(u.Empty, m.Path(d.Namespace))
+			continue
+		}
+		if u.EmptyOf == nil {
+			u.EmptyOf = map[string]string{}
+		}
+		u.EmptyOf[m.Path(d.Namespace)] = m.Prefix
+	}
+	if s := mesh.Scheduled(o); s != nil {
+		patience += mesh.Gap(s.Schedule) // until its first experiment
 	}
 	if l.bound > 0 {
 		annotate(o, mesh.ExpiryAnnotation, time.Now().Add(l.bound).UTC().Format(time.RFC3339))

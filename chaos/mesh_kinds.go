@@ -54,7 +54,7 @@ func meshOnlyKinds() []Kind {
 		{Name: "clock", Help: "Shifts the wall clock that the process of an instance sees, by its own copy of the code that reads it, whatever the process is written in (Linux, amd64), or that a pod sees; undone by putting the code back, or by deleting the object.",
 			Lasting: true, Available: clockWorks, settings: []string{"offset"}, check: checkLocalClock, preview: previewLocalClock, local: planClock, Proven: "live by local; " + meshProven},
 		{Name: "cloud", Help: "Stops, restarts or resets a machine of AWS, GCP or Azure, or takes a disk from it; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "manifest", Help: "Applies an object of chaos-mesh.org of any kind from a file, Schedule and Workflow included, if it is bounded and selects something; undone by deleting it.", Lasting: true, Available: always, Proven: meshProven},
+		{Name: "manifest", Help: "Applies an object of chaos-mesh.org of any kind from a file, Schedule and Workflow included, if it is bounded and selects something; a Schedule as a Workflow with a deadline, so that the cluster ends it; undone by deleting it.", Lasting: true, Available: always, Proven: meshProven},
 	}
 }
 
@@ -95,6 +95,11 @@ func checkMesh(s *Step) []Wrong {
 	if s.Container != "" && s.For > 0 {
 		return []Wrong{{"for", "a container is ended once"}}
 	}
+	if x, err := k.object(s); err == nil && mesh.Kind(x) == v1alpha1.KindSchedule { // by its own paths, not those of what it is applied as
+		if w := inManifest(s, x); len(w) > 0 {
+			return w
+		}
+	}
 	o, err := (&placement{namespace: "", name: "check", pods: []string{"pod"}}).object(s)
 	if err != nil {
 		return []Wrong{{settingOf(s), err.Error()}}
@@ -103,12 +108,19 @@ func checkMesh(s *Step) []Wrong {
 	if b := mesh.Bound(o); s.Fault == "manifest" && b > 0 && b < s.For {
 		w = append(w, Wrong{"for", fmt.Sprintf("%v is longer than the %v after which the object of %s ends by itself", s.For, b, s.Manifest)})
 	}
+	if s.Fault == "manifest" {
+		return append(w, inManifest(s, o)...)
+	}
 	for _, x := range mesh.Check(o) {
-		if s.Fault == "manifest" {
-			w = append(w, Wrong{"manifest", fmt.Sprintf("%s: %s: %s", s.Manifest, mesh.Kind(o), x)})
-		} else {
-			w = append(w, Wrong{x.Path, x.Msg})
-		}
+		w = append(w, Wrong{x.Path, x.Msg})
+	}
+	return w
+}
+
+// inManifest returns what is wrong with an object from a file.
+func inManifest(s *Step, o mesh.Object) (w []Wrong) {
+	for _, x := range mesh.Check(o) {
+		w = append(w, Wrong{"manifest", fmt.Sprintf("%s: %s: %s", s.Manifest, mesh.Kind(o), x)})
 	}
 	return w
 }
@@ -123,23 +135,21 @@ func settingOf(s *Step) string {
 
 func previewMesh(s *Step) string {
 	k, _ := findMesh(s.Fault)
-	whom, object := s.whom(), "?"
-	if o, err := k.object(s); err == nil {
-		object = mesh.Kind(o)
+	whom, object, bound := s.whom(), "?", s.bound()
+	if raw, err := k.object(s); err == nil {
+		if object = mesh.Kind(raw); object == v1alpha1.KindSchedule {
+			object += ", " + asWorkflow
+		}
+	}
+	if o, err := (&placement{name: "preview", pods: []string{"pod"}}).object(s); err == nil && s.Fault == "manifest" {
+		bound = mesh.Bound(o)
 	}
 	text := fmt.Sprintf("Chaos Mesh %s: %s", object, k.deed(s))
 	if !k.whole {
 		text += " at " + whom
 	}
 	if s.For > 0 {
-		bound := s.bound()
-		if o, err := k.object(s); err == nil && s.Fault == "manifest" {
-			bound = mesh.Bound(o)
-		}
 		text += fmt.Sprintf(", for %v; the cluster itself ends it at the latest %v after it began", s.For, bound)
-	}
-	if object == v1alpha1.KindSchedule {
-		text = fmt.Sprintf("Chaos Mesh %s: %s, for %v; NOTHING in the cluster ends the Schedule itself: if neither we nor assay heal can, it goes on until it is deleted", object, k.deed(s), s.For)
 	}
 	return text
 }

@@ -97,6 +97,9 @@ func (l *meshLife) effect(ctx context.Context) (string, error) {
 		case s.Deleted:
 			final = errors.New("its object is being deleted by someone else")
 			return nil
+		case mesh.Scheduled(l.object) != nil:
+			text, err = l.scheduled(ctx)
+			return err
 		case !l.experiment():
 			if s.Begun || s.Done {
 				text = fmt.Sprintf("Chaos Mesh says that the %s has begun, %v after it was created; told by its controller, not measured", mesh.Kind(l.object), round(took))
@@ -120,6 +123,35 @@ func (l *meshLife) effect(ctx context.Context) (string, error) {
 		err = final
 	}
 	return text, err
+}
+
+// scheduled reports whether the Schedule of a Workflow has done something: its node and the Schedule are there, and an experiment of its was injected.
+func (l *meshLife) scheduled(ctx context.Context) (string, error) {
+	why := ""
+	for _, m := range mesh.Makes(l.object) {
+		made, err := listed(ctx, l.d.API, m.Path(l.d.Namespace), m.Prefix)
+		if err != nil {
+			return "", err
+		}
+		if len(made) == 0 {
+			return "", fmt.Errorf("Chaos Mesh has made no %s of it", m.Kind) //nolint:staticcheck // a name
+		}
+		if m.Prefix == "" {
+			continue
+		}
+		for _, x := range made {
+			s, err := mesh.ReadStatus(x.raw)
+			switch {
+			case err != nil:
+				return "", err
+			case s.Injected || s.Times > 0:
+				return fmt.Sprintf("Chaos Mesh says that %s of the Schedule was injected, %v after the Workflow was created; told by its controller, not measured", x.name, round(time.Since(l.created))), nil
+			case s.Trouble != "":
+				why = "; Chaos Mesh says: " + s.Trouble
+			}
+		}
+	}
+	return "", fmt.Errorf("Chaos Mesh has injected no experiment of the Schedule%s", why) //nolint:staticcheck // a name
 }
 
 // hint says why nothing may have been selected.
@@ -206,7 +238,7 @@ func (l *meshLife) during(ctx context.Context) string {
 // remains says for how long the fault stays if nobody can end it.
 func (l *meshLife) remains() string {
 	if l.expires == 0 {
-		return "may remain until it is deleted: nothing in the cluster ends it"
+		return "may remain until it is deleted" // one that strikes once
 	}
 	return "may remain until the cluster ends it at " + time.Unix(0, l.expires).UTC().Format(time.TimeOnly+" UTC")
 }

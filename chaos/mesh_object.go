@@ -30,6 +30,9 @@ func (s *Step) bound() time.Duration {
 	return (s.For + verifyLimit(s) + meshPatience + meshPad).Round(time.Second)
 }
 
+// asWorkflow says how a Schedule is applied.
+const asWorkflow = "as a Workflow with a deadline, so that the cluster ends it"
+
 // A placement is where and under which name an object is laid.
 type placement struct {
 	namespace string
@@ -48,6 +51,12 @@ func (p *placement) object(s *Step) (mesh.Object, error) {
 	o, err := k.object(s)
 	if err != nil {
 		return nil, err
+	}
+	if x, ok := o.(*v1alpha1.Schedule); ok { // of itself it would go on for ever
+		if wrong := mesh.Check(x); len(wrong) > 0 {
+			return nil, fmt.Errorf("%s: Schedule: %s", s.Manifest, wrong[0])
+		}
+		o = mesh.Bounded(x, s.bound()+mesh.Gap(x.Spec.Schedule))
 	}
 	if was := o.GetName(); was != "" && s.Fault == "manifest" {
 		annotate(o, "assay.dev/name", was)
@@ -70,6 +79,9 @@ func (p *placement) object(s *Step) (mesh.Object, error) {
 		labels[k] = v
 	}
 	o.SetLabels(labels)
+	if w, ok := o.(*v1alpha1.Workflow); ok {
+		mesh.AdoptSchedules(w)
+	}
 	if s.Fault == "manifest" { // it says itself whom it hurts and for how long
 		return o, nil
 	}
@@ -238,6 +250,9 @@ func MeshManifests(steps []Step, namespace, pods string, victims []Victim) ([]Ma
 				return nil, err
 			}
 			m.Object = o
+			if raw, err := k.object(s); err == nil && mesh.Kind(raw) == v1alpha1.KindSchedule {
+				m.Note = "the Schedule, " + asWorkflow + "; " + m.Note
+			}
 			out = append(out, m)
 			continue
 		}

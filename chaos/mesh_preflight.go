@@ -15,7 +15,7 @@ import (
 // no pod matches. It only reads, and asks for rights without using them. It returns what other runs have left in the namespace, in lines for
 // people; that is removed by nobody but assay heal of those runs.
 func (d *Mesh) Preflight(ctx context.Context, steps []Step) (left []string, err error) {
-	var kinds []string
+	var kinds, made []string
 	asked := false
 	for i := range steps {
 		s := &steps[i]
@@ -30,11 +30,17 @@ func (d *Mesh) Preflight(ctx context.Context, steps []Step) (left []string, err 
 		if k := mesh.Kind(o); !slices.Contains(kinds, k) {
 			kinds = append(kinds, k)
 		}
+		for _, m := range mesh.Makes(o) {
+			if !slices.Contains(made, m.Kind) {
+				made = append(made, m.Kind)
+			}
+		}
 	}
 	if !asked {
 		return nil, nil
 	}
 	sort.Strings(kinds)
+	sort.Strings(made)
 	var served struct {
 		Resources []struct{ Name, Kind string } `json:"resources"`
 	}
@@ -48,12 +54,12 @@ func (d *Mesh) Preflight(ctx context.Context, steps []Step) (left []string, err 
 	for _, r := range served.Resources {
 		there[r.Kind] = true
 	}
-	for _, k := range kinds {
+	for _, k := range slices.Concat(kinds, made) {
 		if !there[k] {
 			return nil, fmt.Errorf("the cluster's Chaos Mesh has no %s", k)
 		}
 	}
-	if err := d.rights(ctx, kinds); err != nil {
+	if err := d.rights(ctx, kinds, made); err != nil {
 		return nil, err
 	}
 	victims, ready, err := d.Victims(ctx, &Step{Fault: "kill", By: ByMesh})
@@ -66,8 +72,8 @@ func (d *Mesh) Preflight(ctx context.Context, steps []Step) (left []string, err 
 	return d.left(ctx, there)
 }
 
-// rights asks whether we may do what a run does. A cluster that does not answer that is not asked further.
-func (d *Mesh) rights(ctx context.Context, kinds []string) error {
+// rights asks whether we may do what a run does with the kinds, and see what they make. A cluster that does not answer that is not asked further.
+func (d *Mesh) rights(ctx context.Context, kinds, made []string) error {
 	type attributes struct {
 		Namespace string `json:"namespace"`
 		Verb      string `json:"verb"`
@@ -79,6 +85,9 @@ func (d *Mesh) rights(ctx context.Context, kinds []string) error {
 		for _, verb := range []string{"create", "get", "delete"} {
 			need = append(need, attributes{d.Namespace, verb, "chaos-mesh.org", mesh.Plural(k)})
 		}
+	}
+	for _, k := range made {
+		need = append(need, attributes{d.Namespace, "list", "chaos-mesh.org", mesh.Plural(k)})
 	}
 	var lacks []string
 	for _, a := range need {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -107,6 +108,8 @@ func TestMeshStepsThatAreRefused(t *testing.T) {
 		{Step{Fault: "manifest", MeshSettings: manifest(scheduleText)}, "chaos[0].for: is missing: manifest holds until it is undone; for example 5s"},
 		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "duration: 5s, ", "", 1))}, "chaos[0].manifest: m.yaml: Schedule: spec.podChaos.duration: is missing: without it the fault stays for ever if we cannot end it; for example 60s"},
 		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "labelSelectors: {app: a}", "", 1))}, "chaos[0].manifest: m.yaml: Schedule: spec.podChaos.selector: is empty: it would hurt every pod of the namespace; name pods or labelSelectors"},
+		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "@every 10s", "@daily", 1))}, `chaos[0].manifest: m.yaml: Schedule: spec.schedule: "@daily" pauses for 24h0m0s; at most 10m0s, which a run waits for the first experiment`},
+		{Step{Fault: "manifest", For: s, MeshSettings: manifest(strings.Replace(scheduleText, "name: often", "name: often, annotations: {experiment.chaos-mesh.org/pause: 'true'}", 1))}, "chaos[0].manifest: m.yaml: Schedule: metadata.annotations[experiment.chaos-mesh.org/pause]: cannot be carried by the Workflow that a Schedule is applied as, so that the cluster ends it; leave it out"},
 		{Step{Fault: "manifest", For: s, MeshSettings: manifest("apiVersion: v1\nkind: Pod")}, `chaos[0].manifest: m.yaml: apiVersion is "v1"; want chaos-mesh.org/v1alpha1`},
 		{Step{Fault: "hang", For: s}, "chaos[0].by: chaosmesh does not do hang; local"},
 	} {
@@ -181,5 +184,67 @@ func TestMeshSelectors(t *testing.T) {
 		if d := cmp.Diff(tc.terms, got.Selector.ExpressionSelectors, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.pods, d)
 		}
+	}
+}
+
+// A Schedule is shown, and applied, as a Workflow that bears its name and our labels and ends of itself after all that a run may take.
+func TestScheduleAsWorkflow(t *testing.T) {
+	steps := []Step{{Fault: "manifest", By: ByMesh, Instances: 1, For: time.Minute, MeshSettings: MeshSettings{Manifest: "m.yaml", Object: scheduleText}}}
+	list, err := MeshManifests(steps, "serving", "app=a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := mesh.YAML(list[0].Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `apiVersion: chaos-mesh.org/v1alpha1
+kind: Workflow
+metadata:
+  annotations:
+    assay.dev/name: often
+  labels:
+    assay.dev/fault: manifest-1
+    assay.dev/run: run
+  name: assay-run-manifest-1
+  namespace: serving
+spec:
+  entry: assay-run-manifest-1.s1
+  templates:
+  - deadline: 2m0s
+    name: assay-run-manifest-1.s1
+    schedule:
+      concurrencyPolicy: Forbid
+      podChaos:
+        action: pod-failure
+        duration: 5s
+        mode: one
+        selector:
+          labelSelectors:
+            app: a
+      schedule: '@every 10s'
+      type: PodChaos
+    templateType: Schedule
+`
+	if d := cmp.Diff(want, string(raw)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if want := "the Schedule, as a Workflow with a deadline, so that the cluster ends it; the run puts its id where run stands"; list[0].Note != want {
+		t.Errorf("note %q, want %q", list[0].Note, want)
+	}
+	if got, want := previewMesh(&steps[0]), "Chaos Mesh Schedule, as a Workflow with a deadline, so that the cluster ends it: often from m.yaml, for 1m0s; the cluster itself ends it at the latest 2m0s after it began"; got != want {
+		t.Errorf("preview %q, want %q", got, want)
+	}
+	d := &Mesh{Namespace: "serving", RunID: "0123456789"}
+	a, err := d.Plan(context.Background(), &steps[0], Victim{ID: "target", Fault: "manifest-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = "/apis/chaos-mesh.org/v1alpha1/namespaces/serving/"
+	u := Undo{Kind: UndoKube, Method: "DELETE", Path: at + "workflows/assay-01234567-manifest-1", Want: Gone, Text: "kubectl -n serving delete workflows.chaos-mesh.org assay-01234567-manifest-1",
+		Empty:   []string{at + "workflownodes?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1", at + "schedules?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1"},
+		EmptyOf: map[string]string{at + "podchaos?labelSelector=managed-by": "assay-01234567-manifest-1.s"}, Expires: a.Undo.Expires}
+	if d := cmp.Diff(u, a.Undo, cmp.AllowUnexported(Undo{})); d != "" || u.Expires == 0 || a.Patience != meshPatience+10*time.Second {
+		t.Errorf("expires %d, patience %v (-want +got):\n%s", u.Expires, a.Patience, d)
 	}
 }

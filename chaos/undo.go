@@ -62,15 +62,16 @@ type Undo struct {
 	TokenFile string `json:"token_file,omitempty"` // absolute path
 
 	// kube: which cluster, and what is known of the object there. Credentials are fetched by whoever does the undo.
-	Kubeconfig string        `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
-	Context    string        `json:"context,omitempty"`    // empty for the current one
-	Finalizer  string        `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
-	Empty      []string      `json:"empty,omitempty"`      // paths of lists in which nothing is left once what the object had made is gone too
-	Expires    int64         `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
-	Pod        string        `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
-	PodUID     string        `json:"podUID,omitempty"`
-	Object     *objectUndo   `json:"object,omitempty"`
-	Function   *functionUndo `json:"function,omitempty"`
+	Kubeconfig string            `json:"kubeconfig,omitempty"` // absolute path; empty for the pod's service account or the default file
+	Context    string            `json:"context,omitempty"`    // empty for the current one
+	Finalizer  string            `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
+	Empty      []string          `json:"empty,omitempty"`      // paths of lists in which nothing is left once what the object had made is gone too
+	EmptyOf    map[string]string `json:"empty_of,omitempty"`   // and of lists in which nothing is left whose name begins so
+	Expires    int64             `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
+	Pod        string            `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
+	PodUID     string            `json:"podUID,omitempty"`
+	Object     *objectUndo       `json:"object,omitempty"`
+	Function   *functionUndo     `json:"function,omitempty"`
 }
 
 // An undoKind is how one kind of undo is done. Each function may be called any number of times.

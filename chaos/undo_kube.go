@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -83,28 +84,58 @@ var kubeUndo = undoKind{
 	},
 }
 
-// childless reports what is left of what the object has made.
+// childless reports what is left of what the object has made, and of what that has made.
 func (u *Undo) childless(ctx context.Context, api *kube.Client) error {
 	for _, path := range u.Empty {
-		var list struct {
-			Items []json.RawMessage `json:"items"`
-		}
-		if err := api.Get(ctx, path, &list); err != nil {
+		if err := u.nothing(ctx, api, path, ""); err != nil {
 			return err
 		}
-		for _, raw := range list.Items {
-			var o metadata
-			if err := json.Unmarshal(raw, &o); err != nil {
-				return err
-			}
-			text := fmt.Sprintf("%s is gone, and %s, which it had made, is still there", u.Path, o.Metadata.Name)
-			if why := meshTrouble(raw); why != "" {
-				text += "; Chaos Mesh says: " + why
-			}
-			return errors.New(text)
+	}
+	for _, path := range slices.Sorted(maps.Keys(u.EmptyOf)) {
+		if err := u.nothing(ctx, api, path, u.EmptyOf[path]); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// nothing reports what is left in a list, of names that begin with prefix.
+func (u *Undo) nothing(ctx context.Context, api *kube.Client, path, prefix string) error {
+	left, err := listed(ctx, api, path, prefix)
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	text := fmt.Sprintf("%s is gone, and %s, which it had made, is still there", u.Path, left[0].name)
+	if why := meshTrouble(left[0].raw); why != "" {
+		text += "; Chaos Mesh says: " + why
+	}
+	return errors.New(text)
+}
+
+// An item is one of a list.
+type item struct {
+	name string
+	raw  json.RawMessage
+}
+
+// listed returns what is in a list, of names that begin with prefix.
+func listed(ctx context.Context, api *kube.Client, path, prefix string) (items []item, err error) {
+	var list struct {
+		Items []json.RawMessage `json:"items"`
+	}
+	if err := api.Get(ctx, path, &list); err != nil {
+		return nil, err
+	}
+	for _, raw := range list.Items {
+		var o metadata
+		if err := json.Unmarshal(raw, &o); err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(o.Metadata.Name, prefix) {
+			items = append(items, item{o.Metadata.Name, raw})
+		}
+	}
+	return items, nil
 }
 
 // cluster names the cluster of an undo, for people.

@@ -37,7 +37,7 @@ var faults = []chaos.Step{
 	{Name: "gcp", Fault: "cloud", For: blink, MeshSettings: more{Cloud: "gcp", Spec: json.RawMessage(`{"action":"node-stop","project":"p","zone":"z","instance":"i"}`)}},
 	{Name: "azure", Fault: "cloud", For: blink, MeshSettings: more{Cloud: "azure", Spec: json.RawMessage(`{"action":"vm-stop","subscriptionID":"s","resourceGroupName":"g","vmName":"v"}`)}},
 	{Name: "experiment", Fault: "manifest", For: blink, MeshSettings: manifest("JVMChaos", "{action: gc, duration: 30s, mode: one, selector: {labelSelectors: {app: vllm}}}")},
-	{Name: "schedule", Fault: "manifest", For: blink, MeshSettings: manifest("Schedule", "{schedule: '@every 10s', type: PodChaos, podChaos: {action: pod-failure, duration: 5s, mode: one, selector: {labelSelectors: {app: vllm}}}}")},
+	{Name: "schedule", Fault: "manifest", For: blink, MeshSettings: manifest("Schedule", "{schedule: '@every 1s', type: PodChaos, podChaos: {action: pod-failure, duration: 5s, mode: one, selector: {labelSelectors: {app: vllm}}}}")},
 	{Name: "workflow", Fault: "manifest", For: blink, MeshSettings: manifest("Workflow", "{entry: a, templates: [{name: a, templateType: Serial, deadline: 60s, children: [b]}, {name: b, templateType: PodChaos, deadline: 30s, podChaos: {action: pod-failure, mode: one, selector: {labelSelectors: {app: vllm}}}}]}")},
 }
 
@@ -446,6 +446,12 @@ func TestPreflight(t *testing.T) {
 	c.Deny("create networkchaos")
 	c.Deny("delete stresschaos")
 	check("may not, in namespace serving: create networkchaos, delete stresschaos", nil)
+	steps = []chaos.Step{step(chaos.Step{Fault: "manifest", For: time.Minute, MeshSettings: manifest("Schedule", "{"+often+"}")})}
+	check("", nil)
+	for _, right := range []string{"create workflows", "list workflownodes", "list schedules", "list podchaos"} {
+		c.Deny(right)
+	}
+	check("may not, in namespace serving: create workflows, list podchaos, list schedules, list workflownodes", nil)
 	c.Cut(true)
 	check("ask the API server "+c.URL(), nil)
 	c.Cut(false)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
 	"go.etcd.io/etcd/server/v3/embed"
 	apiext "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	clientset "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
@@ -96,7 +97,8 @@ func createKinds(config *rest.Config) error {
 	}
 	crds := client.ApiextensionsV1().CustomResourceDefinitions()
 	open := true
-	for _, kind := range mesh.Kinds() {
+	kinds := append(mesh.Kinds(), v1alpha1.KindWorkflowNode)
+	for _, kind := range kinds {
 		schema := &apiext.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open}
 		if kind == "BlockChaos" {
 			loose := apiext.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &open}
@@ -127,11 +129,11 @@ func createKinds(config *rest.Config) error {
 				}
 			}
 		}
-		if ready == len(mesh.Kinds()) {
+		if ready == len(kinds) {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d kinds are established", ready, len(mesh.Kinds()))
+			return fmt.Errorf("%d of %d kinds are established", ready, len(kinds))
 		}
 	}
 }

@@ -33,12 +33,15 @@ func TestRunWithChaosMesh(t *testing.T) {
 	dir := t.TempDir()
 	c.Kubeconfig(dir)
 	write(t, dir, "workflow.yaml", "apiVersion: chaos-mesh.org/v1alpha1\nkind: Workflow\nmetadata: {name: storm}\nspec: {entry: a, templates: [{name: a, templateType: PodChaos, deadline: 60s, podChaos: {action: pod-failure, mode: one, selector: {labelSelectors: {app: vllm}}}}]}\n")
+	write(t, dir, "schedule.yaml", "apiVersion: chaos-mesh.org/v1alpha1\nkind: Schedule\nmetadata: {name: often}\nspec: {schedule: '@every 1s', type: PodChaos, podChaos: {action: pod-failure, duration: 60s, mode: one, selector: {labelSelectors: {app: vllm}}}}\n")
 	write(t, dir, "plan.yaml", meshPlan(target.URL, `  - {fault: loss, at: 500ms, for: 1s, probability: 30%}
   - {fault: kill, at: 1s}
   - {fault: manifest, at: 1500ms, for: 1s, manifest: workflow.yaml}
+  - {fault: manifest, at: 2s, for: 500ms, manifest: schedule.yaml}
 `))
 	shown := assayIn(t, dir, "chaos", "manifests", "plan.yaml", "--live")
-	for _, want := range []string{"# fault loss-1: ", "kind: NetworkChaos", "it chooses 1 of the 2 pods that are ready by its seed", "  - vllm-1\n", "kind: PodChaos", "name: assay-run-manifest-3", "assay.dev/name: storm", "namespace: serving"} {
+	for _, want := range []string{"# fault loss-1: ", "kind: NetworkChaos", "it chooses 1 of the 2 pods that are ready by its seed", "  - vllm-1\n", "kind: PodChaos", "name: assay-run-manifest-3", "assay.dev/name: storm", "namespace: serving",
+		"# fault manifest-4: the Schedule, as a Workflow with a deadline, so that the cluster ends it; ", "assay.dev/name: often", "deadline: 52s", "templateType: Schedule"} {
 		if !strings.Contains(strings.ReplaceAll(shown.out, "      -", "  -"), want) {
 			t.Errorf("manifests lack %q:\n%s%s", want, shown.out, shown.err)
 		}
@@ -48,7 +51,8 @@ func TestRunWithChaosMesh(t *testing.T) {
 	}
 	got := assayIn(t, dir, "run", "plan.yaml")
 	for _, want := range []string{"Chaos Mesh NetworkChaos: 30% of the packets that it sends lost at 1 ready instance, for 1s; the cluster itself ends it at the latest 51s after it began",
-		"Chaos Mesh Workflow: storm from workflow.yaml, for 1s; the cluster itself ends it at the latest 1m0s after it began", "fault loss-1 verified clear", "fault kill-2 verified clear", "fault manifest-3 verified clear"} {
+		"Chaos Mesh Workflow: storm from workflow.yaml, for 1s; the cluster itself ends it at the latest 1m0s after it began", "fault loss-1 verified clear", "fault kill-2 verified clear", "fault manifest-3 verified clear",
+		"Chaos Mesh Schedule, as a Workflow with a deadline, so that the cluster ends it: often from schedule.yaml, for 500ms; the cluster itself ends it at the latest", "fault manifest-4 verified clear"} {
 		if !strings.Contains(got.err, want) {
 			t.Errorf("stderr lacks %q:\n%s", want, got.err)
 		}
@@ -57,7 +61,7 @@ func TestRunWithChaosMesh(t *testing.T) {
 		t.Errorf("exit %d, left %v", got.code, left)
 	}
 	r, _ := readResult(t, runsIn(t, dir)[0])
-	if len(r.Faults) != 3 {
+	if len(r.Faults) != 4 {
 		t.Fatalf("%d faults", len(r.Faults))
 	}
 	for _, f := range r.Faults {

@@ -207,24 +207,6 @@ func (c *checker) within(path, namespace string) {
 	}
 }
 
-// schedule demands that each of the experiments that it makes is bounded. Its own end is our deletion.
-func (c *checker) schedule(s *v1alpha1.Schedule) {
-	if s.Spec.Type == v1alpha1.ScheduleTypeWorkflow {
-		if s.Spec.Workflow == nil {
-			c.bad("spec.workflow", "is missing: the block of type Workflow")
-			return
-		}
-		c.workflow("spec.workflow", s.Spec.Workflow)
-		return
-	}
-	at := c.embedded("spec", string(s.Spec.Type), &s.Spec.EmbedChaos)
-	if at == nil {
-		return
-	}
-	c.duration(at.path+".duration", at.o)
-	c.experiment(at.path, at.o)
-}
-
 type embedded struct {
 	path string
 	o    v1alpha1.InnerObjectWithSelector
@@ -263,10 +245,8 @@ func (c *checker) workflow(path string, w *v1alpha1.WorkflowSpec) {
 		case t.Type == v1alpha1.TypeSchedule && t.Schedule == nil:
 			c.bad(at+".schedule", "is missing: the block of type Schedule")
 		case t.Type == v1alpha1.TypeSchedule:
-			if e := c.embedded(at+".schedule", string(t.Schedule.Type), &t.Schedule.EmbedChaos); e != nil {
-				c.duration(e.path+".duration", e.o)
-				c.experiment(e.path, e.o)
-			}
+			c.scheduled(at+".schedule", string(t.Schedule.Type), &t.Schedule.EmbedChaos)
+			c.often(at+".schedule.schedule", t.Schedule.Schedule)
 		case v1alpha1.IsChaosTemplateType(t.Type):
 			if e := c.embedded(at, string(t.Type), t.EmbedChaos); e != nil {
 				c.experiment(e.path, e.o)
@@ -287,8 +267,8 @@ func (c *checker) deadline(path string, text *string) {
 	}
 }
 
-// Bound returns how long after its creation the cluster ends an object by itself at the latest; 0 where nothing does, as with a Schedule, or
-// where there is nothing to end.
+// Bound returns how long after its creation the cluster ends an object by itself at the latest; 0 where
+// there is nothing to end, and for a Schedule, which is applied as [Bounded] makes it.
 func Bound(o Object) time.Duration {
 	var text string
 	switch x := o.(type) {

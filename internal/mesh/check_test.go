@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -78,10 +80,19 @@ func TestCheck(t *testing.T) {
 		{"Schedule", "{schedule: '@every 10s', type: NetworkChaos, networkChaos: {action: loss, duration: 5s, mode: all, selector: {}}}", "spec.networkChaos.selector: is empty: it would hurt every pod of the namespace; name pods or labelSelectors\nspec.networkChaos.loss: is missing: the block of action loss"},
 		{"Schedule", "{schedule: '@every 10s', type: NetworkChaos}", "spec.networkChaos: is missing: the block of type NetworkChaos"},
 		{"Schedule", "{schedule: never, type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", "spec.schedule"},
-		{"Schedule", "{schedule: '@every 10s', type: Workflow, workflow: {entry: a, templates: [{name: a, templateType: Suspend}]}}", "spec.workflow.templates[0].deadline: is missing: without it the workflow may go on for ever; for example 60s"},
+		{"Schedule", "{schedule: '@every 10s', type: Workflow, workflow: {entry: a, templates: [{name: a, templateType: Suspend}]}}", "spec.workflow: cannot be carried by the Workflow that a Schedule is applied as, so that the cluster ends it; write a Workflow, or a Schedule of an experiment"},
+		{"Schedule", "{schedule: '@every 10s', type: AzureChaos, azureChaos: {action: vm-stop, subscriptionID: s, resourceGroupName: g, vmName: v, duration: 5s}}", "spec.type: AzureChaos cannot be scheduled within a Workflow: Chaos Mesh drops it there"},
+		{"Schedule", "{schedule: '@every 10m', type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", ""},
+		{"Schedule", "{schedule: '*/10 * * * *', concurrencyPolicy: Allow, historyLimit: 2, startingDeadlineSeconds: 9, type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", ""},
+		{"Schedule", "{schedule: '0 * * * *', type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", `spec.schedule: "0 * * * *" pauses for 1h0m0s; at most 10m0s, which a run waits for the first experiment`},
+		{"Schedule", "{schedule: '*/5 9-17 * * *', type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", `spec.schedule: "*/5 9-17 * * *" pauses for 15h5m0s; at most 10m0s, which a run waits for the first experiment`},
+		{"Schedule", "{schedule: TZ=UTC, type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", `spec.schedule: "TZ=UTC" is no schedule`},
+		{"Schedule", "{schedule: '0 0 30 2 *', type: PodChaos, podChaos: {action: pod-kill, " + on + "}}", `spec.schedule: "0 0 30 2 *" never comes`},
 		{"Workflow", "{entry: a, templates: [{name: a, templateType: Serial, deadline: 60s, children: [b]}, {name: b, templateType: PodChaos, deadline: 10s, podChaos: {action: pod-failure, " + on + "}}]}", ""},
 		{"Workflow", "{entry: a, templates: [{name: a, templateType: Serial, children: [b]}, {name: b, templateType: PodChaos, deadline: 10s, podChaos: {action: pod-failure, " + on + "}}]}", "spec.templates[0].deadline: is missing: without it the workflow may go on for ever; for example 60s"},
 		{"Workflow", "{entry: a, templates: [{name: a, templateType: Serial, deadline: 60s, children: [b]}, {name: b, templateType: PodChaos, podChaos: {action: pod-failure, mode: one, selector: {}}}]}", "spec.templates[1].deadline: is missing: without it the workflow may go on for ever; for example 60s\nspec.templates[1].podChaos.selector: is empty: it would hurt every pod of the namespace; name pods or labelSelectors"},
+		{"Workflow", "{entry: a, templates: [{name: a, templateType: Schedule, deadline: 60s, schedule: {schedule: hourly, type: PodChaos, podChaos: {action: pod-kill, " + on + "}}}]}", "spec.templates[0].schedule.schedule"},
+		{"Workflow", "{entry: a, templates: [{name: a, templateType: Schedule, deadline: 60s, schedule: {schedule: '@every 1s', type: BlockChaos, blockChaos: {action: delay, volumeName: v, delay: {latency: 1ms}, duration: 5s, " + on + "}}}]}", "spec.templates[0].schedule.type: BlockChaos cannot be scheduled within a Workflow: Chaos Mesh drops it there"},
 		{"Workflow", "{entry: gone, templates: [{name: a, templateType: Suspend, deadline: 60s}]}", "spec.entry"},
 	} {
 		o, err := Parse(manifest(tc.kind, tc.spec))
@@ -170,11 +181,11 @@ spec:
 func TestStatus(t *testing.T) {
 	got, err := ReadStatus([]byte(`{"metadata":{"uid":"u","creationTimestamp":"2026-01-02T03:04:05Z"},"status":{"conditions":[{"type":"Selected","status":"True"},{"type":"AllInjected","status":"False"}],
 		"experiment":{"desiredPhase":"Run","containerRecords":[{"id":"serving/a","events":[{"type":"Failed","operation":"Apply","message":"no daemon\nat all","timestamp":"2026-01-02T03:04:06Z"}]},
-		{"id":"serving/b","events":[{"type":"Failed","operation":"Apply","message":"x"},{"type":"Succeeded","operation":"Apply"}]}]}}}`))
+		{"id":"serving/b","injectedCount":2,"events":[{"type":"Failed","operation":"Apply","message":"x"},{"type":"Succeeded","operation":"Apply"}]}]}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Status{UID: "u", Created: got.Created, Phase: "Run", Selected: "True", Records: 2, Trouble: "apply of serving/a failed: no daemon"}
+	want := Status{UID: "u", Created: got.Created, Phase: "Run", Selected: "True", Records: 2, Times: 2, Trouble: "apply of serving/a failed: no daemon"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -190,6 +201,7 @@ func TestStatus(t *testing.T) {
 func FuzzManifest(f *testing.F) {
 	f.Add(manifest("PodChaos", "{action: pod-kill, "+on+"}"))
 	f.Add(manifest("Schedule", "{schedule: '@every 1s', type: NetworkChaos}"))
+	f.Add(manifest("Schedule", "{schedule: '*/2 * * * *', type: PodChaos, podChaos: {action: pod-kill, "+on+"}}"))
 	f.Add(manifest("Workflow", "{entry: a, templates: [{name: a, templateType: NetworkChaos, deadline: 1s}]}"))
 	f.Add(manifest("PhysicalMachineChaos", "{action: stress-cpu, address: [a], duration: 1s}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -197,7 +209,15 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(Check(o)) == 0 && Kind(o) != "Schedule" && !OneShot(o) && (Bound(o) <= 0 || Bound(o) > MaxDuration) {
+		if s, ok := o.(*v1alpha1.Schedule); ok && len(Check(o)) == 0 {
+			w := Bounded(s, time.Minute)
+			w.Name = "x"
+			AdoptSchedules(w)
+			if o = w; len(Check(o)) > 0 {
+				t.Errorf("%v: %s", Check(o), b)
+			}
+		}
+		if len(Check(o)) == 0 && !OneShot(o) && (Bound(o) <= 0 || Bound(o) > MaxDuration) {
 			t.Errorf("accepted without a bound: %s", b)
 		}
 		if _, err := YAML(o); err != nil {

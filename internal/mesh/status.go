@@ -34,6 +34,7 @@ type Status struct {
 	Injected  bool   // all that was selected
 	Recovered bool   // all that was selected
 	Records   int    // pods, containers, machines
+	Times     int    // how often any of them was injected, all in all
 	Trouble   string // of the last action that failed on any record and has not succeeded since
 	Done      bool   // of a workflow: it is over
 	Begun     bool   // of a Workflow or Schedule: it has been taken up
@@ -74,6 +75,11 @@ func ReadStatus(raw []byte) (Status, error) {
 		}
 		if string(c.Type) == string(v1alpha1.WorkflowConditionAccomplished) && yes {
 			s.Done = true
+		}
+	}
+	for _, r := range o.Status.Experiment.Records {
+		if r != nil {
+			s.Times += r.InjectedCount
 		}
 	}
 	s.Trouble = trouble(o.Status.Experiment.Records)

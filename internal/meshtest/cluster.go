@@ -1,6 +1,7 @@
 package meshtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -31,6 +32,7 @@ type Cluster struct {
 	mu     sync.Mutex
 	pods   map[string]*Pod
 	made   int
+	named  int               // objects that the controller has made
 	notes  map[string]string // annotations of the namespace
 	denied map[string]bool   // rights that are denied: "create networkchaos"
 	down   bool
@@ -163,6 +165,21 @@ func (c *Cluster) InForce() []string {
 	return names
 }
 
+// Names lists the names of the objects of a kind that there are, whether or not the API server answers others.
+func (c *Cluster) Names(kind string) []string {
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	for c.api.Get(context.Background(), mesh.Collection(Namespace, kind), &list) != nil && c.pause(step) { // a server that is young refuses
+	}
+	var names []string
+	for _, o := range list.Items {
+		names = append(names, o.Metadata.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Writes returns how many requests have written anything.
 func (c *Cluster) Writes() int {
 	c.mu.Lock()
@@ -250,8 +267,7 @@ func (c *Cluster) pass(w http.ResponseWriter, r *http.Request) {
 			Metadata struct{ Name string }
 		}
 		if json.Unmarshal(rec.Body.Bytes(), &o) == nil {
-			b := c.behaviour()
-			c.wg.Go(func() { c.control(mesh.Collection(Namespace, o.Kind)+"/"+o.Metadata.Name, o.Kind, b) })
+			c.start(mesh.Collection(Namespace, o.Kind)+"/"+o.Metadata.Name, o.Kind, "", "", c.behaviour())
 		}
 	}
 	for k, v := range rec.Header() {

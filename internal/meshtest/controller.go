@@ -40,32 +40,34 @@ type seen struct {
 	}
 }
 
-// control takes an object through its states until it is gone: finalizer, selection, injection, recovery, end.
-func (c *Cluster) control(path, kind string, b Behaviour) {
+// start controls an object until it is gone.
+func (c *Cluster) start(path, kind, owner, workflow string, b Behaviour) {
+	m := &maker{c: c, path: path, name: path[strings.LastIndex(path, "/")+1:], owner: owner, workflow: workflow, b: b, born: time.Now()}
+	c.wg.Go(func() {
+		switch kind {
+		case v1alpha1.KindWorkflow:
+			m.control(m.workflowLook)
+		case v1alpha1.KindWorkflowNode:
+			m.control(m.nodeLook)
+		case v1alpha1.KindSchedule:
+			m.control(m.scheduleLook)
+		default:
+			c.control(path, owner, b)
+		}
+	})
+}
+
+// control takes an experiment through its states until it is gone: finalizer, selection, injection, recovery, end.
+func (c *Cluster) control(path, owner string, b Behaviour) {
 	ctx := context.Background()
-	experiment := strings.HasSuffix(kind, "Chaos")
 	born := time.Now()
-	injected, recovered, said, child := false, false, "", ""
+	injected, recovered, orphan, said := false, false, false, ""
 	for c.pause(step) {
+		orphan = orphan || c.collected(path, owner)
 		var o seen
 		if err := c.api.Get(ctx, path, &o); kube.NotFound(err) {
-			if !experiment { // what it made follows it, later
-				c.lift(path)
-				if c.pause(20*step) && child != "" {
-					_ = c.api.Delete(ctx, child)
-				}
-			}
 			return
 		} else if err != nil {
-			continue
-		}
-		if !experiment {
-			if !injected {
-				injected = true
-				c.lay(path)
-				child = c.child(path, kind, b)
-				c.patch(path, map[string]any{"status": map[string]any{"entryNode": "n", "startTime": now(), "time": now()}})
-			}
 			continue
 		}
 		deleted := o.Metadata.DeletionTimestamp != nil
@@ -120,24 +122,6 @@ func (c *Cluster) control(path, kind string, b Behaviour) {
 	}
 }
 
-// child makes the experiment of a Schedule or Workflow, one that hurts a pod, and returns its path.
-func (c *Cluster) child(path, kind string, b Behaviour) string {
-	name := path[strings.LastIndex(path, "/")+1:]
-	label := v1alpha1.LabelWorkflow
-	if kind == v1alpha1.KindSchedule {
-		label = v1alpha1.LabelManagedBy
-	}
-	at := mesh.Collection(Namespace, v1alpha1.KindPodChaos)
-	err := c.api.Create(context.Background(), at, map[string]any{"apiVersion": mesh.Group, "kind": v1alpha1.KindPodChaos,
-		"metadata": map[string]any{"name": name + "-child", "labels": map[string]string{label: name}}, "spec": map[string]any{"action": "pod-failure", "duration": "1h"}}, nil)
-	if err != nil {
-		return ""
-	}
-	at += "/" + name + "-child"
-	c.wg.Go(func() { c.control(at, v1alpha1.KindPodChaos, b) })
-	return at
-}
-
 // over reports whether an object's duration, which counts from its creation, is over.
 func (c *Cluster) over(path, duration string, born time.Time) bool {
 	c.mu.Lock()
@@ -182,7 +166,10 @@ func (c *Cluster) status(path, phase, failed, why string, conds ...cond) {
 	if selected {
 		r := map[string]any{"id": Namespace + "/pod", "selectorKey": ".", "phase": "Not Injected", "injectedCount": 0, "recoveredCount": 0}
 		if injected {
-			r["phase"] = "Injected"
+			r["phase"], r["injectedCount"] = "Injected", 1
+		}
+		if phase == "Stop" {
+			r["injectedCount"] = 1
 		}
 		if failed != "" {
 			r["events"] = []any{map[string]any{"type": "Failed", "operation": failed, "message": why, "timestamp": now()}}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
+
 	"github.com/assay-dev/assay/internal/mesh"
 )
 
@@ -116,7 +118,7 @@ func merge(o, patch map[string]any) {
 // Discovery is the list of the kinds that are served.
 func Discovery() map[string]any {
 	var list []any
-	for _, k := range mesh.Kinds() {
+	for _, k := range append(mesh.Kinds(), v1alpha1.KindWorkflowNode) {
 		list = append(list, map[string]any{"name": mesh.Plural(k), "kind": k, "namespaced": true, "verbs": []string{"create", "delete", "get", "list", "patch"}})
 	}
 	return map[string]any{"kind": "APIResourceList", "groupVersion": mesh.Group, "resources": list}
