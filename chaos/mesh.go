@@ -121,9 +121,13 @@ func (d *Mesh) allowed(ctx context.Context) error {
 
 // object makes the object of a step against a victim.
 func (d *Mesh) object(s *Step, v Victim) (mesh.Object, error) {
-	p := placement{namespace: d.Namespace, name: meshName(d.RunID, v.Fault), pods: []string{v.ID},
-		labels: map[string]string{mesh.RunLabel: d.RunID, mesh.FaultLabel: meshLabel(v.Fault)}}
+	p := placement{namespace: d.Namespace, name: meshName(d.RunID, v.Fault), pods: []string{v.ID}, labels: d.labels(v)}
 	return p.object(s)
+}
+
+// labels are what the object of a fault bears.
+func (d *Mesh) labels(v Victim) map[string]string {
+	return map[string]string{mesh.RunLabel: d.RunID, mesh.FaultLabel: meshLabel(v.Fault)}
 }
 
 // Plan makes the action of a step against a victim.
@@ -138,7 +142,7 @@ func (d *Mesh) Plan(_ context.Context, s *Step, v Victim) (*Action, error) {
 	k, _ := findMesh(s.Fault)
 	path, patience := mesh.Path(o), orElse(d.Patience, meshPatience)
 	l := &meshLife{d: d, step: s, victim: v, object: o, path: path, whole: k.whole, bound: mesh.Bound(o)}
-	u := Undo{Kind: UndoKube, Kubeconfig: d.Kubeconfig, Context: d.Context, Method: http.MethodDelete, Path: path, Want: Gone, Text: d.kubectl("delete", o)}
+	u := Undo{Kind: UndoKube, Kubeconfig: d.Kubeconfig, Context: d.Context, Method: http.MethodDelete, Path: path, Want: Gone, Text: d.kubectl("delete", o), Labels: d.labels(v)}
 	if l.experiment() {
 		u.Finalizer = mesh.Finalizer
 	}

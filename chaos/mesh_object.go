@@ -1,6 +1,8 @@
 package chaos
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,10 +169,17 @@ func annotate(o mesh.Object, name, value string) {
 	o.SetAnnotations(a)
 }
 
-// meshName is the name of a fault's object.
+// meshName is the name of a fault's object: the fault's id where that is a name, else its end and a hash of the whole, so that no two faults of a run
+// have the same. It has at most 51 bytes: what is made of a Schedule adds to it.
 func meshName(run, fault string) string {
-	fault = meshLabel(fault)
-	return strings.ToLower(fmt.Sprintf("assay-%.8s-%s", run, strings.TrimLeft(fault[max(0, len(fault)-36):], "-."))) // 51 bytes: a Schedule adds to it
+	const most = 36
+	id := strings.ToLower(meshLabel(fault))
+	if id != fault || len(id) > most {
+		sum := sha256.Sum256([]byte(fault))
+		hash := hex.EncodeToString(sum[:5])
+		id = strings.Trim(id[max(0, len(id)-most+len(hash)+1):]+"-"+hash, "-.")
+	}
+	return fmt.Sprintf("assay-%.8s-%s", strings.ToLower(run), id)
 }
 
 // meshLabel writes a fault's id as a label's value may be.

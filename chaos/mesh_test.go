@@ -10,6 +10,7 @@ import (
 	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/assay-dev/assay/internal/mesh"
 )
@@ -243,8 +244,27 @@ spec:
 	const at = "/apis/chaos-mesh.org/v1alpha1/namespaces/serving/"
 	u := Undo{Kind: UndoKube, Method: "DELETE", Path: at + "workflows/assay-01234567-manifest-1", Want: Gone, Text: "kubectl -n serving delete workflows.chaos-mesh.org assay-01234567-manifest-1",
 		Empty:   []string{at + "workflownodes?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1", at + "schedules?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1"},
-		EmptyOf: map[string]string{at + "podchaos?labelSelector=managed-by": "assay-01234567-manifest-1.s"}, Expires: a.Undo.Expires}
+		EmptyOf: map[string]string{at + "podchaos?labelSelector=managed-by": "assay-01234567-manifest-1.s"}, Expires: a.Undo.Expires, Labels: map[string]string{mesh.RunLabel: "0123456789", mesh.FaultLabel: "manifest-1"}}
 	if d := cmp.Diff(u, a.Undo, cmp.AllowUnexported(Undo{})); d != "" || u.Expires == 0 || a.Patience != meshPatience+10*time.Second {
 		t.Errorf("expires %d, patience %v (-want +got):\n%s", u.Expires, a.Patience, d)
+	}
+}
+
+// Two faults of a run have two objects, whatever their ids, and every name is one that Kubernetes takes.
+func TestMeshNames(t *testing.T) {
+	long := strings.Repeat("x", 60)
+	taken := map[string]string{}
+	for _, id := range []string{"kill-1", "Kill-1", "KILL-1", "a" + long, "b" + long, "a" + long + ".1", "kill.1", "kill_1", "kill 1", "-kill-1", "ä", "ö", "."} {
+		name := meshName("20260102-ABC", id)
+		if was, there := taken[name]; there {
+			t.Errorf("%q and %q are both %s", was, id, name)
+		}
+		taken[name] = id
+		if wrong := validation.IsDNS1123Subdomain(name); len(wrong) > 0 || len(name) > 51 {
+			t.Errorf("%q: %s, %d bytes: %v", id, name, len(name), wrong)
+		}
+	}
+	if got := meshName("20260102-ABC", "kill-1"); got != "assay-20260102-kill-1" {
+		t.Errorf("a plain id is %s", got)
 	}
 }

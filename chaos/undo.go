@@ -67,6 +67,7 @@ type Undo struct {
 	Finalizer  string            `json:"finalizer,omitempty"`  // whoever recovers the object sets it; before, the object must not be deleted
 	Empty      []string          `json:"empty,omitempty"`      // paths of lists in which nothing is left once what the object had made is gone too
 	EmptyOf    map[string]string `json:"empty_of,omitempty"`   // and of lists in which nothing is left whose name begins so
+	Labels     map[string]string `json:"labels,omitempty"`     // what the object bears if it is ours; another of its name is left alone
 	Expires    int64             `json:"expires,omitempty"`    // Unix ns at which the cluster itself ends the fault, or 0
 	Pod        string            `json:"pod,omitempty"`        // path of the pod that it lies on, for an object whose finalizer was forced away
 	PodUID     string            `json:"podUID,omitempty"`

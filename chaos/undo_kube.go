@@ -45,8 +45,8 @@ var kubeUndo = undoKind{
 		}
 		if u.Method == http.MethodPatch {
 			err = api.Patch(ctx, u.Path, json.RawMessage(u.Body), nil)
-		} else if err = u.settled(ctx, api); err == nil {
-			err = api.Delete(ctx, u.Path)
+		} else {
+			err = u.takeAway(ctx, api)
 		}
 		if kube.NotFound(err) {
 			return nil // Verify tells whether that is how it should be
@@ -64,6 +64,8 @@ var kubeUndo = undoKind{
 			return u.late(u.childless(ctx, api))
 		case err != nil:
 			return u.late(err)
+		case u.Want == Gone && !u.ours(raw):
+			return nil
 		case u.Want == Gone:
 			return u.late(stillThere(u, raw))
 		}
@@ -176,6 +178,48 @@ type metadata struct {
 		CreationTimestamp time.Time         `json:"creationTimestamp"`
 		DeletionTimestamp *time.Time        `json:"deletionTimestamp"`
 	} `json:"metadata"`
+}
+
+// ours reports whether an object is the one that the fault has made, and not another's of the same name.
+func (u *Undo) ours(raw json.RawMessage) bool {
+	var o metadata
+	if json.Unmarshal(raw, &o) != nil {
+		return false
+	}
+	for k, v := range u.Labels {
+		if o.Metadata.Labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// takeAway deletes the object, if it is ours. One that is not there may be on its way: whoever has sent it may have died right after.
+func (u *Undo) takeAway(ctx context.Context, api *kube.Client) error {
+	var raw json.RawMessage
+	err := api.Get(ctx, u.Path, &raw)
+	if kube.NotFound(err) {
+		if err := pause(ctx, arrival); err != nil {
+			return err
+		}
+		err = api.Get(ctx, u.Path, &raw)
+	}
+	if err != nil || !u.ours(raw) {
+		return err
+	}
+	var o metadata
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return err
+	}
+	if err := u.settled(ctx, api); err != nil {
+		return err
+	}
+	err = api.DeleteOnly(ctx, u.Path, o.Metadata.UID)
+	var e *kube.Error
+	if errors.As(err, &e) && e.Status == http.StatusConflict {
+		return nil // another has its name by now
+	}
+	return err
 }
 
 // settled returns once the object may be deleted.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/mesh"
 )
 
 // object is an API server that holds one object.
@@ -61,6 +63,8 @@ func TestUndoInACluster(t *testing.T) {
 	patch := Undo{ID: "f", Kind: UndoKube, Kubeconfig: config, Method: "PATCH", Path: "/apis/g/v1/x/a", Body: `{"spec":{"replicas":2}}`, Want: `{"spec":{"replicas":2},"metadata":{"annotations":{"n":null}}}`}
 	marked := del
 	marked.Finalizer = "keep"
+	mine := del
+	mine.Labels = map[string]string{mesh.RunLabel: "r", mesh.FaultLabel: "f"}
 	late := del
 	late.Expires = time.Now().Add(time.Hour).UnixNano()
 	over := del
@@ -73,15 +77,15 @@ func TestUndoInACluster(t *testing.T) {
 		away       string
 		asked      []string
 	}{
-		{"gone before", "", nil, del, "", []string{"DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		{"gone before", "", nil, del, "", []string{"GET /apis/g/v1/x/a"}},
 		{"goes", `{}`, func(o *object, m string) {
 			if m == "DELETE" {
 				o.json = ""
 			}
-		}, del, "", []string{"DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
-		{"stays", `{}`, nil, late, "/apis/g/v1/x/a is still there; it may remain until the cluster ends it at " + at + " UTC", []string{"DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
-		{"stays too long", `{}`, nil, over, "/apis/g/v1/x/a is still there; the cluster was to end it at 00:00:00 UTC, which is not verified", []string{"DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
-		{"held", `{"metadata":{"deletionTimestamp":"2026-01-02T03:04:05Z","finalizers":["keep","other"]}}`, nil, del, "is not recovered: it was deleted", []string{"DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		}, del, "", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		{"stays", `{}`, nil, late, "/apis/g/v1/x/a is still there; it may remain until the cluster ends it at " + at + " UTC", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		{"stays too long", `{}`, nil, over, "/apis/g/v1/x/a is still there; the cluster was to end it at 00:00:00 UTC, which is not verified", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		{"held", `{"metadata":{"deletionTimestamp":"2026-01-02T03:04:05Z","finalizers":["keep","other"]}}`, nil, del, "is not recovered: it was deleted", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
 		{"its finalizer is awaited", fmt.Sprintf(`{"metadata":{"creationTimestamp":%q}}`, time.Now().Format(time.RFC3339)), func(o *object, m string) {
 			switch {
 			case m == "DELETE" && strings.Contains(o.json, "keep"):
@@ -90,6 +94,20 @@ func TestUndoInACluster(t *testing.T) {
 				o.json = `{"metadata":{"creationTimestamp":"` + time.Now().Format(time.RFC3339) + `","finalizers":["keep"]}}`
 			}
 		}, marked, "", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
+		{"another's", `{"metadata":{"labels":{"assay.dev/run":"r","assay.dev/fault":"g"}}}`, nil, mine, "", []string{"GET /apis/g/v1/x/a"}},
+		{"ours", `{"metadata":{"uid":"u","labels":{"assay.dev/run":"r","assay.dev/fault":"f"}}}`, func(o *object, m string) {
+			if m == "DELETE" {
+				o.json = ""
+			}
+		}, mine, "", []string{"GET /apis/g/v1/x/a", `DELETE /apis/g/v1/x/a {"preconditions":{"uid":"u"}}`, "GET /apis/g/v1/x/a"}},
+		{"arrives late", "", func(o *object, m string) {
+			switch {
+			case m == "DELETE":
+				o.json = ""
+			case len(o.asked) == 1: // the second look
+				o.json = `{"metadata":{"labels":{"assay.dev/run":"r","assay.dev/fault":"f"}}}`
+			}
+		}, mine, "", []string{"GET /apis/g/v1/x/a", "DELETE /apis/g/v1/x/a", "GET /apis/g/v1/x/a"}},
 		{"patched", `{"spec":{"replicas":2,"x":1},"metadata":{}}`, nil, patch, "", []string{`PATCH /apis/g/v1/x/a {"spec":{"replicas":2}}`, "GET /apis/g/v1/x/a"}},
 		{"not patched", `{"spec":{"replicas":0}}`, nil, patch, "does not have", []string{`PATCH /apis/g/v1/x/a {"spec":{"replicas":2}}`, "GET /apis/g/v1/x/a"}},
 		{"annotation stays", `{"spec":{"replicas":2},"metadata":{"annotations":{"n":"1"}}}`, nil, patch, "does not have", []string{`PATCH /apis/g/v1/x/a {"spec":{"replicas":2}}`, "GET /apis/g/v1/x/a"}},

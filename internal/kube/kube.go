@@ -91,6 +91,14 @@ func (c *Client) Delete(ctx context.Context, path string) error {
 	return c.do(ctx, http.MethodDelete, path, "", nil, nil)
 }
 
+// DeleteOnly deletes the object at path if it has that UID. Another is a conflict: an [Error] of status 409.
+func (c *Client) DeleteOnly(ctx context.Context, path, uid string) error {
+	if uid == "" {
+		return c.Delete(ctx, path)
+	}
+	return c.do(ctx, http.MethodDelete, path, "application/json", map[string]any{"preconditions": map[string]string{"uid": uid}}, nil)
+}
+
 func (c *Client) do(ctx context.Context, method, path, kind string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
