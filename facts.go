@@ -56,6 +56,9 @@ type FaultWindow struct {
 	Effect   string `json:"effect,omitempty"`  // the effect that was measured
 	Remains  string `json:"remains,omitempty"` // what may remain
 
+	For int64  `json:"for_ns,omitempty"` // how long it was to hold; 0: it has no length of its own, or none was told
+	Cut string `json:"cut,omitempty"`    // why it was undone before its time; empty if it was not
+
 	Simulated bool `json:"simulated,omitempty"` // nothing was hurt: it only looked so to those who watch
 }
 

@@ -134,12 +134,24 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 	x.Degraded = degraded(w, &u)
 	x.Parts = scoreParts(w, &u, p.trails.Streamed)
 	if u.State == assay.Unmeasured {
-		q := assay.NotMeasured(assay.Seconds, fmt.Sprintf("the victim carried too little traffic to be felt: about %.1f requests", u.Carried))
+		q := assay.NotMeasured(assay.Seconds, unfelt(w, &u))
 		x.Detect, x.Isolate, x.Restore, x.User, x.Degraded = q, q, q, q, q
 		return x
 	}
 	p.stages(&x, w, &u)
 	return x
+}
+
+// unfelt says why a fault that hurt nobody shows nothing.
+func unfelt(w *assay.FaultWindow, u *facts.Users) string {
+	if u.Thin {
+		return fmt.Sprintf("the victim carried too little traffic to be felt: about %.1f requests", u.Carried)
+	}
+	by, why := "", ": "+w.Cut
+	if w.Cut == "the load ended" {
+		by, why = " by the end of the load", ""
+	}
+	return fmt.Sprintf("nobody was hurt and it was cut short%s after %s of %s%s", by, duration(seconds(w.Reverted-w.Applied)), duration(seconds(w.For)), why)
 }
 
 func revert(w *assay.FaultWindow) string {

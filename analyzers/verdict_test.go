@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -28,6 +29,23 @@ func drop(run *factstest.Run, fault, kind string) {
 	run.E = out
 }
 
+// cutShort lets the load end 12 s after the second fault, which was to hold for 20 min, and all that is sent under it end well.
+func cutShort(run *factstest.Run) {
+	for i := range run.E {
+		switch e := &run.E[i]; {
+		case e.Fault == "f2" && e.Kind == assay.EventFaultArmed:
+			e.Attrs["for_ns"] = fmt.Sprint(1200 * sec)
+		case e.Fault == "f2" && e.Kind == assay.EventFaultReverted:
+			e.Text = "the run was stopped: the load ended"
+		}
+	}
+	for i := range run.R {
+		if r := &run.R[i]; r.Due > 75*sec {
+			r.Outcome, r.FirstToken, r.Arrivals, r.End = assay.OK, r.Due+msec, []int64{r.Due + msec}, r.Due+2*msec
+		}
+	}
+}
+
 func TestVerdictOfAFault(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -41,6 +59,12 @@ func TestVerdictOfAFault(t *testing.T) {
 		{"void", func(run *factstest.Run) {
 			run.E = append(run.E, assay.Event{Time: 81 * sec, Kind: assay.EventFaultVoid, Fault: "f2", Text: "no effect was seen"})
 		}, assay.FaultVoid, "no effect was seen", assay.Go, 0},
+		{"cut short before anybody was hurt", func(run *factstest.Run) { cutShort(run) }, assay.FaultUnmeasured,
+			"nobody was hurt and it was cut short by the end of the load after 12 s of 20 min", assay.Go, 0},
+		{"cut short when users were hurt and well again", func(run *factstest.Run) {
+			change := &run.E[slices.IndexFunc(run.E, func(e assay.Event) bool { return e.Fault == "f2" && e.Kind == assay.EventFaultArmed })]
+			change.Attrs["for_ns"] = fmt.Sprint(1200 * sec)
+		}, assay.FaultPass, "", assay.Go, 0},
 		{"effect never measured", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultVerified) }, assay.FaultUnmeasured, "its effect was never measured", assay.Go, 0},
 		{"revert not verified", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultClear) }, assay.FaultFail, "its revert is not verified", assay.NoGo, 10},
 		{"an objective on its kind", func(run *factstest.Run) {

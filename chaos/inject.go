@@ -93,6 +93,9 @@ func (r *Runner) arm(ctx context.Context, f *injection) error {
 	if len(f.action.Touches) > 0 {
 		e.Text = f.action.Touches[0]
 	}
+	if f.step.For > 0 {
+		e.Attrs[attrFor] = itoa(int64(f.step.For))
+	}
 	r.fill(e)
 	if err := r.Sync(e); err != nil {
 		return fmt.Errorf("write the journal: %w", err)

@@ -39,6 +39,7 @@ const (
 	attrHealthy   = "healthy"
 	attrEffect    = "effect"
 	attrTook      = "took_ns"
+	attrFor       = "for_ns" // how long the fault is to hold
 	attrSimulated = "simulated"
 )
 

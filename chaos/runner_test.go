@@ -258,7 +258,11 @@ func TestLifeOfEachFault(t *testing.T) {
 			if err := json.Unmarshal([]byte(armed.Attrs["undo"]), &u); err != nil || u.ID != id {
 				t.Errorf("undo %q: %v", armed.Attrs["undo"], err)
 			}
-			if want := map[string]string{"kind": tc.step.Fault, "target": victim.ID, "healthy": "2", "boot_id": bootID(), "undo": armed.Attrs["undo"]}; k.Simulated == cmp.Equal(want, armed.Attrs) || k.Simulated == (armed.Attrs["simulated"] == "") {
+			want := map[string]string{"kind": tc.step.Fault, "target": victim.ID, "healthy": "2", "boot_id": bootID(), "undo": armed.Attrs["undo"]}
+			if tc.step.For > 0 {
+				want["for_ns"] = fmt.Sprint(int64(tc.step.For))
+			}
+			if k.Simulated == cmp.Equal(want, armed.Attrs) || k.Simulated == (armed.Attrs["simulated"] == "") {
 				t.Errorf("armed with %v, want %v", armed.Attrs, want)
 			}
 			if text := "killed 1 times"; tc.step.Fault == "crashloop" && (!strings.HasPrefix(reverted.Text, "killed ") || reverted.Text == text) {

@@ -1,8 +1,10 @@
 package facts
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/assay-dev/assay"
 )
@@ -11,6 +13,7 @@ import (
 func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.FaultWindow {
 	var out []assay.FaultWindow
 	index := map[string]int{}
+	first := map[string]int64{} // instant of the first event of each fault
 	for i := range events {
 		e := &events[i]
 		if e.Fault == "" {
@@ -24,7 +27,7 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 				continue
 			}
 			j = len(out)
-			index[e.Fault] = j
+			index[e.Fault], first[e.Fault] = j, e.Time
 			out = append(out, assay.FaultWindow{ID: e.Fault})
 		}
 		w := &out[j]
@@ -40,6 +43,9 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 		}
 		if n, err := strconv.Atoi(e.Attrs["healthy"]); err == nil {
 			w.Healthy = n
+		}
+		if n, err := strconv.ParseInt(e.Attrs["for_ns"], 10, 64); err == nil {
+			w.For = n
 		}
 		switch e.Kind {
 		case assay.EventFaultArmed:
@@ -58,9 +64,14 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 				w.Void = "not in effect"
 			}
 		case assay.EventFaultReverted:
-			w.Reverted = e.Time
+			// Of a fault that both the guardian and the run undid, the first undo that was verified ended it.
+			if w.Reverted == 0 || w.Remains != "" {
+				w.Reverted, w.Cut = e.Time, cut(w, e)
+			}
 		case assay.EventFaultClear:
-			w.Clear, w.Remains = e.Time, ""
+			if w.Clear == 0 || w.Remains != "" {
+				w.Clear, w.Remains = e.Time, ""
+			}
 		case assay.EventFaultRemaining:
 			w.Remains = e.Text
 			if w.Remains == "" {
@@ -78,11 +89,29 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 			w.Remains = "no revert was recorded"
 		}
 	}
-	slices.SortStableFunc(out, func(a, b assay.FaultWindow) int { return int(sign(from(&a) - from(&b))) })
+	at := func(w *assay.FaultWindow) int64 {
+		if w.Armed == 0 && w.Applied == 0 {
+			return first[w.ID] // it was given up then
+		}
+		return from(w)
+	}
+	slices.SortStableFunc(out, func(a, b assay.FaultWindow) int { return cmp.Compare(at(&a), at(&b)) })
 	return out
 }
 
-func sign(v int64) int64 { return min(1, max(-1, v)) }
+// cut says why a fault was undone before its time, or "": the run or its load was over. One that ended of itself was not cut.
+func cut(w *assay.FaultWindow, reverted *assay.Event) string {
+	_, why, stopped := strings.Cut(reverted.Text, "the run was stopped: ")
+	switch {
+	case w.For == 0 || w.Applied == 0:
+		return ""
+	case stopped:
+		return why
+	case reverted.Time-w.Applied < w.For && !strings.HasPrefix(reverted.Text, "ended early"):
+		return "the run was over" // whoever undid it then did not wait
+	}
+	return ""
+}
 
 // from returns the first instant at which a fault may have had an effect: it works a
 // little before the injector can say so.

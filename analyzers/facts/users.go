@@ -42,6 +42,7 @@ type Users struct {
 	Affected  []assay.Affected
 	Carried   float64 // requests the victim would have carried, as far as known
 	Assumed   bool    // that is its share by number alone: nothing tells what it served
+	Thin      bool    // it was too little to feel the fault
 	Warnings  []string
 }
 
@@ -135,7 +136,8 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	if u.State == assay.Tolerated {
 		var doubt string
 		u.Carried, doubt = t.carried(f, w, seq, after, horizon)
-		if u.Carried < felt {
+		u.Thin = u.Carried < felt
+		if u.Thin || w.Cut != "" { // what the rest of it would have done is not known
 			u.State = assay.Unmeasured
 		}
 		if u.Assumed = doubt != ""; u.Assumed {
