@@ -124,6 +124,7 @@ const (
 	FaultFail       FaultVerdict = "fail"       // users did not recover, its revert is not verified, or what the plan asks around it failed
 	FaultVoid       FaultVerdict = "void"       // it was not in effect
 	FaultUnmeasured FaultVerdict = "unmeasured" // its victim carried too little, or nothing could be judged
+	FaultSimulated  FaultVerdict = "simulated"  // nothing was hurt, so that there is nothing to pass
 )
 
 // A FaultResult is what one injected fault did. Detect, Isolate and Restore sum to User for every fault, and the parts of Life to its Total.

@@ -82,10 +82,12 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 			return nil, fmt.Errorf("analyze %s: %w", kinds[i].Name, err)
 		}
 	}
+	withhold(r)
 	for i := range objectives {
 		r.Objectives = append(r.Objectives, judge(r, &objectives[i]))
 	}
 	verdicts(f, r)
+	explain(r)
 	decide(f, r)
 	return r, nil
 }

@@ -59,12 +59,12 @@ type scorePass struct{ f *assay.Facts }
 func (*scorePass) Requests([]assay.Request) {}
 
 func (p *scorePass) Finish(r *assay.Report) error {
-	if !slices.ContainsFunc(r.Faults, func(x assay.FaultResult) bool { return !x.Window.Simulated }) {
-		return nil
-	}
 	for i := range r.Faults {
 		x := &r.Faults[i]
 		scoreOf(x, target(p.f.Manifest.Objectives, x.Window.Kind), r.Hypotheses)
+	}
+	if !slices.ContainsFunc(r.Faults, func(x assay.FaultResult) bool { return !x.Window.Simulated }) {
+		return nil
 	}
 	kinds, how := weigh(r.Faults, r.Suite)
 	for _, kind := range append([]string{""}, kinds...) {

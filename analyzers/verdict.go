@@ -34,11 +34,14 @@ func verdictOf(objectives []assay.Objective, r *assay.Report, x *assay.FaultResu
 	if x.State == assay.VoidFault && !unsteady(x, r.Hypotheses) {
 		return assay.FaultVoid, orElse(x.Window.Void, "it was not in effect")
 	}
+	if x.Window.Simulated {
+		return assay.FaultSimulated, "nothing was hurt: it only looked so to those who watch"
+	}
 	if why != "" {
 		return assay.FaultUnmeasured, why
 	}
 	if !r.Trust.Valid {
-		return assay.FaultUnmeasured, "the run could not measure"
+		return assay.FaultUnmeasured, notMeasurable
 	}
 	var failed []string
 	if allowed := target(objectives, x.Window.Kind); x.State == assay.Unrecovered && x.User.Lo >= allowed {

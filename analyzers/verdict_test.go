@@ -128,8 +128,8 @@ func TestVerdictOfAFault(t *testing.T) {
 			if (x.Advice != "") && x.Verdict != assay.FaultFail {
 				t.Errorf("advice on a fault that did not fail: %s", x.Advice)
 			}
-			measured := x.Verdict == assay.FaultPass || x.Verdict == assay.FaultFail || x.Window.Verified != 0 && c.decision == assay.InvalidRun
-			if x.Verdict == assay.FaultVoid && x.Score.Known() || measured && x.Verdict != assay.FaultFail && !x.Score.Known() {
+			measured := x.Verdict == assay.FaultPass || x.Verdict == assay.FaultFail
+			if x.Verdict == assay.FaultVoid && x.Score.Known() || measured && x.Verdict != assay.FaultFail && !x.Score.Known() || c.decision == assay.InvalidRun && x.Score.Known() {
 				t.Errorf("%s, score %s", x.Verdict, x.Score)
 			}
 		})

@@ -52,6 +52,8 @@ func verdictOf(f assay.FaultResult) assay.FaultVerdict {
 		return f.Verdict
 	case f.Window.Remains != "" || f.State == assay.Unrecovered:
 		return assay.FaultFail
+	case f.Window.Simulated && f.State != assay.VoidFault:
+		return assay.FaultSimulated
 	case f.State == assay.VoidFault:
 		return assay.FaultVoid
 	case f.State == assay.Unmeasured:
@@ -69,6 +71,8 @@ func faultSign(v assay.FaultVerdict) string {
 		return "✗"
 	case assay.FaultVoid:
 		return "∅"
+	case assay.FaultSimulated:
+		return "≈"
 	}
 	return "?"
 }
@@ -80,6 +84,8 @@ func stateNote(f assay.FaultResult) string {
 		return "void, because " + orElse(f.Why, orElse(f.Window.Void, "it was not in effect")) + "; counts for nothing"
 	case v == assay.FaultUnmeasured:
 		return "unmeasured, because " + orElse(f.Why, "its victim carried too little traffic to be felt") + map[bool]string{true: "; not counted as tolerated"}[f.State == assay.Unmeasured]
+	case v == assay.FaultSimulated:
+		return "simulated: " + orElse(f.Why, "nothing was hurt")
 	case v == assay.FaultFail && f.Window.Remains == "":
 		return "failed: " + orElse(f.Why, "users had not recovered when the run ended")
 	}

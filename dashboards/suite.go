@@ -12,12 +12,15 @@ func suiteLine(r *assay.Report) string {
 	if r.Suite == nil {
 		return ""
 	}
+	if !r.Suite.Measured.Known() {
+		return fmt.Sprintf("%s, version %d, size %s: %s", r.Suite.Name, r.Suite.Version, r.Suite.Size, r.Suite.Measured.Reason)
+	}
 	return fmt.Sprintf("%s, version %d, size %s: %s of its weights measured (%s)", r.Suite.Name, r.Suite.Version, r.Suite.Size, Value(r.Suite.Measured), r.Suite.Measured.Method)
 }
 
 // stepVerdict returns the verdict of a step, that of the worst of its faults, what became of its users, and its score where it has one.
 func stepVerdict(r *assay.Report, s assay.StepResult) string {
-	order := []assay.FaultVerdict{assay.FaultPass, assay.FaultUnmeasured, assay.FaultVoid, assay.FaultFail}
+	order := []assay.FaultVerdict{assay.FaultSimulated, assay.FaultPass, assay.FaultUnmeasured, assay.FaultVoid, assay.FaultFail}
 	worst, score, n := -1, 0.0, 0
 	for i := range r.Faults {
 		f := &r.Faults[i]

@@ -170,7 +170,7 @@ func (p *page) clean(s string) string {
 var paints = map[string]string{
 	string(assay.Go): "1;32", string(assay.NoGo): "1;31", string(assay.FaultMayRemain): "1;31", string(assay.Failed): "1;31",
 	string(assay.Undecided): "1;33", string(assay.InvalidRun): "1;35", string(assay.Aborted): "1;33", string(assay.Interrupted): "1;33",
-	string(assay.FaultVoid): "33", string(assay.FaultUnmeasured): "33",
+	string(assay.FaultVoid): "33", string(assay.FaultSimulated): "33", string(assay.FaultUnmeasured): "33",
 	string(assay.VerdictPass): "32", string(assay.VerdictFail): "31", string(assay.VerdictInconclusive): "33", string(assay.VerdictInvalid): "35",
 }
 

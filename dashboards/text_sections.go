@@ -134,6 +134,9 @@ func (p *page) hypothesis() {
 
 // rates says how many of the faults users recovered from and how many they never felt.
 func rates(r *assay.Report) string {
+	if a, b := r.Find("recovery/rate"), r.Find("fault_tolerance"); a != nil && b != nil && !a.Quantity.Known() && a.Quantity.Reason == b.Quantity.Reason {
+		return "recovered and tolerated " + a.Quantity.Reason
+	}
 	var parts []string
 	for _, s := range []struct{ word, metric string }{{"recovered", "recovery/rate"}, {"tolerated", "fault_tolerance"}} {
 		switch f := r.Find(s.metric); {

@@ -1,0 +1,64 @@
+package analyzers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// notMeasurable is why a run whose measurement is not to be trusted says nothing of how its faults were come through.
+const notMeasurable = "the run could not measure"
+
+// withhold takes what sums up the faults out of the report of an invalid run: a score or a share of faults that were tolerated would be read
+// as one that was measured. What was lost, and when, still stands with each fault.
+func withhold(r *assay.Report) {
+	if r.Trust.Valid {
+		return
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if m := f.Metric; m == "score" || m == "fault_tolerance" || m == "recovery/rate" || m == "suite/measured" || strings.HasPrefix(m, "availability/during/") {
+			f.Quantity, f.Evidence, f.Warnings = assay.NotMeasured(assay.Ratio, notMeasurable), nil, nil
+		}
+	}
+	for i := range r.Faults {
+		if x := &r.Faults[i]; x.Score.Known() {
+			x.Score, x.Parts = assay.NotMeasured(assay.Ratio, notMeasurable), nil
+		}
+	}
+	if r.Suite == nil {
+		return
+	}
+	r.Suite.Measured = assay.NotMeasured(assay.Ratio, notMeasurable)
+	for i := range r.Suite.Steps {
+		if st := &r.Suite.Steps[i]; st.State != assay.Unmeasured && st.State != assay.VoidFault {
+			st.State, st.Why = assay.Unmeasured, notMeasurable
+		}
+	}
+}
+
+// explain gives each step of a suite the reason of the worst of its faults where it has none of its own.
+func explain(r *assay.Report) {
+	if r.Suite == nil {
+		return
+	}
+	for i := range r.Suite.Steps {
+		st := &r.Suite.Steps[i]
+		var worst *assay.FaultResult
+		for j := range r.Faults {
+			x := &r.Faults[j]
+			if slices.Contains(st.Faults, x.Window.ID) && (worst == nil || gravity(x.Verdict) > gravity(worst.Verdict)) {
+				worst = x
+			}
+		}
+		if worst != nil && st.Why == "" {
+			st.Why = worst.Why
+		}
+	}
+}
+
+// gravity orders verdicts from what is best to what is worst.
+func gravity(v assay.FaultVerdict) int {
+	return slices.Index([]assay.FaultVerdict{assay.FaultSimulated, assay.FaultPass, assay.FaultUnmeasured, assay.FaultVoid, assay.FaultFail}, v)
+}
