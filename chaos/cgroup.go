@@ -124,6 +124,7 @@ func planCgroup(v Victim, controller string, set func(g *cgroup) error) (*Action
 	return &Action{
 		Touches: []string{fmt.Sprintf("%v of %s and its descendants, moved from the group %s to %s", p, v.ID, g.home, g.dir)},
 		Undo:    Undo{Kind: UndoCgroup, Path: g.dir, Home: g.home},
+		Holds:   []string{g.hold(p)},
 		Apply: func(_ context.Context, stamp func()) error {
 			if err := g.make(); err != nil {
 				return err
@@ -144,6 +145,24 @@ func planCgroup(v Victim, controller string, set func(g *cgroup) error) (*Action
 			return ""
 		},
 	}, g, nil
+}
+
+// hold names the place of a process in a hierarchy of groups: version 2 has one, and version 1 one for each controller.
+func (g *cgroup) hold(p Process) string {
+	if g.v2 {
+		return fmt.Sprintf("cgroup:%d", p.PID)
+	}
+	return fmt.Sprintf("cgroup:%s:%d", g.controller, p.PID)
+}
+
+// notOurs returns an error if the group that a process is in was made by us: another run's fault lies on it, and its undo would move the process away.
+func (g *cgroup) notOurs() error {
+	for part := range strings.SplitSeq(g.home, "/") {
+		if isMark(part) {
+			return fmt.Errorf("it is in the control group %s, which another fault of ours holds", g.home)
+		}
+	}
+	return nil
 }
 
 // counters reads a file of lines of a name and a number.

@@ -52,7 +52,14 @@ func newCgroup(p Process, controller string) (*cgroup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the groups of %v: %w", p, err)
 	}
-	return placeCgroup(parseMounts(b), of, controller)
+	g, err := placeCgroup(parseMounts(b), of, controller)
+	if err == nil {
+		err = g.notOurs()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // placeCgroup is newCgroup for a process that is in the groups that /proc/PID/cgroup tells.

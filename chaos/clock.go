@@ -118,6 +118,7 @@ func planClock(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error
 	return &Action{
 		Touches: []string{fmt.Sprintf("%v of %s: its own copy of the code that reads the clock, %d functions", p, v.ID, len(code))},
 		Undo:    Undo{Kind: UndoClock, Process: &p, Code: code},
+		Holds:   []string{fmt.Sprintf("clock:%d", p.PID), holdStop(p)}, // it is stopped while its code is written
 		Apply: func(ctx context.Context, stamp func()) error {
 			stamp()
 			return p.setClock(ctx, code, true)

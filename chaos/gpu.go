@@ -187,7 +187,7 @@ func planGPUClocks(ctx context.Context, _ *Local, s *Step, _ Victim) (*Action, e
 		})
 		return effect, err
 	}
-	a := &Action{Patience: 20 * time.Second}
+	a := &Action{Patience: 20 * time.Second, Holds: []string{"gpu:" + g.UUID + ":" + gpuClocks}}
 	if s.Watts == 0 {
 		limit := float64(s.MHz)
 		if math.IsNaN(g.Clock) || limit >= g.ClockMax {
@@ -219,6 +219,7 @@ func planGPUClocks(ctx context.Context, _ *Local, s *Step, _ Victim) (*Action, e
 	}
 	a.Touches = []string{fmt.Sprintf("this machine: the power limit of GPU %d (%s), %d W instead of %v", g.Index, g.Name, s.Watts, g.Power)}
 	a.Undo = Undo{Kind: UndoGPU, GPU: g.UUID, Resource: gpuPower, Value: g.Power}
+	a.Holds = []string{"gpu:" + g.UUID + ":" + gpuPower}
 	a.Apply = func(ctx context.Context, stamp func()) error {
 		stamp()
 		return gpu.Power(ctx, g.UUID, limit)

@@ -18,6 +18,7 @@ func planHang(_ context.Context, d *Local, _ *Step, v Victim) (*Action, error) {
 	p := v.Process
 	return &Action{
 		Touches: []string{fmt.Sprintf("%v of %s", p, v.ID)},
+		Holds:   []string{holdStop(p)},
 		Undo:    Undo{Kind: UndoSignal, Process: &p, Signal: int(sigCont)},
 		Apply: func(_ context.Context, stamp func()) error {
 			return p.signal(sigStop, stamp)

@@ -31,7 +31,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	v.Fault = f.ID
-	a, err := r.Driver.Plan(ctx, f.step, v)
+	a, err := r.plan(ctx, f, v)
 	if err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
 		r.drop(f)
@@ -109,7 +109,7 @@ func verifyLimit(s *Step) time.Duration { return 5*time.Second + 2*(s.Delay+s.Ji
 // hold verifies the effect and waits until the fault is to end. It reports whether the fault is
 // over; it is not when the run was stopped, and is then reverted with the others.
 func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool) {
-	limit := orElse(r.Verify, verifyLimit(f.step)) + f.action.Patience
+	limit := orElse(r.Verify, verifyLimit(f.step)) + f.action.Patience + f.action.Look
 	looking, cancel := context.WithTimeout(ctx, limit)
 	effect, err := f.action.Effect(looking)
 	cancel()
@@ -208,6 +208,7 @@ func (r *Runner) drop(f *injection) {
 	r.active = slices.DeleteFunc(r.active, is)
 	if slices.ContainsFunc(r.chosen, is) {
 		r.chosen = slices.DeleteFunc(r.chosen, is)
+		r.release(f)
 		f.cleared = r.Clock.Now()
 		close(f.over)
 	}

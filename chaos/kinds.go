@@ -111,9 +111,12 @@ type Action struct {
 	Target  string   // id of the victim
 	Touches []string // exactly what will be touched, in words
 	Undo    Undo     // takes the fault away; its id is set by whoever arms it
+	Holds   []string // what no other fault may change meanwhile: "limit:as:PID", "cgroup:PID", "mount:DIR"; a strike on what is held is void
 
 	// Patience is how much longer than others its effect and its undo may take: a controller in a cluster has to act.
 	Patience time.Duration
+	// Look is how much longer than others its effect is looked for: it may come late, with the load.
+	Look time.Duration
 
 	// Apply puts the fault in force. It calls stamp right before the call that does.
 	Apply func(ctx context.Context, stamp func()) error

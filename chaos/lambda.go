@@ -64,7 +64,19 @@ func (d *Lambda) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	}
 	a.Kind, a.Target, a.Patience = s.Fault, v.ID, orElse(d.Patience, time.Minute)
 	a.Undo.Kind = UndoFunction
+	a.Holds = []string{"lambda:" + lambdaHeld(s)}
 	return a, nil
+}
+
+// lambdaHeld is what a fault changes of the function: its limit of concurrency, or a variable.
+func lambdaHeld(s *Step) string {
+	switch s.Fault {
+	case "concurrency", "throttle":
+		return "limit"
+	case "access":
+		return "variable:" + s.change().Variable
+	}
+	return s.Fault
 }
 
 // Check returns an error if the steps cannot be done: the function is not there or cannot be changed so, or we lack a right. It changes nothing. Its

@@ -97,6 +97,7 @@ func planLimit(v Victim, resource string, soft uint64) (*Action, error) {
 	return &Action{
 		Touches: []string{fmt.Sprintf("the limit of %s of %v of %s: %d instead of %d", resource, p, v.ID, soft, was.Soft)},
 		Undo:    Undo{Kind: UndoLimit, Process: &p, Resource: resource, Limit: &was},
+		Holds:   []string{fmt.Sprintf("limit:%s:%d", resource, p.PID)},
 		Apply: func(_ context.Context, stamp func()) error {
 			return p.setLimit(resource, limit{soft, was.Hard}, stamp)
 		},

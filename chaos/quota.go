@@ -30,7 +30,7 @@ func planQuota(_ context.Context, d *Local, s *Step, v Victim) (*Action, error) 
 	if err != nil {
 		return nil, err
 	}
-	a.Patience = max(0, s.For-5*time.Second) // the load may come to need it later
+	a.Look = max(0, s.For-5*time.Second) // the load may come to need it later
 	a.Effect = func(ctx context.Context) (effect string, err error) {
 		begin, used := time.Now(), time.Duration(0)
 		if before, err := v.Process.busy(); err == nil {

@@ -158,6 +158,11 @@ func planReads(_ context.Context, d *Local, s *Step, _ Victim) (*Action, error) 
 	if err != nil {
 		return nil, err
 	}
+	if by, err := covered(dir); err != nil {
+		return nil, err
+	} else if by != "" {
+		return nil, fmt.Errorf("a file system of another fault of ours is mounted at %s", by)
+	}
 	file, size, err := largest(dir)
 	if err != nil {
 		return nil, err
@@ -169,6 +174,7 @@ func planReads(_ context.Context, d *Local, s *Step, _ Victim) (*Action, error) 
 	return &Action{
 		Touches: []string{fmt.Sprintf("this machine: the files below %s, by a file system of ours mounted over it", dir)},
 		Undo:    Undo{Kind: UndoUnmount, Path: dir, Mark: mark},
+		Holds:   []string{"mount:" + dir},
 		Apply: func(_ context.Context, stamp func()) error {
 			if err := d.spawn(ReadsCommand, mark, r, stamp); err != nil {
 				return err

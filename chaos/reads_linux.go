@@ -247,6 +247,20 @@ func over(dir string) (sources []string, err error) {
 	return sources, nil
 }
 
+// covered returns where a file system of ours lies over a directory, one that it lies in, or one below it; "" for nowhere.
+func covered(dir string) (string, error) {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	for _, m := range parseMounts(b) {
+		if isMark(m.source) && (under(dir, m.dir) || under(m.dir, dir)) {
+			return m.dir, nil
+		}
+	}
+	return "", nil
+}
+
 // mounted reports whether a file system with the mark lies over a directory.
 func mounted(dir, mark string) (bool, error) {
 	sources, err := over(dir)

@@ -15,6 +15,8 @@ func fuseWorks() error { return errNoFUSE }
 // ReadsMain cannot be done here.
 func ReadsMain(context.Context, io.Reader, []string) error { return errNoFUSE }
 
+func covered(string) (string, error) { return "", errNoFUSE }
+
 func failedRead(error) bool { return false }
 
 func mounted(string, string) (bool, error) { return false, errNoFUSE }

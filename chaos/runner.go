@@ -61,6 +61,9 @@ type Runner struct {
 	chosen  []*injection // faults whose victims are chosen and that are not over, in the order of choice
 	active  []*injection // of them, those that are armed, in the order of arming
 	remains []string
+	kept    map[string]string // what faults that may remain hold, by what: their ids
+	freed   map[string]int    // the turn in which what was held was let go of
+	turn    int               // counts what was let go of
 	steady  steady
 }
 
@@ -87,6 +90,7 @@ type injection struct {
 	Active
 	healthy int
 	applied int64
+	holds   []string      // what no other fault may change meanwhile; under the runner's lock
 	over    chan struct{} // closed when nothing more will be done about it
 	stays   bool          // it may remain; read after over is closed
 	cleared int64         // when it was over; read after over is closed
@@ -94,7 +98,7 @@ type injection struct {
 }
 
 // Run carries out the steps and returns when all faults are clear or known to remain. When ctx is done, or
-// Abort is called, or the guardian is lost, it injects no more and reverts what is active, last first.
+// Abort is called, or the guardian is lost, it injects no more and reverts what is active: what lies on this machine last first, and the rest at once.
 func (r *Runner) Run(ctx context.Context, emit func(assay.Record) error) error {
 	if len(r.Steps) == 0 {
 		return nil
@@ -142,9 +146,15 @@ func (r *Runner) Run(ctx context.Context, emit func(assay.Record) error) error {
 		}
 	}
 	injecting.Wait()
-	// Whoever reached the end of its hold reverts itself; what is left was stopped before.
+	// Whoever reached the end of its hold reverts itself; what is left was stopped before. What is undone beyond this machine may take long and
+	// nothing waits for it.
+	why := "the run was stopped: " + cause(running)
 	for f := r.claimLast(); f != nil; f = r.claimLast() {
-		r.revert(ctx, f, "the run was stopped: "+cause(running))
+		if f.action.Undo.remote() {
+			reverting.Go(func() { r.revert(ctx, f, why) })
+		} else {
+			r.revert(ctx, f, why)
+		}
 	}
 	reverting.Wait()
 	return nil

@@ -82,10 +82,11 @@ func planSlowStart(ctx context.Context, d *Local, s *Step, _ Victim) (*Action, e
 		return nil, fmt.Errorf("its starts are delayed by %v already, by someone else", now.Delay)
 	}
 	return &Action{
-		Touches:  []string{"the starts of all instances of the target, in the platform"},
-		Undo:     p.UndoStarts(),
-		Patience: max(0, s.For-5*time.Second), // the load may make one start later
-		Apply:    func(ctx context.Context, stamp func()) error { return p.SetStarts(ctx, s.Delay, stamp) },
+		Touches: []string{"the starts of all instances of the target, in the platform"},
+		Undo:    p.UndoStarts(),
+		Holds:   []string{"starts"},
+		Look:    max(0, s.For-5*time.Second), // the load may make one start later
+		Apply:   func(ctx context.Context, stamp func()) error { return p.SetStarts(ctx, s.Delay, stamp) },
 		Effect: func(ctx context.Context) (effect string, err error) {
 			err = until(ctx, 20*time.Millisecond, func() error {
 				now, err := p.Starts(ctx)
