@@ -17,6 +17,9 @@ const (
 	dateError  = 2 * time.Second
 )
 
+// clockLimit bounds how long a process is stopped again and again until none of its threads reads the clock.
+const clockLimit = 5 * time.Second
+
 // A patch is bytes of a process's own copy of code and what they are replaced by, in hexadecimal.
 type patch struct {
 	Addr uint64 `json:"addr"`
@@ -56,6 +59,13 @@ var clockUndo = undoKind{
 		shifted, err := u.Process.clockShifted(u.Code)
 		if err == nil && shifted {
 			err = fmt.Errorf("the clock of %v is still shifted", *u.Process)
+		}
+		if err == nil {
+			if s, more := u.Process.look(); more != nil {
+				err = more
+			} else if s.stopped() { // whoever shifted it died while it was stopped for that
+				err = fmt.Errorf("%v is still stopped", *u.Process)
+			}
 		}
 		return unlessGone(err)
 	},
@@ -120,6 +130,8 @@ func planClock(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error
 		Undo:    Undo{Kind: UndoClock, Process: &p, Code: code},
 		Holds:   []string{fmt.Sprintf("clock:%d", p.PID), holdStop(p)}, // it is stopped while its code is written
 		Apply: func(ctx context.Context, stamp func()) error {
+			ctx, cancel := context.WithTimeout(ctx, clockLimit)
+			defer cancel()
 			stamp()
 			return p.setClock(ctx, code, true)
 		},

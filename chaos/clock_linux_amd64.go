@@ -203,18 +203,62 @@ func (p Process) setClock(ctx context.Context, list []patch, shift bool) error {
 			return fmt.Errorf("%x does not lie in the vDSO of %v", c.Addr, p)
 		}
 	}
-	if s, err := p.look(); err != nil {
+	s, err := p.look()
+	if err != nil {
 		return err
 	} else if shift && s.stopped() {
 		return fmt.Errorf("%v is stopped already, by someone else", p)
 	}
-	return until(ctx, time.Millisecond, func() error {
+	switch done, err := p.written(list, shift); {
+	case err != nil:
+		return err // nothing that a stop would change
+	case done && s.stopped() && !shift: // whoever shifted it died in between
+		return p.signal(sigCont, func() {})
+	case done:
+		return nil
+	}
+	var last error
+	err = until(ctx, time.Millisecond, func() error {
 		if err := p.signal(sigStop, func() {}); err != nil {
 			return err
 		}
 		err := p.rewrite(ctx, list, shift, touched(list, shift, lo, hi))
-		return errors.Join(err, p.signal(sigCont, func() {}))
+		more := p.signal(sigCont, func() {})
+		if errors.Is(err, errReading) || errors.Is(err, errMoving) {
+			return errors.Join(err, more)
+		}
+		last = errors.Join(err, more)
+		return nil // no other reason goes away when it is tried again
 	})
+	return errors.Join(err, last)
+}
+
+// written reports whether all the code is as it is to be, or says that some of it is neither that nor what it was.
+func (p Process) written(list []patch, shift bool) (bool, error) {
+	done := true
+	for _, c := range list {
+		now, err := p.peek(c.Addr, len(c.New)/2)
+		if err != nil {
+			return false, err
+		}
+		want, other := c.ends(shift)
+		switch hex.EncodeToString(now) {
+		case want:
+		case other:
+			done = false
+		default:
+			return false, fmt.Errorf("the code at %x of %v was changed by someone else", c.Addr, p)
+		}
+	}
+	return done, nil
+}
+
+// ends returns the code that is to be there, and that which is there before.
+func (c *patch) ends(shift bool) (want, other string) {
+	if shift {
+		return c.New, c.Old
+	}
+	return c.Old, c.New
 }
 
 // haltLimit bounds how long the threads of a process may take to stop; one that waits for a disk does not stop before that is over.
@@ -249,16 +293,13 @@ func (p Process) rewrite(ctx context.Context, list []patch, shift bool, ranges [
 		if err == nil {
 			break
 		}
-		if waiting.Err() != nil || errors.Is(err, errReading) { // it has to go on
+		if waiting.Err() != nil || !errors.Is(err, errMoving) { // it has to go on
 			return err
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
 	for _, c := range list {
-		want, other := c.New, c.Old
-		if !shift {
-			want, other = other, want
-		}
+		want, other := c.ends(shift)
 		now, err := p.peek(c.Addr, len(want)/2)
 		if err != nil {
 			return err
@@ -282,7 +323,11 @@ func (p Process) rewrite(ctx context.Context, list []patch, shift bool, ranges [
 	return nil
 }
 
-var errReading = errors.New("reads the clock right now")
+// Why a process that was told to stop has to go on and be stopped once more.
+var (
+	errReading = errors.New("reads the clock right now")
+	errMoving  = errors.New("has not stopped")
+)
 
 // stands returns nil if all threads of the process are stopped, and none in one of the ranges of code.
 func (p Process) stands(mem *os.File, ranges [][2]uint64) error {
@@ -307,13 +352,16 @@ func (p Process) stands(mem *os.File, ranges [][2]uint64) error {
 			continue
 		}
 		if !s.stopped() {
-			return fmt.Errorf("thread %s of %v has not stopped", t.Name(), p)
+			return fmt.Errorf("thread %s of %v %w", t.Name(), p, errMoving)
 		}
 		at, err := os.ReadFile(dir + t.Name() + "/syscall") // …, stack pointer, program counter
 		if err != nil {
 			return err
 		}
 		f := strings.Fields(string(at))
+		if len(f) == 1 && f[0] == "running" { // on its way to the stop
+			return fmt.Errorf("thread %s of %v %w", t.Name(), p, errMoving)
+		}
 		if len(f) < 3 {
 			return fmt.Errorf("thread %s of %v stands at %q", t.Name(), p, at)
 		}

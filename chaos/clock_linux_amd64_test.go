@@ -155,3 +155,70 @@ func TestVDSORange(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What cannot be done is not tried again and again: the process would be stopped most of the time.
+func TestClockThatCannotBeShifted(t *testing.T) {
+	clocksOnly(t)
+	p := sleeper(t).Process
+	one, err := p.clockCode(10 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := p.clockCode(20 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.setClock(t.Context(), one, true); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.setClock(limit, other, true); err == nil || !strings.Contains(err.Error(), "was changed by someone else") {
+		t.Errorf("shifted over another's: %v", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("that took %v", took)
+	}
+}
+
+// Whoever shifts a clock may die while the process is stopped for it. The undo continues it, and sees that it is to be done.
+func TestClockUndoContinues(t *testing.T) {
+	clocksOnly(t)
+	p := sleeper(t).Process
+	code, err := p.clockCode(10 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := Undo{ID: "clock-1", Kind: UndoClock, Process: &p, Code: code}
+	for _, shift := range []bool{false, true} {
+		if shift {
+			if err := p.setClock(t.Context(), code, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.signal(sigStop, func() {}); err != nil {
+			t.Fatal(err)
+		}
+		if err := until(t.Context(), time.Millisecond, func() error {
+			s, err := p.look()
+			if err == nil && !s.stopped() {
+				err = errMoving
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := u.away(t.Context()); err == nil {
+			t.Errorf("shifted %t: a stopped process passes for one that is not hurt", shift)
+		}
+		if err := u.Do(t.Context()); err != nil {
+			t.Error(err)
+		}
+		limit, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if err := u.Verify(limit); err != nil {
+			t.Error(err)
+		}
+		cancel()
+	}
+}
