@@ -24,7 +24,7 @@ const (
 	againBudget = 150 * time.Millisecond // second look at undos that hung on the groups
 )
 
-// remoteBudget is how long the guardian tries, after all that, to undo what lies beyond this machine.
+// remoteBudget is how long the guardian tries, after all that, to undo what lies beyond this machine, unless an undo names longer.
 const remoteBudget = 25 * time.Second
 
 // GuardianOptions are for hosts other than the hidden subcommand.
@@ -72,7 +72,7 @@ func GuardianMain(ctx context.Context, stdin io.Reader, stdout io.Writer, opt Gu
 	}
 	over, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	g := &guard{notes: notebook{source: "guardian"}, out: stdout, over: over, stopped: make(chan struct{}), heard: make(chan struct{}, 1)}
+	g := &guard{notes: notebook{source: "guardian"}, out: stdout, over: over, stopped: make(chan struct{}), heard: make(chan struct{}), deaf: make(chan struct{})}
 	lines := bufio.NewReaderSize(stdin, 64<<10)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -103,7 +103,9 @@ type guard struct {
 
 	report  stopReport
 	stopped chan struct{} // closed once report stands
-	heard   chan struct{} // the run knows that it is to stop
+	hearing sync.Once
+	heard   chan struct{} // closed once the run knows that it is to stop
+	deaf    chan struct{} // closed once it is known not to answer, and what made load for it is killed
 }
 
 // answer writes one line to the run.
@@ -151,10 +153,7 @@ func (g *guard) handle(line []byte) answer {
 	case m.Stop != nil:
 		a.Addr, err = g.watch(*m.Stop)
 	case m.Heard:
-		select {
-		case g.heard <- struct{}{}:
-		default:
-		}
+		g.hearing.Do(func() { close(g.heard) })
 	default:
 		err = fmt.Errorf("message %s asks for nothing", line)
 	}
@@ -230,7 +229,8 @@ func (g *guard) end(ctx context.Context) error {
 	local, remote := split(g.armed)
 	owned := g.owned
 	g.mu.Unlock()
-	far := make(chan []assay.Event, 1)
+	remote, last := splitLast(remote)
+	far := make(chan []assay.Event, 2)
 	go func() { far <- undoFar(ctx, remote) }()
 	undoing, cancel := context.WithTimeout(ctx, undoBudget)
 	defer cancel()
@@ -240,6 +240,7 @@ func (g *guard) end(ctx context.Context) error {
 			say(assay.EventWarning, "", err.Error())
 		}
 	}
+	go func() { far <- undoFar(ctx, last) }() // once what did it is killed
 	g.await(ctx, owned, add)
 	again, cancel := context.WithTimeout(ctx, againBudget)
 	defer cancel()
@@ -263,7 +264,7 @@ func (g *guard) end(ctx context.Context) error {
 	}
 	wg.Wait()
 	err := g.note(log...)
-	return errors.Join(err, g.note(<-far...))
+	return errors.Join(err, g.note(<-far...), g.note(<-far...))
 }
 
 // undoNear undoes what lies on this machine, last first, and returns what it did not see to be away. The deadline of ctx is shared by the undos
@@ -289,8 +290,6 @@ func undoNear(ctx context.Context, undos []Undo, add func(assay.Event)) (doubtfu
 
 // undoFar undoes what lies beyond this machine, all at once, and returns what became of each.
 func undoFar(ctx context.Context, undos []Undo) []assay.Event {
-	ctx, cancel := context.WithTimeout(ctx, remoteBudget)
-	defer cancel()
 	var mu sync.Mutex
 	var log []assay.Event
 	say := func(kind, fault, text string) {
@@ -301,6 +300,8 @@ func undoFar(ctx context.Context, undos []Undo) []assay.Event {
 	var wg sync.WaitGroup
 	for _, u := range slices.Backward(undos) {
 		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, u.within(remoteBudget))
+			defer cancel()
 			err := until(ctx, 500*time.Millisecond, func() error { return u.Do(ctx) })
 			if err == nil {
 				say(assay.EventFaultReverted, u.ID, "")

@@ -10,7 +10,7 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// healTimeout bounds the undo of one fault, and the look at its result; remoteTimeout that of one beyond this machine.
+// healTimeout bounds the undo of one fault, and the look at its result; remoteTimeout that of one beyond this machine that names no longer.
 const (
 	healTimeout   = 2 * time.Second
 	remoteTimeout = 30 * time.Second
@@ -142,7 +142,7 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 	}
 	limit := healTimeout
 	if f.undo.remote() {
-		limit = remoteTimeout
+		limit = f.undo.within(remoteTimeout)
 	}
 	quick, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -38,6 +38,9 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	a.Undo.ID = f.ID
+	if a.Undo.remote() {
+		a.Undo.Patience = a.Patience
+	}
 	f.action = a
 	r.retarget(f, a)
 	if err := r.arm(ctx, f); err != nil {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -29,7 +31,7 @@ type Guardian struct {
 
 	writing sync.Mutex // one line at a time
 	mu      sync.Mutex
-	far     map[string]bool // armed undos beyond this machine
+	far     map[string]time.Duration // armed undos beyond this machine, and how long each may take
 	seq     uint64
 	waiting map[uint64]chan answer
 	stopped func(why string) // told once that the run is to stop
@@ -61,7 +63,7 @@ func StartGuardian(ctx context.Context, exe, dir string) (*Guardian, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start guardian: %w", err)
 	}
-	g := &Guardian{cmd: cmd, pipe: in, lost: make(chan struct{}), waiting: map[uint64]chan answer{}, far: map[string]bool{}}
+	g := &Guardian{cmd: cmd, pipe: in, lost: make(chan struct{}), waiting: map[uint64]chan answer{}, far: map[string]time.Duration{}}
 	go g.listen(out)
 	run, err := ProcessOf(os.Getpid())
 	if err == nil {
@@ -87,7 +89,7 @@ func (g *Guardian) Arm(ctx context.Context, u Undo) error {
 	}
 	if u.remote() {
 		g.mu.Lock()
-		g.far[u.ID] = true
+		g.far[u.ID] = u.within(remoteBudget)
 		g.mu.Unlock()
 	}
 	return nil
@@ -134,15 +136,9 @@ func (g *Guardian) Close() error {
 	g.writing.Lock()
 	g.pipe.Close()
 	g.writing.Unlock()
-	patience := 5 * time.Second
-	g.mu.Lock()
-	if len(g.far) > 0 {
-		patience += remoteBudget
-	}
-	g.mu.Unlock()
 	select {
 	case <-g.lost:
-	case <-time.After(patience):
+	case <-time.After(g.patience()):
 		g.cmd.Process.Kill()
 		<-g.lost
 	}
@@ -150,6 +146,13 @@ func (g *Guardian) Close() error {
 		return fmt.Errorf("close guardian: %w", g.err)
 	}
 	return nil
+}
+
+// patience returns how long the guardian's end is waited for.
+func (g *Guardian) patience() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return 5*time.Second + slices.Max(append(slices.Collect(maps.Values(g.far)), 0)) // they are undone at once
 }
 
 // ask sends m and waits until it is done.

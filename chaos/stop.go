@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/toolkit"
 )
 
 // StopFile is the name of the file in a run's directory whose appearance stops the run.
@@ -166,8 +167,10 @@ func (g *guard) stop(why string) stopReport {
 	go g.answer(answer{Stop: why}) // the run may hang and not read it
 	rep := stopReport{Stopped: why, Reverted: []string{}, Remaining: []string{}}
 	near, far := split(undos)
-	distant := make(chan []assay.Event, 1)
-	go func() { distant <- undoFar(g.over, far) }()
+	now, last := splitLast(far)
+	distant := make(chan []assay.Event, 2)
+	go func() { distant <- undoFar(g.over, now) }()
+	go func() { distant <- g.undoLast(last) }()
 	undoing, cancel := context.WithTimeout(g.over, undoBudget)
 	defer cancel()
 	// The run itself says when its faults are clear, since it may be about to apply one of them: the notes only say what was done.
@@ -189,7 +192,7 @@ func (g *guard) stop(why string) stopReport {
 	}
 	_ = g.note(append([]assay.Event{{Kind: assay.EventAnnotation, Text: text, Attrs: map[string]string{attrStop: why}}}, log...)...) // the answer tells too
 	log = nil
-	for _, e := range <-distant {
+	for _, e := range append(<-distant, <-distant...) {
 		switch e.Kind {
 		case assay.EventFaultClear:
 			rep.Reverted = append(rep.Reverted, e.Fault)
@@ -211,14 +214,17 @@ func (g *guard) insist() {
 	defer tick.Stop()
 	deaf := time.NewTimer(stopHeard)
 	defer deaf.Stop()
+	heard := g.heard
 	for {
 		select {
 		case <-g.over.Done():
 			return
-		case <-g.heard:
+		case <-heard:
 			deaf.Stop()
+			heard = nil
 		case <-deaf.C:
 			g.killLoad()
+			close(g.deaf)
 		case <-tick.C:
 		}
 		g.mu.Lock()
@@ -232,6 +238,51 @@ func (g *guard) insist() {
 			cancel()
 		}
 	}
+}
+
+// undoLast undoes what the run may still be doing: it leaves that to a run that has heard, for as long as the run may take, and does it itself where the
+// run does not answer.
+func (g *guard) undoLast(undos []Undo) (log []assay.Event) {
+	if len(undos) == 0 {
+		return nil
+	}
+	select {
+	case <-g.heard:
+		limit := 2 * toolkit.Arrival // for what is under way, and for what comes between
+		for _, u := range undos {
+			limit = max(limit, 2*toolkit.Arrival+u.Patience)
+		}
+		waiting, cancel := context.WithTimeout(g.over, limit)
+		defer cancel()
+		_ = until(waiting, stopPoll, func() error {
+			if left := g.stillArmed(undos); len(left) > 0 {
+				return fmt.Errorf("%d left", len(left))
+			}
+			return nil
+		})
+	case <-g.deaf:
+	case <-g.over.Done():
+		return nil
+	}
+	left := g.stillArmed(undos)
+	for _, u := range undos {
+		if !slices.ContainsFunc(left, func(l Undo) bool { return l.ID == u.ID }) {
+			log = append(log, assay.Event{Kind: assay.EventFaultClear, Fault: u.ID})
+		}
+	}
+	return append(log, undoFar(g.over, left)...)
+}
+
+// stillArmed returns those of the undos that the run has not taken back.
+func (g *guard) stillArmed(undos []Undo) (left []Undo) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, u := range undos {
+		if slices.ContainsFunc(g.armed, func(a Undo) bool { return a.ID == u.ID }) {
+			left = append(left, u)
+		}
+	}
+	return left
 }
 
 // killLoad kills the processes that make load for a run that hangs.
@@ -258,6 +309,18 @@ func split(undos []Undo) (near, far []Undo) {
 		}
 	}
 	return near, far
+}
+
+// splitLast parts undos that can be done at once from those that are done after what they undo is over.
+func splitLast(undos []Undo) (now, last []Undo) {
+	for _, u := range undos {
+		if u.last() {
+			last = append(last, u)
+		} else {
+			now = append(now, u)
+		}
+	}
+	return now, last
 }
 
 // Stopped returns what the guardian of the run in dir noted of the stop that it heard; "" if it has heard none.

@@ -199,7 +199,7 @@ func TestStopSaysWhatRemains(t *testing.T) {
 	defer srv.Close()
 	over, end := context.WithCancel(context.Background())
 	defer end()
-	g := &guard{over: over, out: &bytes.Buffer{}, stopped: make(chan struct{}), heard: make(chan struct{}, 1)}
+	g := &guard{over: over, out: &bytes.Buffer{}, stopped: make(chan struct{}), heard: make(chan struct{}), deaf: make(chan struct{})}
 	for _, u := range []Undo{{ID: "a", Kind: UndoHTTP, Method: "PUT", URL: "http://" + ln.Addr().String() + "/x", Want: "{}"}, {ID: "b", Kind: UndoNone}} {
 		if err := g.arm(u); err != nil {
 			t.Fatal(err)

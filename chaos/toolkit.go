@@ -24,6 +24,8 @@ type Toolkit struct {
 	Say func(*assay.Event) // takes what was seen of the hypothesis; may be nil
 	// Playing is told when an experiment begins to be played and when its method and what follows it are over. May be nil.
 	Playing func(bool)
+	// Own and Release hand the group of each process of a method to whoever kills it when the run is stopped and hangs, or dies. May be nil.
+	Own, Release func(context.Context, Process) error
 }
 
 var _ Driver = (*Toolkit)(nil)
@@ -106,6 +108,10 @@ func (d *Toolkit) Plan(_ context.Context, s *Step, v Victim) (*Action, error) {
 		undo = Undo{Kind: UndoRollbacks, Path: dir, Body: string(raw)}
 	}
 	one := &played{driver: d, player: p, step: s}
+	p.Saw = one.saw
+	if d.Own != nil {
+		p.Own = d.own
+	}
 	return &Action{Kind: s.Fault, Target: v.ID, Touches: parts(x), Undo: undo, Patience: min(x.Longest(), 10*time.Minute), Apply: one.apply, Effect: one.effect}, nil
 }
 
@@ -115,6 +121,26 @@ type played struct {
 	player            *toolkit.Player
 	step              *Step
 	succeeded, failed int
+}
+
+// own has a process of a method owned until it has ended.
+func (d *Toolkit) own(pid int) (release func(), err error) {
+	p, err := ProcessOf(pid)
+	if errors.Is(err, errGone) {
+		return func() {}, nil
+	}
+	if err == nil {
+		err = d.Own(context.Background(), p) // bounded by the guardian
+	}
+	return func() { _ = d.Release(context.Background(), p) }, err // a guardian that is gone kills nothing
+}
+
+// saw warns of what may still come into force after the rollbacks.
+func (p *played) saw(r toolkit.Result) {
+	if r.Lost && p.driver.Say != nil {
+		p.driver.Say(&assay.Event{Kind: assay.EventWarning, Source: "toolkit",
+			Text: fmt.Sprintf("action %q of the experiment was given up without an answer: the server may still do it, after the rollbacks", p.player.Experiment.Method[r.Index].Name)})
+	}
 }
 
 // apply checks that the state is steady and then plays the method to its end. Where the state is not steady nothing is done.
@@ -129,7 +155,7 @@ func (p *played) apply(ctx context.Context, stamp func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := p.player.Begin(); err != nil {
+	if err := p.player.Begin(ctx); err != nil {
 		return fmt.Errorf("note that the method begins: %w", err)
 	}
 	stamp()
@@ -185,6 +211,7 @@ const UndoRollbacks = "rollbacks"
 // rollbacksUndo plays the rollbacks of an experiment once its method has begun.
 var rollbacksUndo = undoKind{
 	remote: true,
+	last:   true,
 	check: func(u *Undo) error {
 		b, err := rollbacks(u)
 		switch {

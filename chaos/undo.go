@@ -57,6 +57,8 @@ type Undo struct {
 	Want     string   `json:"want,omitempty"` // JSON object whose fields GET URL gives when the fault is away; kube: or [Gone]
 	Text     string   `json:"text,omitempty"` // what a person could do instead
 
+	Patience time.Duration `json:"patience_ns,omitempty"` // how long it may take where that is longer than for others
+
 	// silence: where the bearer token is.
 	TokenEnv  string `json:"token_env,omitempty"`
 	TokenFile string `json:"token_file,omitempty"` // absolute path
@@ -79,6 +81,8 @@ type Undo struct {
 type undoKind struct {
 	// remote: it is done beyond this machine, takes seconds rather than milliseconds, and is not over with a restart of the machine.
 	remote bool
+	// last: the run may still be doing what it undoes, so that it is done only once the run is over with it, or does not answer, or is dead.
+	last bool
 	// outlives: it is not over with a restart of the machine although it lies on it.
 	outlives bool
 	// blind reports that away cannot always look, so that Heal does it in any case; nil for never.
@@ -127,6 +131,17 @@ func (u *Undo) check() error {
 
 // remote reports whether the undo is done beyond this machine.
 func (u *Undo) remote() bool { return undoKinds[u.Kind].remote }
+
+// last reports whether the run may still be doing what is undone.
+func (u *Undo) last() bool { return undoKinds[u.Kind].last }
+
+// within returns how long the undo is given where others are given limit.
+func (u *Undo) within(limit time.Duration) time.Duration {
+	if u.Patience == 0 {
+		return limit
+	}
+	return max(limit, u.Patience+5*time.Second)
+}
 
 // blind reports whether nobody can always see if the fault is away.
 func (u *Undo) blind() bool {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,8 @@ func (s *session) toolkit() (chaos.Driver, error) {
 		return nil, err
 	}
 	return &chaos.Toolkit{Dir: dir,
+		Own:     func(ctx context.Context, p chaos.Process) error { return s.guardian.OwnLoad(ctx, p) },
+		Release: func(ctx context.Context, p chaos.Process) error { return s.guardian.Release(ctx, p) },
 		Say: func(e *assay.Event) {
 			e.Time = s.clock.Now()
 			_ = s.emit(e) // what the store could not take it has counted

@@ -38,7 +38,8 @@ type Result struct {
 	End       time.Time       `json:"end"`
 	Output    *Output         `json:"output,omitempty"`
 	Tolerance *bool           `json:"tolerance_met,omitempty"`
-	Why       string          `json:"why,omitempty"` // it failed, or what the tolerance was held against
+	Why       string          `json:"why,omitempty"`  // it failed, or what the tolerance was held against
+	Lost      bool            `json:"lost,omitempty"` // its request was sent and given up without an answer: the server may still do it
 }
 
 // The statuses of an activity.
@@ -133,8 +134,16 @@ func fillJSON(raw json.RawMessage, f func(string) string) []byte {
 	return b
 }
 
+// manner is how an activity is played beyond what stands in it.
+type manner struct {
+	arrival time.Duration                             // how much longer than ctx the request of an action is waited for
+	own     func(pid int) (release func(), err error) // of a process; may be nil
+}
+
 // Play plays an activity, pauses included, and says what came of it. It is over when ctx is.
-func (s *Settings) Play(ctx context.Context, a *Activity) Result {
+func (s *Settings) Play(ctx context.Context, a *Activity) Result { return s.playAs(ctx, a, manner{}) }
+
+func (s *Settings) playAs(ctx context.Context, a *Activity, how manner) Result {
 	r := Result{Activity: a.Raw, Status: Failed}
 	pause(ctx, a.Before)
 	r.Start = time.Now().UTC()
@@ -143,7 +152,11 @@ func (s *Settings) Play(ctx context.Context, a *Activity) Result {
 		err = context.Cause(ctx)
 	}
 	if err == nil {
-		r.Output, err = one.play(ctx)
+		if a.Type != "action" {
+			how.arrival = 0
+		}
+		r.Output, err = one.play(ctx, how)
+		r.Lost = a.Type == "action" && errors.Is(err, errLost)
 	}
 	r.End = time.Now().UTC()
 	if err == nil {
@@ -236,12 +249,33 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (p *resolved) play(ctx context.Context) (*Output, error) {
+func (p *resolved) play(ctx context.Context, how manner) (*Output, error) {
 	if p.http != nil {
+		ctx, cancel := outlive(ctx, how.arrival)
+		defer cancel()
 		return p.http.do(ctx)
 	}
-	return run(ctx, p.path, p.process)
+	return run(ctx, p.path, p.process, how.own)
 }
+
+// outlive returns a context that is done a while after ctx is.
+func outlive(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	if by == 0 {
+		return ctx, func() {}
+	}
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	over := context.AfterFunc(ctx, func() {
+		pause(longer, by)
+		cancel()
+	})
+	return longer, func() {
+		over()
+		cancel()
+	}
+}
+
+// errLost says that a request was given up without an answer.
+var errLost = errors.New("the server may still do it")
 
 func (h *HTTP) do(ctx context.Context) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
@@ -290,8 +324,11 @@ func tidy(err error, ctx context.Context, limit time.Duration) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("took longer than its time-out or what was left, %v at most", limit)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("took longer than its time-out or what was left, %v at most: %w", limit, errLost)
+	case ctx.Err() != nil:
+		return fmt.Errorf("was given up when the run was stopped: %w", errLost)
 	}
 	return err
 }

@@ -20,13 +20,20 @@ const (
 	fileExperiment = "experiment.json"  // as the file had it
 	fileResults    = "activities.jsonl" // what was played, a line each
 	fileBegun      = "begun.json"       // there from the begin of the method until all rollbacks have succeeded; holds those that have
+	fileLock       = "lock"             // held while rollbacks are played
 )
+
+// Arrival is how long a request of the method that is under way when the run is stopped is waited for: the server may do what it asks whether or not
+// anybody listens, and rolls back for good only after it.
+const Arrival = 5 * time.Second
 
 // A Player plays an experiment and keeps what came of it in Dir.
 type Player struct {
 	Dir        string
 	Experiment *Experiment
 	Saw        func(Result) // each activity as it ends, from several goroutines; may be nil
+	// Own is told of each process of the method, the leader of a group, and returns what is called once it has ended. An error ends it. May be nil.
+	Own func(pid int) (release func(), err error)
 }
 
 // Prepare makes the directory.
@@ -52,8 +59,22 @@ func (p *Player) Steady(ctx context.Context, stage string) (bool, []Result) {
 	return true, out
 }
 
-// Begin notes that the method begins, so that whoever is left plays the rollbacks.
-func (p *Player) Begin() error { return writeSynced(filepath.Join(p.Dir, fileBegun), []byte("[]\n")) }
+// Begin notes that the method goes on, so that whoever is left plays all rollbacks. It waits while they are being played.
+func (p *Player) Begin(ctx context.Context) error {
+	unlock, err := lock(ctx, p.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	path := filepath.Join(p.Dir, fileBegun)
+	if raw, err := os.ReadFile(path); err == nil && string(raw) == noneDone {
+		return nil
+	}
+	return writeSynced(path, []byte(noneDone))
+}
+
+// noneDone is what the file of a method whose rollbacks are all to be played holds.
+const noneDone = "[]\n"
 
 // Method plays the method in its order. Activities in the background are waited for at its end. A failed one does not end it, as in Chaos Toolkit.
 func (p *Player) Method(ctx context.Context) (succeeded, failed int) {
@@ -74,23 +95,46 @@ func (p *Player) Method(ctx context.Context) (succeeded, failed int) {
 			break
 		}
 		if a.Background {
-			behind.Go(func() { count(p.play(ctx, "method", i, a)) })
+			behind.Go(func() { count(p.act(ctx, i, a)) })
 			continue
 		}
-		count(p.play(ctx, "method", i, a))
+		count(p.act(ctx, i, a))
 	}
 	behind.Wait()
 	return succeeded, failed
 }
 
+// act plays an activity of the method. Rollbacks that somebody played before it was over are played again.
+func (p *Player) act(ctx context.Context, i int, a *Activity) Result {
+	if err := p.Begin(ctx); err != nil {
+		r := Result{Stage: "method", Index: i, Activity: a.Raw, Status: Failed, Start: time.Now().UTC(), End: time.Now().UTC(), Why: "not played: " + err.Error()}
+		p.saw(r)
+		return r
+	}
+	r := p.Experiment.Settings.playAs(ctx, a, manner{arrival: Arrival, own: p.Own})
+	r.Stage, r.Index = "method", i
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), Arrival+longest(p.Experiment.Rollbacks))
+	defer cancel()
+	if err := p.Begin(after); err != nil {
+		r.Status, r.Why = Failed, "its rollbacks may have been played before it was over: "+err.Error()
+	}
+	p.saw(r)
+	return r
+}
+
 func (p *Player) play(ctx context.Context, stage string, i int, a *Activity) Result {
 	r := p.Experiment.Settings.Play(ctx, a)
 	r.Stage, r.Index = stage, i
+	p.saw(r)
+	return r
+}
+
+// saw keeps and tells what was played.
+func (p *Player) saw(r Result) {
 	_ = keep(p.Dir, r) // what cannot be kept was still done; the rollbacks matter more
 	if p.Saw != nil {
 		p.Saw(r)
 	}
-	return r
 }
 
 // Rollbacks are the undo of an experiment as data.
@@ -143,8 +187,16 @@ func longest(list []Activity) time.Duration {
 }
 
 // Play plays the rollbacks that have not succeeded yet, if the method in dir has begun. One that fails does not keep the others from being played. It may
-// be called any number of times, by anyone.
+// be called any number of times, by anyone: they are never played twice at once.
 func (b *Rollbacks) Play(ctx context.Context, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, fileExperiment)); err != nil {
+		return fmt.Errorf("look for what the experiment did: %w", err)
+	}
+	unlock, err := lock(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	done, err := begun(dir)
 	if err != nil || done == nil {
 		return err

@@ -98,7 +98,7 @@ func TestPlay(t *testing.T) {
 	if err := back.Play(ctx, p.Dir); err != nil || len(s.asked) != 0 {
 		t.Fatalf("rollbacks were played before the method began: %v %v", err, s.asked)
 	}
-	if err := p.Begin(); err != nil {
+	if err := p.Begin(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if ok, failed := p.Method(ctx); ok != 3 || failed != 0 {

@@ -7,6 +7,6 @@ import (
 	"errors"
 )
 
-func run(context.Context, string, *Process) (*Output, error) {
+func run(context.Context, string, *Process, func(int) (func(), error)) (*Output, error) {
 	return nil, errors.New("processes are run on Unix only")
 }

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// run runs a program in a process group of its own, without a shell, and ends the group when its time is up.
-func run(ctx context.Context, path string, p *Process) (*Output, error) {
+// run runs a program in a process group of its own, without a shell, and ends the group when its time is up. Who is to own
+// the group, if anybody, is told before it is waited for.
+func run(ctx context.Context, path string, p *Process, own func(pid int) (release func(), err error)) (*Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	runtime.LockOSThread() // it is to die with us, and to Linux that is this thread
@@ -25,7 +26,19 @@ func run(ctx context.Context, path string, p *Process) (*Output, error) {
 	cmd.SysProcAttr = withParent(&syscall.SysProcAttr{Setpgid: true})
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second // a grandchild may hold its output open
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil && own != nil {
+		var release func()
+		if release, err = own(cmd.Process.Pid); err != nil {
+			_ = cmd.Cancel() // it may have ended
+			_ = cmd.Wait()
+			return nil, err
+		}
+		defer release()
+	}
+	if err == nil {
+		err = cmd.Wait()
+	}
 	o := &Output{Stdout: out.String(), Stderr: errs.String(), process: true}
 	var exit *exec.ExitError
 	switch {
