@@ -156,16 +156,19 @@ func Preview(steps []Step) []string {
 	}
 	lines = append(lines, overlaps(steps)...)
 	for _, t := range driverTables() {
-		if text := promises[t.name]; used[t.name] && text != "" {
+		text := promises[t.name]
+		if t.name == ByMesh {
+			text = meshPromise(steps)
+		}
+		if used[t.name] && text != "" {
 			lines = append(lines, text)
 		}
 	}
 	return lines
 }
 
-// promises are what each driver never hurts, or where its faults lie.
+// promises are what each driver never hurts, or where its faults lie. For Chaos Mesh see meshPromise.
 var promises = map[string]string{
-	ByMesh:       "never: pods that target.deployment.kubernetes.pods does not select, pods on their node's network, namespaces that do not take part",
 	ByKubernetes: "in the cluster nothing is changed that the plan does not name, and nothing is put back that somebody else has changed meanwhile: that is reported",
 	ByLambda:     "of AWS nothing is changed but the function that the plan names, and nothing is put back that somebody else has changed meanwhile: that is reported",
 	ByLocal:      "never: this process, its ancestors, process 1, session leaders, the platform's own process, whatever the platform does not list",

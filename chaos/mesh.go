@@ -131,13 +131,18 @@ func (d *Mesh) labels(v Victim) map[string]string {
 }
 
 // Plan makes the action of a step against a victim.
-func (d *Mesh) Plan(_ context.Context, s *Step, v Victim) (*Action, error) {
+func (d *Mesh) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	o, err := d.object(s, v)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s of %s: %w", s.Fault, v.ID, err)
 	}
 	if wrong := mesh.Check(o); len(wrong) > 0 {
 		return nil, fmt.Errorf("plan %s of %s: %s", s.Fault, v.ID, wrong[0])
+	}
+	if s.Fault == "manifest" {
+		if err := d.outside(ctx, s, o); err != nil {
+			return nil, fmt.Errorf("plan %s of %s: %w", s.Fault, v.ID, err)
+		}
 	}
 	k, _ := findMesh(s.Fault)
 	path, patience := mesh.Path(o), orElse(d.Patience, meshPatience)

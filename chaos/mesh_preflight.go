@@ -69,6 +69,17 @@ func (d *Mesh) Preflight(ctx context.Context, steps []Step) (left []string, err 
 	if len(victims) == 0 {
 		return nil, fmt.Errorf("no pod %s in %s can be hurt (%d ready)", d.Pods, d.Namespace, ready)
 	}
+	for i := range steps {
+		if s := &steps[i]; s.by() == ByMesh && s.Fault == "manifest" {
+			o, err := d.object(s, Victim{ID: "pod", Fault: "check"})
+			if err == nil {
+				err = d.outside(ctx, s, o)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
 	return d.left(ctx, there)
 }
 

@@ -3,6 +3,9 @@ package chaos
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/assay-dev/assay/internal/kube"
 	"github.com/assay-dev/assay/internal/mesh"
 )
 
@@ -236,7 +240,7 @@ spec:
 	if got, want := previewMesh(&steps[0]), "Chaos Mesh Schedule, as a Workflow with a deadline, so that the cluster ends it: often from m.yaml, for 1m0s; the cluster itself ends it at the latest 2m0s after it began"; got != want {
 		t.Errorf("preview %q, want %q", got, want)
 	}
-	d := &Mesh{Namespace: "serving", RunID: "0123456789"}
+	d := podsOf(t, `{"items":[{"metadata":{"name":"a-1","labels":{"app":"a"}}}]}`)
 	a, err := d.Plan(context.Background(), &steps[0], Victim{ID: "target", Fault: "manifest-1"})
 	if err != nil {
 		t.Fatal(err)
@@ -266,5 +270,69 @@ func TestMeshNames(t *testing.T) {
 	}
 	if got := meshName("20260102-ABC", "kill-1"); got != "assay-20260102-kill-1" {
 		t.Errorf("a plain id is %s", got)
+	}
+}
+
+// podsOf is a driver for the pods app=a of a cluster that has those pods.
+func podsOf(t *testing.T, pods string) *Mesh {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, pods) }))
+	t.Cleanup(srv.Close)
+	return &Mesh{API: &kube.Client{Server: srv.URL, HTTP: srv.Client()}, Namespace: "serving", Pods: "app=a", RunID: "0123456789"}
+}
+
+// A manifest is applied only if all that it may hurt are pods of the target.
+func TestManifestOutsideOfTheTarget(t *testing.T) {
+	d := podsOf(t, `{"items":[{"metadata":{"name":"a-1","labels":{"app":"a","team":"x"}}},{"metadata":{"name":"a-2","labels":{"app":"a","sits":"node"}},"spec":{"hostNetwork":true}},
+		{"metadata":{"name":"billing-1","labels":{"app":"billing","team":"x"},"annotations":{"note":"m"}}}]}`)
+	pod := func(selector string) string {
+		return "apiVersion: chaos-mesh.org/v1alpha1\nkind: PodChaos\nmetadata: {name: x}\nspec: {action: pod-kill, mode: one, selector: " + selector + "}\n"
+	}
+	network := func(direction string) string {
+		return "apiVersion: chaos-mesh.org/v1alpha1\nkind: NetworkChaos\nmetadata: {name: x}\nspec: {action: partition, duration: 10s, mode: all, selector: {pods: {serving: [a-1]}}, direction: " + direction + ", target: {mode: all, selector: {labelSelectors: {app: billing}}}}\n"
+	}
+	others := " not of the target's pods app=a; select none but those"
+	for _, tc := range []struct{ text, want string }{
+		{pod("{labelSelectors: {app: a, team: x}}"), ""},
+		{pod("{pods: {serving: [a-1]}}"), ""},
+		{pod("{labelSelectors: {app: billing}}"), "m.yaml: spec.selector may hurt billing-1 in serving," + others},
+		{pod("{expressionSelectors: [{key: team, operator: Exists}]}"), "m.yaml: spec.selector may hurt billing-1 in serving," + others},
+		{pod("{annotationSelectors: {note: m}}"), "m.yaml: spec.selector may hurt billing-1 in serving," + others},
+		{pod("{fieldSelectors: {spec.nodeName: m}}"), "m.yaml: spec.selector may hurt billing-1 in serving," + others},
+		{pod("{pods: {serving: [a-1, gone-1]}}"), "m.yaml: spec.selector may hurt gone-1 in serving," + others},
+		{pod("{pods: {billing: [a-1]}}"), `spec.selector.pods: "billing" is not serving, the namespace of the target's pods`},
+		{pod("{labelSelectors: {sits: node}}"), "m.yaml: spec.selector may hurt a-2 in serving, on its node's network"},
+		{network("to"), ""},
+		{network("both"), "m.yaml: spec.target.selector may hurt billing-1 in serving," + others},
+		{strings.Replace(scheduleText, "app: a}", "team: x}", 1), "may hurt billing-1 in serving," + others},
+	} {
+		s := Step{Fault: "manifest", By: ByMesh, Instances: 1, For: time.Second, MeshSettings: MeshSettings{Manifest: "m.yaml", Object: tc.text}}
+		got := ""
+		if _, err := d.Plan(context.Background(), &s, Victim{ID: "target", Fault: "manifest-1"}); err != nil {
+			got = err.Error()
+		}
+		if (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%s got %q, want %q", tc.text, got, tc.want)
+		}
+	}
+}
+
+// What the preview promises holds for what the steps do, and what hurts the whole target is none of its instances for the limits.
+func TestMeshPromise(t *testing.T) {
+	aws := "apiVersion: chaos-mesh.org/v1alpha1\nkind: AWSChaos\nmetadata: {name: x}\nspec: {action: ec2-stop, awsRegion: r, ec2Instance: i, duration: 30s}\n"
+	file := Step{Fault: "manifest", By: ByMesh, Instances: 1, For: time.Second, MeshSettings: MeshSettings{Manifest: "m.yaml", Object: aws}}
+	cloud := Step{Fault: "cloud", By: ByMesh, Instances: 1, For: time.Second, MeshSettings: MeshSettings{Cloud: "aws"}}
+	for _, tc := range []struct {
+		steps []Step
+		not   bool
+	}{{[]Step{{Fault: "kill", By: ByMesh}}, false}, {[]Step{file}, true}, {[]Step{cloud}, true}} {
+		if got := meshPromise(tc.steps); strings.Contains(got, "NOT of a machine of a cloud") != tc.not {
+			t.Errorf("%s: %s", tc.steps[0].Fault, got)
+		}
+	}
+	for _, s := range []Step{file, cloud, {Fault: "experiment", By: ByToolkit, Instances: 1}} {
+		err := Limits{Share: 0.5}.Check("chaos", []Step{s})
+		if want := "chaos[0].fault: " + s.Fault + " hurts the target and with it all instances; limits.share allows 50%"; err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", s.Fault, err, want)
+		}
 	}
 }

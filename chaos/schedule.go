@@ -240,7 +240,7 @@ func (s *Step) of() string {
 	switch {
 	case s.by() == ByWire:
 		return WireID
-	case s.by() == ByKubernetes || s.by() == ByLambda:
+	case s.by() == ByKubernetes || s.by() == ByLambda || s.by() == ByToolkit || s.whole():
 		return assay.WholeTarget
 	case s.by() == ByLocal:
 		return k.one()

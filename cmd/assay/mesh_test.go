@@ -72,6 +72,13 @@ func TestRunWithChaosMesh(t *testing.T) {
 	if h := assayIn(t, dir, "heal"); h.code != 0 || !strings.Contains(h.out, "nothing to heal") {
 		t.Errorf("heal: exit %d\n%s%s", h.code, h.out, h.err)
 	}
+	write(t, dir, "workflow.yaml", "apiVersion: chaos-mesh.org/v1alpha1\nkind: PodChaos\nmetadata: {name: x}\nspec: {action: pod-kill, mode: one, selector: {pods: {serving: [billing-1]}}}\n")
+	write(t, dir, "plan.yaml", meshPlan(target.URL, "  - {fault: manifest, at: 1s, for: 1s, manifest: workflow.yaml}\n"))
+	writes := c.Writes()
+	if got := assayIn(t, dir, "run", "plan.yaml"); got.code != assay.ExitPreflight || c.Writes() != writes ||
+		!strings.Contains(got.err, "workflow.yaml: spec.selector may hurt billing-1 in serving, not of the target's pods app=vllm; select none but those") {
+		t.Errorf("another's pod: exit %d\n%s", got.code, got.err)
+	}
 }
 
 // What the cluster cannot do refuses the run, in one line, before anything is begun.

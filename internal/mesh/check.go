@@ -26,6 +26,15 @@ const MaxDuration = 2 * time.Hour
 // Check returns what is wrong with an object: what would hurt more or longer than anyone can have meant, what hurts nothing, pods outside of its
 // own namespace, and what the API itself refuses.
 func Check(o Object) []Wrong {
+	c := check(o)
+	if len(c.wrong) == 0 {
+		c.own(o)
+	}
+	return c.wrong
+}
+
+// check walks an object.
+func check(o Object) *checker {
 	c := &checker{namespace: o.GetNamespace()}
 	switch x := o.(type) {
 	case *v1alpha1.Schedule:
@@ -38,15 +47,15 @@ func Check(o Object) []Wrong {
 	default:
 		c.bad("kind", "%s is no experiment, Schedule or Workflow", Kind(o))
 	}
-	if len(c.wrong) == 0 {
-		c.own(o)
-	}
-	return c.wrong
+	return c
 }
 
 type checker struct {
 	namespace string
 	wrong     []Wrong
+	selected  []Selected
+	machines  bool // of a cloud are among what is hurt
+	spared    bool // what is selected now is not hurt
 }
 
 func (c *checker) bad(path, format string, args ...any) {
@@ -125,6 +134,7 @@ func (c *checker) experiment(path string, o v1alpha1.InnerObjectWithSelector) {
 	}
 	for where, s := range o.GetSelectorSpecs() {
 		at := path
+		c.spared = spared(o, where)
 		if where != "." {
 			at += strings.ToLower(where)
 		}
@@ -143,16 +153,16 @@ func (c *checker) selector(path string, s any) {
 	case *v1alpha1.ContainerNodeVolumePathSelector:
 		c.pods(path, &s.PodSelector)
 	case *v1alpha1.AWSSelector:
+		c.machines = true
 		c.need(path, "ec2Instance", s.Ec2Instance, "awsRegion", s.AWSRegion)
 	case *v1alpha1.GCPSelector:
+		c.machines = true
 		c.need(path, "project", s.Project, "zone", s.Zone, "instance", s.Instance)
 	case *v1alpha1.AzureSelector:
+		c.machines = true
 		c.need(path, "subscriptionID", s.SubscriptionID, "resourceGroupName", s.ResourceGroupName, "vmName", s.VMName)
 	case *v1alpha1.PhysicalMachineSelector:
-		g := s.Selector.GenericSelectorSpec
-		if len(s.Address) == 0 && !named(s.Selector.PhysicalMachines) && narrow(&g) == 0 {
-			c.bad(path+".selector", "selects every machine; name address, physicalMachines or labelSelectors")
-		}
+		c.bad(path+".selector", "selects machines, which are no pods of the target: a plan cannot say which may be hurt; leave it out")
 	default:
 		c.bad(path, "selects by %T, which is not known here", s)
 	}
@@ -185,6 +195,16 @@ func named(m map[string][]string) bool {
 func (c *checker) pods(path string, s *v1alpha1.PodSelector) {
 	at := path + ".selector"
 	sel := &s.Selector
+	const node = "selects by node, whosever pods run there; name pods or labelSelectors"
+	if len(sel.Nodes) > 0 {
+		c.bad(at+".nodes", node)
+	}
+	if len(sel.NodeSelectors) > 0 {
+		c.bad(at+".nodeSelectors", node)
+	}
+	if !c.spared {
+		c.selected = append(c.selected, Selected{at, sel})
+	}
 	if !named(sel.Pods) && narrow(&sel.GenericSelectorSpec)+len(sel.Nodes)+len(sel.NodeSelectors) == 0 {
 		c.bad(at, "is empty: it would hurt every pod of the namespace; name pods or labelSelectors")
 	}
@@ -242,6 +262,8 @@ func (c *checker) workflow(path string, w *v1alpha1.WorkflowSpec) {
 			c.deadline(at+".deadline", t.Deadline)
 		}
 		switch {
+		case t.Type == v1alpha1.TypeTask:
+			c.bad(at+".templateType", "Task runs a container, and nobody can undo what that does; leave it out")
 		case t.Type == v1alpha1.TypeSchedule && t.Schedule == nil:
 			c.bad(at+".schedule", "is missing: the block of type Schedule")
 		case t.Type == v1alpha1.TypeSchedule:
