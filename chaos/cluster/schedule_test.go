@@ -67,8 +67,8 @@ func TestScheduleEndsWithoutUs(t *testing.T) {
 				t.Fatal(err)
 			}
 			wg.Wait()
-			if e := j.find(assay.EventFaultReverted); !strings.Contains(e.Text, "ended early: the workflow is over") {
-				t.Errorf("reverted: %q; %v", e.Text, j.events)
+			if e := j.find(assay.EventFaultReverted); tc.step.For == time.Minute && !strings.Contains(e.Text, "ended early: the workflow is over") {
+				t.Errorf("reverted: %q; %v", e.Text, j.events) // where the plan's own end does not come at the same time
 			}
 			if j.find(assay.EventFaultClear).Kind == "" {
 				t.Errorf("not clear: %v", j.events)
@@ -107,7 +107,7 @@ func TestScheduleIsFollowedToItsExperiments(t *testing.T) {
 			j, r := prepare(t, c, t.TempDir(), run, schedule)
 			if i > 0 {
 				impatient(r)
-				r.Driver.(chaos.Drivers)[chaos.ByMesh].(*chaos.Mesh).Patience = 2 * time.Second
+				r.Verify, r.Revert = 12*time.Second, 10*time.Second // three levels come and go one after another
 			}
 			if err := r.Run(background, j.write); err != nil {
 				t.Fatal(err)

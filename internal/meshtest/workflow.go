@@ -17,7 +17,7 @@ import (
 )
 
 // collects is how much later than its owner what it owns is deleted.
-const collects = 20 * step
+const collects = 10 * step
 
 // A maker is one object that makes others: a Workflow its nodes, a node its children or an experiment or a Schedule, that its experiments.
 type maker struct {
