@@ -218,7 +218,7 @@ func planGPUClocks(ctx context.Context, _ *Local, s *Step, _ Victim) (*Action, e
 		return nil, fmt.Errorf("GPU %d (%s) can be limited to %v W at least, not to %d", g.Index, g.Name, g.PowerMin, s.Watts)
 	}
 	a.Touches = []string{fmt.Sprintf("this machine: the power limit of GPU %d (%s), %d W instead of %v", g.Index, g.Name, s.Watts, g.Power)}
-	a.Undo = Undo{Kind: UndoGPU, GPU: g.UUID, Resource: gpuPower, Value: g.Power}
+	a.Undo = Undo{Kind: UndoGPU, GPU: g.UUID, Resource: gpuPower, Value: g.Power, Ours: limit}
 	a.Holds = []string{"gpu:" + g.UUID + ":" + gpuPower}
 	a.Apply = func(ctx context.Context, stamp func()) error {
 		stamp()
@@ -250,8 +250,13 @@ var gpuUndo = undoKind{
 	},
 	do: func(ctx context.Context, u *Undo) error {
 		if u.Resource == gpuPower {
-			if now, err := gpu.Of(ctx, u.GPU); err == nil && math.Abs(now.Power-u.Value) < 1 {
+			now, err := gpu.Of(ctx, u.GPU)
+			switch {
+			case err == nil && math.Abs(now.Power-u.Value) < 1:
 				return nil // it was never changed, perhaps for want of the right to
+			case err == nil && u.Ours > 0 && math.Abs(now.Power-u.Ours) >= 1:
+				return fmt.Errorf("the power limit of %s is %v W now, was %v before the fault and %v in it: somebody else changed it meanwhile, so it is left as it is",
+					u.GPU, now.Power, u.Value, u.Ours)
 			}
 			return gpu.Power(ctx, u.GPU, u.Value)
 		}

@@ -195,3 +195,88 @@ func TestLookForALateEffect(t *testing.T) {
 		t.Errorf("held for %v from its effect, want 400ms from when it was applied", held)
 	}
 }
+
+// A limit that somebody else has changed meanwhile is not put back to what it was before the fault, and the undo says so.
+func TestUndoOfALimitThatSomebodyChanged(t *testing.T) {
+	t.Parallel()
+	if err := limitsWork(); err != nil {
+		t.Skip(err)
+	}
+	v := sleeper(t)
+	was, err := v.Process.limit(resourceFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := planLimit(v, resourceFiles, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Apply(t.Context(), func() {}); err != nil {
+		t.Fatal(err)
+	}
+	theirs := limit{150, was.Hard}
+	if err := v.Process.setLimit(resourceFiles, theirs, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Undo.Do(t.Context()); err == nil || !strings.Contains(err.Error(), " and 100 in it: somebody else changed it meanwhile, so it is left as it is") {
+		t.Errorf("the undo: %v", err)
+	}
+	if now, err := v.Process.limit(resourceFiles); now != theirs || err != nil {
+		t.Errorf("the limit is %v (%v), want theirs, %v", now, err, theirs)
+	}
+}
+
+// A limit of address space that the process does not come to is not in effect.
+func TestLimitThatNobodyHits(t *testing.T) {
+	t.Parallel()
+	if err := limitsWork(); err != nil {
+		t.Skip(err)
+	}
+	v := sleeper(t)
+	now, err := v.Process.memory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bytes, want := range map[int64]string{256 << 20: "it did not come to the limit", 0: ""} {
+		a, err := planMemoryLimit(t.Context(), &Local{}, &Step{Fault: "memory-limit", Bytes: bytes, For: time.Second}, Victim{ID: v.ID, Process: v.Process})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Apply(t.Context(), func() {}); err != nil {
+			t.Fatal(err)
+		}
+		looking, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		effect, err := a.Effect(looking)
+		cancel()
+		if (err == nil) != (want == "") || err != nil && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d bytes more than %d: %q, %v; want %q", bytes, now.space, effect, err, want)
+		}
+		if err := a.Undo.Do(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What serves files badly is in a session of its own: a terminal that stops the run would else stop everyone who reads there.
+func TestSpawnedInASessionOfItsOwn(t *testing.T) {
+	t.Parallel()
+	lookOnly(t)
+	mark := newMark()
+	if err := (&Local{}).spawn(BurnCommand, mark, burn{For: time.Minute}, func() {}); err != nil {
+		t.Fatal(err)
+	}
+	defer markedUndo.do(context.Background(), &Undo{Mark: mark})
+	if err := until(t.Context(), time.Millisecond, func() error {
+		list, err := marked(mark)
+		if err != nil || len(list) == 0 {
+			return errGone
+		}
+		s, err := list[0].look()
+		if err == nil && s.sid != list[0].PID {
+			t.Errorf("it is in session %d, want its own, %d", s.sid, list[0].PID)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -71,8 +70,12 @@ func planFiles(_ context.Context, d *Local, _ *Step, v Victim) (*Action, error) 
 	return a, nil
 }
 
+// spaceMargin is how many bytes of address space below its limit a process counts as at it: what is asked for comes in larger pieces.
+const spaceMargin = 1 << 20
+
 // planMemoryLimit lets the victim's process have only so many more bytes of address space than it has. It is in effect when the
-// limit stands; what the process does at the limit is what the run is to show.
+// process is at the limit, so that what asks for more is told no, or has died; a limit that it does not come to is not felt. Probes see to it that
+// it has something to do.
 func planMemoryLimit(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error) {
 	if s.limitMode() == limitOOM {
 		return planOOM(ctx, d, s, v)
@@ -81,7 +84,41 @@ func planMemoryLimit(ctx context.Context, d *Local, s *Step, v Victim) (*Action,
 	if err != nil {
 		return nil, err
 	}
-	return planLimit(v, resourceMemory, now.space+uint64(s.Bytes))
+	most := now.space + uint64(s.Bytes)
+	a, err := planLimit(v, resourceMemory, most)
+	if err != nil {
+		return nil, err
+	}
+	stands := a.Effect
+	a.Look = max(0, s.For-5*time.Second) // the load may come to need more later
+	a.Effect = func(ctx context.Context) (effect string, err error) {
+		err = until(ctx, 10*time.Millisecond, func() error {
+			if v.Addr != "" {
+				asking, cancel := context.WithTimeout(ctx, silence)
+				d.probe(asking, v.Addr)
+				cancel()
+			}
+			now, err := v.Process.memory()
+			if v.Process.Gone() {
+				effect = fmt.Sprintf("pid %d has died, limited to %d bytes of address space", v.Process.PID, most)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			text, err := stands(ctx)
+			if err != nil {
+				return err
+			}
+			effect = fmt.Sprintf("%s and has %d bytes", text, now.space)
+			if now.space+spaceMargin < most {
+				return fmt.Errorf("%s: it did not come to the limit", effect)
+			}
+			return nil
+		})
+		return effect, err
+	}
+	return a, nil
 }
 
 // planLimit lowers a soft limit of the victim's process. Its hard limit stays, so no privilege is needed to undo it.
@@ -96,7 +133,7 @@ func planLimit(v Victim, resource string, soft uint64) (*Action, error) {
 	}
 	return &Action{
 		Touches: []string{fmt.Sprintf("the limit of %s of %v of %s: %d instead of %d", resource, p, v.ID, soft, was.Soft)},
-		Undo:    Undo{Kind: UndoLimit, Process: &p, Resource: resource, Limit: &was},
+		Undo:    Undo{Kind: UndoLimit, Process: &p, Resource: resource, Limit: &was, OurLimit: &limit{soft, was.Hard}},
 		Holds:   []string{fmt.Sprintf("limit:%s:%d", resource, p.PID)},
 		Apply: func(_ context.Context, stamp func()) error {
 			return p.setLimit(resource, limit{soft, was.Hard}, stamp)
@@ -106,9 +143,6 @@ func planLimit(v Victim, resource string, soft uint64) (*Action, error) {
 				now, err := p.limit(resource)
 				if err == nil && now.Soft != soft {
 					err = fmt.Errorf("the limit of %s of %v is %d, want %d", resource, p, now.Soft, soft)
-				}
-				if errors.Is(err, errGone) && resource == resourceMemory {
-					return nil // it has died of it
 				}
 				return err
 			})

@@ -334,8 +334,8 @@ func (d *Local) spawn(command, mark string, settings any, stamp func()) error {
 		return fmt.Errorf("start %s: %w", command, err)
 	}
 	cmd := exec.Command(exe, command, mark, asJSON(settings))
-	cmd.Dir = "/"
-	if _, err := cmd.StdinPipe(); err != nil { // closed with us, which ends it
+	cmd.Dir, cmd.SysProcAttr = "/", ownSession() // a terminal that stops us does not stop a file system that others wait for
+	if _, err := cmd.StdinPipe(); err != nil {   // closed with us, which ends it
 		return fmt.Errorf("start %s: %w", command, err)
 	}
 	stamp()

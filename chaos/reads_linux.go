@@ -301,7 +301,7 @@ func liftReads(mark string) error {
 	list, err := marked(mark)
 	for _, p := range list {
 		if !p.lifted() {
-			err = errors.Join(err, unlessGone(p.signal(syscall.SIGTERM, func() {})))
+			err = errors.Join(err, unlessGone(p.signal(syscall.SIGTERM, func() {})), unlessGone(p.signal(sigCont, func() {}))) // one that is stopped would not hear it
 		}
 	}
 	return err

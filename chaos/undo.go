@@ -45,9 +45,11 @@ type Undo struct {
 	Signal   int      `json:"signal,omitempty"`
 	Resource string   `json:"resource,omitempty"`
 	Limit    *limit   `json:"limit,omitempty"`
+	OurLimit *limit   `json:"our_limit,omitempty"` // limit: what we set; where it is another, somebody else changed it and it is left alone
 	Code     []patch  `json:"code,omitempty"`
 	GPU      string   `json:"gpu,omitempty"`   // its UUID
 	Value    float64  `json:"value,omitempty"` // gpu: of power, what it was; of clocks, the lock
+	Ours     float64  `json:"ours,omitempty"`  // gpu: of power, what we set, as OurLimit
 	Mark     string   `json:"mark,omitempty"`
 	Path     string   `json:"path,omitempty"` // remove: of the file; cgroup: of the group; kube: of the object below the API server's URL
 	Home     string   `json:"home,omitempty"`
@@ -238,6 +240,16 @@ var limitUndo = undoKind{
 		return needsProcess(u)
 	},
 	do: func(_ context.Context, u *Undo) error {
+		now, err := u.Process.limit(u.Resource)
+		switch {
+		case err != nil:
+			return unlessGone(err)
+		case now == *u.Limit:
+			return nil
+		case u.OurLimit != nil && now != *u.OurLimit:
+			return fmt.Errorf("the limit of %s of %v is %d now, was %d before the fault and %d in it: somebody else changed it meanwhile, so it is left as it is",
+				u.Resource, *u.Process, now.Soft, u.Limit.Soft, u.OurLimit.Soft)
+		}
 		return unlessGone(u.Process.setLimit(u.Resource, *u.Limit, func() {}))
 	},
 	away: func(_ context.Context, u *Undo) error {
