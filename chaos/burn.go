@@ -56,8 +56,8 @@ func BurnMain(ctx context.Context, stdin io.Reader, args []string) error {
 }
 
 func checkCPU(s *Step) []Wrong {
-	if s.CPUs < 1 || s.CPUs > 1024 {
-		return []Wrong{{"cpus", fmt.Sprintf("%d is out of range; 1 to 1024", s.CPUs)}}
+	if most := 4 * runtime.NumCPU(); s.CPUs < 1 || s.CPUs > most {
+		return []Wrong{{"cpus", fmt.Sprintf("%d is out of range; 1 to %d, four for each CPU of this machine", s.CPUs, most)}}
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -74,7 +76,7 @@ func TestCheck(t *testing.T) {
 		{Step{Fault: "slow-reads", Instances: 1, For: s, Mode: "never"}, `chaos[0].mode: "never" is no way to read; one of slow, fail, short`},
 		{Step{Fault: "slow-reads", Instances: 1, For: s, Mode: "fail", Delay: s, Rate: 1, Bytes: 1}, "chaos[0].delay: 1s; 1ms to 10s, with mode slow\nchaos[0].rate: 1 bytes/s; 32768 or more, with mode slow\nchaos[0].bytes: 1; 0 or more, with mode short"},
 		{Step{Fault: "slow-reads", Instances: 1, For: s, Delay: s / 20, Dir: "/etc"}, "chaos[0].dir: /etc is a directory of the system"},
-		{Step{Fault: "cpu", Instances: 1, For: s}, "chaos[0].cpus: 0 is out of range; 1 to 1024"},
+		{Step{Fault: "cpu", Instances: 1, For: s}, "chaos[0].cpus: 0 is out of range; 1 to " + fmt.Sprintf("%d, four for each CPU of this machine", 4*runtime.NumCPU())},
 		{Step{Fault: "memory", Instances: 1, For: s, Bytes: 9}, "chaos[0].bytes: 9 is out of range; 1MiB or more"},
 		{Step{Fault: "disk", Instances: 1, For: s, Dir: "/"}, ""},
 		{Step{Fault: "disk", Instances: 1, For: s, Dir: "/", Bytes: -1, Keep: -1}, "chaos[0].bytes: -1 is negative; 0 fills the disk up to its reserve\nchaos[0].keep: -1 is negative"},
