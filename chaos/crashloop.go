@@ -8,11 +8,12 @@ import (
 )
 
 func previewCrashLoop(s *Step) string {
-	return fmt.Sprintf("SIGKILL to the process of %s, and to each that takes its place as soon as it is ready, for %v", s.whom(), s.For)
+	return fmt.Sprintf("SIGKILL to the process of %s, and to the one that takes its place as soon as it is ready, again and again for %v", s.whom(), s.For)
 }
 
-// planCrashLoop kills the victim's process and then, for as long as the fault is held, each instance that becomes ready
-// and was not there before. There is nothing to undo: the loop ends with us.
+// planCrashLoop kills the victim's process and then, for as long as the fault is held, the newest instance that became ready and was not there when
+// the last victim was killed, once for each end of a victim: those that start for other reasons are spared, as is one that another fault lies
+// on or that the limits do not allow. There is nothing to undo: the loop ends with us.
 func planCrashLoop(ctx context.Context, d *Local, s *Step, v Victim) (*Action, error) {
 	a, err := planKill(ctx, d, s, v)
 	if err != nil {
@@ -22,11 +23,8 @@ func planCrashLoop(ctx context.Context, d *Local, s *Step, v Victim) (*Action, e
 	if err != nil {
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
-	spared := map[Process]bool{v.Process: true}
-	for _, o := range before {
-		spared[o.Process] = true
-	}
-	a.Touches = append(a.Touches, "the process of each instance that is ready and was not there before")
+	last, spared := v.Process, processes(before)
+	a.Touches = append(a.Touches, "after each end of a victim, the process of the newest instance that is ready and was not there then")
 	a.During = func(ctx context.Context) string {
 		kills := 1
 		look := time.NewTicker(20 * time.Millisecond)
@@ -37,20 +35,45 @@ func planCrashLoop(ctx context.Context, d *Local, s *Step, v Victim) (*Action, e
 			case <-ctx.Done():
 				return fmt.Sprintf("killed %d times", kills)
 			}
-			fresh, _, err := d.Victims(ctx, s)
+			if !last.Gone() {
+				continue
+			}
+			all, err := d.Platform.Instances(ctx)
 			if err != nil {
 				continue // the next look may succeed
 			}
-			for _, n := range fresh {
-				if spared[n.Process] {
-					continue
-				}
-				spared[n.Process] = true
-				if ctx.Err() == nil && n.Process.signal(syscall.SIGKILL, func() {}) == nil {
-					kills++
-				}
+			ready, n, err := d.Victims(ctx, s)
+			if err != nil {
+				continue
 			}
+			next, ok := newest(ready, spared)
+			if !ok || ctx.Err() != nil || a.May != nil && a.May(next, ready, n) != nil {
+				continue
+			}
+			if next.Process.signal(syscall.SIGKILL, func() {}) == nil {
+				kills++
+			}
+			last, spared = next.Process, processes(all)
+			spared[last] = true
 		}
 	}
 	return a, nil
+}
+
+// newest returns the victim that started last of those that are not spared.
+func newest(list []Victim, spared map[Process]bool) (last Victim, ok bool) {
+	for _, v := range list {
+		if !spared[v.Process] && (!ok || v.Process.Start > last.Process.Start) {
+			last, ok = v, true
+		}
+	}
+	return last, ok
+}
+
+func processes(list []Victim) map[Process]bool {
+	set := map[Process]bool{}
+	for _, v := range list {
+		set[v.Process] = true
+	}
+	return set
 }

@@ -42,6 +42,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		a.Undo.Patience = a.Patience
 	}
 	f.action = a
+	a.May = func(v Victim, all []Victim, ready int) error { return r.further(f, v, all, ready) }
 	r.retarget(f, a)
 	if err := r.arm(ctx, f); err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))

@@ -122,6 +122,8 @@ type Action struct {
 	Apply func(ctx context.Context, stamp func()) error
 	// Effect measures the fault and says what it saw. It tries until it has seen the effect or ctx is done.
 	Effect func(ctx context.Context) (string, error)
+	// May takes a further victim for the fault in the place of its last, which is gone, or says why that may not be hurt. Set by the runner.
+	May func(v Victim, all []Victim, ready int) error
 	// During runs while the fault is held, from its effect until ctx is done, and then says what it did. May be nil.
 	During func(ctx context.Context) string
 	// Lifted measures, after the undo was verified, that the effect is gone. It tries until ctx is done. May be nil.

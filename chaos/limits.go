@@ -39,11 +39,45 @@ func (l Limits) String() string {
 func (r *Runner) allowed(victims, may []Victim, ready int) error {
 	hurt := map[string]bool{}
 	for _, f := range r.chosen {
-		hurt[f.Target] = true
+		hurt[f.on()] = true
 	}
 	for _, v := range victims {
 		hurt[v.ID] = true
 	}
+	return r.bounded(hurt, len(r.chosen)+len(victims), may, ready)
+}
+
+// further takes a victim for a fault in the place of its last one, unless another fault lies on it or a limit would be passed.
+func (r *Runner) further(f *injection, v Victim, may []Victim, ready int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hurt := map[string]bool{v.ID: true}
+	for _, g := range r.chosen {
+		if g == f {
+			continue
+		}
+		if g.on() == v.ID {
+			return fmt.Errorf("%s lies on %s", g.ID, v.ID)
+		}
+		hurt[g.on()] = true
+	}
+	if err := r.bounded(hurt, len(r.chosen), may, ready); err != nil {
+		return err
+	}
+	f.now = v.ID
+	return nil
+}
+
+// on returns the id of who is hurt by the fault. The runner's lock is held.
+func (f *injection) on() string {
+	if f.now != "" {
+		return f.now
+	}
+	return f.Target
+}
+
+// bounded returns which limit is passed where so many faults hurt these.
+func (r *Runner) bounded(hurt map[string]bool, faults int, may []Victim, ready int) error {
 	all := hurt[MachineID] || hurt[assay.WholeTarget]
 	for _, id := range []string{MachineID, assay.WholeTarget, WireID} { // no instances
 		delete(hurt, id)
@@ -61,7 +95,7 @@ func (r *Runner) allowed(victims, may []Victim, ready int) error {
 	if all {
 		n = of
 	}
-	return r.Limits.refuse(len(r.chosen)+len(victims), n, of)
+	return r.Limits.refuse(faults, n, of)
 }
 
 // refuse returns which limit so many faults at once, and so many instances of so many, would pass; nil for none. A negative of is not known.

@@ -90,6 +90,7 @@ type injection struct {
 	Active
 	healthy int
 	applied int64
+	now     string        // who took its victim's place and is hurt instead; "" for nobody; under the runner's lock
 	holds   []string      // what no other fault may change meanwhile; under the runner's lock
 	over    chan struct{} // closed when nothing more will be done about it
 	stays   bool          // it may remain; read after over is closed
@@ -247,7 +248,7 @@ func (r *Runner) choose(ctx context.Context, i, strike int) (chosen []*injection
 func (r *Runner) free(all []Victim) []Victim {
 	hurt := map[string]bool{}
 	for _, f := range r.chosen {
-		hurt[f.Target] = true
+		hurt[f.on()] = true
 	}
 	var free []Victim
 	for _, v := range all {
