@@ -69,6 +69,15 @@ func checkMemory(s *Step) []Wrong {
 	return nil
 }
 
+// checkFree is checkMemory for this machine's memory: more than half of what is available now will hardly be there then, when it is looked at again.
+func checkFree(s *Step) []Wrong {
+	w := checkMemory(s)
+	if free, err := availableMemory(); w == nil && err == nil && s.Bytes > free/2 {
+		w = []Wrong{{"bytes", fmt.Sprintf("%d is more than half of the %d available now", s.Bytes, free)}}
+	}
+	return w
+}
+
 func previewCPU(s *Step) string {
 	return fmt.Sprintf("%d busy threads on this machine in a nice process of ours, for %v", s.CPUs, s.For)
 }

@@ -39,12 +39,23 @@ func previewDisk(s *Step) string {
 	if s.Bytes > 0 {
 		most = fmt.Sprintf("at most %d bytes", s.Bytes)
 	}
-	return fmt.Sprintf("%s of the disk of %s taken by a file of ours, of which %d bytes stay free, for %v", most, s.Dir, max(s.Keep, diskReserve), s.For)
+	text := fmt.Sprintf("%s of the disk of %s taken by a file of ours, of which %d bytes stay free, for %v", most, s.Dir, max(s.Keep, diskReserve), s.For)
+	if s.Bytes == 0 {
+		text += "; refused if the run directory lies on the same disk, unless bytes says how much is taken"
+	}
+	return text
 }
 
 // planDisk takes the space of a disk by one file in a directory that the plan names. It is in effect when the file system has
 // as much less free.
-func planDisk(_ context.Context, _ *Local, s *Step, _ Victim) (*Action, error) {
+func planDisk(_ context.Context, d *Local, s *Step, _ Victim) (*Action, error) {
+	for _, keep := range d.Spare {
+		if same, err := sameDisk(s.Dir, keep); err != nil {
+			return nil, err
+		} else if same && s.Bytes == 0 {
+			return nil, fmt.Errorf("%s lies on the same disk as %s, which the run needs; say by bytes how much may be taken", s.Dir, keep)
+		}
+	}
 	before, err := freeBytes(s.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("look at the disk of %s: %w", s.Dir, err)

@@ -35,3 +35,14 @@ func allocate(f *os.File, n int64) error {
 	}
 	return nil
 }
+
+// sameDisk reports whether two paths lie on one file system.
+func sameDisk(a, b string) (bool, error) {
+	var of [2]unix.Stat_t
+	for i, path := range []string{a, b} {
+		if err := unix.Stat(path, &of[i]); err != nil {
+			return false, fmt.Errorf("look at %s: %w", path, err)
+		}
+	}
+	return of[0].Dev == of[1].Dev, nil
+}

@@ -16,3 +16,5 @@ func freeBytes(string) (int64, error) { return 0, errNoDisks }
 func heldBytes(string) (int64, error) { return 0, errNoDisks }
 
 func allocate(*os.File, int64) error { return errNoDisks }
+
+func sameDisk(string, string) (bool, error) { return false, errNoDisks }

@@ -58,7 +58,7 @@ func Kinds() []Kind {
 		{Name: "cpu", Help: "Keeps so many threads of the machine busy in a nice process of ours; undone by killing it.",
 			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"cpus"}, check: checkCPU, preview: previewCPU, local: planCPU},
 		{Name: "memory", Help: "Holds so much of the machine's memory, half of what is available at most, in a process of ours that is the first to go; undone by killing it.",
-			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"bytes"}, check: checkMemory, preview: previewMemory, local: planMemory},
+			Lasting: true, Machine: true, Available: signalsWork, settings: []string{"bytes"}, check: checkFree, preview: previewMemory, local: planMemory},
 		{Name: "disk", Help: "Takes the space of the disk that a directory is on by a file of ours and keeps a reserve free; undone by removing it.",
 			Lasting: true, Machine: true, Available: disksWork, settings: []string{"dir", "bytes", "keep"}, check: checkDisk, preview: previewDisk, local: planDisk},
 		{Name: "slow-reads", Help: "Reads files below a directory (of the sandbox the weights; else dir) slowly, not at all (fail) or only their beginning (short), for whoever opens them meanwhile, by a FUSE file system of ours mounted over it (root); undone by taking it away.",
