@@ -24,6 +24,9 @@ const (
 	againBudget = 150 * time.Millisecond // second look at undos that hung on the groups
 )
 
+// lastBudget is how long the guardian goes on with what did not work within that second: a kernel that is busy may take its time to let go.
+const lastBudget = 5 * time.Second
+
 // remoteBudget is how long the guardian tries, after all that, to undo what lies beyond this machine, unless an undo names longer.
 const remoteBudget = 25 * time.Second
 
@@ -79,9 +82,19 @@ func GuardianMain(ctx context.Context, stdin io.Reader, stdout io.Writer, opt Gu
 		if err != nil { // a torn last line was never answered, so nothing was done that it should undo
 			break
 		}
-		if err := g.answer(g.handle(line)); err != nil {
-			break // nobody is left to hear it
+		a, note := g.handle(line)
+		if note == nil {
+			if err := g.answer(a); err != nil {
+				break // nobody is left to hear it
+			}
+			continue
 		}
+		g.pending.Go(func() { // a disk that hangs must not keep the end of the run from being seen
+			if err := g.note(*note); err != nil {
+				a.OK, a.Error = false, err.Error()
+			}
+			_ = g.answer(a) // if nobody is left to hear it, the next line is the end
+		})
 	}
 	return g.end(context.WithoutCancel(ctx))
 }
@@ -90,9 +103,12 @@ func GuardianMain(ctx context.Context, stdin io.Reader, stdout io.Writer, opt Gu
 type guard struct {
 	over context.Context // done when the guardian has ended
 
-	writing sync.Mutex // one answer, or one batch of notes, at a time
-	out     io.Writer
+	answering sync.Mutex // one answer at a time
+	out       io.Writer
+
+	noting  sync.Mutex // one batch of notes at a time, apart from answers since a disk may hang
 	notes   notebook
+	pending sync.WaitGroup // answers that wait for their note
 
 	mu    sync.Mutex // guards what follows
 	run   Process
@@ -114,25 +130,26 @@ func (g *guard) answer(a answer) error {
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
-	g.writing.Lock()
-	defer g.writing.Unlock()
+	g.answering.Lock()
+	defer g.answering.Unlock()
 	_, err = g.out.Write(append(b, '\n'))
 	return err
 }
 
 // note writes notes into the run's directory.
 func (g *guard) note(events ...assay.Event) error {
-	g.writing.Lock()
-	defer g.writing.Unlock()
+	g.noting.Lock()
+	defer g.noting.Unlock()
 	return g.notes.write(events...)
 }
 
-func (g *guard) handle(line []byte) answer {
+// handle does what a message asks for. The answer holds once the note, if there is one, is written.
+func (g *guard) handle(line []byte) (a answer, note *assay.Event) {
 	var m message
 	if err := json.Unmarshal(line, &m); err != nil {
-		return answer{Error: "read message: " + err.Error()}
+		return answer{Error: "read message: " + err.Error()}, nil
 	}
-	a := answer{Seq: m.Seq}
+	a = answer{Seq: m.Seq}
 	var err error
 	switch {
 	case m.Arm != nil:
@@ -142,13 +159,15 @@ func (g *guard) handle(line []byte) answer {
 	case m.Disarm != "":
 		g.change(func() { g.disarm(m.Disarm) })
 	case m.Own != nil:
-		err = g.own(*m.Own, m.Load)
+		note, err = g.own(*m.Own, m.Load)
 	case m.Release != nil:
-		err = g.release(*m.Release)
+		note = g.release(*m.Release)
 	case m.Dir != "":
 		g.notes.dir = m.Dir // the first message: nobody else is here yet
 		if m.Run != nil {
 			g.change(func() { g.run = *m.Run })
+			e := guards(*m.Run)
+			note = &e
 		}
 	case m.Stop != nil:
 		a.Addr, err = g.watch(*m.Stop)
@@ -159,10 +178,10 @@ func (g *guard) handle(line []byte) answer {
 	}
 	if err != nil {
 		a.Error = err.Error()
-		return a
+		return a, nil
 	}
 	a.OK = true
-	return a
+	return a, note
 }
 
 // change makes a change to what several look at.
@@ -191,9 +210,9 @@ func (g *guard) disarm(id string) {
 	g.armed = slices.DeleteFunc(slices.Clone(g.armed), func(u Undo) bool { return u.ID == id })
 }
 
-func (g *guard) own(p Process, load bool) error {
+func (g *guard) own(p Process, load bool) (*assay.Event, error) {
 	if p.PID <= 1 || p.Start == 0 {
-		return fmt.Errorf("own group of %v: no process", p)
+		return nil, fmt.Errorf("own group of %v: no process", p)
 	}
 	var run Process
 	g.change(func() {
@@ -203,17 +222,19 @@ func (g *guard) own(p Process, load bool) error {
 			g.load = append(g.load, p)
 		}
 	})
-	return g.note(ownership(attrOwn, p, run))
+	e := ownership(attrOwn, p, run)
+	return &e, nil
 }
 
-func (g *guard) release(p Process) error {
+func (g *guard) release(p Process) *assay.Event {
 	var run Process
 	g.change(func() {
 		run = g.run
 		is := func(o Process) bool { return o == p }
 		g.owned, g.load = slices.DeleteFunc(slices.Clone(g.owned), is), slices.DeleteFunc(slices.Clone(g.load), is)
 	})
-	return g.note(ownership(attrRelease, p, run))
+	e := ownership(attrRelease, p, run)
+	return &e
 }
 
 // end does what is left to be done. It acts first and writes afterwards, so that a slow disk cannot
@@ -242,29 +263,30 @@ func (g *guard) end(ctx context.Context) error {
 	}
 	go func() { far <- undoFar(ctx, last) }() // once what did it is killed
 	g.await(ctx, owned, add)
-	again, cancel := context.WithTimeout(ctx, againBudget)
-	defer cancel()
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, u := range doubtful { // a fault held by a process that has just been killed went with it
-		wg.Go(func() {
-			err := u.Do(again)
-			if e := u.Verify(again); err == nil || e == nil {
-				err = e
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				say(assay.EventFaultRemaining, u.ID, err.Error())
-				return
-			}
-			say(assay.EventFaultReverted, u.ID, "")
-			say(assay.EventFaultClear, u.ID, "")
-		})
-	}
-	wg.Wait()
+	late := make(chan []assay.Event, 1)
+	go func() { late <- undoLate(ctx, doubtful) }()
+	g.pending.Wait()
 	err := g.note(log...)
-	return errors.Join(err, g.note(<-far...), g.note(<-far...))
+	return errors.Join(err, g.note(<-late...), g.note(<-far...), g.note(<-far...))
+}
+
+// undoLate undoes what was not seen to be away at first, again and again, and returns what became of each. A fault held by a process that has just
+// been killed went with it, and a control group can be removed once those that were killed in it are gone.
+func undoLate(ctx context.Context, undos []Undo) []assay.Event {
+	ctx, cancel := context.WithTimeout(ctx, lastBudget)
+	defer cancel()
+	return undoAll(undos, func(u *Undo, _ func()) error {
+		return until(ctx, 10*time.Millisecond, func() error {
+			try, cancel := context.WithTimeout(ctx, againBudget)
+			defer cancel()
+			if u.Do(try) == nil {
+				return u.Verify(try)
+			}
+			look, cancel := context.WithTimeout(ctx, againBudget) // what could not be done may have been done by someone else
+			defer cancel()
+			return u.away(look)
+		})
+	})
 }
 
 // undoNear undoes what lies on this machine, last first, and returns what it did not see to be away. The deadline of ctx is shared by the undos
@@ -290,28 +312,43 @@ func undoNear(ctx context.Context, undos []Undo, add func(assay.Event)) (doubtfu
 
 // undoFar undoes what lies beyond this machine, all at once, and returns what became of each.
 func undoFar(ctx context.Context, undos []Undo) []assay.Event {
+	return undoAll(undos, func(u *Undo, did func()) error {
+		ctx, cancel := context.WithTimeout(ctx, u.within(remoteBudget))
+		defer cancel()
+		err := until(ctx, 500*time.Millisecond, func() error { return u.Do(ctx) })
+		if err == nil {
+			did()
+			err = u.Verify(ctx)
+		}
+		return err
+	})
+}
+
+// undoAll does the undos all at once, each by undo, which calls did if the undo is done before it is known to have worked, and returns what became of each.
+func undoAll(undos []Undo, undo func(u *Undo, did func()) error) []assay.Event {
 	var mu sync.Mutex
 	var log []assay.Event
-	say := func(kind, fault, text string) {
-		mu.Lock()
-		defer mu.Unlock()
-		log = append(log, assay.Event{Kind: kind, Fault: fault, Text: text, Time: time.Now().UnixNano()})
-	}
 	var wg sync.WaitGroup
 	for _, u := range slices.Backward(undos) {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, u.within(remoteBudget))
-			defer cancel()
-			err := until(ctx, 500*time.Millisecond, func() error { return u.Do(ctx) })
-			if err == nil {
-				say(assay.EventFaultReverted, u.ID, "")
-				err = u.Verify(ctx)
+			done := false
+			say := func(kind, text string) {
+				mu.Lock()
+				defer mu.Unlock()
+				log = append(log, assay.Event{Kind: kind, Fault: u.ID, Text: text, Time: time.Now().UnixNano()})
 			}
-			if err != nil {
-				say(assay.EventFaultRemaining, u.ID, err.Error())
+			did := func() {
+				done = true
+				say(assay.EventFaultReverted, "")
+			}
+			if err := undo(&u, did); err != nil {
+				say(assay.EventFaultRemaining, err.Error())
 				return
 			}
-			say(assay.EventFaultClear, u.ID, "")
+			if !done {
+				did()
+			}
+			say(assay.EventFaultClear, "")
 		})
 	}
 	wg.Wait()

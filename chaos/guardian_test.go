@@ -197,7 +197,7 @@ func TestOwnedProcessesDieWithTheInjector(t *testing.T) {
 			}, e.Text))
 		}
 	}
-	if want := []string{"the guardian owns process group ", "process group  is gone"}; !cmp.Equal(want, texts) {
+	if want := []string{"the guardian guards pid  (start )", "the guardian owns process group ", "process group  is gone"}; !cmp.Equal(want, texts) {
 		t.Errorf("notes %q, want %q", texts, want)
 	}
 	rep, err := Heal(context.Background(), dir, readEvents(t, dir))
@@ -268,7 +268,7 @@ func TestGuardianSurvivesSignalsAndEndsWithoutATrace(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
-	if notes := unixNotes(t, dir); len(notes) > 0 {
+	if notes := unixNotes(t, dir); len(notes) != 1 || notes[0].Attrs[attrRun] == "" {
 		t.Errorf("notes: %v", notes)
 	}
 }
@@ -338,7 +338,7 @@ func TestGuardianIsNotHeldUp(t *testing.T) {
 	if err := GuardianMain(context.Background(), &in, io.Discard, GuardianOptions{KeepFiles: true, KeepSignals: true}); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > lastBudget+2*time.Second {
 		t.Errorf("took %v", took)
 	}
 	if left := p.trouble(); len(left) > 0 {
@@ -346,9 +346,38 @@ func TestGuardianIsNotHeldUp(t *testing.T) {
 	}
 	var got []string
 	for _, e := range unixNotes(t, dir) {
+		if took := time.Unix(0, e.Time).Sub(start); e.Fault == "hang" && took > time.Second {
+			t.Errorf("%s after %v", e.Kind, took)
+		}
 		got = append(got, e.Fault+" "+e.Kind)
 	}
 	if diff := cmp.Diff([]string{"hang fault.reverted", "hang fault.clear", "stuck fault.remaining"}, got); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+}
+
+// What cannot be undone within the promised second is tried on: here its holder refuses for that long, as the kernel does with a control group
+// whose processes are still ending.
+func TestGuardianGoesOn(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if time.Since(start) < 1100*time.Millisecond {
+			w.WriteHeader(http.StatusConflict)
+		} else if r.Method == http.MethodGet {
+			io.WriteString(w, `{"on":false}`)
+		}
+	}))
+	defer srv.Close()
+	dir := t.TempDir()
+	var in bytes.Buffer
+	enc := json.NewEncoder(&in)
+	enc.Encode(message{Seq: 1, Dir: dir})
+	enc.Encode(message{Seq: 2, Arm: &Undo{ID: "busy", Kind: UndoHTTP, Method: "DELETE", URL: srv.URL, Want: `{"on":false}`}})
+	if err := GuardianMain(context.Background(), &in, io.Discard, GuardianOptions{KeepFiles: true, KeepSignals: true}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{assay.EventFaultReverted, assay.EventFaultClear}, kinds(unixNotes(t, dir))); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 }

@@ -22,7 +22,7 @@ type HealReport struct {
 	Clear     []string // was armed; nothing was left to undo
 	Killed    []string // process groups that the run had left behind
 	Remaining []string // may still be in force; each with what a person can do
-	Running   bool     // the run is alive: its faults were reverted, its processes left alone
+	Running   bool     // the run is alive: its faults were reverted, its processes left alone; with LeaveAlive, all of it was
 }
 
 // fault is what the journal says about one fault.
@@ -31,7 +31,9 @@ type journaled struct {
 	boot   string
 	target string
 	kind   string
-	forced bool // its object was forced away: nobody recovered what it did
+	forced bool   // its object was forced away: nobody recovered what it did
+	away   string // why it cannot be healed here
+	open   bool   // the run may be alive and put it in force yet: it is never noted as clear
 }
 
 // Heal reads the journal of a run, its events and the notes in dir, and undoes whatever was
@@ -50,12 +52,16 @@ func HealWith(ctx context.Context, dir string, events []assay.Event, opt HealOpt
 	if err != nil {
 		return rep, err
 	}
-	faults, err := openFaults(events, notes)
-	if err != nil {
-		return rep, err
+	owned, run, gone, far := leftGroups(notes)
+	rep.Running = !gone && run.PID > 0
+	if rep.Running && opt.LeaveAlive {
+		return rep, nil
 	}
-	owned, run := leftGroups(notes)
-	rep.Running = run.PID > 0 && !run.Gone()
+	faults, unread := openFaults(events, notes)
+	rep.Remaining = unread
+	if far != "" && !opt.Ended {
+		rep.Remaining = append(rep.Remaining, "processes of the run: "+far)
+	}
 	book := notebook{dir: dir, source: "heal"}
 	var log []assay.Event
 	add := func(e assay.Event) {
@@ -63,6 +69,7 @@ func HealWith(ctx context.Context, dir string, events []assay.Event, opt HealOpt
 		log = append(log, e)
 	}
 	for _, f := range slices.Backward(faults) {
+		f.open = !gone && (rep.Running || !opt.Ended)
 		f.heal(ctx, &rep, opt, add)
 	}
 	for _, p := range slices.Backward(owned) {
@@ -73,8 +80,8 @@ func HealWith(ctx context.Context, dir string, events []assay.Event, opt HealOpt
 	return rep, book.write(log...)
 }
 
-// openFaults returns the faults that were armed and are not known to be clear, in the order of arming.
-func openFaults(events, notes []assay.Event) ([]journaled, error) {
+// openFaults returns the faults that were armed and are not known to be clear, in the order of arming, and of those whose undo cannot be read why.
+func openFaults(events, notes []assay.Event) (open []journaled, unread []string) {
 	clear := map[string]bool{}
 	for _, list := range [][]assay.Event{events, notes} {
 		for i := range list {
@@ -89,7 +96,6 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 			forced[notes[i].Fault] = true
 		}
 	}
-	var open []journaled
 	for i := range events {
 		e := &events[i]
 		if e.Kind != assay.EventFaultArmed && e.Kind != assay.EventUndoArmed || clear[e.Fault] {
@@ -97,20 +103,32 @@ func openFaults(events, notes []assay.Event) ([]journaled, error) {
 		}
 		f := journaled{boot: e.Attrs[attrBoot], target: e.Attrs[attrTarget], kind: e.Attrs[attrKind]}
 		if err := json.Unmarshal([]byte(e.Attrs[attrUndo]), &f.undo); err != nil {
-			return nil, fmt.Errorf("heal: undo of fault %s: %w", e.Fault, err)
+			unread = append(unread, fmt.Sprintf("%s: %s of %s: its undo cannot be read: %v", e.Fault, f.kind, f.target, err))
+			continue
+		}
+		if !f.undo.remote() && f.undo.Kind != UndoNone {
+			f.away = elsewhere(e)
 		}
 		f.undo.ID, f.forced = e.Fault, forced[e.Fault]
 		open = append(open, f)
 	}
-	return open, nil
+	return open, unread
 }
 
-// leftGroups returns the groups that the guardian owned and did not see gone, and the run's own process.
-func leftGroups(notes []assay.Event) (owned []Process, run Process) {
+// leftGroups returns the groups that the guardian owned and did not see gone, the run's own process, and whether that is seen to be gone; of one
+// that lives, or lived, on another machine or in another container nothing is known.
+func leftGroups(notes []assay.Event) (owned []Process, run Process, gone bool, far string) {
 	for i := range notes {
 		e := &notes[i]
+		if why := elsewhere(e); why != "" {
+			if e.Attrs[attrOwn] != "" {
+				far = why
+			}
+			continue
+		}
 		if e.Attrs[attrBoot] != bootID() {
-			continue // ended with that boot
+			gone = gone || e.Attrs[attrRun] != "" // ended with that boot
+			continue
 		}
 		if p, ok := attrProcess(e, attrRun); ok {
 			run = p
@@ -122,7 +140,10 @@ func leftGroups(notes []assay.Event) (owned []Process, run Process) {
 			owned = slices.DeleteFunc(owned, func(o Process) bool { return o == p })
 		}
 	}
-	return owned, run
+	if run.PID > 0 {
+		gone = run.Gone()
+	}
+	return owned, run, gone, far
 }
 
 func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, add func(assay.Event)) {
@@ -130,9 +151,14 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 	name := fmt.Sprintf("%s: %s of %s", id, f.kind, f.target)
 	settled := func(why string) {
 		rep.Clear = append(rep.Clear, name+": "+why)
-		add(assay.Event{Kind: assay.EventFaultClear, Fault: id, Text: why})
+		if !f.open {
+			add(assay.Event{Kind: assay.EventFaultClear, Fault: id, Text: why})
+		}
 	}
 	switch {
+	case f.away != "":
+		rep.Remaining = append(rep.Remaining, name+": "+f.away)
+		return
 	case f.undo.Kind == UndoNone:
 		settled("nothing to undo")
 		return
@@ -158,14 +184,22 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 		settled("no longer in force")
 		return
 	}
-	err := f.undo.Do(quick)
+	do := func() error { return f.undo.Do(quick) }
+	err := error(nil)
+	if f.undo.remote() {
+		err = do()
+	} else {
+		err = until(quick, 50*time.Millisecond, do) // what holds the fault may be about to end
+	}
 	if err == nil {
 		add(assay.Event{Kind: assay.EventFaultReverted, Fault: id})
 		err = f.undo.Verify(quick)
 	}
 	if err == nil {
 		rep.Reverted = append(rep.Reverted, name)
-		add(assay.Event{Kind: assay.EventFaultClear, Fault: id})
+		if !f.open {
+			add(assay.Event{Kind: assay.EventFaultClear, Fault: id})
+		}
 		return
 	}
 	if opt.ForceFinalizers && f.undo.forceable() {

@@ -16,6 +16,9 @@ type HealOptions struct {
 	// ForceFinalizers takes an object away whose controller does not recover it. What it did stays, and nobody is left who knows it: the fault is
 	// reported as remaining, now and by each Heal to come, until the pod that it lay on is gone.
 	ForceFinalizers bool
+
+	LeaveAlive bool // do nothing to a run that is alive: its own guardian cleans up after it
+	Ended      bool // the run has said that it ended, so that no fault of it comes into force any more
 }
 
 // attrForced marks the note of a fault whose object was forced away.

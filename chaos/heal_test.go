@@ -163,8 +163,8 @@ func TestHealSaysWhatRemains(t *testing.T) {
 		t.Errorf("notes %v", got)
 	}
 	events[0].Attrs["undo"] = "{"
-	if _, err := Heal(context.Background(), dir, events); err == nil {
-		t.Error("an undo that cannot be read is passed over")
+	if rep, err := Heal(context.Background(), dir, events); err != nil || len(rep.Remaining) != 1 || !strings.HasPrefix(rep.Remaining[0], "f: cut of w: its undo cannot be read: ") {
+		t.Errorf("an undo that cannot be read is passed over: %+v, %v", rep, err)
 	}
 }
 
@@ -190,6 +190,71 @@ func TestHealLeavesALiveRunItsProcesses(t *testing.T) {
 	rep, err := Heal(context.Background(), dir, nil)
 	if err != nil || !cmp.Equal(rep, HealReport{Running: true}) || group.Gone() {
 		t.Errorf("report %+v, %v; gone %v", rep, err, group.Gone())
+	}
+}
+
+// What heal finds away while the run lives may come into force afterwards: it must be found then.
+func TestHealOfALiveRunIsNotTheLastWord(t *testing.T) {
+	lookOnly(t)
+	p := newPlatform(t, 1)
+	victims, _, _ := (&Local{Platform: p}).Victims(context.Background(), &Step{})
+	proc := victims[0].Process
+	run := role("victim")
+	in, err := run.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer run.Process.Kill()
+	alive, err := ProcessOf(run.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := (&notebook{dir: dir, source: "guardian"}).write(guards(alive)); err != nil {
+		t.Fatal(err)
+	}
+	u := Undo{ID: "hang-1", Kind: UndoSignal, Process: &proc, Signal: int(sigCont)}
+	events := []assay.Event{{Kind: assay.EventFaultArmed, Fault: "hang-1", Attrs: placed(attrUndo, asJSON(u), attrKind, "hang", attrTarget, "w")}}
+	heal := func(want HealReport, opt HealOptions) {
+		t.Helper()
+		rep, err := HealWith(context.Background(), dir, events, opt)
+		if err != nil || !cmp.Equal(want, rep) {
+			t.Errorf("report %+v, %v; want %+v", rep, err, want)
+		}
+	}
+	heal(HealReport{Clear: []string{"hang-1: hang of w: no longer in force"}, Running: true}, HealOptions{})
+	if err := proc.signal(sigStop, func() {}); err != nil { // now the run applies it
+		t.Fatal(err)
+	}
+	heal(HealReport{Running: true}, HealOptions{LeaveAlive: true})
+	for s, _ := proc.look(); !s.stopped(); s, _ = proc.look() {
+		time.Sleep(time.Millisecond)
+	}
+	heal(HealReport{Reverted: []string{"hang-1: hang of w"}, Running: true}, HealOptions{})
+	run.Process.Kill()
+	run.Wait()
+	heal(HealReport{Clear: []string{"hang-1: hang of w: no longer in force"}}, HealOptions{})
+	heal(HealReport{}, HealOptions{})
+}
+
+// A process id, a file and a packet filter mean nothing on another machine, nor in another container.
+func TestHealRefusesWhatLiesElsewhere(t *testing.T) {
+	lookOnly(t)
+	self, _ := ProcessOf(os.Getpid())
+	u := Undo{ID: "f", Kind: UndoSignal, Process: &self, Signal: int(sigCont)}
+	for key, want := range map[string]string{attrMachine: "it lies on another machine: heal it on host there", attrPIDs: "it lies in another container of this machine"} {
+		attrs := placed(attrUndo, asJSON(u), attrKind, "hang", attrTarget, "w", key, "another", attrHost, "there")
+		dir := t.TempDir()
+		for range 2 {
+			rep, err := Heal(context.Background(), dir, []assay.Event{{Kind: assay.EventFaultArmed, Fault: "f", Attrs: attrs}})
+			if err != nil || len(rep.Remaining) != 1 || !strings.HasPrefix(rep.Remaining[0], "f: hang of w: "+want) || !strings.Contains(rep.Remaining[0], "heal it on host there") {
+				t.Errorf("%s: %+v, %v", key, rep, err)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -93,7 +94,8 @@ func (r *Runner) arm(ctx context.Context, f *injection) error {
 	r.mu.Lock()
 	r.active = append(r.active, f)
 	r.mu.Unlock()
-	e := f.event(assay.EventFaultArmed, "", attrHealthy, itoa(int64(f.healthy)), attrUndo, asJSON(f.action.Undo), attrBoot, bootID())
+	e := f.event(assay.EventFaultArmed, "", attrHealthy, itoa(int64(f.healthy)), attrUndo, asJSON(f.action.Undo))
+	maps.Copy(e.Attrs, here())
 	if len(f.action.Touches) > 0 {
 		e.Text = f.action.Touches[0]
 	}

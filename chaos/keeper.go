@@ -152,7 +152,7 @@ func (g *Guardian) Close() error {
 func (g *Guardian) patience() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return 5*time.Second + slices.Max(append(slices.Collect(maps.Values(g.far)), 0)) // they are undone at once
+	return lastBudget + 5*time.Second + slices.Max(append(slices.Collect(maps.Values(g.far)), 0)) // they are undone at once
 }
 
 // ask sends m and waits until it is done.

@@ -125,7 +125,21 @@ func attrProcess(e *assay.Event, key string) (p Process, ok bool) {
 func ownership(key string, p, run Process) assay.Event {
 	verb := map[string]string{attrOwn: "owns", attrRelease: "no longer owns"}[key]
 	return assay.Event{Kind: assay.EventAnnotation, Text: fmt.Sprintf("the guardian %s process group %d", verb, p.PID),
-		Attrs: map[string]string{key: asJSON(p), attrRun: asJSON(run), attrBoot: bootID()}}
+		Attrs: placed(key, asJSON(p), attrRun, asJSON(run))}
+}
+
+// guards is the event that says whose guardian it is.
+func guards(run Process) assay.Event {
+	return assay.Event{Kind: assay.EventAnnotation, Text: fmt.Sprintf("the guardian guards %v", run), Attrs: placed(attrRun, asJSON(run))}
+}
+
+// placed returns attributes of pairs of key and value, and where this process is.
+func placed(pairs ...string) map[string]string {
+	attrs := here()
+	for i := 0; i < len(pairs); i += 2 {
+		attrs[pairs[i]] = pairs[i+1]
+	}
+	return attrs
 }
 
 func asJSON(v any) string {

@@ -258,7 +258,7 @@ func TestLifeOfEachFault(t *testing.T) {
 			if err := json.Unmarshal([]byte(armed.Attrs["undo"]), &u); err != nil || u.ID != id {
 				t.Errorf("undo %q: %v", armed.Attrs["undo"], err)
 			}
-			want := map[string]string{"kind": tc.step.Fault, "target": victim.ID, "healthy": "2", "boot_id": bootID(), "undo": armed.Attrs["undo"]}
+			want := placed("kind", tc.step.Fault, "target", victim.ID, "healthy", "2", "undo", armed.Attrs["undo"])
 			if tc.step.For > 0 {
 				want["for_ns"] = fmt.Sprint(int64(tc.step.For))
 			}

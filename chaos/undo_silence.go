@@ -86,5 +86,5 @@ func (u *Undo) silences(ctx context.Context) (open []alertmanager.Silence, err e
 
 // ArmedEvent is the journal's entry of an undo of something that is no fault. It must be on disk before what it undoes is done.
 func ArmedEvent(u Undo, kind, target string) *assay.Event {
-	return &assay.Event{Kind: assay.EventUndoArmed, Source: "chaos", Fault: u.ID, Attrs: map[string]string{attrKind: kind, attrTarget: target, attrUndo: asJSON(u), attrBoot: bootID()}}
+	return &assay.Event{Kind: assay.EventUndoArmed, Source: "chaos", Fault: u.ID, Attrs: placed(attrKind, kind, attrTarget, target, attrUndo, asJSON(u))}
 }

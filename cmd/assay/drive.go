@@ -65,10 +65,10 @@ func (s *session) drive(ctx context.Context) error {
 	s.loadBegan = s.clock.Now()
 	err := s.gen.Run(loading, s.emit)
 	s.loadEnded = s.clock.Now()
-	cooled := s.warmAgain()
 	// No fault outlives the load: without requests nobody would see what it does.
 	stopHurting(errors.New("the load ended"))
 	hurt.Wait()
+	cooled := s.warmAgain()
 	close(ended)
 	stopShowing()
 	side.Wait()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,7 @@ func healCommand(io stdio) *cobra.Command {
 		Use:   "heal [DIR]",
 		Short: "Undo faults and end processes that a run may have left behind",
 		Long: "Replays the journal of the run in DIR: every fault that was armed and is not known to be clear is undone and the undo is verified. Without DIR, that of every run " +
-			"under --dir. Of a run that was killed it also puts back what target.cold had changed: the replicas of a Deployment, the environment of a function. An object of Chaos Mesh that its controller does not recover is reported, and taken away only with --force-finalizers. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
+			"under --dir that is not alive. Of a run that was killed it also puts back what target.cold had changed: the replicas of a Deployment, the environment of a function. An object of Chaos Mesh that its controller does not recover is reported, and taken away only with --force-finalizers. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dirs := args
@@ -30,11 +31,15 @@ func healCommand(io stdio) *cobra.Command {
 				if err != nil && !errors.Is(err, os.ErrNotExist) {
 					return &status{assay.ExitError, fmt.Errorf("list runs: %w", err)}
 				}
+				opt.LeaveAlive = true
 				for _, e := range entries {
 					if _, err := os.Stat(filepath.Join(parent, e.Name(), "run.json")); err == nil {
 						dirs = append(dirs, filepath.Join(parent, e.Name()))
 					}
 				}
+			}
+			if len(dirs) == 0 {
+				fmt.Fprintf(io.out, "no run under %s/\n", strings.TrimRight(parent, "/"))
 			}
 			var remaining []string
 			var errs []error
@@ -43,19 +48,27 @@ func healCommand(io stdio) *cobra.Command {
 				errs = append(errs, err)
 				remaining = append(remaining, left...)
 			}
-			err := errors.Join(errs...)
-			switch {
-			case len(remaining) > 0:
-				return &status{assay.ExitFaultMayRemain, err}
-			case err != nil:
-				return openError(err)
-			}
-			return nil
+			return healed(len(remaining) > 0, errs)
 		},
 	}
 	cmd.Flags().BoolVar(&opt.ForceFinalizers, "force-finalizers", false, "take objects of Chaos Mesh away that their controller does not recover; what they did is NOT recovered, and the exit status stays 14 until the pod is gone")
 	cmd.Flags().StringVar(&parent, "dir", "runs", "directory of runs to look through when no DIR is given")
 	return cmd
+}
+
+// healed is the error of healing runs: what cannot be read may remain.
+func healed(remain bool, errs []error) error {
+	for _, err := range errs {
+		remain = remain || err != nil && !errors.Is(err, store.ErrNotARun)
+	}
+	err := errors.Join(errs...)
+	switch {
+	case remain:
+		return &status{assay.ExitFaultMayRemain, err}
+	case err != nil:
+		return openError(err)
+	}
+	return nil
 }
 
 func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (remaining []string, err error) {
@@ -68,11 +81,18 @@ func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
 	}
+	m := run.Manifest()
+	opt.Ended = m.End.Status != assay.EndRunning
 	rep, err := chaos.HealWith(ctx, dir, events, opt)
 	if err != nil {
 		return nil, fmt.Errorf("heal %s: %w", dir, err)
 	}
-	if m := run.Manifest(); !rep.Running && m.End.Status == assay.EndRunning { // it was killed: nobody put back what it left cold
+	unreadable, err := run.Unreadable()
+	if err != nil {
+		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
+	}
+	rep.Remaining = append(rep.Remaining, unreadable...)
+	if !rep.Running && m.End.Status == assay.EndRunning { // it was killed: nobody put back what it left cold
 		if recovered, err := recoverCold(ctx, m); err != nil {
 			rep.Remaining = append(rep.Remaining, "cold starts: "+err.Error())
 		} else if recovered != "" {
@@ -87,7 +107,9 @@ func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (
 			fmt.Fprintf(io.out, "%s: %s: %s\n", dir, group.what, line)
 		}
 	}
-	if rep.Running {
+	if rep.Running && opt.LeaveAlive {
+		fmt.Fprintf(io.out, "%s: the run is still alive and was left alone: its own guardian cleans up after it; assay heal %[1]s reverts its faults now\n", dir)
+	} else if rep.Running {
 		fmt.Fprintf(io.out, "%s: the run is still alive; its faults were reverted, its processes left alone\n", dir)
 	}
 	if len(rep.Reverted)+len(rep.Clear)+len(rep.Killed)+len(rep.Remaining) == 0 && !rep.Running {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/store"
 )
 
 // stopAnswer is how long the guardian of a run may take to hear a stop; one that lives does within a tenth of a second.
@@ -47,26 +48,21 @@ func stopCommand(io stdio) *cobra.Command {
 			}
 			said := make([]string, len(dirs))
 			left := make([]bool, len(dirs))
+			errs := make([]error, len(dirs))
 			var g errgroup.Group // each may take as long as its faults need
 			for i, dir := range dirs {
-				g.Go(func() (err error) {
-					said[i], left[i], err = stopOne(cmd.Context(), dir, wait)
-					return err
+				g.Go(func() error {
+					said[i], left[i], errs[i] = stopOne(cmd.Context(), dir, wait)
+					return nil
 				})
 			}
-			err := g.Wait()
+			_ = g.Wait()
 			remain := false
 			for i := range dirs {
 				fmt.Fprint(io.out, said[i])
 				remain = remain || left[i]
 			}
-			switch {
-			case remain:
-				return &status{assay.ExitFaultMayRemain, err}
-			case err != nil:
-				return openError(err)
-			}
-			return nil
+			return healed(remain, errs)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "stop every run under --dir that has not ended")
@@ -107,13 +103,23 @@ func stopOne(ctx context.Context, dir string, wait time.Duration) (said string, 
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, "%s: "+format+"\n", append([]any{dir}, args...)...) }
 	m, err := readManifest(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", false, fmt.Errorf("stop %s: %w", dir, store.ErrNotARun)
+	case err != nil:
 		return "", false, fmt.Errorf("stop: %w", err)
 	}
 	began := time.Now()
 	if m.End.Status != assay.EndRunning {
 		say("the run has ended: %s", cmp.Or(m.End.Status, "imported"))
-		return b.String(), len(m.End.Remaining) > 0, nil
+		if len(m.End.Remaining) == 0 {
+			return b.String(), false, nil
+		}
+		for _, r := range m.End.Remaining {
+			say("remained at its end: %s", r)
+		}
+		remaining, err := healOne(ctx, stdio{out: &b}, dir, chaos.HealOptions{})
+		return b.String(), len(remaining) > 0, err
 	}
 	if err := os.WriteFile(filepath.Join(dir, chaos.StopFile), nil, 0o644); err != nil {
 		return "", false, fmt.Errorf("stop: %w", err)

@@ -185,7 +185,7 @@ func TestStopUsage(t *testing.T) {
 		code int
 	}{
 		"give the directory of a run, or --all": {[]string{"stop"}, assay.ExitUsage},
-		"nowhere":                               {[]string{"stop", "nowhere"}, assay.ExitError},
+		"nowhere":                               {[]string{"stop", "nowhere"}, assay.ExitUsage},
 		"runs: no run is under way":             {[]string{"stop", "--all"}, 0},
 		"stop.http.token.env: ":                 {[]string{"run", "plan.yaml"}, assay.ExitPreflight},
 	} {

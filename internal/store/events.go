@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 )
@@ -44,6 +45,43 @@ func (r *Run) Events() ([]assay.Event, error) {
 	slices.SortStableFunc(events, func(a, b assay.Event) int { return cmp.Compare(a.Time, b.Time) })
 	r.events = events
 	return events, nil
+}
+
+// Unreadable lists the lines of the run's journal and of its guardian's notes that hold something and are no event: what was armed there, or
+// cleared, is not known. A last line that was not written to its end is none of them, since nothing was done before it was.
+func (r *Run) Unreadable() (lines []string, err error) {
+	for _, name := range []string{eventsName, guardianName} {
+		data, err := os.ReadFile(filepath.Join(r.dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return lines, fmt.Errorf("read events: %w", err)
+		}
+		n := 0
+		for line := range bytes.Lines(data) {
+			n++
+			text := bytes.TrimSpace(line)
+			var e eventLine
+			if len(text) == 0 || line[len(line)-1] != '\n' {
+				continue
+			}
+			err := json.Unmarshal(text, &e)
+			if err == nil && e.Kind == "" {
+				err = errors.New("it has no kind")
+			}
+			if err == nil || name == guardianName && tornNote(text, err) {
+				continue
+			}
+			lines = append(lines, fmt.Sprintf("line %d of %s cannot be read: %v", n, name, err))
+		}
+	}
+	return lines, nil
+}
+
+// tornNote reports whether a line is the beginning of a note: its writer was killed within it, before it answered for it, and the next ended it.
+func tornNote(line []byte, err error) bool {
+	var syntax *json.SyntaxError
+	return line[0] == '{' && errors.As(err, &syntax) && syntax.Offset >= int64(len(line)) && strings.HasPrefix(err.Error(), "unexpected end")
 }
 
 // parseEvents reads lines of events. A line that is none is a warning.
