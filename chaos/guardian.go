@@ -262,12 +262,24 @@ func (g *guard) end(ctx context.Context) error {
 		}
 	}
 	go func() { far <- undoFar(ctx, last) }() // once what did it is killed
-	g.await(ctx, owned, add)
+	left := g.await(ctx, owned, groupBudget, add)
 	late := make(chan []assay.Event, 1)
 	go func() { late <- undoLate(ctx, doubtful) }()
+	ended := make(chan []assay.Event, 1)
+	go func() {
+		var log []assay.Event
+		later := func(e assay.Event) {
+			e.Time = time.Now().UnixNano()
+			log = append(log, e)
+		}
+		for _, p := range g.await(ctx, left, lastBudget, later) {
+			later(assay.Event{Kind: assay.EventWarning, Text: fmt.Sprintf("process group %d is not seen to be gone", p.PID)})
+		}
+		ended <- log
+	}()
 	g.pending.Wait()
 	err := g.note(log...)
-	return errors.Join(err, g.note(<-late...), g.note(<-far...), g.note(<-far...))
+	return errors.Join(err, g.note(<-late...), g.note(<-ended...), g.note(<-far...), g.note(<-far...))
 }
 
 // undoLate undoes what was not seen to be away at first, again and again, and returns what became of each. A fault held by a process that has just
@@ -355,9 +367,9 @@ func undoAll(undos []Undo, undo func(u *Undo, did func()) error) []assay.Event {
 	return log
 }
 
-// await waits until the owned groups are gone and notes what became of each.
-func (g *guard) await(ctx context.Context, owned []Process, add func(assay.Event)) {
-	waiting, cancel := context.WithTimeout(ctx, groupBudget)
+// await waits until the owned groups are gone, notes each that is, and returns those that are left when the budget is spent.
+func (g *guard) await(ctx context.Context, owned []Process, budget time.Duration, add func(assay.Event)) (left []Process) {
+	waiting, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	for _, p := range owned {
 		u := Undo{Kind: UndoGroup, Process: &p}
@@ -369,11 +381,12 @@ func (g *guard) await(ctx context.Context, owned []Process, add func(assay.Event
 			return err
 		})
 		if err != nil {
-			add(assay.Event{Kind: assay.EventWarning, Text: err.Error()})
+			left = append(left, p)
 			continue
 		}
 		e := ownership(attrRelease, p, g.run)
 		e.Text = fmt.Sprintf("process group %d is gone", p.PID)
 		add(e)
 	}
+	return left
 }

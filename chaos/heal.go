@@ -33,6 +33,7 @@ type journaled struct {
 	kind   string
 	forced bool   // its object was forced away: nobody recovered what it did
 	away   string // why it cannot be healed here
+	late   bool   // it is healed again if this time fails
 	open   bool   // the run may be alive and put it in force yet: it is never noted as clear
 }
 
@@ -68,14 +69,22 @@ func HealWith(ctx context.Context, dir string, events []assay.Event, opt HealOpt
 		e.Time = time.Now().UnixNano()
 		log = append(log, e)
 	}
+	var doubtful []journaled // looked at again once the groups are gone, which may hold them
 	for _, f := range slices.Backward(faults) {
+		f.late = !rep.Running && len(owned) > 0 && !f.undo.remote()
 		f.open = !gone && (rep.Running || !opt.Ended)
-		f.heal(ctx, &rep, opt, add)
+		if !f.heal(ctx, &rep, opt, add) {
+			f.late = false
+			doubtful = append(doubtful, f)
+		}
 	}
 	for _, p := range slices.Backward(owned) {
 		if !rep.Running {
 			killLeft(ctx, p, run, &rep, add)
 		}
+	}
+	for _, f := range doubtful {
+		f.heal(ctx, &rep, opt, add)
 	}
 	return rep, book.write(log...)
 }
@@ -146,7 +155,8 @@ func leftGroups(notes []assay.Event) (owned []Process, run Process, gone bool, f
 	return owned, run, gone, far
 }
 
-func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, add func(assay.Event)) {
+// heal undoes the fault, and reports whether it is done with it.
+func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, add func(assay.Event)) (over bool) {
 	id := f.undo.ID
 	name := fmt.Sprintf("%s: %s of %s", id, f.kind, f.target)
 	settled := func(why string) {
@@ -158,13 +168,13 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 	switch {
 	case f.away != "":
 		rep.Remaining = append(rep.Remaining, name+": "+f.away)
-		return
+		return true
 	case f.undo.Kind == UndoNone:
 		settled("nothing to undo")
-		return
+		return true
 	case !undoKinds[f.undo.Kind].remote && !undoKinds[f.undo.Kind].outlives && f.boot != "" && bootID() != "" && f.boot != bootID():
 		settled("ended with the restart of the machine")
-		return
+		return true
 	}
 	limit := healTimeout
 	if f.undo.remote() {
@@ -178,11 +188,11 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 		} else {
 			settled("the pod that it lay on is gone")
 		}
-		return
+		return true
 	}
 	if err := f.undo.check(); err == nil && !f.undo.blind() && f.undo.away(quick) == nil {
 		settled("no longer in force")
-		return
+		return true
 	}
 	do := func() error { return f.undo.Do(quick) }
 	err := error(nil)
@@ -200,20 +210,24 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 		if !f.open {
 			add(assay.Event{Kind: assay.EventFaultClear, Fault: id})
 		}
-		return
+		return true
+	}
+	if f.late {
+		return false
 	}
 	if opt.ForceFinalizers && f.undo.forceable() {
 		if forcing := f.undo.force(ctx); forcing == nil {
 			text := fmt.Sprintf("NOT RECOVERED: its object was forced away, and nobody recovered what it did (%v)", err)
 			rep.Remaining = append(rep.Remaining, name+": "+text+"; it is over when its pod is deleted")
 			add(assay.Event{Kind: assay.EventFaultRemaining, Fault: id, Text: text, Attrs: map[string]string{attrForced: "true"}})
-			return
+			return true
 		} else {
 			err = fmt.Errorf("%w; forcing its finalizer away: %w", err, forcing)
 		}
 	}
 	rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v; by hand: %s", name, err, &f.undo))
 	add(assay.Event{Kind: assay.EventFaultRemaining, Fault: id, Text: err.Error()})
+	return true
 }
 
 func killLeft(ctx context.Context, p, run Process, rep *HealReport, add func(assay.Event)) {

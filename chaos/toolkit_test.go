@@ -61,7 +61,7 @@ func TestStopLeavesRollbacksToTheRun(t *testing.T) {
 			if hears {
 				want = 0 // the run plays them: here it takes the undo back and plays none
 				for range 2 {
-					if a , _ := g.handle([]byte(`{"seq": 1, "heard": true}`)); !a.OK {
+					if a, _ := g.handle([]byte(`{"seq": 1, "heard": true}`)); !a.OK {
 						t.Fatal(a.Error)
 					}
 				}
