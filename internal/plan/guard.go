@@ -81,18 +81,23 @@ func (c *checker) guards(p *Plan) {
 }
 
 func (c *checker) metricGuard(at string, g *Guard) {
-	c.oneOf(at+".metric", g.Metric, "error_ratio", "canary_ratio", "ttft/p95", "e2e/p95")
-	switch {
-	case g.Max == nil:
-		c.bad(at, "has no limit; give max")
+	unit := assay.Seconds
+	switch g.Metric {
+	case "error_ratio", "canary_ratio":
+		unit = assay.Ratio
+	case "ttft/p95", "e2e/p95":
 	default:
-		unit := assay.Seconds
-		if g.Metric == "error_ratio" || g.Metric == "canary_ratio" {
-			unit = assay.Ratio
-		}
-		if _, err := g.Max.In(unit); err != nil {
-			c.bad(at+".max", "%v", err)
-		}
+		c.oneOf(at+".metric", g.Metric, "error_ratio", "canary_ratio", "ttft/p95", "e2e/p95")
+		return
+	}
+	if g.Max == nil {
+		c.bad(at, "has no limit; give max")
+	} else if v, err := g.Max.In(unit); err != nil {
+		c.bad(at+".max", "%v", err)
+	} else if unit == assay.Ratio && !(v > 0 && v < 1) {
+		c.bad(at+".max", "%.4g%% would end the run at the first failure, or never; more than 0%% and less than 100%%", 100*v)
+	} else if !(v > 0) {
+		c.bad(at+".max", "%s is crossed by every answer; more than 0s", g.Max.text)
 	}
 	if g.Over.D() < time.Second {
 		c.bad(at+".over", "%v is too short to judge by; at least 1s", g.Over.D())
