@@ -33,7 +33,7 @@ func refuses(f *plan.Fault) error {
 
 // suitePlan is the plan of `run --suite`: the suite on the sandbox.
 func suitePlan(name, size string) (*plan.Plan, error) {
-	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: %q\ntarget: {kind: sandbox, deadline: 5s}\nsuite: {name: %q, size: %q}\n", strings.Map(inName, name), name, size)
+	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: %q\ntarget: {kind: sandbox}\nsuite: {name: %q, size: %q}\n", strings.Map(inName, name), name, size)
 	return plan.Parse("--suite", []byte(yaml))
 }
 

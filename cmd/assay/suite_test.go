@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/gpu"
 	"github.com/assay-dev/assay/internal/plan"
 )
 
@@ -66,6 +71,37 @@ func TestSuiteIsCheckedAsPlansAre(t *testing.T) {
 	if size, err := diskSize("/"); err == nil && size > maxCache {
 		if err := refuses(&plan.Fault{Fault: "disk", By: "local", Dir: "/", For: plan.Duration(time.Second), Instances: plan.Count{N: 1}}); err == nil || !strings.Contains(err.Error(), "which others may use") {
 			t.Errorf("the machine's disk: got %v", err)
+		}
+	}
+}
+
+// Where there is a GPU, the memory of one can be held: the step says how much.
+func TestSuiteOnAMachineWithAGPU(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in of nvidia-smi is a shell script")
+	}
+	dir := t.TempDir()
+	smi, err := filepath.Abs("../../internal/gpu/testdata/nvidia-smi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink(smi, filepath.Join(dir, "nvidia-smi")), os.Symlink("/bin/sh", filepath.Join(dir, gpu.Command))); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("ASSAY_FAKE_GPU", dir)
+	for _, size := range []string{"quick", "full"} {
+		p, err := suitePlan("serverless-model", size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, _, err = complete(p); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range p.Standard().Steps {
+			if s.Name == "gpu-memory" && s.Unmeasured != "" {
+				t.Errorf("%s: gpu-memory is not done: %s", size, s.Unmeasured)
+			}
 		}
 	}
 }

@@ -99,7 +99,7 @@ var suiteFiles = map[string][]byte{"serverless-model": serverlessModel}
 func SuiteKinds() []SuiteKind {
 	var out []SuiteKind
 	for _, name := range sortedKeys(suiteFiles) {
-		head, def, err := readSuite(&Suite{Name: name, Size: "full"})
+		head, def, err := readSuite(&Suite{Name: name, Size: "full"}, 0)
 		if err != nil {
 			panic(fmt.Sprintf("plan: suite %s: %v", name, err)) // a test reads them all
 		}
@@ -112,8 +112,8 @@ func SuiteKinds() []SuiteKind {
 	return out
 }
 
-// readSuite reads the definition of a suite and fills in its variables.
-func readSuite(s *Suite) (*suiteHead, *suiteDef, error) {
+// readSuite reads the definition of a suite and fills in its variables. deadline is that of a request; 0 for that of the suite's size.
+func readSuite(s *Suite, deadline Duration) (*suiteHead, *suiteDef, error) {
 	file := "suite " + s.Name
 	first, second, ok := bytes.Cut(suiteFiles[s.Name], []byte("\n---\n"))
 	if !ok {
@@ -133,6 +133,9 @@ func readSuite(s *Suite) (*suiteHead, *suiteDef, error) {
 	vars["idle"] = idle.D().String()
 	vars["late"] = (idle.D() - min(idle.D(), 500*time.Millisecond)).String()
 	vars["slow"] = (idle.D() + size["cold"].D()/2).String()
+	long := cmp.Or(deadline, size["deadline"]).D() * 3 / 2
+	vars["long"] = long.String()
+	vars["stuck"] = ((size["one"] - size["hold"]).D() + long).String()
 	text := os.Expand(string(second), func(name string) string {
 		v, ok := vars[name]
 		if !ok {
@@ -153,7 +156,7 @@ func readSuite(s *Suite) (*suiteHead, *suiteDef, error) {
 func (s *suiteStep) complete(idle Duration) {
 	for i := range s.Load {
 		orElse(&s.Load[i].Name, s.Name)
-		s.Load[i].Prompt, s.Load[i].Output = Lengths{Tokens: 16}, Lengths{Tokens: 16}
+		s.Load[i].Prompt = Lengths{Tokens: 16}
 	}
 	if s.Zero {
 		s.Load = append([]Load{{Name: s.Name + "-idle", For: idle, Settle: true}}, s.Load...)
@@ -193,10 +196,14 @@ func (p *Plan) expandSuite(c *checker) {
 		c.bad("suite.idle", "%v is out of range; at most 1h", s.Idle.D())
 		return
 	}
-	_, def, err := readSuite(s)
+	sandbox := p.Target.Kind == "sandbox"
+	head, def, err := readSuite(s, p.suiteDeadline())
 	if err != nil {
 		c.errs = append(c.errs, err)
 		return
+	}
+	if sandbox {
+		orElse(&p.Target.Deadline, head.Sizes[s.Size]["deadline"])
 	}
 	s.def, s.left = def, map[string]string{}
 	var names []string
@@ -208,7 +215,6 @@ func (p *Plan) expandSuite(c *checker) {
 			c.bad(fmt.Sprintf("suite.steps[%d]", i), "%q is no step of suite %s; %s", name, s.Name, suggest.Meant(name, names))
 		}
 	}
-	sandbox := p.Target.Kind == "sandbox"
 	if sandbox && p.Target.Sandbox.empty() {
 		p.Target.Sandbox = def.Sandbox
 		orElse(&p.Target.Model, def.Model)
@@ -239,6 +245,15 @@ func (p *Plan) expandSuite(c *checker) {
 			p.Objectives = append(p.Objectives, o)
 		}
 	}
+}
+
+// suiteDeadline returns the deadline that the suite is to go by: that of the plan and, for a sandbox without one, 0 for the suite's own. A sandbox starts
+// in about a second; how long another target takes is for the plan to say.
+func (p *Plan) suiteDeadline() Duration {
+	if p.Target.Deadline == 0 && p.Target.Kind != "sandbox" {
+		return Duration(defaultDeadline)
+	}
+	return p.Target.Deadline
 }
 
 // sameKind reports whether two metrics differ in their quantile at most.
@@ -330,7 +345,7 @@ func (p *Plan) Standard() *assay.Suite {
 	if s == nil || s.def == nil {
 		return nil
 	}
-	head, _, err := readSuite(s)
+	head, _, err := readSuite(s, 0)
 	if err != nil {
 		return nil // it was read before
 	}

@@ -109,8 +109,13 @@ func TestSuiteSettings(t *testing.T) {
 	}
 	full := suiteOf(t, "{kind: sandbox}", "serverless-model", suiteKinds())
 	quick := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, size: quick}", suiteKinds())
-	if length(quick) > Duration(120e9) || length(full) < 2*length(quick) || length(full) > Duration(600e9) {
+	if length(quick) > Duration(135e9) || length(full) < 2*length(quick) || length(full) > Duration(600e9) {
 		t.Errorf("quick takes %v, full %v", length(quick).D(), length(full).D())
+	}
+	for _, l := range quick.Load {
+		if l.Arrivals != nil && l.Output.Tokens != 200 { // as the definition says; shorter ones are over before they can be hurt
+			t.Errorf("phase %s: answers of %d tokens, want 200", l.Name, l.Output.Tokens)
+		}
 	}
 	if p := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, rate: 3/s}", suiteKinds()); p.Load[2].Arrivals.Poisson.Rate != 3 {
 		t.Errorf("rate: got %v", p.Load[2].Arrivals.Poisson.Rate)
@@ -130,6 +135,42 @@ func TestSuiteSettings(t *testing.T) {
 	}
 	if p := suiteOf(t, `{kind: openai, url: "http://127.0.0.1:8000/", model: m}`, "{name: serverless-model, idle: 90s}", suiteKinds()); !strings.Contains(func() string { _, l := did(p); return l["far-from-zero"] }(), "nothing here can do delay") {
 		t.Error("idle says how the target gets to zero")
+	}
+}
+
+// What hangs and what falls silent is held for longer than a request waits, whatever the plan says of that: else nobody could ever feel it.
+func TestSuiteOutlastsTheDeadline(t *testing.T) {
+	const endpoint = `{kind: openai, url: "http://127.0.0.1:8000/", model: m}`
+	for _, c := range []struct {
+		target, size string
+		want         Duration // deadline of a request
+	}{
+		{"{kind: sandbox}", "quick", Duration(4e9)},
+		{"{kind: sandbox}", "full", Duration(5e9)},
+		{"{kind: sandbox, deadline: 8s}", "quick", Duration(8e9)},
+		{endpoint, "quick", Duration(20e9)},
+		{strings.Replace(endpoint, "}", ", deadline: 1m}", 1), "full", Duration(60e9)},
+	} {
+		p := suiteOf(t, c.target, "{name: serverless-model, size: "+c.size+"}", suiteKinds())
+		if p.Target.Deadline != c.want {
+			t.Errorf("%s, %s: deadline %v, want %v", c.target, c.size, p.Target.Deadline.D(), c.want.D())
+		}
+		n := 0
+		for _, f := range p.Chaos {
+			if f.Name != "hang" && f.Name != "hang-healthy" && f.Name != "stream-stall" {
+				continue
+			}
+			n++
+			for _, l := range p.Load {
+				// Requests that come in its first third wait for longer than they may, and the load goes on to where it is over.
+				if l.Name == f.Name && (f.For < p.Target.Deadline*3/2 || f.At+f.For >= l.For) {
+					t.Errorf("%s, %s: %s at %v for %v of a phase of %v; requests wait %v", c.target, c.size, f.Name, f.At.D(), f.For.D(), l.For.D(), p.Target.Deadline.D())
+				}
+			}
+		}
+		if want := map[bool]int{true: 3, false: 2}[p.Target.Kind == "sandbox"]; n != want {
+			t.Errorf("%s, %s: %d such faults, want %d", c.target, c.size, n, want)
+		}
 	}
 }
 

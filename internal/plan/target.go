@@ -172,10 +172,13 @@ func (t *Target) ofSomeKinds() map[string]bool {
 		"component": t.Component != "", "targetModel": t.TargetModel != "", "sandbox": !t.Sandbox.empty()}
 }
 
+// defaultDeadline is how long an answer is waited for where the plan does not say.
+const defaultDeadline = 20 * time.Second
+
 // defaults fills in what the kind of target says.
 func (t *Target) defaults() {
 	if t.Deadline == 0 {
-		t.Deadline = Duration(20 * time.Second)
+		t.Deadline = Duration(defaultDeadline)
 	}
 	if t.Cap == 0 {
 		t.Cap = 256
