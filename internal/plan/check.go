@@ -142,10 +142,10 @@ func (p *Plan) check() error {
 	if total > maxSchedule {
 		c.bad("load", "plans %.0f requests; at most %d", total, maxSchedule)
 	}
-	lengths, whole, open := map[string]time.Duration{}, time.Duration(0), false
+	lengths, begins, whole, open := map[string]time.Duration{}, map[string]time.Duration{}, time.Duration(0), false
 	for _, l := range p.Load {
 		d, ok := l.length()
-		lengths[l.Name] = d
+		lengths[l.Name], begins[l.Name] = d, whole
 		whole += d
 		open = open || !ok
 	}
@@ -153,6 +153,7 @@ func (p *Plan) check() error {
 		whole = 0 // a trace tells its length when it is read
 	}
 	c.schedule(p, lengths, whole, phases)
+	c.cuts(p, begins, whole)
 	for i := range p.Chaos {
 		c.fault(p.Chaos[i].path(i), &p.Chaos[i], phases)
 	}

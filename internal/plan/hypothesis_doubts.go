@@ -8,7 +8,8 @@ import (
 	"github.com/assay-dev/assay/internal/live"
 )
 
-// Doubts says what of the hypotheses the plan leaves no time or no requests for, so that it would not be known; one line each. drawn is what the
+// Doubts says which faults the end of the load cuts short, and what of the hypotheses the plan leaves no time or no requests for, so that it would not
+// be known; one line each. drawn is what the
 // schedule shows of each phase, or nil for what the settings say.
 func (p *Plan) Doubts(drawn []Expected) (lines []string) {
 	type phase struct {
@@ -18,6 +19,7 @@ func (p *Plan) Doubts(drawn []Expected) (lines []string) {
 	}
 	var phases []phase
 	at, open := time.Duration(0), false
+	begins := map[string]time.Duration{}
 	for i := range p.Load {
 		l := &p.Load[i]
 		d, ok := l.length()
@@ -29,12 +31,14 @@ func (p *Plan) Doubts(drawn []Expected) (lines []string) {
 		if l.Search != nil {
 			n = math.NaN()
 		}
+		begins[l.Name] = at
 		phases = append(phases, phase{l.Name, at, at + d, n / d.Seconds()})
 		at += d
 	}
 	if open {
 		return nil
 	}
+	lines = p.cutDoubts(begins, at)
 	short := ""
 	for i := range p.Hypothesis {
 		h := &p.Hypothesis[i]

@@ -141,14 +141,10 @@ func below(path, at string) (string, bool) {
 // tells.
 func (c *checker) schedule(p *Plan, lengths map[string]time.Duration, whole time.Duration, phases map[string]bool) {
 	taken := map[string]bool{}
-	var before time.Duration // least time that the members before in a serial group take
-	for i := range p.Chaos {
+	for i, first := range p.earliest() {
 		f := &p.Chaos[i]
 		at := f.path(i)
 		g := f.Group
-		if g == nil || i == 0 || p.Chaos[i-1].Group != g {
-			before = 0
-		}
 		if f.Name != "" {
 			switch {
 			case !nameForm.MatchString(f.Name):
@@ -159,16 +155,12 @@ func (c *checker) schedule(p *Plan, lengths map[string]time.Duration, whole time
 			taken[f.Name] = true
 		}
 		c.repeat(at+".repeat", f)
-		from, phase, when := time.Duration(0), f.Phase, f.When != ""
+		phase, when := f.phase(), f.When != ""
 		if g != nil {
-			from, phase, when = g.At.D(), g.Phase, when || g.When != ""
+			when = when || g.When != ""
 			c.when(g.at+".when", g.When, p)
 			if phase != "" && !phases[phase] {
 				c.bad(g.at+".phase", "%q is no load phase; %s", phase, suggest.Meant(phase, names(phases)))
-			}
-			if g.Kind == "serial" {
-				from += before
-				before += f.At.D() + f.spread() + f.For.D()
 			}
 		}
 		c.when(at+".when", f.When, p)
@@ -179,7 +171,7 @@ func (c *checker) schedule(p *Plan, lengths map[string]time.Duration, whole time
 		if limit <= 0 {
 			continue
 		}
-		first, last := from+f.At.D(), from+f.At.D()+f.spread()
+		last := first + f.spread()
 		earliest := ""
 		if first != f.At.D() || when {
 			earliest = " at the earliest"
