@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -101,7 +102,10 @@ func checkMesh(s *Step) []Wrong {
 		}
 	}
 	o, err := (&placement{namespace: "", name: "check", pods: []string{"pod"}}).object(s)
-	if err != nil {
+	var key *mesh.UnknownError
+	if errors.As(err, &key) {
+		return []Wrong{{settingOf(s) + "." + key.Path, "is unknown; " + key.Hint}}
+	} else if err != nil {
 		return []Wrong{{settingOf(s), err.Error()}}
 	}
 	var w []Wrong

@@ -98,7 +98,7 @@ func TestMeshStepsThatAreRefused(t *testing.T) {
 		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"duration":"9h"}`)}}, "chaos[0].spec: duration is set by assay from the plan; leave it out"},
 		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"selector":{}}`)}}, "chaos[0].spec: selector is set by assay from the plan; leave it out"},
 		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"action":"loss"}`)}}, "chaos[0].spec: action is what the kind of fault says; leave it out"},
-		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"dely":1}`)}}, `chaos[0].spec: unknown field "dely"`},
+		{Step{Fault: "delay", For: s, Delay: s, MeshSettings: MeshSettings{Spec: json.RawMessage(`{"dely":1}`)}}, `chaos[0].spec.dely: is unknown; did you mean "delay"?`},
 		{Step{Fault: "cut", For: s, Mode: "close"}, `chaos[0].mode: "close" is no cut of Chaos Mesh; one of blackhole, reset`},
 		{Step{Fault: "bandwidth", For: s}, "chaos[0].rate: 0 bytes/s is out of range; 1024 to 8589934592"},
 		{Step{Fault: "memory", For: s}, "chaos[0].bytes: 0 is out of range; 1MiB or more"},

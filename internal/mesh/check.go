@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -85,7 +86,8 @@ func (c *checker) own(o Object) {
 
 // told takes the first complaint of the API's functions apart. Their paths hold the names of Go's fields and of embedded structs.
 func told(text string) (path, msg string) {
-	text, _, _ = strings.Cut(strings.Trim(text, "[]"), ", Spec.")
+	text = strings.ReplaceAll(strings.Trim(undumped(text), "[]"), ", Spec: ", ", ")
+	text, _, _ = strings.Cut(text, ", Spec.")
 	at, msg, ok := strings.Cut(text, ": ")
 	if !ok || !strings.EqualFold(at[:min(4, len(at))], "spec") {
 		return "spec", text
@@ -99,6 +101,25 @@ func told(text string) (path, msg string) {
 		}
 	}
 	return strings.Join(parts, "."), msg
+}
+
+// undumped takes out the whole specs, as JSON, that some of the API's functions put into what they complain of.
+func undumped(text string) string {
+	const before = "Invalid value: "
+	for at := 0; ; {
+		i := strings.Index(text[at:], before+"{")
+		if i < 0 {
+			return text
+		}
+		at += i
+		var dump json.RawMessage
+		d := json.NewDecoder(strings.NewReader(text[at+len(before):]))
+		if d.Decode(&dump) != nil {
+			at += len(before)
+			continue
+		}
+		text = text[:at] + strings.TrimPrefix(text[at+len(before)+int(d.InputOffset()):], ": ")
+	}
 }
 
 // duration demands a bound that the cluster enforces.

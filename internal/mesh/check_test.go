@@ -66,6 +66,8 @@ func TestCheck(t *testing.T) {
 		{"TimeChaos", "{timeOffset: -10m, duration: 30s, " + on + "}", ""},
 		{"DNSChaos", "{action: slow, duration: 30s, " + on + "}", `spec.action: "slow" is unknown; one of error, random`},
 		{"KernelChaos", "{failKernRequest: {failtype: 0, probability: 900}, duration: 30s, " + on + "}", "spec.failKernRequest.probability: 900% is out of range; 1 to 100"},
+		{"JVMChaos", "{action: latency, duration: 30s, " + on + "}", "spec: class not provided, method not provided, latency not provided"},
+		{"JVMChaos", "{action: boom, duration: 30s, " + on + "}", "spec: action boom not supported, action can be 'latency', 'exception', 'return', 'stress', 'gc' or 'ruleData'"},
 		{"JVMChaos", "{action: latency, class: A, method: b, latency: 5, duration: 30s, mode: all, selector: {}}", "spec.selector: is empty: it would hurt every pod of the namespace; name pods or labelSelectors"},
 		{"BlockChaos", "{action: delay, volumeName: v, duration: 30s, " + on + "}", "spec.delay: is missing: the block of action delay"},
 		{"AWSChaos", "{action: ec2-stop, awsRegion: r, ec2Instance: i, duration: 30s}", ""},
@@ -144,7 +146,13 @@ func TestOverlay(t *testing.T) {
 	if err := Overlay(o, []byte(`{"delay":{"correlation":"25"},"externalTargets":["10.0.0.1"]}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Overlay(o, []byte(`{"dealy":{}}`)); err == nil || err.Error() != `unknown field "dealy"` {
+	if err := Overlay(o, []byte(`{"dealy":{}}`)); err == nil || err.Error() != `dealy: is unknown; did you mean "delay"?` {
+		t.Errorf("got %v", err)
+	}
+	if err := Overlay(o, []byte(`{"delay":{"latencyy":"1s"}}`)); err == nil || err.Error() != `delay.latencyy: is unknown; did you mean "latency"?` {
+		t.Errorf("got %v", err)
+	}
+	if err := Overlay(o.DeepCopyObject().(Object), []byte(`{"target":{"selector":{"pods":{"a":["b"]},"nods":[]}}}`)); err == nil || err.Error() != `target.selector.nods: is unknown; did you mean "nodes"?` {
 		t.Errorf("got %v", err)
 	}
 	raw, err := YAML(o)

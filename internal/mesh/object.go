@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -97,7 +98,13 @@ func Parse(manifest []byte) (Object, error) {
 	return o, nil
 }
 
-// Overlay lays fields of a spec, as JSON, over those of an object, strictly.
+// An UnknownError is a key that an object's spec does not know.
+type UnknownError struct{ Path, Hint string }
+
+// Error returns "path: is unknown; hint".
+func (e *UnknownError) Error() string { return e.Path + ": is unknown; " + e.Hint }
+
+// Overlay lays fields of a spec, as JSON, over those of an object, strictly. For a key that is not known it returns an [*UnknownError].
 func Overlay(o Object, spec []byte) error {
 	if len(spec) == 0 {
 		return nil
@@ -105,6 +112,11 @@ func Overlay(o Object, spec []byte) error {
 	d := json.NewDecoder(bytes.NewReader(append(append([]byte(`{"spec":`), spec...), '}')))
 	d.DisallowUnknownFields()
 	if err := d.Decode(o); err != nil {
+		if f, ok := reflect.TypeOf(o).Elem().FieldByName("Spec"); ok {
+			if path, hint := unknown(spec, f.Type); path != "" {
+				return &UnknownError{path, hint}
+			}
+		}
 		return errors.New(plain(err))
 	}
 	return nil
