@@ -36,9 +36,9 @@ func alertsPlan(target string, length int, more string) string {
 name: drill
 target: {kind: openai, url: '%s', model: m}
 load: [{name: steady, for: %ds, arrivals: {even: {rate: 20/s}}, prompt: {tokens: 4}, output: {tokens: 4}}]
-chaos: [{fault: http, at: 1s, for: 30s, mode: latency, delay: 10ms}]
+chaos: [{fault: http, at: 1s, for: %ds, mode: latency, delay: 10ms}]
 %s
-`, target, length, more)
+`, target, length, length-1, more)
 }
 
 // unexpired lists the silences that have not ended.

@@ -188,7 +188,7 @@ func TestGuardWithASlowRevert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "plan.yaml", strings.Replace(string(raw), "for: 4s", "for: 20s", 1)+"guards: [{metric: error_ratio, over: 1s, max: 50%}]\n")
+	write(t, dir, "plan.yaml", strings.Replace(string(raw), "for: 2s", "for: 20s", 1)+"guards: [{metric: error_ratio, over: 1s, max: 50%}]\n")
 	got := assayIn(t, dir, "run", "plan.yaml")
 	if got.code != assay.ExitAborted {
 		t.Fatalf("exit %d\n%s", got.code, got.err)

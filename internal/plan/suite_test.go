@@ -113,8 +113,8 @@ func TestSuiteSettings(t *testing.T) {
 		t.Errorf("quick takes %v, full %v", length(quick).D(), length(full).D())
 	}
 	for _, l := range quick.Load {
-		if l.Arrivals != nil && l.Output.Tokens != 200 { // as the definition says; shorter ones are over before they can be hurt
-			t.Errorf("phase %s: answers of %d tokens, want 200", l.Name, l.Output.Tokens)
+		if l.Arrivals != nil && l.Output.Tokens != 100 { // as the definition says; shorter ones are over before they can be hurt
+			t.Errorf("phase %s: answers of %d tokens, want 100", l.Name, l.Output.Tokens)
 		}
 	}
 	if p := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, rate: 3/s}", suiteKinds()); p.Load[2].Arrivals.Poisson.Rate != 3 {
