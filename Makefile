@@ -18,7 +18,7 @@ full:
 	cd loadgen/peer && ASSAY_FULL=1 go test -timeout 30m -v ./...
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./internal/sse ./loadgen ./internal/store ./collectors ./internal/live ./analyzers
+	go test -run '^$$' -bench . -benchmem ./internal/sse ./internal/faultproxy ./loadgen ./internal/store ./collectors ./internal/live ./analyzers
 	cd loadgen/peer && go run . && go run . -streams
 
 lint:

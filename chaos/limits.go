@@ -20,10 +20,10 @@ type Limits struct {
 func (l Limits) String() string {
 	var at []string
 	if l.Faults > 0 {
-		at = append(at, fmt.Sprintf("%d faults", l.Faults))
+		at = append(at, things(l.Faults, "fault"))
 	}
 	if l.Instances > 0 {
-		at = append(at, fmt.Sprintf("%d instances", l.Instances))
+		at = append(at, things(l.Instances, "instance"))
 	}
 	if l.Share > 0 {
 		at = append(at, percent(l.Share)+" of the ready instances")
@@ -109,6 +109,14 @@ func (l Limits) refuse(faults, n, of int) error {
 		return fmt.Errorf("%d of %d ready instances would be hurt at once; limits.share allows %s", n, of, percent(l.Share))
 	}
 	return nil
+}
+
+// things counts: 1 fault, 2 faults.
+func things(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.4g%%", 100*share) }

@@ -218,9 +218,13 @@ func examineFaults(_ context.Context, p *patient) {
 		}
 		return
 	}
-	var works, far []string
+	var works, far, played []string
 	for _, k := range chaos.Kinds() {
-		if !slices.Contains(k.By(), chaos.ByLocal) {
+		if by := k.By(); !slices.Contains(by, chaos.ByLocal) {
+			if slices.Contains(by, chaos.ByToolkit) { // it needs its file, and no deployment
+				played = append(played, k.Name)
+				continue
+			}
 			far = append(far, k.Name)
 			continue
 		}
@@ -231,6 +235,9 @@ func examineFaults(_ context.Context, p *patient) {
 		works = append(works, k.Name)
 	}
 	p.ok("%s", strings.Join(works, ", "))
+	if len(played) > 0 {
+		p.ok("tried with a plan that names the file of an experiment: %s", strings.Join(played, ", "))
+	}
 	if len(far) > 0 {
 		p.ok("tried with a plan that says target.deployment: %s", strings.Join(far, ", "))
 	}

@@ -107,7 +107,7 @@ func TestHypothesesArePreviewed(t *testing.T) {
 	}
 	got := previewFaults(p)
 	want := []string{
-		"limits: at most 1 faults, 50% of the ready instances at once; a strike that would pass that is void",
+		"limits: at most 1 fault, 50% of the ready instances at once; a strike that would pass that is void",
 		"must hold before the first fault and 15s after each is clear: error_ratio ≤ 5% over 10s; e2e/p95 ≤ 3s over 5s",
 		"must hold before the first fault and 3s after each is clear: GET /health",
 	}

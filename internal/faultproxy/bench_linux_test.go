@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,32 @@ func drive(b *testing.B, addr string, conns int) {
 	b.ReportMetric(float64(all[len(all)/2].Nanoseconds())/1e3, "p50-µs")
 	b.ReportMetric(float64((busy()-before).Nanoseconds())/1e3/float64(len(all)), "cpu-µs/req")
 	b.ReportMetric(0, "ns/op")
+}
+
+// What the benchmark's comment promises, on an otherwise idle machine.
+func TestProxyIsFast(t *testing.T) {
+	if os.Getenv("ASSAY_FULL") == "" {
+		t.Skip("set ASSAY_FULL=1: it needs an otherwise idle machine")
+	}
+	measure := func(conns int, through bool) map[string]float64 {
+		return testing.Benchmark(func(b *testing.B) {
+			addr := plain(b)
+			if through {
+				addr = strings.TrimPrefix(listen(b, "http://"+addr, Options{}).URL(), "http://")
+			}
+			drive(b, addr, conns)
+		}).Extra
+	}
+	direct, one := measure(1, false)["p50-µs"], measure(1, true)["p50-µs"]
+	got := measure(16, true)
+	many, cpu := got["req/s"], got["cpu-µs/req"]
+	t.Logf("p50 %.1f µs direct and %.1f µs through; %.0f requests a second at %.1f µs of the cores each", direct, one, many, cpu)
+	if direct == 0 || one-direct > 60 {
+		t.Errorf("adds %.1f µs to the median of %.1f µs, want at most 60", one-direct, direct)
+	}
+	if cores := 2e6 / cpu; max(many, cores) < 20_000 { // what two cores could do, whoever else uses them now
+		t.Errorf("passes %.0f requests a second, and %.0f on two cores of its own; want 20000", many, cores)
+	}
 }
 
 // The proxy must add at most 60 µs to the median of an idle request (conns=1) and pass 20 000 requests a second on two

@@ -15,6 +15,11 @@
 // sent before it. The connect itself is not delayed, since the kernel completes
 // it before the link sees it.
 //
+// It is our own and not toxiproxy's library because what a run measures hangs on what the relay does. Toxiproxy draws its randomness from
+// the global generator, so that no seed repeats a run, and once a connection rather than for what passes. A reset that it
+// lays on live connections reached their clients as an orderly end where it was measured, and what it lays on open connections races with
+// what they carry.
+//
 // The ends of a cut differ for a client and are therefore different cuts: see
 // the Cut constants.
 package link

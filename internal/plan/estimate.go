@@ -137,6 +137,9 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		n := int(math.Round(p.strikes(o.Labels["fault"])))
 		d.OK = n > 0
 		d.Why = fmt.Sprintf("%d such faults planned; the worst of them is measured, not estimated", n)
+		if n == 1 {
+			d.Why = "1 such fault planned; it is measured, not estimated"
+		}
 		if o.Metric == "recovery/rate" || o.Metric == "fault_tolerance" {
 			if o.Min != nil && *o.Min > 0 && *o.Min < 1 {
 				need := int(math.Ceil(math.Log(0.025) / math.Log(*o.Min)))
