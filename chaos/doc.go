@@ -76,7 +76,9 @@
 // rules hold for both. A change is made only if what it changes is as it was planned, in one request with the mark that tells that it is ours. It is
 // undone only where it still is as we left it; what somebody else changed meanwhile is left alone and reported. No value of a variable or a
 // secret is kept: variables are hidden by another name, and secrets by a name that leads nowhere. And before a change that holds, something on the
-// other side is seen to be ready that ends it if we cannot: a Job in the cluster ([Expiry]), a schedule at AWS.
+// other side is seen to be ready that ends it if we cannot. In a cluster that is a Job ([Expiry]), without which no change is accepted that does not end
+// by itself. At AWS it is a schedule, for concurrency and throttle, where the plan gives its role; without a role, and for access always, nothing at AWS
+// ends the fault, and the preview says so.
 //
 // # In a cluster
 //

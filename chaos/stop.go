@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -41,9 +42,10 @@ func HashToken(token string) string {
 
 // How a stop goes on once it was asked for.
 const (
-	stopPoll  = 50 * time.Millisecond  // between two looks for the files
-	stopAgain = 200 * time.Millisecond // between two looks at undos that the run has not taken back
-	stopHeard = 2 * time.Second        // for the run to say that it has heard; else it hangs, and what makes load for it is killed
+	stopPoll     = 50 * time.Millisecond  // between two looks for the files
+	stopAgain    = 200 * time.Millisecond // between two looks at undos that the run has not taken back
+	stopAgainFar = 3 * time.Second        // the same of those beyond this machine
+	stopHeard    = 2 * time.Second        // for the run to say that it has heard; else it hangs, and what makes load for it is killed
 )
 
 // Watch makes the guardian stop the run when it is asked to: it undoes what is armed, refuses what would be armed from then on, and calls
@@ -186,6 +188,7 @@ func (g *guard) stop(why string) stopReport {
 		rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: not seen to be away; by hand: %s", u.ID, &u))
 	}
 	go g.insist()
+	go g.insistFar(stopAgainFar)
 	text := fmt.Sprintf("%s: %d of %d faults on this machine seen to be away", why, len(rep.Reverted), len(near))
 	if len(far) > 0 {
 		text += fmt.Sprintf("; %d beyond it are being undone", len(far))
@@ -283,6 +286,33 @@ func (g *guard) stillArmed(undos []Undo) (left []Undo) {
 		}
 	}
 	return left
+}
+
+// insistFar does the same beyond this machine, where what a run had sent may arrive after the undo was done.
+func (g *guard) insistFar(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-g.over.Done():
+			return
+		case <-tick.C:
+		}
+		g.mu.Lock()
+		_, far := split(g.armed)
+		g.mu.Unlock()
+		var wg sync.WaitGroup
+		for _, u := range far {
+			wg.Go(func() {
+				look, cancel := context.WithTimeout(g.over, healTimeout+every)
+				defer cancel()
+				if u.away(look) != nil {
+					_ = u.Do(look) // looked at again
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 // killLoad kills the processes that make load for a run that hangs.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -209,4 +210,31 @@ func TestStopSaysWhatRemains(t *testing.T) {
 	if got := g.stop("x"); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+}
+
+// What arrives in a cluster after the stop was heard is taken away too.
+func TestStopInsistsInACluster(t *testing.T) {
+	o := &object{on: func(o *object, m string) {
+		if m == "DELETE" {
+			o.json = ""
+		}
+	}}
+	srv := httptest.NewServer(o)
+	defer srv.Close()
+	over, end := context.WithCancel(context.Background())
+	g := &guard{over: over, armed: []Undo{{ID: "f", Kind: UndoKube, Kubeconfig: kubeconfig(t, srv.URL), Method: "DELETE", Path: "/apis/g/v1/x/a", Want: Gone}}}
+	done := make(chan struct{})
+	go func() { g.insistFar(5 * time.Millisecond); close(done) }()
+	for range 2 { // each time that it comes
+		o.Lock()
+		o.json = `{"metadata":{"uid":"u"}}`
+		o.Unlock()
+		await(t, 10*time.Second, "the object is gone", func() bool {
+			o.Lock()
+			defer o.Unlock()
+			return o.json == ""
+		})
+	}
+	end()
+	<-done
 }
