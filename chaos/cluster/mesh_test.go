@@ -447,6 +447,8 @@ func TestPreflight(t *testing.T) {
 	c.Deny("delete stresschaos")
 	check("may not, in namespace serving: create networkchaos, delete stresschaos", nil)
 	steps = []chaos.Step{step(chaos.Step{Fault: "manifest", For: time.Minute, MeshSettings: manifest("Schedule", "{"+often+"}")})}
+	check("may hurt vllm-3 in serving, on its node's network", nil)
+	c.Change("vllm-3", func(p *meshtest.Pod) { p.HostNetwork = false })
 	check("", nil)
 	for _, right := range []string{"create workflows", "list workflownodes", "list schedules", "list podchaos"} {
 		c.Deny(right)
