@@ -56,11 +56,23 @@ type FaultWindow struct {
 	Effect   string `json:"effect,omitempty"`  // the effect that was measured
 	Remains  string `json:"remains,omitempty"` // what may remain
 
+	Basis EffectBasis `json:"basis,omitempty"` // what the effect is known by; empty where none was seen
+
 	For int64  `json:"for_ns,omitempty"` // how long it was to hold; 0: it has no length of its own, or none was told
 	Cut string `json:"cut,omitempty"`    // why it was undone before its time; empty if it was not
 
 	Simulated bool `json:"simulated,omitempty"` // nothing was hurt: it only looked so to those who watch
 }
+
+// EffectBasis says what the effect of a fault is known by.
+type EffectBasis string
+
+// What an effect may be known by. The effect of an untested fault may not exist: where nobody felt it, it shows nothing.
+const (
+	EffectMeasured EffectBasis = "measured" // we saw it ourselves
+	EffectTold     EffectBasis = "told"     // a controller said so
+	EffectUntested EffectBasis = "untested" // what it would forbid or refuse was not tried by anybody
+)
 
 // What a fault may hurt in place of one instance: all that stands on a machine, all that passes between the load and a target of
 // which nothing is known, or the target as a whole.

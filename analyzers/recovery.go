@@ -144,8 +144,11 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 
 // unfelt says why a fault that hurt nobody shows nothing.
 func unfelt(w *assay.FaultWindow, u *facts.Users) string {
-	if u.Thin {
+	switch {
+	case u.Thin:
 		return fmt.Sprintf("the victim carried too little traffic to be felt: about %.1f requests", u.Carried)
+	case w.Cut == "":
+		return "nobody was hurt and its effect was not put to the test: " + w.Effect
 	}
 	by, why := "", ": "+w.Cut
 	if w.Cut == "the load ended" {

@@ -179,7 +179,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 		case assay.VoidFault:
 			t.Doubts = append(t.Doubts, fmt.Sprintf("the %s of %s was void: %s", x.Window.Kind, x.Window.Target, x.Window.Void))
 		case assay.Unmeasured:
-			t.Doubts = append(t.Doubts, fmt.Sprintf("the %s of %s is unmeasured: %s", x.Window.Kind, x.Window.Target, x.User.Reason))
+			t.Doubts = append(t.Doubts, fmt.Sprintf("the %s of %s is unmeasured: %s", x.Window.Kind, x.Window.Target, strings.TrimPrefix(x.User.Reason, "not measured, because ")))
 		}
 	}
 	p.warnings(r)

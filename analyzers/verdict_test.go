@@ -46,6 +46,20 @@ func cutShort(run *factstest.Run) {
 	}
 }
 
+// known lets the second fault hold to its end, its effect known by basis.
+func known(run *factstest.Run, basis assay.EffectBasis) {
+	for i := range run.E {
+		switch e := &run.E[i]; {
+		case e.Fault == "f2" && e.Kind == assay.EventFaultArmed:
+			e.Attrs["for_ns"] = fmt.Sprint(12 * sec)
+		case e.Fault == "f2" && e.Kind == assay.EventFaultVerified:
+			e.Attrs["basis"], e.Attrs["effect"] = string(basis), "2 pods of 5"
+		case e.Fault == "f2" && e.Kind == assay.EventFaultReverted:
+			e.Text = ""
+		}
+	}
+}
+
 func TestVerdictOfAFault(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -64,6 +78,14 @@ func TestVerdictOfAFault(t *testing.T) {
 		{"cut short when users were hurt and well again", func(run *factstest.Run) {
 			change := &run.E[slices.IndexFunc(run.E, func(e assay.Event) bool { return e.Fault == "f2" && e.Kind == assay.EventFaultArmed })]
 			change.Attrs["for_ns"] = fmt.Sprint(1200 * sec)
+		}, assay.FaultPass, "", assay.Go, 0},
+		{"its effect untested, and nobody hurt", func(run *factstest.Run) {
+			cutShort(run)
+			known(run, assay.EffectUntested)
+		}, assay.FaultUnmeasured, "nobody was hurt and its effect was not put to the test: 2 pods of 5", assay.Go, 0},
+		{"its effect told, and nobody hurt", func(run *factstest.Run) {
+			cutShort(run)
+			known(run, assay.EffectTold)
 		}, assay.FaultPass, "", assay.Go, 0},
 		{"effect never measured", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultVerified) }, assay.FaultUnmeasured, "its effect was never measured", assay.Go, 0},
 		{"revert not verified", func(run *factstest.Run) { drop(run, "f2", assay.EventFaultClear) }, assay.FaultFail, "its revert is not verified", assay.NoGo, 10},

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -127,7 +128,7 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 		r.say(f.event(assay.EventFaultVoid, fmt.Sprintf("no effect was seen within %v: %v", limit, err)))
 		return "it was not in effect", true
 	}
-	r.say(f.event(assay.EventFaultVerified, "", attrEffect, effect))
+	r.say(f.event(assay.EventFaultVerified, "", attrEffect, effect, attrBasis, string(cmp.Or(f.action.Basis, assay.EffectMeasured))))
 
 	if f.action.During != nil {
 		during, stop := context.WithCancel(ctx)

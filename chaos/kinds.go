@@ -124,6 +124,8 @@ type Action struct {
 	Effect func(ctx context.Context) (string, error)
 	// May takes a further victim for the fault in the place of its last, which is gone, or says why that may not be hurt. Set by the runner.
 	May func(v Victim, all []Victim, ready int) error
+	// Basis is what the effect is known by, once Effect has returned; "" is measured.
+	Basis assay.EffectBasis
 	// During runs while the fault is held, from its effect until ctx is done, and then says what it did. May be nil.
 	During func(ctx context.Context) string
 	// Lifted measures, after the undo was verified, that the effect is gone. It tries until ctx is done. May be nil.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/assay-dev/assay"
 )
 
 // planImage rolls out an image that cannot be pulled. The pods there are go on as far as the workload's strategy keeps them.
@@ -45,7 +47,7 @@ func planImage(ctx context.Context, d *Kubernetes, s *Step) (*Action, error) {
 				return nil
 			case kind != onDeployment: // Knative asks for the image itself before it makes a pod
 				if said := d.complaint(ctx, t); said != "" {
-					effect = fmt.Sprintf("the platform says of %s: %s; not measured by us", t.name, said)
+					effect, a.Basis = fmt.Sprintf("the platform says of %s: %s; not measured by us", t.name, said), assay.EffectTold
 					return nil
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/kube"
 )
 
@@ -29,7 +30,7 @@ func planPodQuota(_ context.Context, d *Kubernetes, s *Step) (*Action, error) {
 			}
 			have, _ := strconv.Atoi(used)
 			if have < n {
-				effect = fmt.Sprintf("Kubernetes counts %d pods of %d: the quota was not put to the test", have, n)
+				effect, a.Basis = fmt.Sprintf("Kubernetes counts %d pods of %d: the quota was not put to the test", have, n), assay.EffectUntested
 				return nil
 			}
 			// A pod that is only tried goes through the same admission.
@@ -38,10 +39,10 @@ func planPodQuota(_ context.Context, d *Kubernetes, s *Step) (*Action, error) {
 			case err == nil:
 				return fmt.Errorf("a new pod would be taken")
 			case kube.Forbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
-				effect = fmt.Sprintf("a new pod is refused: %d of %d are there", have, n)
+				effect, a.Basis = fmt.Sprintf("a new pod is refused: %d of %d are there", have, n), assay.EffectMeasured
 				return nil
 			case kube.Forbidden(err): // we may not make pods, not even try to
-				effect = fmt.Sprintf("Kubernetes says that %d of %d pods are there; not measured by us", have, n)
+				effect, a.Basis = fmt.Sprintf("Kubernetes says that %d of %d pods are there; not measured by us", have, n), assay.EffectTold
 				return nil
 			}
 			return err
@@ -90,6 +91,7 @@ func planEgress(_ context.Context, d *Kubernetes, s *Step) (*Action, error) {
 			var policy any
 			return d.API.Get(ctx, path, &policy)
 		})
+		a.Basis = assay.EffectUntested // not every network plugin enforces policies
 		return "Kubernetes says that the policy is there; whether the cluster's network enforces it was not measured by us", err
 	}
 	return a, nil

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/kube"
 )
 
@@ -55,6 +56,7 @@ func planScale(ctx context.Context, d *Kubernetes, s *Step) (*Action, error) {
 			}
 			if effect = fmt.Sprintf("%s where there were %d", count(len(pods), "pod"), len(before)); len(before) <= n {
 				effect += ": no more than the cap, which was not put to the test"
+				a.Basis = assay.EffectUntested
 				return d.takenUp(ctx, w)
 			}
 			return nil

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/assay-dev/assay"
 )
 
 // A target is an object of the platform, as it was just read.
@@ -128,7 +130,7 @@ func (d *Kubernetes) measureTemplate(a *Action, t *target, k workloadKind) {
 				return err
 			}
 			if !k.inPod || len(pods) == 0 {
-				effect = fmt.Sprintf("the platform says that it has taken up the change of %s; no pod shows it, so it was not measured by us", t.name)
+				effect, a.Basis = fmt.Sprintf("the platform says that it has taken up the change of %s; no pod shows it, so it was not measured by us", t.name), assay.EffectTold
 				return nil
 			}
 			n, last := 0, ""
@@ -141,7 +143,7 @@ func (d *Kubernetes) measureTemplate(a *Action, t *target, k workloadKind) {
 			if n == 0 {
 				return fmt.Errorf("none of %d pods was made with the change", len(pods))
 			}
-			effect = fmt.Sprintf("%d of %d pods were made with it, pod %s among them", n, len(pods), last)
+			effect, a.Basis = fmt.Sprintf("%d of %d pods were made with it, pod %s among them", n, len(pods), last), assay.EffectMeasured
 			return nil
 		})
 		return effect, err

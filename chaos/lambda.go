@@ -165,6 +165,7 @@ func planReserve(ctx context.Context, d *Lambda, s *Step) (*Action, error) {
 				return fmt.Errorf("Lambda says that its concurrency is %s", limitText(now))
 			}
 			effect = fmt.Sprintf("Lambda says that its concurrency is %d; not measured by us", n)
+			a.Basis = assay.EffectTold
 			if n > 0 || d.Refused == nil {
 				return nil
 			}
@@ -172,7 +173,7 @@ func planReserve(ctx context.Context, d *Lambda, s *Step) (*Action, error) {
 			if !refused {
 				return fmt.Errorf("Lambda says that its concurrency is 0, but a request was not refused: %s", said)
 			}
-			effect = "a request of ours was refused: " + said
+			effect, a.Basis = "a request of ours was refused: "+said, assay.EffectMeasured
 			return nil
 		})
 		return effect, err
@@ -250,7 +251,7 @@ func (d *Lambda) planVariables(ctx context.Context, u *functionUndo, touches str
 			case c.LastUpdateStatus != "Successful":
 				return fmt.Errorf("Lambda says that the update is %s: %s", c.LastUpdateStatus, c.UpdateReason)
 			}
-			effect = "Lambda says that the configuration was changed, so that no execution environment is used again; not measured by us"
+			effect, a.Basis = "Lambda says that the configuration was changed, so that no execution environment is used again; not measured by us", assay.EffectTold
 			return nil
 		})
 		return effect, err

@@ -38,6 +38,7 @@ const (
 	attrTarget    = "target"
 	attrHealthy   = "healthy"
 	attrEffect    = "effect"
+	attrBasis     = "basis" // measured, told, untested: what the effect is known by
 	attrTook      = "took_ns"
 	attrFor       = "for_ns" // how long the fault is to hold
 	attrSimulated = "simulated"

@@ -20,6 +20,9 @@ func faultNotes(r *assay.Report, f assay.FaultResult) []string {
 	if s := stateNote(f); s != "" && (r.Trust.Valid || f.State == assay.VoidFault || f.State == assay.Unmeasured || verdictOf(f) == assay.FaultFail) {
 		notes = append(notes, s)
 	}
+	if s := basisNote(f); s != "" {
+		notes = append(notes, s)
+	}
 	if f.Advice != "" {
 		notes = append(notes, "advice: "+f.Advice)
 	}
@@ -43,6 +46,27 @@ func faultNotes(r *assay.Report, f assay.FaultResult) []string {
 		}
 	}
 	return append(notes, f.Warnings...)
+}
+
+// basisNote says what an effect that was not measured is known by; "" where it was measured, or the verdict already says it.
+func basisNote(f assay.FaultResult) string {
+	switch {
+	case verdictOf(f) == assay.FaultVoid || f.Window.Effect == "" || strings.Contains(f.Why, f.Window.Effect):
+	case f.Window.Basis == assay.EffectTold:
+		return "its effect is told, not measured: " + f.Window.Effect
+	case f.Window.Basis == assay.EffectUntested:
+		return "its effect is not tested: " + f.Window.Effect
+	}
+	return ""
+}
+
+// verdictText writes a fault's verdict for a cell, with what its effect is known by where nobody measured it.
+func verdictText(f assay.FaultResult) string {
+	v := verdictOf(f)
+	if b := f.Window.Basis; (b == assay.EffectTold || b == assay.EffectUntested) && (v == assay.FaultPass || v == assay.FaultFail) {
+		return fmt.Sprintf("%s (%s)", v, b)
+	}
+	return string(v)
 }
 
 // verdictOf returns a fault's verdict, also of a result that was written before there were verdicts.

@@ -106,6 +106,7 @@ type objectiveRow struct {
 type episodeRow struct{ Subject, Cause, Begin, End, Lost, Notes string }
 
 type faultRow struct {
+	Told                                                                                                         string // what its effect is known by, if that was not measured
 	Name, Target, At, State, Verdict, Sign, Score, Detect, Isolate, Restore, User, Capacity, Degraded, Lost, How string
 
 	Notes []string

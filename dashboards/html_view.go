@@ -125,14 +125,14 @@ func (v *view) faults(r *assay.Report) {
 	var rows []barRow
 	for i, f := range r.Faults {
 		name := fmt.Sprintf("%d %s", i+1, kindName(f))
-		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
+		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Told: strings.TrimPrefix(verdictText(f), string(verdictOf(f))), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
 			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), How: lostWays(f),
 			Bad: verdictOf(f) == assay.FaultFail}
 		if f.Window.Applied != 0 {
 			row.At = Instant(f.Window.Applied, r.Begin)
 		}
 		row.Notes = faultNotes(r, f)
-		if f.Window.Effect != "" {
+		if f.Window.Effect != "" && basisNote(f) == "" {
 			row.Notes = append(row.Notes, "effect: "+f.Window.Effect)
 		}
 		if s := lifeText(f.Life); s != "" {

@@ -91,6 +91,9 @@ func JUnit(w io.Writer, r *assay.Report) error {
 	for i, f := range r.Faults {
 		c := junitCase{Name: fmt.Sprintf("fault %d: %s of %s", i+1, kindName(f), orElse(f.Window.Target, "what is not named")), Class: class + ".faults",
 			Out: fmt.Sprintf("score %s; users well after %s; %d lost; %s", Measure(f.Score), Value(f.User), f.Lost, orElse(lifeText(f.Life), "its stages were not recorded"))}
+		if s := basisNote(f); s != "" {
+			c.Out += "; " + s
+		}
 		v := verdictOf(f)
 		res := &junitResult{Message: orElse(f.Why, orElse(f.Window.Remains, orElse(f.Window.Void, string(v)))), Type: string(v), Text: f.Advice}
 		switch v {

@@ -169,7 +169,7 @@ func (m *markdown) faults() {
 	var rows [][]string
 	for i, f := range r.Faults {
 		v := verdictOf(f)
-		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), faultSign(v) + " " + string(v), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
+		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), faultSign(v) + " " + verdictText(f), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
 			Value(f.Restore), Value(f.User), Value(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(faultNotes(r, f), "; ")})
 	}
 	m.table([]string{"fault", "verdict", "state", "score", "detect", "isolate", "recover", "total", "capacity back", "lost", "degraded area", "streams", "reverted", "note"}, "lllrrrrrrlrlll", rows)

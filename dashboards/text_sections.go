@@ -83,7 +83,7 @@ func (p *page) injected() error {
 	}
 	t := &table{head: []string{"INJECTED", "verdict", "score", "detect", "isolate", "recover", "total", "lost"}}
 	for i, f := range r.Faults {
-		t.rows = append(t.rows, []string{fmt.Sprintf("  %d %s", i+1, kindName(f)), string(verdictOf(f)), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
+		t.rows = append(t.rows, []string{fmt.Sprintf("  %d %s", i+1, kindName(f)), verdictText(f), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
 			dash(f.Restore), dash(f.User), lostText(f)})
 	}
 	if err := p.table(t, 0); err != nil {
@@ -103,7 +103,7 @@ func (p *page) injected() error {
 func (p *page) injectedNarrow() {
 	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
 	for i, f := range p.r.Faults {
-		s := fmt.Sprintf("%d %s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", i+1, kindName(f), verdictOf(f), scoreText(f.Score),
+		s := fmt.Sprintf("%d %s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", i+1, kindName(f), verdictText(f), scoreText(f.Score),
 			Value(f.User), Value(f.Detect), Value(f.Isolate), Value(f.Restore), lostText(f))
 		if !f.User.Known() {
 			s = fmt.Sprintf("%d %s", i+1, kindName(f))

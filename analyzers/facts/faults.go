@@ -54,7 +54,7 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 			w.Applied = e.Time
 		case assay.EventFaultVerified:
 			w.Verified = e.Time
-			w.Effect = e.Attrs["effect"]
+			w.Effect, w.Basis = e.Attrs["effect"], assay.EffectBasis(e.Attrs["basis"])
 			if w.Effect == "" {
 				w.Effect = e.Text
 			}

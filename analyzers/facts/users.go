@@ -137,7 +137,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 		var doubt string
 		u.Carried, doubt = t.carried(f, w, seq, after, horizon)
 		u.Thin = u.Carried < felt
-		if u.Thin || w.Cut != "" { // what the rest of it would have done is not known
+		if u.Thin || w.Cut != "" || w.Basis == assay.EffectUntested { // what the rest of it would have done is not known
 			u.State = assay.Unmeasured
 		}
 		if u.Assumed = doubt != ""; u.Assumed {
