@@ -33,24 +33,17 @@ type Change struct {
 // noImage is an image that nobody can pull: no name under invalid is ever resolved (RFC 6761).
 const noImage = "assay.invalid/no-such-image:fault"
 
-// How the faults of a platform were shown to work.
-const (
-	inCluster = "live on an API server, by documents only what its controllers make of it"
-	atAWS     = "by documents only, against a stand-in of AWS"
-	inBoth    = "by kubernetes " + inCluster + "; by lambda " + atAWS
-)
-
 // platformKinds are the kinds of fault that change the platform, by kubernetes or lambda.
 func platformKinds() []Kind {
 	return []Kind{
-		{Name: "scale", Help: "Caps the replicas of a workload, down to none; undone by putting back what it had.", Lasting: true, Available: always, Proven: inCluster},
-		{Name: "cold", Help: "Takes away whatever could serve the next request, so that it begins cold: pods are deleted, execution environments are not used again.", Available: always, Proven: inBoth},
-		{Name: "annotate", Help: "Sets annotations and labels on a workload or its pods, for example to change how it is scaled; undone by putting back what it had.", Lasting: true, Available: always, Proven: inCluster},
-		{Name: "image", Help: "Rolls out an image that cannot be pulled; undone by putting back the one before.", Lasting: true, Available: always, Proven: inCluster},
-		{Name: "quota", Help: "Lets a namespace have no more pods: those there are go on, no new one is made; undone by removing our quota.", Lasting: true, Available: always, Proven: inCluster},
-		{Name: "access", Help: "Denies new instances their configuration or weights: a variable is hidden, a secret is not found, or networks are not reached; undone by putting it back.", Lasting: true, Available: always, Proven: inBoth},
-		{Name: "concurrency", Help: "Limits how many requests are served at once; undone by putting back the limit before.", Lasting: true, Available: always, Proven: inBoth},
-		{Name: "throttle", Help: "Has the platform refuse every request; undone by putting back the limit before.", Lasting: true, Available: always, Proven: atAWS},
+		{Name: "scale", Help: "Caps the replicas of a workload, down to none; undone by putting back what it had.", Lasting: true, Available: always},
+		{Name: "cold", Help: "Takes away whatever could serve the next request, so that it begins cold: pods are deleted, execution environments are not used again.", Available: always},
+		{Name: "annotate", Help: "Sets annotations and labels on a workload or its pods, for example to change how it is scaled; undone by putting back what it had.", Lasting: true, Available: always},
+		{Name: "image", Help: "Rolls out an image that cannot be pulled; undone by putting back the one before.", Lasting: true, Available: always},
+		{Name: "quota", Help: "Lets a namespace have no more pods: those there are go on, no new one is made; undone by removing our quota.", Lasting: true, Available: always},
+		{Name: "access", Help: "Denies new instances their configuration or weights: a variable is hidden, a secret is not found, or networks are not reached; undone by putting it back.", Lasting: true, Available: always},
+		{Name: "concurrency", Help: "Limits how many requests are served at once; undone by putting back the limit before.", Lasting: true, Available: always},
+		{Name: "throttle", Help: "Has the platform refuse every request; undone by putting back the limit before.", Lasting: true, Available: always},
 	}
 }
 

@@ -19,7 +19,7 @@ type Kind struct {
 	Whole     bool         // the local driver lays it on the deployment as a whole, likewise
 	Simulated bool         // nothing is hurt: it only looks so to those who watch
 	Available func() error // why the local driver cannot do it on this machine, or nil
-	Proven    string       // how the local driver was shown to do it, where not by tests of the real thing
+	Proven    Proof        // how the local driver was shown to do it; zero: live, on the real thing
 	settings  []string     // names of the settings that it knows beyond those of all kinds
 	check     func(*Step) []Wrong
 	preview   func(*Step) string

@@ -126,6 +126,7 @@ func TestLifeOfFaultsByKubernetes(t *testing.T) {
 			if e := tr.event(t, id, assay.EventFaultVerified).Attrs[attrEffect]; !strings.Contains(e, tc.effect) {
 				t.Errorf("effect %q, want %q", e, tc.effect)
 			}
+			checkBasis(t, tr.event(t, id, assay.EventFaultVerified))
 			if left := c.left(); left != "" || !cmp.Equal(before, c.get(tc.path)) {
 				t.Errorf("left: %s\n%s", left, cmp.Diff(before, c.get(tc.path)))
 			}

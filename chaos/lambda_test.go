@@ -220,6 +220,7 @@ func TestLifeOfFaultsByLambda(t *testing.T) {
 			if e := tr.event(t, id, assay.EventFaultVerified).Attrs[attrEffect]; !strings.HasPrefix(e, tc.effect) {
 				t.Errorf("effect %q, want %q", e, tc.effect)
 			}
+			checkBasis(t, tr.event(t, id, assay.EventFaultVerified))
 			if after := a.state(); after != before {
 				t.Errorf("%s, was %s", after, before)
 			}

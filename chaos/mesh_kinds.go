@@ -42,20 +42,17 @@ func meshKinds() []meshKind {
 	}
 }
 
-// meshProven is how the driver was shown to work.
-const meshProven = "documents: objects on a real API server, with a stand-in for Chaos Mesh's controller"
-
 // meshOnlyKinds are the kinds of fault that only Chaos Mesh does.
 func meshOnlyKinds() []Kind {
 	return []Kind{
-		{Name: "pod-failure", Help: "Replaces the containers of a pod by pauses, so that it serves nothing and holds nothing; undone by deleting the object, after which it starts cold.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "duplicate", Help: "Sends a part of a pod's packets twice; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "corrupt", Help: "Corrupts a part of the packets that a pod sends; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "io", Help: "Delays calls to files of a volume, or fails them with an error; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
+		{Name: "pod-failure", Help: "Replaces the containers of a pod by pauses, so that it serves nothing and holds nothing; undone by deleting the object, after which it starts cold.", Lasting: true, Available: always},
+		{Name: "duplicate", Help: "Sends a part of a pod's packets twice; undone by deleting the object.", Lasting: true, Available: always},
+		{Name: "corrupt", Help: "Corrupts a part of the packets that a pod sends; undone by deleting the object.", Lasting: true, Available: always},
+		{Name: "io", Help: "Delays calls to files of a volume, or fails them with an error; undone by deleting the object.", Lasting: true, Available: always},
 		{Name: "clock", Help: "Shifts the wall clock that the process of an instance sees, by its own copy of the code that reads it, whatever the process is written in (Linux, amd64), or that a pod sees; undone by putting the code back, or by deleting the object.",
-			Lasting: true, Available: clockWorks, settings: []string{"offset"}, check: checkLocalClock, preview: previewLocalClock, local: planClock, Proven: "live by local; " + meshProven},
-		{Name: "cloud", Help: "Stops, restarts or resets a machine of AWS, GCP or Azure, or takes a disk from it; undone by deleting the object.", Lasting: true, Available: always, Proven: meshProven},
-		{Name: "manifest", Help: "Applies an object of chaos-mesh.org of any kind from a file, Schedule and Workflow included, if it is bounded and selects something; a Schedule as a Workflow with a deadline, so that the cluster ends it; undone by deleting it.", Lasting: true, Available: always, Proven: meshProven},
+			Lasting: true, Available: clockWorks, settings: []string{"offset"}, check: checkLocalClock, preview: previewLocalClock, local: planClock},
+		{Name: "cloud", Help: "Stops, restarts or resets a machine of AWS, GCP or Azure, or takes a disk from it; undone by deleting the object.", Lasting: true, Available: always},
+		{Name: "manifest", Help: "Applies an object of chaos-mesh.org of any kind from a file, Schedule and Workflow included, if it is bounded and selects something; a Schedule as a Workflow with a deadline, so that the cluster ends it; undone by deleting it.", Lasting: true, Available: always},
 	}
 }
 

@@ -31,7 +31,7 @@ type listed struct {
 func everything() []listed {
 	var out []listed
 	for _, k := range chaos.Kinds() {
-		l := listed{Part: "fault", Name: k.Name, Help: k.Help + " By " + strings.Join(k.By(), ", ") + ".", Proven: k.Proven}
+		l := listed{Part: "fault", Name: k.Name, Help: k.Help + " By " + strings.Join(k.By(), ", ") + ".", Proven: k.Proof()}
 		if err := k.Available(); err != nil {
 			l.Here = err.Error()
 		}
