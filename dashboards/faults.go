@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -196,8 +197,15 @@ func lostWays(f assay.FaultResult) string {
 // hypothesisLines says what was seen of each part of the steady state around each fault. Where it held throughout, one line tells of all faults.
 func hypothesisLines(r *assay.Report) []string {
 	var names, lines []string
-	held := map[string]int{}
+	held, kept := map[string]int{}, map[string]int{}
 	for _, h := range r.Hypotheses {
+		at := slices.IndexFunc(r.Faults, func(f assay.FaultResult) bool { return f.Window.ID == h.Fault })
+		if at >= 0 && r.Faults[at].Window.Applied == 0 { // it never struck: the state was not looked at around it
+			if h.Before.OK != "true" && h.Before.OK != "" {
+				kept[fmt.Sprintf("%s: before %s", h.Name, lookText(h.Before))]++
+			}
+			continue
+		}
 		if h.Before.OK == "true" && h.After.OK == "true" && h.During.OK != "false" {
 			if held[h.Name]++; held[h.Name] == 1 {
 				names = append(names, h.Name)
@@ -205,8 +213,8 @@ func hypothesisLines(r *assay.Report) []string {
 			continue
 		}
 		name := h.Name
-		if i := slices.IndexFunc(r.Faults, func(f assay.FaultResult) bool { return f.Window.ID == h.Fault }); i >= 0 {
-			name = fmt.Sprintf("%d %s: %s", i+1, r.Faults[i].Window.Kind, name)
+		if at >= 0 {
+			name = fmt.Sprintf("%d %s: %s", at+1, r.Faults[at].Window.Kind, name)
 		}
 		lines = append(lines, fmt.Sprintf("%s: before %s, during %s, after %s", name, lookText(h.Before), lookText(h.During), lookText(h.After)))
 	}
@@ -214,7 +222,18 @@ func hypothesisLines(r *assay.Report) []string {
 	for _, name := range names {
 		all = append(all, fmt.Sprintf("%s: held around %s", name, Things(held[name], "faults")))
 	}
-	return append(all, lines...)
+	all = append(all, lines...)
+	for _, s := range slices.Sorted(maps.Keys(kept)) {
+		all = append(all, fmt.Sprintf("%s, so that %s not injected", s, wasOrWere(kept[s])))
+	}
+	return all
+}
+
+func wasOrWere(n int) string {
+	if n == 1 {
+		return "1 fault was"
+	}
+	return fmt.Sprintf("%d faults were", n)
 }
 
 // lookText writes one look: held, BROKEN, not looked at, or not known and why.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/assay-dev/assay"
 )
 
@@ -26,5 +28,20 @@ func TestToldEffect(t *testing.T) {
 		if !strings.Contains(text, "told, not measured: Chaos Mesh says that it is injected") || k.Name != "junit" && !strings.Contains(text, "pass (told)") {
 			t.Errorf("%s says nothing of what is told:\n%s", k.Name, text)
 		}
+	}
+}
+
+// The steady state is told of around faults that struck; of those that did not for want of it, once.
+func TestLooksAroundFaultsThatStruck(t *testing.T) {
+	ok, bad := assay.Look{OK: "true", Value: "1 %"}, assay.Look{OK: "false", Value: "9 %"}
+	r := &assay.Report{Hypotheses: []assay.Hypothesis{{Name: "errors", Fault: "a", Before: ok, After: ok}, {Name: "errors", Fault: "b", Before: ok},
+		{Name: "errors", Fault: "c", Before: bad}, {Name: "errors", Fault: "d", Before: bad}}}
+	for _, id := range []string{"a", "b", "c", "d"} {
+		r.Faults = append(r.Faults, assay.FaultResult{Window: assay.FaultWindow{ID: id, Kind: "kill"}})
+	}
+	r.Faults[0].Window.Applied = 1
+	want := []string{"errors: held around 1 fault", "errors: before BROKEN (9 %), so that 2 faults were not injected"}
+	if diff := cmp.Diff(want, hypothesisLines(r)); diff != "" {
+		t.Error(diff)
 	}
 }
