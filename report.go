@@ -154,6 +154,8 @@ type FaultResult struct {
 	Weight float64     `json:"weight"` // of it in the run's score
 	Parts  []ScorePart `json:"score_parts,omitempty"`
 
+	Enough float64 `json:"enough_in_flight,omitempty"` // requests in flight at once that would have let it be felt; 0 where more traffic is not what it lacked
+
 	Affected []Affected `json:"affected,omitempty"` // lost and slow requests, in order of due; at most 1000, and fewer where there are many faults
 	Warnings []string   `json:"warnings,omitempty"`
 }

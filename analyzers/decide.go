@@ -101,6 +101,29 @@ func decide(f *assay.Facts, r *assay.Report) {
 			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, <= 300 requests)"
 		}
 	}
+	if s := moreTraffic(r); s != "" {
+		switch r.Decision {
+		case assay.Go:
+			r.Next = s
+		case assay.NoGo, assay.Undecided:
+			r.Next += "; " + s
+		}
+	}
+}
+
+// moreTraffic says what would have let the faults be felt whose victims carried too little; "" where there are none.
+func moreTraffic(r *assay.Report) string {
+	var ids []string
+	enough := 0.0
+	for i := range r.Faults {
+		if x := &r.Faults[i]; x.Verdict == assay.FaultUnmeasured && x.Enough > 0 {
+			ids, enough = append(ids, x.Window.ID), max(enough, x.Enough)
+		}
+	}
+	if ids == nil {
+		return ""
+	}
+	return fmt.Sprintf("to measure %s: a higher rate or longer answers, so that about %.0f requests are in flight", strings.Join(ids, ", "), enough)
 }
 
 // hurtFor names the first fault that failed beyond what objectives say, and the first part of the steady state that did not hold before the faults, or of

@@ -136,6 +136,12 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 	if u.State == assay.Unmeasured {
 		q := assay.NotMeasured(assay.Seconds, unfelt(w, &u))
 		x.Detect, x.Isolate, x.Restore, x.User, x.Degraded = q, q, q, q, q
+		if u.Thin {
+			x.Enough = facts.Felt
+			if !w.Hurts("") {
+				x.Enough *= float64(max(1, w.Healthy))
+			}
+		}
 		return x
 	}
 	p.stages(&x, w, &u)

@@ -57,3 +57,17 @@ func TestSimulatedFault(t *testing.T) {
 		}
 	}
 }
+
+// Where a victim carried too little for its fault to be felt, what is to be done next says how much would be enough.
+func TestMoreTraffic(t *testing.T) {
+	run, _ := gameDay().Simulate(rand.New(rand.NewPCG(1, 1)))
+	run.M.Objectives = []assay.Objective{{Metric: "ttft/p95", Labels: map[string]string{"phase": "steady"}, Max: float(.8)}}
+	for i := range run.R {
+		r := &run.R[i]
+		r.Outcome, r.Instance, r.FirstToken, r.Arrivals, r.End = assay.OK, "w-9", r.Due+msec, []int64{r.Due + msec}, r.Due+2*msec
+	}
+	r := assess(t, run, append([]string{"score"}, reliability...)...)
+	if want := "to measure f1, f2: a higher rate or longer answers, so that about 6 requests are in flight"; r.Decision != assay.Go || r.Next != want {
+		t.Errorf("%s, next %q, want %q", r.Decision, r.Next, want)
+	}
+}

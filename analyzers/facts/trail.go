@@ -9,9 +9,11 @@ import (
 	"github.com/assay-dev/assay"
 )
 
+// Felt is how many requests the victim must have carried for its fault to be felt.
+const Felt = 3
+
 // Constants of user recovery. See [Users].
 const (
-	felt     = 3            // requests the victim must have carried for its fault to be felt
 	slowOf   = 8            // of so many requests in a row …
 	slowBad  = 4            // … so many slow ones are a hurt, fewer are stray
 	slowRun  = 3            // as are so many in a row

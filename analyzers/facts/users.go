@@ -136,7 +136,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	if u.State == assay.Tolerated {
 		var doubt string
 		u.Carried, doubt = t.carried(f, w, seq, after, horizon)
-		u.Thin = u.Carried < felt
+		u.Thin = u.Carried < Felt
 		if u.Thin || w.Cut != "" || w.Basis == assay.EffectUntested { // what the rest of it would have done is not known
 			u.State = assay.Unmeasured
 		}
