@@ -11,14 +11,14 @@ func TestEachCutHasItsName(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "plan.yaml", `apiVersion: assay/v1
 name: cuts
-target: {kind: sandbox, deadline: 1500ms, sandbox: {minScale: 2, maxScale: 2}}
-load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 11s}]
+target: {kind: sandbox, deadline: 3s, sandbox: {minScale: 2, maxScale: 2}}
+load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 14s}]
 chaos:
   - at: 1s
     serial:
       - {fault: stream, mode: fin, tokens: 3, for: 1s, instances: 2}
       - {fault: stream, mode: rst, tokens: 3, for: 1s, instances: 2, at: 1s}
-      - {fault: stream, mode: stall, tokens: 3, for: 3s, instances: 2, at: 1s}
+      - {fault: stream, mode: stall, tokens: 3, for: 5s, instances: 2, at: 1s}
 `)
 	got := assayIn(t, dir, "run", "plan.yaml")
 	if len(runsIn(t, dir)) != 1 {
