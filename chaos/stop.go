@@ -301,6 +301,7 @@ func (g *guard) insistFar(every time.Duration) {
 		g.mu.Lock()
 		_, far := split(g.armed)
 		g.mu.Unlock()
+		far, _ = splitLast(far) // what comes last is the run's own to do, or that of whoever finds that it does not answer
 		var wg sync.WaitGroup
 		for _, u := range far {
 			wg.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -131,17 +132,25 @@ func (s *session) chill() func(context.Context) error {
 	return s.chiller.Chill
 }
 
-// warmAgain puts back what was changed to make the target cold. It is done however the run ends.
-func (s *session) warmAgain() error {
+// coldRemains begins what remains of making the target cold.
+const coldRemains = "cold starts: "
+
+// leftCold reports whether a run did not put back what it had changed to make its target cold: it was killed, or says so itself. What another
+// run of today has changed is not this one's to put back.
+func leftCold(m *assay.Manifest) bool {
+	return m.End.Status == assay.EndRunning || slices.ContainsFunc(m.End.Remaining, func(r string) bool { return strings.HasPrefix(r, coldRemains) })
+}
+
+// warmAgain puts back what was changed to make the target cold, and keeps what could not be. It is done however the run ends.
+func (s *session) warmAgain() {
 	if s.chiller == nil {
-		return nil
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), undoLimit)
 	defer cancel()
 	if err := s.chiller.Undo(ctx); err != nil {
 		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("%s may not be as it was: %v", s.chiller, err)})
 		fmt.Fprintf(s.io.err, "assay: %s may not be as it was: %v\n", s.chiller, err)
-		return err
+		s.cold = fmt.Sprintf("%s%s may not be as it was: %v", coldRemains, s.chiller, err)
 	}
-	return nil
 }

@@ -68,7 +68,7 @@ func (s *session) drive(ctx context.Context) error {
 	// No fault outlives the load: without requests nobody would see what it does.
 	stopHurting(errors.New("the load ended"))
 	hurt.Wait()
-	cooled := s.warmAgain()
+	s.warmAgain()
 	close(ended)
 	stopShowing()
 	side.Wait()
@@ -85,7 +85,7 @@ func (s *session) drive(ctx context.Context) error {
 	stopWatching()
 	s.sources.Wait()
 	s.metrics.close()
-	return errors.Join(err, cooled, failed.err())
+	return errors.Join(err, failed.err())
 }
 
 // stopLoad ends load and faults; the first reason counts. It is false if they have not begun: then whoever asks must refuse the run.
@@ -226,6 +226,9 @@ func (s *session) seal(err error) error {
 	end.Spent = s.spent()
 	if s.faults != nil {
 		end.Remaining = s.faults.Remaining()
+	}
+	if s.cold != "" {
+		end.Remaining = append(end.Remaining, s.cold)
 	}
 	if u := s.usage; u.CPU > 0 {
 		end.Usage = &assay.Usage{CPU: int64(u.CPU), Wall: int64(u.Wall), Peak: u.Peak, CPUs: u.CPUs}

@@ -92,9 +92,9 @@ func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (
 		return nil, fmt.Errorf("read the journal of %s: %w", dir, err)
 	}
 	rep.Remaining = append(rep.Remaining, unreadable...)
-	if !rep.Running && m.End.Status == assay.EndRunning { // it was killed: nobody put back what it left cold
+	if !rep.Running && leftCold(m) {
 		if recovered, err := recoverCold(ctx, m); err != nil {
-			rep.Remaining = append(rep.Remaining, "cold starts: "+err.Error())
+			rep.Remaining = append(rep.Remaining, coldRemains+err.Error())
 		} else if recovered != "" {
 			rep.Reverted = append(rep.Reverted, recovered)
 		}

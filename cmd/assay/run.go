@@ -234,7 +234,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	code := assay.ExitGo
 	switch {
-	case s.faults != nil && len(s.faults.Remaining()) > 0:
+	case s.faults != nil && len(s.faults.Remaining()) > 0, s.cold != "":
 		code = assay.ExitFaultMayRemain
 	case reporting != nil && s.status() == assay.EndDiskFull:
 		code = assay.ExitInvalid

@@ -56,6 +56,7 @@ type session struct {
 	hurt     atomic.Bool        // a fault was armed
 	meter    *budget.Meter      // of the budget; nil where only requests and time are limited
 	chiller  chill.Chiller      // makes the target cold; nil where no phase forces cold starts
+	cold     string             // what of that could not be put back
 	faults   *chaos.Runner
 	day      *gameDay    // nil unless it is one
 	pauses   *phaseClock // nil where nothing stops the clock of the load phases
