@@ -45,7 +45,11 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 	}
 	f.action = a
 	a.May = func(v Victim, all []Victim, ready int) error { return r.further(f, v, all, ready) }
-	r.retarget(f, a)
+	if why := r.steadyState(ctx); why != "" { // making the plan may have waited for a person while users were hurt
+		r.say(f.event(assay.EventFaultVoid, "not injected: "+why))
+		r.drop(f)
+		return false
+	}
 	if err := r.arm(ctx, f); err != nil {
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+err.Error()))
 		r.clear(ctx, f, "never applied")
@@ -74,15 +78,6 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	return true
-}
-
-// retarget makes the fault that of the action's victim: a driver that asks a person may have had to take another.
-func (r *Runner) retarget(f *injection, a *Action) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a.Target != "" {
-		f.Target = a.Target
-	}
 }
 
 // arm puts the undo on disk and in the guardian's hands.

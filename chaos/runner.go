@@ -259,6 +259,34 @@ func (r *Runner) free(all []Victim) []Victim {
 	return free
 }
 
+// Instead chooses another victim for a fault of a step whose own has gone before it was struck, for a driver whose plan has waited: one that no fault of
+// ours lies on and that the limits allow.
+func (r *Runner) Instead(ctx context.Context, s *Step, gone Victim) (Victim, error) {
+	all, ready, err := r.Driver.Victims(ctx, s)
+	if err != nil {
+		return Victim{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.chosen, func(f *injection) bool { return f.ID == gone.Fault })
+	if i < 0 {
+		return Victim{}, fmt.Errorf("fault %q is not about to be injected", gone.Fault)
+	}
+	f, chosen := r.chosen[i], r.chosen
+	r.chosen = slices.Delete(slices.Clone(chosen), i, i+1) // it does not stand in its own way
+	defer func() { r.chosen = chosen }()
+	free := slices.DeleteFunc(r.free(all), func(v Victim) bool { return v.ID == gone.ID && v.Process == gone.Process && v.UID == gone.UID })
+	if len(free) == 0 {
+		return Victim{}, fmt.Errorf("no other that may be hurt is ready (%d ready)", ready)
+	}
+	v := free[rand.New(rand.NewPCG(r.Seed, uint64(len(chosen)))).IntN(len(free))]
+	if err := r.allowed([]Victim{v}, all, ready); err != nil {
+		return Victim{}, err
+	}
+	v.Fault, f.Target = f.ID, v.ID
+	return v, nil
+}
+
 func (r *Runner) sleepUntil(ctx context.Context, at int64) bool {
 	t := time.NewTimer(time.Duration(at - r.Clock.Now()))
 	defer t.Stop()

@@ -188,11 +188,11 @@ func (d asking) ask(ctx context.Context, s *chaos.Step, v chaos.Victim) (*chaos.
 			return a, nil
 		}
 		fmt.Fprintf(d.day.out, "%s is no longer there: %v\n", v.ID, err)
-		all, _, listing := d.Driver.Victims(ctx, s)
-		if listing != nil || len(all) == 0 {
-			return nil, errors.Join(err, listing)
+		other, none := d.day.s.faults.Instead(ctx, s, v)
+		if none != nil {
+			return nil, errors.Join(err, none)
 		}
-		v = all[0]
+		v = other
 		a, err = d.Driver.Plan(ctx, s, v)
 	}
 	return nil, errors.New("its victims went away ten times while the question was open")

@@ -18,6 +18,7 @@ type effect struct {
 	asked        time.Time  // when it was answered
 	before       live.State // when it was applied; zero until then
 	id           string
+	armed        bool   // it is being injected, which may take as long as an experiment
 	applied      int64  // run time; 0 until it was
 	measured     string // its effect
 	ended        string // how its life ended; "" until it has
@@ -31,7 +32,7 @@ type effect struct {
 const (
 	quiet     = 3 * time.Second  // without failure and with as many instances as before is recovered
 	longest   = 30 * time.Second // after its end a fault is waited for no longer
-	lost      = 3 * time.Minute  // a fault that is neither applied nor void by then is waited for no longer
+	lost      = 3 * time.Minute  // a fault that is neither armed nor void by then is waited for no longer
 	glance    = 200 * time.Millisecond
 	showEvery = 2 * time.Second
 )
@@ -58,6 +59,8 @@ func (g *gameDay) see(e *assay.Event) {
 		return
 	}
 	switch f.id = e.Fault; e.Kind {
+	case assay.EventFaultArmed:
+		f.armed = true
 	case assay.EventFaultApplied:
 		f.applied = e.Time
 	case assay.EventFaultVerified:
@@ -111,7 +114,7 @@ func (g *gameDay) look(st *live.State) (line string, over bool) {
 	since := time.Duration(st.Now - max(f.endedAt, f.lastFail))
 	recovered := since >= quiet && st.Ready >= f.before.Ready
 	switch {
-	case f.ended != "" && (recovered || f.applied == 0 || time.Duration(st.Now-f.endedAt) >= longest), f.ended == "" && f.applied == 0 && time.Since(f.asked) > lost:
+	case f.ended != "" && (recovered || f.applied == 0 || time.Duration(st.Now-f.endedAt) >= longest), f.ended == "" && !f.armed && f.applied == 0 && time.Since(f.asked) > lost:
 		g.now = nil
 		return f.summary(st, recovered), true
 	case f.applied != 0 && time.Since(f.shown) >= showEvery:

@@ -152,6 +152,13 @@ func TestGameDaySees(t *testing.T) {
 		line, over = look(10*s, 32, 4, 2)
 		check("well again", line, over, "kill-1 over, verified clear after 3s; effect: it is gone; 19 ok, 3 failed since; TTFT p95 -, instances 2; last failure seen 2s after it began", true)
 
+		g.watch(&chaos.Action{Kind: "experiment", Target: "w-1"})
+		look(10*s, 32, 4, 2)
+		see(assay.EventFaultArmed, 10*s, "")
+		time.Sleep(lost + time.Second)
+		line, over = look(10*s, 32, 4, 2)
+		check("being injected for long", line, over, "", false)
+
 		g.watch(&chaos.Action{Kind: "kill", Target: "w-1"})
 		look(11*s, 32, 4, 2)
 		see(assay.EventFaultVoid, 11*s, "it went away")
