@@ -109,10 +109,10 @@ func TestUndoHasThePatienceOfItsAction(t *testing.T) {
 		t.Errorf("the journal's undo has no patience: %s", armed.Attrs[attrUndo])
 	}
 	g := &Guardian{far: map[string]time.Duration{"a": 65 * time.Second, "b": remoteBudget}}
-	if got := g.patience(); got != 70*time.Second {
+	if got := g.patience(); got != 75*time.Second {
 		t.Errorf("the guardian's end is waited for %v", got)
 	}
-	if got := (&Guardian{}).patience(); got != 5*time.Second {
+	if got := (&Guardian{}).patience(); got != 10*time.Second {
 		t.Errorf("with nothing armed: %v", got)
 	}
 	if _, last := splitLast(slices.Clone([]Undo{{Kind: UndoKube}, u})); len(last) != 1 || last[0].Kind != UndoRollbacks {
