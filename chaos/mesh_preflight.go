@@ -146,7 +146,7 @@ func (d *Mesh) left(ctx context.Context, there map[string]bool) ([]string, error
 			if m.DeletionTimestamp != nil {
 				text += "; it was deleted and is held by its finalizers " + strings.Join(m.Finalizers, ", ")
 			}
-			left = append(left, text+"; assay heal of that run removes it")
+			left = append(left, text+"; assay heal of that run removes it, or assay heal --sweep "+m.Labels[mesh.RunLabel])
 		}
 	}
 	return left, nil

@@ -18,6 +18,7 @@ import (
 func healCommand(io stdio) *cobra.Command {
 	var parent string
 	var opt chaos.HealOptions
+	var sweep chaos.Sweep
 	cmd := &cobra.Command{
 		Use:   "heal [DIR]",
 		Short: "Undo faults and end processes that a run may have left behind",
@@ -25,6 +26,9 @@ func healCommand(io stdio) *cobra.Command {
 			"under --dir that is not alive. Of a run that was killed it also puts back what target.cold had changed: the replicas of a Deployment, the environment of a function. An object of Chaos Mesh that its controller does not recover is reported, and taken away only with --force-finalizers. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if sweep.Run != "" {
+				return swept(cmd.Context(), io, sweep, args)
+			}
 			dirs := args
 			if len(args) == 0 {
 				entries, err := os.ReadDir(parent)
@@ -52,8 +56,41 @@ func healCommand(io stdio) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&opt.ForceFinalizers, "force-finalizers", false, "take objects of Chaos Mesh away that their controller does not recover; what they did is NOT recovered, and the exit status stays 14 until the pod is gone")
+	cmd.Flags().StringVar(&sweep.Run, "sweep", "", "instead: delete the objects of Chaos Mesh that bear this run's id, where its directory is lost")
+	cmd.Flags().StringVar(&sweep.Kubeconfig, "kubeconfig", "", "with --sweep: kubeconfig file")
+	cmd.Flags().StringVar(&sweep.Context, "context", "", "with --sweep: context of the kubeconfig")
+	cmd.Flags().StringVar(&sweep.Namespace, "namespace", "", "with --sweep: namespace of the objects")
 	cmd.Flags().StringVar(&parent, "dir", "runs", "directory of runs to look through when no DIR is given")
 	return cmd
+}
+
+// swept deletes what a run has left in a cluster.
+func swept(ctx context.Context, io stdio, s chaos.Sweep, args []string) error {
+	if len(args) > 0 {
+		return exit(assay.ExitUsage, "give a run's directory or --sweep, not both")
+	}
+	if err := chaos.CheckRunID(s.Run); err != nil {
+		return exit(assay.ExitUsage, "--sweep: %v", err)
+	}
+	if s.Kubeconfig != "" {
+		s.Kubeconfig, _ = filepath.Abs(s.Kubeconfig)
+	}
+	rep, err := s.Do(ctx)
+	for _, line := range rep.Reverted {
+		fmt.Fprintf(io.out, "run %s: deleted: %s\n", s.Run, line)
+	}
+	for _, line := range rep.Remaining {
+		fmt.Fprintf(io.out, "run %s: MAY REMAIN: %s\n", s.Run, line)
+	}
+	switch {
+	case err != nil:
+		return &status{assay.ExitPreflight, err}
+	case len(rep.Remaining) > 0:
+		return &status{code: assay.ExitFaultMayRemain}
+	case len(rep.Reverted) == 0:
+		fmt.Fprintf(io.out, "run %s: nothing of it is there\n", s.Run)
+	}
+	return nil
 }
 
 // healed is the error of healing runs: what cannot be read may remain.
