@@ -1,8 +1,12 @@
 package main
 
 import (
-	"strings"
+	"slices"
 	"testing"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/store"
 )
 
 // TestEachCutHasItsName: an answer that an instance's fault proxy ends in order, by a reset, or not at all is recorded as just that at the client, through
@@ -25,20 +29,50 @@ chaos:
 		t.Fatalf("exit %d\n%s", got.code, got.err)
 	}
 	r, _ := readResult(t, runsIn(t, dir)[0])
-	want := map[string]string{"stream-1.1": "cut_fin", "stream-1.2": "cut_rst", "stream-1.3": "cut_stall"}
-	seen := map[string]int{}
+	type window struct {
+		id, cut  string
+		from, to int64
+	}
+	var windows []window
+	cuts := map[string]string{"stream-1.1": "cut_fin", "stream-1.2": "cut_rst", "stream-1.3": "cut_stall"}
 	for _, f := range r.Faults {
 		if f.Window.Void != "" {
 			t.Errorf("%s is void: %s", f.Window.ID, f.Window.Void)
 		}
-		id := f.Window.ID[:len("stream-1.1")]
-		for name, n := range f.Streams {
-			if seen[id] += n; strings.HasPrefix(name, "cut_") && name != want[id] {
-				t.Errorf("%s: %d streams are recorded as %s, want %s", f.Window.ID, n, name, want[id])
+		w := window{f.Window.ID[:len("stream-1.1")], "", f.Window.Applied, f.Window.Reverted + 5e8} // what was cut just before is seen a little later
+		if w.cut = cuts[w.id]; w.cut == "cut_stall" {
+			w.to += int64(3 * time.Second) // it is known at the deadline
+		}
+		windows = append(windows, w)
+	}
+	run, err := store.Open(runsIn(t, dir)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	seen := map[string]int{}
+	err = run.Requests(t.Context(), func(block []assay.Request) error {
+		for i := range block {
+			q := &block[i]
+			if !q.Outcome.Cut() {
+				continue
+			}
+			at := slices.IndexFunc(windows, func(w window) bool { return w.from <= q.End && q.End <= w.to })
+			switch {
+			case at < 0:
+				t.Errorf("a stream ended as %s outside of every fault", q.Outcome)
+			case q.Outcome.String() != windows[at].cut:
+				t.Errorf("%s: a stream is recorded as %s, want %s", windows[at].id, q.Outcome, windows[at].cut)
+			default:
+				seen[windows[at].id]++
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for id := range want {
+	for id := range cuts {
 		if seen[id] == 0 {
 			t.Errorf("%s cut no stream", id)
 		}

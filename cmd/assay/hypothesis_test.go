@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,9 +19,9 @@ import (
 )
 
 func TestProbes(t *testing.T) {
-	var run string
+	var run atomic.Value
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		run = r.Header.Get(loadgen.RunHeader)
+		run.Store(r.Header.Get(loadgen.RunHeader))
 		switch r.URL.Path {
 		case "/slow":
 			select {
@@ -64,8 +65,8 @@ func TestProbes(t *testing.T) {
 			t.Errorf("%+v: got %+v, want %s, %q, %q", tc.probe, got, tc.want, tc.value, tc.text)
 		}
 	}
-	if run != "a run" {
-		t.Errorf("the run's id came as %q", run)
+	if run.Load() != "a run" {
+		t.Errorf("the run's id came as %q", run.Load())
 	}
 	if _, _, err := probeOf("/ok", &loadgen.Endpoint{}); err == nil {
 		t.Error("a path of a target without a URL: accepted")

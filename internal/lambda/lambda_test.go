@@ -107,7 +107,7 @@ func TestAgain(t *testing.T) {
 	}
 	stuck := server(t, &log, `{}`, 503, 503, 503)
 	stuck.Backoff = time.Hour
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := stuck.Concurrency(ctx); err == nil || !strings.Contains(err.Error(), "status 503") {
 		t.Errorf("got %v", err)
