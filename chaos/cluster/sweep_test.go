@@ -18,12 +18,12 @@ func TestSweep(t *testing.T) {
 	t.Parallel()
 	c := cluster(t)
 	dir := t.TempDir()
-	s := chaos.Sweep{Kubeconfig: c.Kubeconfig(dir), Namespace: "serving", Run: "50000001"}
-	for _, run := range []string{s.Run, "50000002"} {
+	s := chaos.Sweep{Kubeconfig: c.Kubeconfig(dir), Namespace: "serving", Run: "7e000001"}
+	for _, run := range []string{s.Run, "7e000002"} {
 		leave(t, s.Kubeconfig, run)
 	}
 	rep, err := s.Do(background)
-	if want := []string{"NetworkChaos left-by-50000001 in serving"}; err != nil || !slices.Equal(rep.Reverted, want) || len(rep.Remaining) > 0 {
+	if want := []string{"NetworkChaos left-by-7e000001 in serving"}; err != nil || !slices.Equal(rep.Reverted, want) || len(rep.Remaining) > 0 {
 		t.Errorf("got %+v, %v; want %q away", rep, err, want)
 	}
 	if rep, err := s.Do(background); err != nil || len(rep.Reverted)+len(rep.Remaining) > 0 {
@@ -33,7 +33,7 @@ func TestSweep(t *testing.T) {
 	leave(t, s.Kubeconfig, s.Run)
 	ctx, cancel := context.WithTimeout(background, 4*time.Second)
 	defer cancel()
-	if rep, err := s.Do(ctx); err != nil || len(rep.Reverted) > 0 || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], "NetworkChaos left-by-50000001 in serving: ") {
+	if rep, err := s.Do(ctx); err != nil || len(rep.Reverted) > 0 || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], "NetworkChaos left-by-7e000001 in serving: ") {
 		t.Errorf("held by its controller: %+v, %v", rep, err)
 	}
 }

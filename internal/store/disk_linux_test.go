@@ -70,8 +70,8 @@ func TestDiskFullForReal(t *testing.T) {
 	if events, err := r.Events(); err != nil || len(events) != 1 {
 		t.Errorf("events: %v, %v", events, err)
 	}
-	if m, err := r.Metrics(); err != nil || m == nil {
-		t.Errorf("metrics: %v, %v", m, err)
+	if _, err := r.Metrics(); err != nil { // there are none where the disk was full before the first of them was written
+		t.Errorf("metrics: %v", err)
 	}
 	t.Logf("%+v", r.Manifest().End.Unrecorded)
 	if err := r.Close(); err != nil {
