@@ -102,6 +102,13 @@ func TestHealTouchesNothingUnrelated(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer proc.signal(sigCont, func() {})
+	for begin := time.Now(); ; time.Sleep(time.Millisecond) { // a signal that was sent is not yet a process that has stopped
+		if s, err := proc.look(); err == nil && s.stopped() {
+			break
+		} else if time.Since(begin) > 5*time.Second {
+			t.Fatalf("not stopped: %+v, %v", s, err)
+		}
+	}
 	reused := Process{proc.PID, proc.Start - 1} // the same pid, an earlier process
 	armed := func(boot string, u Undo) []assay.Event {
 		return []assay.Event{{Kind: assay.EventFaultArmed, Fault: "f", Time: 1,
