@@ -65,6 +65,7 @@ type view struct {
 	NaturalLine                                              string
 	Faults                                                   []faultRow
 	FaultBars                                                template.HTML
+	SharedNotes                                              []faultNote
 	Rates, RunScore, Suite                                   string
 	SuiteSteps                                               []suiteRow
 	Notes                                                    []pair

@@ -47,7 +47,7 @@ func (v *view) tiles(r *assay.Report) {
 		a.More = Nines(f.Quantity.Value)
 	}
 	m, f := tileOf("MTBF of the service", "mtbf/service", "failures were not counted")
-	m.More = fmt.Sprintf("%s in %s watched", Things(naturalFailures(r, assay.Service), "natural failures"), Duration(watched(r)))
+	m.More = fmt.Sprintf("%s in %s watched", Things(naturalFailures(r, assay.Service), "natural failures"), Duration(watched(r))) + failedRequests(r)
 	if f != nil {
 		if c := cleanTime(f.Quantity); c != "" {
 			m.More += "; " + c
@@ -83,7 +83,7 @@ func (v *view) tiles(r *assay.Report) {
 }
 
 func (v *view) natural(r *assay.Report) {
-	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s of the service%s.", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r))
+	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s.", Duration(watched(r)), failuresText(r))
 	if len(r.Segments) == 0 {
 		v.NaturalLine = "Not measured, because nothing was watched."
 	}
@@ -122,16 +122,18 @@ func (v *view) faults(r *assay.Report) {
 		return
 	}
 	v.Rates, v.RunScore = rates(r), runScore(r)
+	own, shared := splitNotes(r)
+	v.SharedNotes = shared
 	var rows []barRow
 	for i, f := range r.Faults {
-		name := fmt.Sprintf("%d %s", i+1, kindName(f))
+		name := faultName(i, f)
 		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Told: strings.TrimPrefix(verdictText(f), string(verdictOf(f))), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
 			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), How: lostWays(f),
 			Bad: verdictOf(f) == assay.FaultFail}
 		if f.Window.Applied != 0 {
 			row.At = Instant(f.Window.Applied, r.Begin)
 		}
-		row.Notes = faultNotes(r, f)
+		row.Notes = own[i]
 		if f.Window.Effect != "" && basisNote(f) == "" {
 			row.Notes = append(row.Notes, "effect: "+f.Window.Effect)
 		}

@@ -146,7 +146,7 @@ func (m *markdown) service() {
 		m.printf("Not measured, because nothing was watched.\n\n")
 		return
 	}
-	m.printf("%s watched, %s of the service%s.\n\n", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r))
+	m.printf("%s watched, %s.\n\n", Duration(watched(r)), failuresText(r))
 	var rows [][]string
 	for _, f := range r.Findings {
 		switch f.Metric {
@@ -166,13 +166,20 @@ func (m *markdown) faults() {
 		m.printf("Not measured, because the plan injects no faults.\n\n")
 		return
 	}
+	own, shared := splitNotes(r)
 	var rows [][]string
 	for i, f := range r.Faults {
 		v := verdictOf(f)
-		rows = append(rows, []string{fmt.Sprintf("%d %s", i+1, kindName(f)), faultSign(v) + " " + verdictText(f), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
-			Value(f.Restore), Value(f.User), Value(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(faultNotes(r, f), "; ")})
+		rows = append(rows, []string{faultName(i, f), faultSign(v) + " " + verdictText(f), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
+			Value(f.Restore), Value(f.User), Value(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(own[i], "; ")})
 	}
 	m.table([]string{"fault", "verdict", "state", "score", "detect", "isolate", "recover", "total", "capacity back", "lost", "degraded area", "streams", "reverted", "note"}, "lllrrrrrrlrlll", rows)
+	for _, n := range shared {
+		m.printf("* %s\n", mdText(n.String()))
+	}
+	if len(shared) > 0 {
+		m.printf("\n")
+	}
 	if s := runScore(r); s != "" {
 		m.printf("%s.\n\n", mdText(s))
 	}

@@ -18,7 +18,7 @@ func (p *page) natural() {
 		p.para(label, 11, "not measured, because nothing was watched")
 		return
 	default:
-		p.para(label, 11, fmt.Sprintf("%s watched, %s of the service%s", Duration(watched(r)), Things(naturalFailures(r, assay.Service), "failures"), instanceFailures(r)))
+		p.para(label, 11, fmt.Sprintf("%s watched, %s", Duration(watched(r)), failuresText(r)))
 	}
 	subjects := []string{"service", "instance"}
 	if plain(r) {
@@ -83,16 +83,14 @@ func (p *page) injected() error {
 	}
 	t := &table{head: []string{"INJECTED", "verdict", "score", "detect", "isolate", "recover", "total", "lost"}}
 	for i, f := range r.Faults {
-		t.rows = append(t.rows, []string{fmt.Sprintf("  %d %s", i+1, kindName(f)), verdictText(f), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
+		t.rows = append(t.rows, []string{"  " + faultName(i, f), verdictText(f), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
 			dash(f.Restore), dash(f.User), lostText(f)})
 	}
 	if err := p.table(t, 0); err != nil {
 		return err
 	}
-	for i, f := range r.Faults {
-		for _, n := range faultNotes(r, f) {
-			p.para("", 2, fmt.Sprintf("%d %s: %s", i+1, kindName(f), n))
-		}
+	for _, n := range allNotes(r) {
+		p.para("", 2, n.String())
 	}
 	p.para("", 2, rates(r))
 	p.scores()
@@ -102,13 +100,17 @@ func (p *page) injected() error {
 // injectedNarrow writes the faults as sentences, where a table would break every word.
 func (p *page) injectedNarrow() {
 	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
+	own, shared := splitNotes(p.r)
 	for i, f := range p.r.Faults {
-		s := fmt.Sprintf("%d %s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", i+1, kindName(f), verdictText(f), scoreText(f.Score),
+		s := fmt.Sprintf("%s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", faultName(i, f), verdictText(f), scoreText(f.Score),
 			Value(f.User), Value(f.Detect), Value(f.Isolate), Value(f.Restore), lostText(f))
 		if !f.User.Known() {
-			s = fmt.Sprintf("%d %s", i+1, kindName(f))
+			s = faultName(i, f)
 		}
-		p.para("", 2, strings.Join(append([]string{s}, faultNotes(p.r, f)...), "; "))
+		p.para("", 2, strings.Join(append([]string{s}, own[i]...), "; "))
+	}
+	for _, n := range shared {
+		p.para("", 2, n.String())
 	}
 	p.para("", 2, rates(p.r))
 	p.scores()
@@ -409,10 +411,19 @@ func (p *page) trust() {
 	if !r.Trust.Valid {
 		head = "INVALID"
 	}
-	var parts []string
+	var parts, why []string
+	missing := map[string][]string{} // rows without a value, by why there is none
 	for _, row := range r.Trust.Rows {
 		s := row.Name + " " + Value(row.Quantity)
-		if !row.OK && row.Quantity.Known() {
+		if !row.Quantity.Known() {
+			none := Value(row.Quantity)
+			if missing[none] == nil {
+				why = append(why, none)
+			}
+			missing[none] = append(missing[none], row.Name)
+			continue
+		}
+		if !row.OK {
 			s += " (MISSED"
 			if row.Limit != "" {
 				s += " " + row.Limit
@@ -421,13 +432,17 @@ func (p *page) trust() {
 		}
 		parts = append(parts, s)
 	}
-	if len(parts) == 0 {
+	if len(r.Trust.Rows) == 0 {
 		parts = append(parts, "no check of the measurement was recorded")
 	}
 	if r.Attempt > 0 && !slices.ContainsFunc(r.Trust.Rows, func(row assay.TrustRow) bool { return row.Name == "attempt" }) {
 		parts = append(parts, fmt.Sprintf("attempt %d", r.Attempt))
 	}
-	p.para("TRUST", 11, head+": "+strings.Join(parts, ", "))
+	told := []string{strings.Join(parts, ", ")}
+	for _, none := range why {
+		told = append(told, none+": "+strings.Join(missing[none], ", "))
+	}
+	p.para("TRUST", 11, head+": "+strings.Join(told, "; "))
 	if r.Trust.Machine != "" {
 		p.para("", 11, "this machine: "+r.Trust.Machine)
 	}
