@@ -19,7 +19,7 @@ import (
 // are. What cannot be done to the target or on this machine is taken out again when the plan is validated, and said to be unmeasured.
 type Suite struct {
 	Name  string   `yaml:"name" json:"name" jsonschema:"enum=serverless-model,description=Name of the suite; assay list suite describes it."`
-	Size  string   `yaml:"size" json:"size,omitempty" jsonschema:"enum=quick,enum=full,description=quick takes a minute or two; full some minutes. Default full."`
+	Size  string   `yaml:"size" json:"size,omitempty" jsonschema:"enum=quick,enum=full,description=quick takes two to three minutes; full some minutes more. Default full."`
 	Rate  Rate     `yaml:"rate" json:"rate,omitempty" jsonschema:"description=Rate of the load. Default that of the suite; another one is no longer the standard."`
 	Steps []string `yaml:"steps" json:"steps,omitempty" jsonschema:"description=Only these steps; the others are unmeasured. Default all."`
 	Idle  Duration `yaml:"idle" json:"idle,omitempty" jsonschema:"description=How long the target has to be silent to be at zero instances; known of the sandbox. Without it no step begins at zero."`

@@ -109,8 +109,13 @@ func TestSuiteSettings(t *testing.T) {
 	}
 	full := suiteOf(t, "{kind: sandbox}", "serverless-model", suiteKinds())
 	quick := suiteOf(t, "{kind: sandbox}", "{name: serverless-model, size: quick}", suiteKinds())
-	if length(quick) > Duration(135e9) || length(full) < 2*length(quick) || length(full) > Duration(600e9) {
+	if length(quick) > Duration(140e9) || length(full) < 2*length(quick) || length(full) > Duration(600e9) {
 		t.Errorf("quick takes %v, full %v", length(quick).D(), length(full).D())
+	}
+	for size, p := range map[string]*Plan{"quick": quick, "full": full} { // requests come bunched: 52 were worth 23, and p90 needs 29
+		if base := p.Load[1]; base.Name != "baseline" || float64(base.Arrivals.Poisson.Rate)*base.For.D().Seconds() < 110 {
+			t.Errorf("%s: %s of %v at %v/s is too short to decide p90", size, base.Name, base.For.D(), base.Arrivals.Poisson.Rate)
+		}
 	}
 	for _, l := range quick.Load {
 		if l.Arrivals != nil && l.Output.Tokens != 100 { // as the definition says; shorter ones are over before they can be hurt
