@@ -8,7 +8,7 @@ import (
 )
 
 func previewCrashLoop(s *Step) string {
-	return fmt.Sprintf("SIGKILL to the process of %s, and to the one that takes its place as soon as it is ready, again and again for %v", s.whom(), s.For)
+	return fmt.Sprintf("SIGKILL to the process of %s, and for %v, once for each such end, to that of the newest instance that has come up since, as soon as it is ready", s.whom(), s.For)
 }
 
 // planCrashLoop kills the victim's process and then, for as long as the fault is held, the newest instance that became ready and was not there when

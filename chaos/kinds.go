@@ -33,7 +33,7 @@ func Kinds() []Kind {
 			Available: signalsWork, check: checkNothing, preview: previewKill, local: planKill},
 		{Name: "terminate", Help: "Asks the process of an instance to end with SIGTERM, as a node that is drained does; the platform has to replace it.",
 			Available: signalsWork, check: checkNothing, preview: previewTerminate, local: planTerminate},
-		{Name: "crashloop", Help: "Ends the process of an instance with SIGKILL, and each that takes its place as soon as it is ready; ends by itself.",
+		{Name: "crashloop", Help: "Ends the process of an instance with SIGKILL and, once for each such end, that of the newest instance that has come up since, as soon as it is ready; ends by itself.",
 			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewCrashLoop, local: planCrashLoop},
 		{Name: "hang", Help: "Freezes the process of an instance with SIGSTOP: connects still succeed, so a probe by TCP passes, and nothing answers; undone with SIGCONT.",
 			Lasting: true, Available: signalsWork, check: checkNothing, preview: previewHang, local: planHang},

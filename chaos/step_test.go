@@ -174,7 +174,7 @@ func TestPreview(t *testing.T) {
 		"0s into the load: 200ms ± 50ms each way on the link in front of 2 ready instances, for 1s",
 		"0s into the load: reset on the link in front of 1 ready instance, for 1s",
 		"0s into the load: SIGTERM to the process of 1 ready instance",
-		"0s into the load: SIGKILL to the process of 1 ready instance, and to the one that takes its place as soon as it is ready, again and again for 5s",
+		"0s into the load: SIGKILL to the process of 1 ready instance, and for 5s, once for each such end, to that of the newest instance that has come up since, as soon as it is ready",
 		"0s into the load: at most 4096 bytes/s each way on the link in front of 1 ready instance, for 1s",
 		"0s into the load: each end of a connection 100ms later on the link in front of 1 ready instance, for 1s",
 		"0s into the load: no new file descriptor for the process of 1 ready instance, for 1s",
