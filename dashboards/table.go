@@ -130,6 +130,9 @@ func wrapCells(row []string, widths []int) []string {
 	return out
 }
 
+// Wrap breaks s at spaces into lines of at most width terminal cells; a longer word is cut.
+func Wrap(s string, width int) []string { return wrap(s, max(width, 1)) }
+
 // wrap breaks s at spaces into lines of at most width cells; a longer word is cut.
 func wrap(s string, width int) []string {
 	var out []string

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +70,37 @@ func everything() []listed {
 	return out
 }
 
+// listWidth is how long the lines of a list are at most.
+const listWidth = 100
+
+// listText writes the list in columns, what is said of each wrapped under itself. That a thing is not available here stands in lines of its own.
+func listText(all []listed) string {
+	part, name := 0, 0
+	for _, l := range all {
+		part, name = max(part, len(l.Part)), max(name, len(l.Name))
+	}
+	indent := part + name + 4
+	var b strings.Builder
+	for _, l := range all {
+		help := l.Help
+		if l.Proven != "" {
+			help += " Proven " + l.Proven + "."
+		}
+		lines := dashboards.Wrap(help, listWidth-indent)
+		if l.Here != "" {
+			lines = append(lines, dashboards.Wrap("NOT AVAILABLE HERE: "+l.Here, listWidth-indent)...)
+		}
+		for i, line := range lines {
+			if i == 0 {
+				fmt.Fprintf(&b, "%-*s  %-*s  %s\n", part, l.Part, name, l.Name, line)
+				continue
+			}
+			fmt.Fprintf(&b, "%*s%s\n", indent, "", line)
+		}
+	}
+	return b.String()
+}
+
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func listCommand(io stdio) *cobra.Command {
@@ -101,18 +131,8 @@ func listCommand(io stdio) *cobra.Command {
 			} else if output != "text" {
 				return exit(assay.ExitUsage, "--output %q is unknown; text or json", output)
 			}
-			w := tabwriter.NewWriter(io.out, 0, 8, 2, ' ', 0)
-			for _, l := range all {
-				help := l.Help
-				if l.Here != "" {
-					help = "NOT AVAILABLE HERE (" + l.Here + "): " + help
-				}
-				if l.Proven != "" {
-					help += " Proven " + l.Proven + "."
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", l.Part, l.Name, help)
-			}
-			return w.Flush()
+			_, err := fmt.Fprint(io.out, listText(all))
+			return err
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
