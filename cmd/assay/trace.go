@@ -57,7 +57,7 @@ func traceCommand(io stdio) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&s.Kind, "kind", "", "format: "+names.String())
-	f.StringVar(&columns, "columns", "", "for csv and jsonl, to change those of other kinds: field=column pairs with commas between them; fields: time, unit, in, out, class, session, took, blocks, block-tokens")
+	f.StringVar(&columns, "columns", "", "for csv (so where no kind is found) and jsonl (so by the file's ending), to change those of other kinds: field=column pairs with commas between them; fields: time, unit, in, out, class, session, took, blocks, block-tokens")
 	f.DurationVar(&s.From, "from", 0, "begin of the window, from the first request")
 	f.DurationVar(&s.To, "to", 0, "end of the window; 0: the trace's")
 	f.Float64Var(&s.TimeScale, "time-scale", 1, "factor on time: 0.1 replays ten times as fast")

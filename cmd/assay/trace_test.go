@@ -17,12 +17,16 @@ func TestTrace(t *testing.T) {
 		b.WriteString([]string{"0", "3000", "6000"}[i/20] + ",12\n")
 	}
 	write(t, dir, "x.csv", b.String())
-	args := []string{"trace", "x.csv", "--kind", "csv", "--columns", "time=when,unit=ms,in=n"}
+	args := []string{"trace", "x.csv", "--columns", "time=when,unit=ms,in=n"} // which say how to read what is of no known kind
 	got := assayIn(t, dir, args...)
 	for _, want := range []string{"x.csv: csv, 60 requests in 6 s", "coarse: 60 requests on 3 stamps, which seem to stand for 3 s each", "12 tokens mean", "answers   lengths not told"} {
 		if got.code != 0 || !strings.Contains(got.out, want) {
 			t.Errorf("exit %d, want %q in\n%s%s", got.code, want, got.out, got.err)
 		}
+	}
+	write(t, dir, "x.jsonl", `{"at": 1, "n": 5}`+"\n"+`{"at": 2, "n": 5}`+"\n")
+	if got := assayIn(t, dir, "trace", "x.jsonl", "--columns", "time=at,in=n"); got.code != 0 || !strings.Contains(got.out, "x.jsonl: jsonl, 2 requests in 1 s") {
+		t.Errorf("jsonl by its ending: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	_, plan, _ := strings.Cut(got.out, "replay with\n")
 	write(t, dir, "plan.yaml", "apiVersion: assay/v1\nname: t\ntarget: {kind: sandbox, model: nano}\n"+strings.TrimPrefix(plan, "  "))
@@ -45,7 +49,7 @@ func TestTrace(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		`there is no field "when"`: {"--columns", "when=x"}, `"time": want field=column`: {"--columns", "time"}, "want a number of tokens": {"--columns", "block-tokens=x"},
-		"x.csv:1: the first line": {}, `--output "yaml" is unknown`: {"-o", "yaml"}, `zero "skip": want keep`: {"--kind", "csv", "--columns", "time=when", "--zero", "skip"},
+		"x.csv:1: the first line": {}, `--output "yaml" is unknown`: {"-o", "yaml"}, `zero "skip": want keep`: {"--columns", "time=when", "--zero", "skip"},
 	} {
 		if got := assayIn(t, dir, append([]string{"trace", "x.csv"}, args...)...); got.code != 2 || !strings.Contains(got.err, want) {
 			t.Errorf("%v: exit %d, %s; want %s", args, got.code, got.err, want)

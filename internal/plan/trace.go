@@ -9,7 +9,7 @@ import (
 
 // Trace is a recorded trace and what to make of it. A plain text stands for its file.
 type Trace struct {
-	Kind      string    `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=azure-llm,enum=mooncake,enum=burstgpt,enum=functions-2021,enum=functions-2019,enum=servegen,enum=csv,enum=jsonl,description=Format. Default: found by the first line\\, where it is one of the first five."`
+	Kind      string    `yaml:"kind" json:"kind,omitempty" jsonschema:"enum=azure-llm,enum=mooncake,enum=burstgpt,enum=functions-2021,enum=functions-2019,enum=servegen,enum=csv,enum=jsonl,description=Format. Default: found by the first line\\, where it is one of the first five; else where columns are named csv\\, or jsonl by the file's ending."`
 	Files     []string  `yaml:"files" json:"files" jsonschema:"minItems=1,description=Files of one trace in order; for servegen one for each client. Relative to the plan's directory."`
 	Columns   Columns   `yaml:"columns" json:"columns,omitempty" jsonschema:"description=Which column or member holds what; for csv and jsonl\\, and to change that of other kinds."`
 	From      Duration  `yaml:"from" json:"from,omitempty" jsonschema:"description=Begin of the window that is replayed\\, in the trace's time from its first request. Default 0s."`

@@ -104,8 +104,8 @@ func (l *lines) bad(what string, value []byte, want string) error {
 	return fmt.Errorf("%s:%d: %s %q: want %s", l.path, l.n, what, value, want)
 }
 
-// detect finds the kind of a trace by its first line.
-func detect(path string) (string, error) {
+// detect finds the kind of a trace by its first line. Where it is none that is known, columns that are named say how to read it.
+func detect(path string, named bool) (string, error) {
 	l, err := openLines(path)
 	if err != nil {
 		return "", err
@@ -131,6 +131,11 @@ func detect(path string) (string, error) {
 		if all {
 			return kind, nil
 		}
+	}
+	if name := strings.TrimSuffix(path, ".gz"); named && (strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".ndjson")) {
+		return "jsonl", nil
+	} else if named {
+		return "csv", nil
 	}
 	return "", l.bad("the first line", b, "that of a known trace; else say its kind")
 }

@@ -32,7 +32,7 @@ type Item struct {
 
 // Settings say which trace to read and what to make of it.
 type Settings struct {
-	Kind    string   // a name of Kinds; "": azure-llm, mooncake, burstgpt, functions-2019 or functions-2021, found by the first line
+	Kind    string   // a name of Kinds; "": azure-llm, mooncake, burstgpt, functions-2019 or functions-2021, found by the first line; where Columns are named, else csv, or jsonl by the file's ending
 	Paths   []string // files of one trace, in order; of clients that come together, for servegen
 	Columns Columns  // for csv and jsonl, and to change those of other kinds
 
@@ -96,7 +96,7 @@ func (s Settings) filled() (Settings, *Kind, error) {
 		return s, nil, errors.New("trace: no file: want at least one path")
 	}
 	if s.Kind == "" {
-		name, err := detect(s.Paths[0])
+		name, err := detect(s.Paths[0], s.Columns != (Columns{}))
 		if err != nil {
 			return s, nil, err
 		}
