@@ -19,6 +19,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/importers"
+	"github.com/assay-dev/assay/collectors/input"
 	"github.com/assay-dev/assay/internal/store"
 )
 
@@ -30,15 +31,17 @@ type importOptions struct {
 	name, target, model string
 	release             string
 	slo                 []string
+	inputs              inputFlags
 }
 
 // imported is what import tells.
 type imported struct {
-	Dir      string   `json:"dir"`
-	Kind     string   `json:"kind"`
-	Requests int      `json:"requests"`
-	Seconds  float64  `json:"seconds"`
-	Warnings []string `json:"warnings,omitempty"`
+	Dir      string          `json:"dir"`
+	Kind     string          `json:"kind"`
+	Requests int             `json:"requests"`
+	Seconds  float64         `json:"seconds"`
+	Warnings []string        `json:"warnings,omitempty"`
+	Inputs   []input.Summary `json:"inputs,omitempty"` // where several kinds were read
 }
 
 func importCommand(io stdio) *cobra.Command {
@@ -55,11 +58,25 @@ func importCommand(io stdio) *cobra.Command {
 			"Kinds, found by how the file begins where none is given:\n" + kinds.String() + "\n" +
 			"Fields that --columns may name, as in --columns due=start:ms,latency=took_ms,status=code. A unit (s, ms, us, ns) follows the column after a colon or is what its name ends with; without one it is s. " +
 			"A field that is not named is taken from a column of its own name.\n" + importers.ColumnsHelp(),
-		Args: cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && !o.inputs.any() {
+				return errors.New("want a file: assay import FILE, or one named by its kind, such as --requests FILE")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			done, err := importRun(ctx, &o, args)
+			var done *imported
+			specs, err := o.inputs.specs(&o, args)
+			switch {
+			case err != nil:
+				return err
+			case specs != nil:
+				done, err = importSet(ctx, &o, specs)
+			default:
+				done, err = importRun(ctx, &o, args)
+			}
 			if ctx.Err() != nil {
 				return exit(assay.ExitInterrupted, "interrupted; nothing was left behind")
 			}
@@ -81,6 +98,7 @@ func importCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.release, "release", "", "release that was assessed")
 	f.StringArrayVar(&o.slo, "slo", nil, sloHelp)
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.inputs.register(f)
 	return cmd
 }
 
@@ -121,42 +139,57 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	if err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}
+	dir, err := makeRun(ctx, o, paths[0], &assay.Manifest{Epoch: im.Epoch, Objectives: objectives, Resolution: im.Resolution,
+		Target: assay.Target{Kind: im.Kind, Name: cmp.Or(o.target, "results of "+filepath.Base(paths[0])), Model: o.model, Release: o.release}}, im, im.End)
+	if err != nil {
+		return nil, err
+	}
+	return &imported{Dir: dir, Kind: im.Kind, Requests: im.Requests, Seconds: float64(im.End) / 1e9, Warnings: im.Warnings}, nil
+}
+
+// makeRun makes the run directory of m and fills it with what src emits, which ends at run time end. What fails leaves nothing behind.
+func makeRun(ctx context.Context, o *importOptions, path string, m *assay.Manifest, src assay.Source, end int64) (dir string, err error) {
 	name := o.name
 	if name == "" {
-		name, _, _ = strings.Cut(filepath.Base(paths[0]), ".")
+		name, _, _ = strings.Cut(filepath.Base(path), ".")
 	}
 	name = regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(name, "-")
-	name = cmp.Or(strings.Trim(name, "-."), "import")
-	dir := cmp.Or(o.out, runDir(o.dir, name, time.Unix(0, im.Epoch)))
+	m.Name = cmp.Or(strings.Trim(name, "-."), "import")
+	dir = cmp.Or(o.out, runDir(o.dir, m.Name, time.Unix(0, m.Epoch)))
 	id := make([]byte, 8)
 	_, _ = rand.Read(id)
-	m := &assay.Manifest{ID: hex.EncodeToString(id), Name: name, Epoch: im.Epoch, Version: version(), Objectives: objectives, Imported: true, Resolution: im.Resolution,
-		Target: assay.Target{Kind: im.Kind, Name: cmp.Or(o.target, "results of "+filepath.Base(paths[0])), Model: o.model, Release: o.release}}
+	m.ID, m.Version, m.Imported = hex.EncodeToString(id), version(), true
 	w, err := store.Create(dir, m)
 	if err != nil {
 		if errors.Is(err, store.ErrNotEmpty) {
-			return nil, &status{assay.ExitUsage, err}
+			return "", &status{assay.ExitUsage, err}
 		}
-		return nil, &status{assay.ExitError, err}
+		return "", &status{assay.ExitError, err}
 	}
-	err = im.Run(ctx, func(r assay.Record) error { return w.EmitWait(ctx, r) })
+	err = src.Run(ctx, func(r assay.Record) error { return w.EmitWait(ctx, r) })
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = w.Seal(assay.Ending{Status: assay.EndComplete, At: im.End})
+		err = w.Seal(assay.Ending{Status: assay.EndComplete, At: end})
 	}
 	if err != nil {
-		return nil, &status{assay.ExitError, errors.Join(err, w.Close(), os.RemoveAll(dir))}
+		return "", &status{assay.ExitError, errors.Join(err, w.Close(), os.RemoveAll(dir))}
 	}
-	return &imported{Dir: dir, Kind: im.Kind, Requests: im.Requests, Seconds: float64(im.End) / 1e9, Warnings: im.Warnings}, nil
+	return dir, nil
 }
 
 func (d *imported) print(io stdio, output string) error {
 	if output == "json" {
 		return printJSON(io, d)
 	}
-	fmt.Fprintf(io.out, "%s: %d requests of %s in %v\n", d.Dir, d.Requests, d.Kind, time.Duration(d.Seconds*1e9).Round(time.Millisecond))
+	took := time.Duration(d.Seconds * 1e9).Round(time.Millisecond)
+	if len(d.Inputs) > 0 {
+		printInputs(io.out, d.Inputs)
+		fmt.Fprintf(io.out, "%s: %v of records\n", d.Dir, took)
+	} else {
+		fmt.Fprintf(io.out, "%s: %d requests of %s in %v\n", d.Dir, d.Requests, d.Kind, took)
+	}
 	for _, w := range d.Warnings {
 		fmt.Fprintf(io.out, "  warning: %s\n", w)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // Columns name the column of a CSV file, or the member of JSON objects, that holds each field. A dot in the name of a member leads into
@@ -107,7 +108,7 @@ func (c Column) unit() int64 {
 
 // columned turns rows of named columns into requests.
 type columned struct {
-	in      *input
+	in      *input.File
 	tally   *tally
 	columns Columns
 	names   names
@@ -124,7 +125,7 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 		col, named := given[f.name]
 		switch {
 		case named && !open && !has(col.Name):
-			return fmt.Errorf("%s:%d: no column %q for %s", c.in.path, line, col.Name, f.name)
+			return fmt.Errorf("%s:%d: no column %q for %s", c.in.Path, line, col.Name, f.name)
 		case named:
 			c.columns[f.name] = col
 			continue
@@ -144,9 +145,9 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 	}
 	switch {
 	case !have("due") && !have("sent"):
-		return fmt.Errorf("%s:%d: no column for due or sent: say which with --columns due=NAME", c.in.path, line)
+		return fmt.Errorf("%s:%d: no column for due or sent: say which with --columns due=NAME", c.in.Path, line)
 	case !have("latency") && !have("end"):
-		return fmt.Errorf("%s:%d: no column for latency or end: say which with --columns latency=NAME", c.in.path, line)
+		return fmt.Errorf("%s:%d: no column for latency or end: say which with --columns latency=NAME", c.in.Path, line)
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (c *columned) of(name string) string {
 
 // fill reads one row.
 func (c *columned) fill(line int, r *row) error {
-	*r = newRow(c.in.path, line)
+	*r = newRow(c.in.Path, line)
 	var at [3]int64 // due, sent, end
 	var seen [3]bool
 	for i, name := range []string{"due", "sent", "end"} {
@@ -172,7 +173,7 @@ func (c *columned) fill(line int, r *row) error {
 		}
 		var ok bool
 		if at[i], _, ok = instant(text, c.columns[name].unit()); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
-			return c.in.bad(line, name, text, "a date, or a number with the right unit")
+			return c.in.Bad(line, name, text, "a date, or a number with the right unit")
 		}
 		seen[i] = true
 	}
@@ -187,7 +188,7 @@ func (c *columned) fill(line int, r *row) error {
 	case seen[1]:
 		r.due, r.sent, r.NoSchedule = at[1], 0, true
 	default:
-		return c.in.bad(line, "due and sent", "", "one of them")
+		return c.in.Bad(line, "due and sent", "", "one of them")
 	}
 	from := max(0, r.sent)
 	for _, x := range []struct {
@@ -200,7 +201,7 @@ func (c *columned) fill(line int, r *row) error {
 		}
 		v, ok := number(text, c.columns[x.name].unit())
 		if !ok || v < 0 {
-			return c.in.bad(line, x.name, text, "a number that is not negative")
+			return c.in.Bad(line, x.name, text, "a number that is not negative")
 		}
 		if *x.to = v; x.name != "retry_after" {
 			*x.to += from
@@ -208,7 +209,7 @@ func (c *columned) fill(line int, r *row) error {
 	}
 	if seen[2] {
 		if r.end = at[2] - r.due; r.end < 0 {
-			return c.in.bad(line, "end", c.of("end"), "an instant after the request was due")
+			return c.in.Bad(line, "end", c.of("end"), "an instant after the request was due")
 		}
 	}
 	if err := c.counts(line, r); err != nil {
@@ -226,7 +227,7 @@ func (c *columned) fill(line int, r *row) error {
 	case "false", "0", "warm":
 		r.Cold = assay.ColdNo
 	default:
-		return c.in.bad(line, "cold", text, "true or false")
+		return c.in.Bad(line, "cold", text, "true or false")
 	}
 	return c.outcome(line, r)
 }
@@ -249,7 +250,7 @@ func (c *columned) counts(line int, r *row) error {
 		}
 		v, err := strconv.ParseFloat(text, 64) // some tools write counts as 12.0
 		if err != nil || !(v >= 0 && v <= x.most) || v != math.Trunc(v) {
-			return c.in.bad(line, x.name, text, "a count")
+			return c.in.Bad(line, x.name, text, "a count")
 		}
 		x.to(int64(v))
 	}
@@ -283,11 +284,11 @@ func (c *columned) outcome(line int, r *row) error {
 		}
 	default:
 		if err := r.Outcome.UnmarshalText([]byte(text)); err != nil {
-			return c.in.bad(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
+			return c.in.Bad(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
 		}
 	}
 	if r.Outcome == assay.OK && r.end == unseen {
-		return c.in.bad(line, "latency", "", "one, since the request was served")
+		return c.in.Bad(line, "latency", "", "one, since the request was served")
 	}
 	return nil
 }
@@ -297,7 +298,7 @@ type csvRows struct {
 	table *table
 }
 
-func openCSV(in *input, s *Settings, t *tally) (reader, error) {
+func openCSV(in *input.File, s *Settings, t *tally) (reader, error) {
 	tb, err := newTable(in, t)
 	if err != nil {
 		return nil, err
@@ -305,7 +306,7 @@ func openCSV(in *input, s *Settings, t *tally) (reader, error) {
 	c := &csvRows{columned{in: in, tally: t, names: names{}, get: tb.get}, tb}
 	if err := tb.next(); err != nil {
 		if err == io.EOF {
-			err = fmt.Errorf("%s: no header", in.path)
+			err = fmt.Errorf("%s: no header", in.Path)
 		}
 		return nil, err
 	}
@@ -325,14 +326,14 @@ func (c *csvRows) next(r *row) error {
 
 type jsonRows struct {
 	columned
-	lines
+	input.Lines
 	given  Columns
 	object map[string]json.RawMessage
 	unseen Columns // of those given
 }
 
-func openJSONL(in *input, s *Settings, t *tally) (reader, error) {
-	j := &jsonRows{columned: columned{in: in, tally: t, names: names{}}, lines: lines{input: in}, given: s.Columns, unseen: maps.Clone(s.Columns)}
+func openJSONL(in *input.File, s *Settings, t *tally) (reader, error) {
+	j := &jsonRows{columned: columned{in: in, tally: t, names: names{}}, Lines: input.Lines{File: in}, given: s.Columns, unseen: maps.Clone(s.Columns)}
 	j.get = func(name string) string {
 		text, _ := j.member(name)
 		return text
@@ -363,10 +364,10 @@ func (j *jsonRows) member(name string) (string, bool) {
 }
 
 func (j *jsonRows) next(r *row) error {
-	b, err := j.lines.next()
+	b, err := j.Lines.Next()
 	if err == io.EOF {
 		for name, col := range j.unseen {
-			return fmt.Errorf("%s: no object has a member %q for %s", j.columned.in.path, col.Name, name)
+			return fmt.Errorf("%s: no object has a member %q for %s", j.columned.in.Path, col.Name, name)
 		}
 	}
 	if err != nil {
@@ -374,14 +375,14 @@ func (j *jsonRows) next(r *row) error {
 	}
 	j.object = nil
 	if err := json.Unmarshal(b, &j.object); err != nil || j.object == nil {
-		if j.torn {
+		if j.Torn {
 			j.tally.note(tornText, 1)
 			return io.EOF
 		}
-		return j.lines.bad(j.n, "the line", string(b), "a JSON object")
+		return j.Bad(j.N, "the line", string(b), "a JSON object")
 	}
 	if j.columns == nil {
-		if err := j.resolve(j.given, func(name string) bool { _, ok := j.member(name); return ok }, true, j.n); err != nil {
+		if err := j.resolve(j.given, func(name string) bool { _, ok := j.member(name); return ok }, true, j.N); err != nil {
 			return err
 		}
 	}
@@ -390,5 +391,5 @@ func (j *jsonRows) next(r *row) error {
 			delete(j.unseen, name)
 		}
 	}
-	return j.fill(j.n, r)
+	return j.fill(j.N, r)
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // FuzzRead reads any text as each format: it must end, in rows that make sense or an error that names the file.
@@ -26,7 +28,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(uint8(4), []byte(`{"due":1e18,"latency":{},"sent":null}`))
 	f.Fuzz(func(t *testing.T, kind uint8, text []byte) {
 		k := &Kinds[int(kind)%len(Kinds)]
-		in := newInput("x", bytes.NewReader(text), func() {})
+		in := input.NewFile("x", bytes.NewReader(text), func() {})
 		var ta tally
 		rd, err := k.open(in, &Settings{}, &ta)
 		for n := 0; err == nil; n++ {

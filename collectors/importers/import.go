@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // Settings say what to read.
@@ -129,11 +130,11 @@ func (im *Import) each(ctx context.Context, t *tally, do func(*row) error) error
 }
 
 func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row) error) error {
-	in, err := openInput(path)
+	in, err := input.OpenFile(path)
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer in.Close()
 	k, err := kindOf(cmp.Or(im.settings.Kind, im.Kind), in)
 	if err != nil {
 		return err

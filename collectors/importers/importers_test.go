@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // gathered is what an import emits.
@@ -227,7 +228,7 @@ func TestErrorsSayWhere(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	long := jtl(good + "1767225600000,1,\"" + strings.Repeat("x", maxRow+100_000) + "\",200,true,1\n" + good)
+	long := jtl(good + "1767225600000,1,\"" + strings.Repeat("x", input.MaxRow+100_000) + "\",200,true,1\n" + good)
 	if _, err := Open(t.Context(), long); err == nil || !strings.Contains(err.Error(), "bad.jtl:3: a row of more than 4 MiB") {
 		t.Errorf("a long row: %v", err)
 	}

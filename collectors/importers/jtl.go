@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // jtl turns samples of JMeter into rows.
 type jtl struct {
-	in     *input
+	in     *input.File
 	tally  *tally
 	ends   bool
 	labels names
@@ -49,8 +50,8 @@ func isJTLXML(head []byte) bool {
 	return bytes.Contains(head, []byte("<testResults")) || bytes.HasPrefix(bytes.TrimSpace(head), []byte("<?xml"))
 }
 
-func openJTL(in *input, s *Settings, t *tally) (reader, error) {
-	head, err := in.peek()
+func openJTL(in *input.File, s *Settings, t *tally) (reader, error) {
+	head, err := in.Peek()
 	if err != nil {
 		return nil, err
 	}
@@ -63,20 +64,20 @@ func openJTL(in *input, s *Settings, t *tally) (reader, error) {
 
 // row fills in r, and reports false for a sample that is no request.
 func (j *jtl) row(s *sample, line int, r *row) (bool, error) {
-	*r = newRow(j.in.path, line)
+	*r = newRow(j.in.Path, line)
 	at, _, ok := instant(s.stamp, 1e6)
 	if !ok {
-		return false, j.in.bad(line, "timeStamp", s.stamp, "milliseconds since 1970 or a date with a time")
+		return false, j.in.Bad(line, "timeStamp", s.stamp, "milliseconds since 1970 or a date with a time")
 	}
 	if at < year2000 {
-		return false, j.in.bad(line, "timeStamp", s.stamp, "milliseconds since 1970, after the year 2000")
+		return false, j.in.Bad(line, "timeStamp", s.stamp, "milliseconds since 1970, after the year 2000")
 	}
 	if strings.HasPrefix(s.message, whole) {
 		j.tally.note(transactionText, 1)
 		return false, nil
 	}
 	if s.count != "" && s.count != "1" {
-		return false, j.in.bad(line, "SampleCount", s.count, "1: a file of single samples, not of sums")
+		return false, j.in.Bad(line, "SampleCount", s.count, "1: a file of single samples, not of sums")
 	}
 	elapsed, err := j.millis(line, "elapsed", s.elapsed)
 	if err != nil {
@@ -108,7 +109,7 @@ func (j *jtl) row(s *sample, line int, r *row) (bool, error) {
 	} else if s.threads != "" {
 		source := s.host
 		if source == "" {
-			source = filepath.Base(j.in.path)
+			source = filepath.Base(j.in.Path)
 		}
 		j.tally.level("jmeter_threads", j.labels.of(source), at, float64(threads))
 	}
@@ -122,7 +123,7 @@ func (j *jtl) millis(line int, what, text string) (int64, error) {
 	}
 	v, ok := number(text, 1e6)
 	if !ok || v < 0 {
-		return 0, j.in.bad(line, what, text, "milliseconds")
+		return 0, j.in.Bad(line, what, text, "milliseconds")
 	}
 	return v, nil
 }
@@ -133,7 +134,7 @@ func (j *jtl) count(line int, what, text string) (int64, error) {
 	}
 	v, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || v < 0 {
-		return 0, j.in.bad(line, what, text, "a count")
+		return 0, j.in.Bad(line, what, text, "a count")
 	}
 	return v, nil
 }
@@ -151,10 +152,10 @@ func (j *jtl) outcome(s *sample, line int, r *row) error {
 		return nil
 	case "", "false":
 	default:
-		return j.in.bad(line, "success", s.success, "true or false")
+		return j.in.Bad(line, "success", s.success, "true or false")
 	}
 	if s.success == "" && status == 0 && s.code == "" {
-		return j.in.bad(line, "success", "", "true or false, or a responseCode")
+		return j.in.Bad(line, "success", "", "true or false, or a responseCode")
 	}
 	switch {
 	case status != 0 && (status < 200 || status >= 400 || s.failure == ""):

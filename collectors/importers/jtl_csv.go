@@ -56,7 +56,7 @@ func newJTLCSV(j jtl) (reader, error) {
 	if _, _, ok := instant(t.fields[0], 1e6); ok {
 		columns := plainColumns(len(t.fields))
 		if columns == nil {
-			return nil, j.in.bad(1, "the first line", first, "a header, or the 17 columns that JMeter writes by default (16 without the URL)")
+			return nil, j.in.Bad(1, "the first line", first, "a header, or the 17 columns that JMeter writes by default (16 without the URL)")
 		}
 		t.header, t.width, t.again = map[string]int{}, len(columns), true
 		for i, name := range columns {
@@ -68,7 +68,7 @@ func newJTLCSV(j jtl) (reader, error) {
 	for _, names := range [][2]string{{"timeStamp"}, {"elapsed"}, {"success", "responseCode"}} {
 		_, one := t.header[names[0]]
 		if _, other := t.header[names[1]]; !one && !other {
-			return nil, j.in.bad(1, "the header", first, "a column "+strings.TrimSuffix(names[0]+" or "+names[1], " or "))
+			return nil, j.in.Bad(1, "the header", first, "a column "+strings.TrimSuffix(names[0]+" or "+names[1], " or "))
 		}
 	}
 	return c, nil

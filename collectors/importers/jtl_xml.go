@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // jtlXML reads a .jtl in XML: <testResults> of <httpSample> and <sample>, which may lie in one another. The outermost sample
@@ -22,7 +24,7 @@ func newJTLXML(j jtl) reader {
 
 func (x *jtlXML) next(r *row) error {
 	for {
-		x.in.row()
+		x.in.Row()
 		tok, err := x.xml.Token()
 		if err != nil {
 			return x.end(err)
@@ -34,7 +36,7 @@ func (x *jtlXML) next(r *row) error {
 		switch name := el.Name.Local; {
 		case !x.begun && name != "testResults":
 			line, _ := x.xml.InputPos()
-			return x.in.bad(line, "the element", name, "testResults")
+			return x.in.Bad(line, "the element", name, "testResults")
 		case name == "testResults":
 			x.begun = true
 		case name == "sample" || name == "httpSample":
@@ -79,7 +81,7 @@ func (x *jtlXML) inside(s *sample) error {
 		switch tok := tok.(type) {
 		case xml.StartElement:
 			depth++
-			x.in.row()
+			x.in.Row()
 			if depth == 2 && tok.Name.Local == "assertionResult" {
 				assertion = depth
 				name.Reset()
@@ -89,8 +91,8 @@ func (x *jtlXML) inside(s *sample) error {
 				text = into[tok.Name.Local]
 			}
 		case xml.CharData:
-			if text != nil && text.Len() < maxHead {
-				text.Write(tok[:min(len(tok), maxHead)])
+			if text != nil && text.Len() < input.MaxHead {
+				text.Write(tok[:min(len(tok), input.MaxHead)])
 			}
 		case xml.EndElement:
 			if depth == assertion {
@@ -115,16 +117,16 @@ func (x *jtlXML) end(err error) error {
 	var bad *xml.SyntaxError
 	switch {
 	case err == io.EOF && !x.begun:
-		return fmt.Errorf("%s: no element testResults", x.in.path)
+		return fmt.Errorf("%s: no element testResults", x.in.Path)
 	case err == io.EOF:
 		return io.EOF
-	case errors.As(err, &bad) && bad.Msg == "unexpected EOF" || cutShort(err):
+	case errors.As(err, &bad) && bad.Msg == "unexpected EOF" || input.CutShort(err):
 		x.tally.note(tornText, 1)
 		return io.EOF
 	case errors.As(err, &bad):
-		return fmt.Errorf("%s:%d: %s: want XML", x.in.path, bad.Line, bad.Msg)
-	case errors.Is(err, errLong):
-		return fmt.Errorf("%s:%d: %w", x.in.path, line, err)
+		return fmt.Errorf("%s:%d: %s: want XML", x.in.Path, bad.Line, bad.Msg)
+	case errors.Is(err, input.ErrLong):
+		return fmt.Errorf("%s:%d: %w", x.in.Path, line, err)
 	}
-	return fmt.Errorf("read %s: %w", x.in.path, err)
+	return fmt.Errorf("read %s: %w", x.in.Path, err)
 }

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // k6 reads k6's JSON output: one point of one metric a line. The points of one HTTP request follow one another and carry one time, its end.
 type k6 struct {
-	lines
+	input.Lines
 	tally  *tally
 	names  names
 	base   string
@@ -55,13 +56,13 @@ func isK6(head []byte) bool {
 	return bytes.HasPrefix(first, []byte("{")) && bytes.Contains(first, []byte(`"metric":`)) && (bytes.Contains(first, []byte(`"Metric"`)) || bytes.Contains(first, []byte(`"Point"`)))
 }
 
-func openK6(in *input, _ *Settings, t *tally) (reader, error) {
-	return &k6{lines: lines{input: in}, tally: t, names: names{}, base: filepath.Base(in.path)}, nil
+func openK6(in *input.File, _ *Settings, t *tally) (reader, error) {
+	return &k6{Lines: input.Lines{File: in}, tally: t, names: names{}, base: filepath.Base(in.Path)}, nil
 }
 
 func (k *k6) next(r *row) error {
 	for len(k.queued) == 0 {
-		b, err := k.lines.next()
+		b, err := k.Lines.Next()
 		if err == io.EOF && k.begun {
 			if err := k.finish(); err != nil {
 				return err
@@ -75,16 +76,16 @@ func (k *k6) next(r *row) error {
 		for _, m := range wanted {
 			any = any || bytes.Contains(b, m)
 		}
-		if !any && len(b) > 0 && b[0] == '{' && !k.torn {
+		if !any && len(b) > 0 && b[0] == '{' && !k.Torn {
 			continue
 		}
 		var p point
 		if err := json.Unmarshal(b, &p); err != nil {
-			if k.torn {
+			if k.Torn {
 				k.cut()
 				continue
 			}
-			return k.bad(k.n, "the line", string(b), "a JSON object of k6's output")
+			return k.Bad(k.N, "the line", string(b), "a JSON object of k6's output")
 		}
 		if p.Type == "Point" {
 			if err := k.point(&p); err != nil {
@@ -104,7 +105,7 @@ func (k *k6) next(r *row) error {
 func (k *k6) point(p *point) error {
 	at := p.Data.Time.UnixNano()
 	if y := p.Data.Time.Year(); y < 2000 || y > 2200 {
-		return k.bad(k.n, "time", p.Data.Time.Format(time.RFC3339), "a date after the year 2000")
+		return k.Bad(k.N, "time", p.Data.Time.Format(time.RFC3339), "a date after the year 2000")
 	}
 	i := -1
 	switch p.Metric {
@@ -112,7 +113,7 @@ func (k *k6) point(p *point) error {
 		if err := k.finish(); err != nil {
 			return err
 		}
-		k.begun, k.open, k.at, k.line = true, *p, at, k.n
+		k.begun, k.open, k.at, k.line = true, *p, at, k.N
 		k.took = [3]float64{math.NaN(), math.NaN(), math.NaN()}
 	case "http_req_duration":
 		i = 0
@@ -124,9 +125,9 @@ func (k *k6) point(p *point) error {
 		k.tally.level("k6_vus", k.names.of(k.base), at, p.Data.Value)
 	case "dropped_iterations":
 		if v := p.Data.Value; !(v >= 1 && v <= 1e6) {
-			return k.bad(k.n, "dropped_iterations", strconv.FormatFloat(v, 'g', -1, 64), "a count")
+			return k.Bad(k.N, "dropped_iterations", strconv.FormatFloat(v, 'g', -1, 64), "a count")
 		}
-		r := newRow(k.path, k.n)
+		r := newRow(k.Path, k.N)
 		r.due, r.times, r.NoSchedule, r.end = at, int(p.Data.Value), true, 0
 		r.Phase, r.Outcome, r.Error = k.phase(p), assay.RefusedByCap, "k6 dropped the iteration: no virtual user was free"
 		k.queued = append(k.queued, r)
@@ -137,7 +138,7 @@ func (k *k6) point(p *point) error {
 	}
 	if i >= 0 && k.begun && at == k.at {
 		if !(p.Data.Value >= 0 && p.Data.Value < 1e12) {
-			return k.bad(k.n, p.Metric, strconv.FormatFloat(p.Data.Value, 'g', -1, 64), "milliseconds")
+			return k.Bad(k.N, p.Metric, strconv.FormatFloat(p.Data.Value, 'g', -1, 64), "milliseconds")
 		}
 		k.took[i] = p.Data.Value
 	}
@@ -165,9 +166,9 @@ func (k *k6) finish() error {
 		return nil
 	}
 	k.begun = false
-	r, p := newRow(k.path, k.line), &k.open
+	r, p := newRow(k.Path, k.line), &k.open
 	if math.IsNaN(k.took[0]) {
-		if k.torn {
+		if k.Torn {
 			k.cut()
 			return nil
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // A Kind is one format of results.
@@ -18,7 +19,7 @@ type Kind struct {
 
 	resolution int64 // ns: of its times
 
-	open func(in *input, s *Settings, t *tally) (reader, error)
+	open func(in *input.File, s *Settings, t *tally) (reader, error)
 	is   func(head []byte) bool // whether a file begins like this; nil: cannot be told
 }
 
@@ -38,7 +39,7 @@ var Kinds = []Kind{
 }
 
 // kindOf finds the kind by its name, or by how the file begins.
-func kindOf(name string, in *input) (*Kind, error) {
+func kindOf(name string, in *input.File) (*Kind, error) {
 	if name != "" {
 		if i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name == name }); i >= 0 {
 			return &Kinds[i], nil
@@ -49,7 +50,7 @@ func kindOf(name string, in *input) (*Kind, error) {
 		}
 		return nil, fmt.Errorf("kind %q is unknown: want one of %s", name, strings.Join(names, ", "))
 	}
-	head, err := in.peek()
+	head, err := in.Peek()
 	if err != nil {
 		return nil, err
 	}
@@ -59,5 +60,5 @@ func kindOf(name string, in *input) (*Kind, error) {
 		}
 	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	return nil, in.bad(1, "the first line", string(first), "that of a known format; else say its kind, and for csv and jsonl the columns")
+	return nil, in.Bad(1, "the first line", string(first), "that of a known format; else say its kind, and for csv and jsonl the columns")
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // tornText tells of a last line without its end.
@@ -13,7 +15,7 @@ const tornText = "the last row of %d files is torn, as a killed generator leaves
 
 // A table reads the rows of a CSV file.
 type table struct {
-	in     *input
+	in     *input.File
 	csv    *csv.Reader
 	tally  *tally
 	header map[string]int
@@ -24,8 +26,8 @@ type table struct {
 }
 
 // newTable starts to read with the delimiter that cuts the first line into most fields.
-func newTable(in *input, t *tally) (*table, error) {
-	head, err := in.peek()
+func newTable(in *input.File, t *tally) (*table, error) {
+	head, err := in.Peek()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func (t *table) next() error {
 		return nil
 	}
 	for {
-		t.in.row()
+		t.in.Row()
 		fields, err := t.csv.Read()
 		if err == io.EOF {
 			return err
@@ -67,14 +69,14 @@ func (t *table) next() error {
 		var bad *csv.ParseError
 		switch {
 		case errors.As(err, &bad):
-			return t.torn(fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", t.in.path, bad.Line, bad.Err))
-		case cutShort(err):
+			return t.torn(fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", t.in.Path, bad.Line, bad.Err))
+		case input.CutShort(err):
 			t.tally.note(tornText, 1)
 			return io.EOF
-		case errors.Is(err, errLong):
-			return fmt.Errorf("%s:%d: %w", t.in.path, t.line+1, err)
+		case errors.Is(err, input.ErrLong):
+			return fmt.Errorf("%s:%d: %w", t.in.Path, t.line+1, err)
 		case err != nil:
-			return fmt.Errorf("read %s: %w", t.in.path, err)
+			return fmt.Errorf("read %s: %w", t.in.Path, err)
 		}
 		t.fields = fields
 		t.line, _ = t.csv.FieldPos(0)
@@ -82,7 +84,7 @@ func (t *table) next() error {
 			continue
 		}
 		if len(fields) < t.width {
-			return t.torn(fmt.Errorf("%s:%d: %d fields: want %d", t.in.path, t.line, len(fields), t.width))
+			return t.torn(fmt.Errorf("%s:%d: %d fields: want %d", t.in.Path, t.line, len(fields), t.width))
 		}
 		return nil
 	}
@@ -90,8 +92,8 @@ func (t *table) next() error {
 
 // torn returns err, or io.EOF where what is wrong is a last line without its end. Nothing can be read afterwards.
 func (t *table) torn(err error) error {
-	t.in.row()
-	if _, end := t.csv.Read(); end == io.EOF && t.in.last != '\n' {
+	t.in.Row()
+	if _, end := t.csv.Read(); end == io.EOF && t.in.Last != '\n' {
 		t.tally.note(tornText, 1)
 		return io.EOF
 	}

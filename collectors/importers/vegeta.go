@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // vegetaColumns is how many columns vegeta's CSV has: time, code, latency, bytes out and in, error, body, attack, number, method, URL, headers.
@@ -32,13 +33,13 @@ func isVegeta(head []byte) bool {
 	return true
 }
 
-func openVegeta(in *input, _ *Settings, t *tally) (reader, error) {
-	head, err := in.peek()
+func openVegeta(in *input.File, _ *Settings, t *tally) (reader, error) {
+	head, err := in.Peek()
 	if err != nil {
 		return nil, err
 	}
 	if head[0] == '{' {
-		return &vegetaJSON{lines: lines{input: in}, tally: t, names: names{}}, nil
+		return &vegetaJSON{Lines: input.Lines{File: in}, tally: t, names: names{}}, nil
 	}
 	tb, err := newTable(in, t)
 	if err != nil {
@@ -60,13 +61,13 @@ type hit struct {
 	Headers  http.Header `json:"headers"`
 }
 
-func (h *hit) row(in *input, line int, n names, r *row) error {
-	*r = newRow(in.path, line)
+func (h *hit) row(in *input.File, line int, n names, r *row) error {
+	*r = newRow(in.Path, line)
 	if y := h.Time.Year(); y < 2000 || y > 2200 {
-		return in.bad(line, "timestamp", h.Time.Format(time.RFC3339), "a date after the year 2000")
+		return in.Bad(line, "timestamp", h.Time.Format(time.RFC3339), "a date after the year 2000")
 	}
 	if h.Latency < 0 || h.BytesIn < 0 || h.BytesOut < 0 || h.Code < 0 || h.Code > 999 {
-		return in.bad(line, "latency, bytes or code", strconv.FormatInt(h.Latency, 10), "none below zero")
+		return in.Bad(line, "latency, bytes or code", strconv.FormatInt(h.Latency, 10), "none below zero")
 	}
 	r.due, r.sent, r.end, r.NoSchedule = h.Time.UnixNano(), 0, h.Latency, true
 	r.BytesIn, r.BytesOut, r.Status = h.BytesIn, h.BytesOut, int32(h.Code)
@@ -131,25 +132,25 @@ func vegetaOutcome(code int, text string) (assay.Outcome, string) {
 }
 
 type vegetaJSON struct {
-	lines
+	input.Lines
 	tally *tally
 	names names
 }
 
 func (v *vegetaJSON) next(r *row) error {
-	b, err := v.lines.next()
+	b, err := v.Lines.Next()
 	if err != nil {
 		return err
 	}
 	var h hit
 	if err := json.Unmarshal(b, &h); err != nil {
-		if v.torn {
+		if v.Torn {
 			v.tally.note(tornText, 1)
 			return io.EOF
 		}
-		return v.bad(v.n, "the line", string(b), "a JSON object of vegeta encode")
+		return v.Bad(v.N, "the line", string(b), "a JSON object of vegeta encode")
 	}
-	return h.row(v.input, v.n, v.names, r)
+	return h.row(v.File, v.N, v.names, r)
 }
 
 type vegetaCSV struct {
@@ -167,7 +168,7 @@ func (v *vegetaCSV) next(r *row) error {
 	for i, what := range []string{"timestamp", "code", "latency", "bytes out", "bytes in"} {
 		var err error
 		if n[i], err = strconv.ParseInt(t.fields[i], 10, 64); err != nil {
-			return t.torn(in.bad(t.line, what, t.fields[i], "a whole number"))
+			return t.torn(in.Bad(t.line, what, t.fields[i], "a whole number"))
 		}
 	}
 	h.Time, h.Code, h.Latency, h.BytesOut, h.BytesIn = time.Unix(0, n[0]), int(n[1]), n[2], n[3], n[4]

@@ -1,0 +1,147 @@
+package input
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Bounds of a file.
+const (
+	MaxRow  = 4 << 20 // bytes of one row: a quote or an element that never ends must not fill the memory
+	MaxHead = 4 << 10 // bytes that tell what a file is
+)
+
+// A File is one file, unpacked. Read goes no further than a row may reach: whoever reads row by row calls Row before each.
+type File struct {
+	Path string
+	Last byte // that was read last
+
+	in    *bufio.Reader
+	close func()
+	left  int // bytes until the current row is too long
+}
+
+// ErrLong tells of a row that is too long.
+var ErrLong = fmt.Errorf("a row of more than %d MiB", MaxRow>>20)
+
+// OpenFile opens a file; one that ends in .gz is unpacked.
+func OpenFile(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		f.Close()
+		return nil, fmt.Errorf("%s is a directory: want a file", path)
+	}
+	var in io.Reader = f
+	if strings.HasSuffix(path, ".gz") {
+		if in, err = gzip.NewReader(f); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("unpack %s: %w", path, err)
+		}
+	}
+	return NewFile(path, in, func() { f.Close() }), nil
+}
+
+// NewFile reads in as the file at path; close, which may be nil, is called by Close.
+func NewFile(path string, in io.Reader, close func()) *File {
+	i := &File{Path: path, in: bufio.NewReaderSize(in, 64<<10), close: close, left: MaxRow}
+	if b, _ := i.in.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) {
+		_, _ = i.in.Discard(3)
+	}
+	return i
+}
+
+// Read implements io.Reader.
+func (i *File) Read(p []byte) (int, error) {
+	if i.left <= 0 {
+		return 0, ErrLong
+	}
+	n, err := i.in.Read(p[:min(len(p), i.left)])
+	i.left -= n
+	if n > 0 {
+		i.Last = p[n-1]
+	}
+	return n, err
+}
+
+// Close gives the file back.
+func (i *File) Close() {
+	if i.close != nil {
+		i.close()
+	}
+}
+
+// Row allows the next row.
+func (i *File) Row() { i.left = MaxRow }
+
+// Peek returns how the file begins.
+func (i *File) Peek() ([]byte, error) {
+	b, err := i.in.Peek(MaxHead)
+	if len(b) == 0 && err == io.EOF {
+		return nil, fmt.Errorf("%s is empty", i.Path)
+	}
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read %s: %w", i.Path, err)
+	}
+	return b, nil
+}
+
+// Bad says what is wrong with a value on a line.
+func (i *File) Bad(line int, what, value, want string) error {
+	if len(value) > 60 {
+		value = value[:57] + "..."
+	}
+	return fmt.Errorf("%s:%d: %s %q: want %s", i.Path, line, what, value, want)
+}
+
+// Lines reads a file line by line.
+type Lines struct {
+	*File
+	N    int  // number of the line that was read last
+	Torn bool // the line that was read last has no end
+
+	long []byte
+}
+
+// Next returns the next line that is not empty, without its end; it is valid until the call after. It returns io.EOF at the end.
+func (l *Lines) Next() ([]byte, error) {
+	for {
+		b, err := l.in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			l.long = append(l.long[:0], b...)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				if len(l.long) > MaxRow {
+					return nil, fmt.Errorf("%s:%d: %w", l.Path, l.N+1, ErrLong)
+				}
+				b, err = l.in.ReadSlice('\n')
+				l.long = append(l.long, b...)
+			}
+			b = l.long
+		}
+		if CutShort(err) {
+			err, l.Torn = io.EOF, true
+		}
+		if err != nil && (err != io.EOF || len(b) == 0) {
+			if err == io.EOF {
+				return nil, io.EOF
+			}
+			return nil, fmt.Errorf("read %s: %w", l.Path, err)
+		}
+		l.N++
+		l.Torn = err == io.EOF
+		if b = bytes.TrimSpace(b); len(b) > 0 {
+			return b, nil
+		}
+	}
+}
+
+// CutShort reports whether a packed file was cut.
+func CutShort(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }

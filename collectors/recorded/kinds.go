@@ -1,0 +1,24 @@
+// Package recorded is the table of all that can be read as recorded: last week's traces, metrics, logs and dumps, as assay import takes them.
+package recorded
+
+import (
+	"slices"
+
+	"github.com/assay-dev/assay/collectors/importers"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// Kinds is the table, in the order people should read it. Each area's package has its own.
+var Kinds = slices.Concat(
+	[]input.Kind{importers.Requests},
+)
+
+// Of returns the kind that a file seems to be of, or nil.
+func Of(path string, head []byte) *input.Kind {
+	for i := range Kinds {
+		if k := &Kinds[i]; k.Is != nil && k.Is(path, head) {
+			return k
+		}
+	}
+	return nil
+}
