@@ -52,6 +52,9 @@
 // run has taken every undo back. A run that hangs, or is frozen, cannot keep a fault in force; what makes load for it is killed. A fault
 // that lies in the run's own process, as the proxy on the wire does, hurts nobody while that is frozen and is undone when it goes on.
 //
+// Nobody has to ask for that: a fault of some length is armed with its term, [Undo.Longest], and what is still armed after it the guardian undoes though the
+// run lives ([Timekeeper]). A run that was frozen learns of it when it wakes, and says when the fault ended.
+//
 // What is no fault and must be taken back all the same, such as a silence of alerts, goes the same way ([ArmedEvent]).
 //
 // # Who is never hurt

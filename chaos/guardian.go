@@ -43,7 +43,8 @@ type message struct {
 	Run     *Process     `json:"run,omitempty"` // with Dir: the process that is guarded
 	Arm     *Undo        `json:"arm,omitempty"`
 	Disarm  string       `json:"disarm,omitempty"`
-	Own     *Process     `json:"own,omitempty"` // leader of a group
+	Ended   string       `json:"ended,omitempty"` // asks whether the guardian ended this fault itself
+	Own     *Process     `json:"own,omitempty"`   // leader of a group
 	Release *Process     `json:"release,omitempty"`
 	Load    bool         `json:"load,omitempty"` // with Own: the group makes load
 	Stop    *StopOptions `json:"stop,omitempty"`
@@ -56,8 +57,9 @@ type answer struct {
 	Armed string `json:"armed,omitempty"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
-	Addr  string `json:"addr,omitempty"` // where a stop is listened for
-	Stop  string `json:"stop,omitempty"` // answers nothing: the run is to stop, and why
+	Addr  string `json:"addr,omitempty"`   // where a stop is listened for
+	Ago   int64  `json:"ago_ns,omitempty"` // how long the fault has been over that the guardian ended; 0 if it did not
+	Stop  string `json:"stop,omitempty"`   // answers nothing: the run is to stop, and why
 }
 
 // GuardianMain is the guardian process: it reads messages from stdin, answers each on
@@ -113,6 +115,7 @@ type guard struct {
 	mu    sync.Mutex // guards what follows
 	run   Process
 	armed []Undo
+	terms map[string]*term // of those armed that have one
 	owned []Process
 	load  []Process // of owned, those that make load
 	why   string    // the run was asked to stop
@@ -158,6 +161,8 @@ func (g *guard) handle(line []byte) (a answer, note *assay.Event) {
 		}
 	case m.Disarm != "":
 		g.change(func() { g.disarm(m.Disarm) })
+	case m.Ended != "":
+		a.Ago = g.ended(m.Ended)
 	case m.Own != nil:
 		note, err = g.own(*m.Own, m.Load)
 	case m.Release != nil:
@@ -202,11 +207,16 @@ func (g *guard) arm(u Undo) error {
 	}
 	g.disarm(u.ID)
 	g.armed = append(g.armed, u)
+	g.begin(u)
 	return nil
 }
 
 // disarm forgets an undo. The lock is held.
 func (g *guard) disarm(id string) {
+	if t := g.terms[id]; t != nil {
+		t.end()
+		delete(g.terms, id)
+	}
 	g.armed = slices.DeleteFunc(slices.Clone(g.armed), func(u Undo) bool { return u.ID == id })
 }
 

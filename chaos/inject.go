@@ -44,6 +44,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		a.Undo.Patience = a.Patience
 	}
 	f.action = a
+	a.Undo.Longest = r.term(f)
 	a.May = func(v Victim, all []Victim, ready int) error { return r.further(f, v, all, ready) }
 	if why := r.steadyState(ctx); why != "" { // making the plan may have waited for a person while users were hurt
 		r.say(f.event(assay.EventFaultVoid, "not injected: "+why))
@@ -111,7 +112,7 @@ func verifyLimit(s *Step) time.Duration { return 5*time.Second + 2*(s.Delay+s.Ji
 // hold verifies the effect and waits until the fault is to end. It reports whether the fault is
 // over; it is not when the run was stopped, and is then reverted with the others.
 func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool) {
-	limit := orElse(r.Verify, verifyLimit(f.step)) + f.action.Patience + f.action.Look
+	limit := r.looking(f)
 	looking, cancel := context.WithTimeout(ctx, limit)
 	effect, err := f.action.Effect(looking)
 	cancel()
@@ -120,7 +121,11 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 		return "", false
 	case err != nil:
 		f.void.Store(true)
-		r.say(f.event(assay.EventFaultVoid, fmt.Sprintf("no effect was seen within %v: %v", limit, err)))
+		text := fmt.Sprintf("no effect was seen within %v: %v", limit, err)
+		if at, why := r.overrun(ctx, f); at != 0 {
+			text = "its effect was not measured: " + why
+		}
+		r.say(f.event(assay.EventFaultVoid, text))
 		return "it was not in effect", true
 	}
 	r.say(f.event(assay.EventFaultVerified, "", attrEffect, effect, attrBasis, string(cmp.Or(f.action.Basis, assay.EffectMeasured))))
@@ -167,9 +172,20 @@ func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter))+f.action.Patience)
 	defer cancel()
 	u := &f.action.Undo
-	err := until(limit, 50*time.Millisecond, func() error { return u.Do(limit) })
+	at, overran := r.overrun(limit, f)
+	if at != 0 {
+		why = overran
+		r.say(f.event(assay.EventWarning, fmt.Sprintf("%s: %s of %s: %s", f.ID, f.Kind, f.Target, why)))
+	}
+	var err error
+	if at == 0 || u.away(limit) != nil { // what was in force again when this process woke ends now
+		at = 0
+		err = until(limit, 50*time.Millisecond, func() error { return u.Do(limit) })
+	}
 	if err == nil {
-		r.say(f.event(assay.EventFaultReverted, why))
+		e := f.event(assay.EventFaultReverted, why)
+		e.Time, f.ended = at, at
+		r.say(e)
 		err = u.Verify(limit)
 	}
 	if err == nil && f.action.Lifted != nil {
@@ -191,6 +207,7 @@ func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 // clear ends a fault's life.
 func (r *Runner) clear(ctx context.Context, f *injection, why string) {
 	e := f.event(assay.EventFaultClear, why)
+	e.Time = f.ended
 	r.fill(e)
 	// On disk before the guardian lets go of the undo: else a run killed now would not know that the fault is away. A disk that does
 	// not take it at once may take it later; the fault is clear all the same.

@@ -163,6 +163,7 @@ func treeMain() {
 type config struct {
 	Dir, Admin, Stage string
 	Step              Step
+	Verify, Grace     time.Duration
 	Own               bool // start a process group and have the guardian own it
 	Load              bool // it makes load
 	Stop              *StopOptions
@@ -243,7 +244,7 @@ func injectorMain() {
 	case c.Lambda != "":
 		driver = standLambda(c.Lambda)
 	}
-	r := &Runner{Steps: []Step{c.Step}, Driver: driver, Clock: clock.New(), Seed: 1,
+	r := &Runner{Steps: []Step{c.Step}, Driver: driver, Clock: clock.New(), Seed: 1, Verify: c.Verify, Grace: c.Grace,
 		Sync: func(e *assay.Event) error { return write(e) }, Guard: stageGuard{g, reached},
 		Begin: func(context.Context, string) (int64, error) { return 1, nil }}
 	if err := r.Run(ctx, write); err != nil {

@@ -52,6 +52,7 @@ type Runner struct {
 	Ready  time.Duration // how long a step waits for an instance that it can hurt; default 10 s
 	Verify time.Duration // how long the effect of a fault is looked for; default 5 s, and longer for a long delay
 	Revert time.Duration // how long the undo of a fault, and the look at its result, may take; default 5 s
+	Grace  time.Duration // how long beyond its time a fault may last before the guard ends it though this process lives; default 5 s
 
 	emit func(assay.Record) error
 
@@ -90,6 +91,7 @@ type injection struct {
 	Active
 	healthy int
 	applied int64
+	ended   int64         // when the guard ended it in place of this process, and it was away since; 0 if it did not
 	now     string        // who took its victim's place and is hurt instead; "" for nobody; under the runner's lock
 	holds   []string      // what no other fault may change meanwhile; under the runner's lock
 	over    chan struct{} // closed when nothing more will be done about it

@@ -60,6 +60,7 @@ type Undo struct {
 	Text     string   `json:"text,omitempty"` // what a person could do instead
 
 	Patience time.Duration `json:"patience_ns,omitempty"` // how long it may take where that is longer than for others
+	Longest  time.Duration `json:"longest_ns,omitempty"`  // how long after it was armed the fault may last before the guardian ends it though the run lives; 0: no bound
 
 	// silence: where the bearer token is.
 	TokenEnv  string `json:"token_env,omitempty"`
