@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones are known on machines that have no list of them
 
 	"github.com/spf13/pflag"
 

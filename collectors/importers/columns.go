@@ -84,7 +84,7 @@ func ParseColumns(text string) (Columns, error) {
 			return nil, fmt.Errorf("columns: %s is given twice", name)
 		}
 		col := Column{Name: column}
-		if at := strings.LastIndexByte(column, ':'); at > 0 && units[column[at+1:]] != 0 {
+		if at := strings.LastIndexByte(column, ':'); at > 0 && input.Units[column[at+1:]] != 0 {
 			if !fields[i].time {
 				return nil, fmt.Errorf("columns: %s has no unit", name)
 			}
@@ -97,11 +97,11 @@ func ParseColumns(text string) (Columns, error) {
 
 // unit returns the nanoseconds of the column's unit.
 func (c Column) unit() int64 {
-	if u := units[c.Unit]; u != 0 {
+	if u := input.Units[c.Unit]; u != 0 {
 		return u
 	}
-	if i := strings.LastIndexByte(c.Name, '_'); i >= 0 && units[c.Name[i+1:]] != 0 {
-		return units[c.Name[i+1:]]
+	if i := strings.LastIndexByte(c.Name, '_'); i >= 0 && input.Units[c.Name[i+1:]] != 0 {
+		return input.Units[c.Name[i+1:]]
 	}
 	return 1e9
 }
@@ -172,7 +172,7 @@ func (c *columned) fill(line int, r *row) error {
 			continue
 		}
 		var ok bool
-		if at[i], _, ok = instant(text, c.columns[name].unit()); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
+		if at[i], _, ok = c.in.Instant(text, c.columns[name].unit()); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
 			return c.in.Bad(line, name, text, "a date, or a number with the right unit")
 		}
 		seen[i] = true
@@ -199,7 +199,7 @@ func (c *columned) fill(line int, r *row) error {
 		if text == "" {
 			continue
 		}
-		v, ok := number(text, c.columns[x.name].unit())
+		v, ok := input.Number(text, c.columns[x.name].unit())
 		if !ok || v < 0 {
 			return c.in.Bad(line, x.name, text, "a number that is not negative")
 		}

@@ -65,7 +65,7 @@ func openJTL(in *input.File, s *Settings, t *tally) (reader, error) {
 // row fills in r, and reports false for a sample that is no request.
 func (j *jtl) row(s *sample, line int, r *row) (bool, error) {
 	*r = newRow(j.in.Path, line)
-	at, _, ok := instant(s.stamp, 1e6)
+	at, _, ok := j.in.Instant(s.stamp, 1e6)
 	if !ok {
 		return false, j.in.Bad(line, "timeStamp", s.stamp, "milliseconds since 1970 or a date with a time")
 	}
@@ -121,7 +121,7 @@ func (j *jtl) millis(line int, what, text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	v, ok := number(text, 1e6)
+	v, ok := input.Number(text, 1e6)
 	if !ok || v < 0 {
 		return 0, j.in.Bad(line, what, text, "milliseconds")
 	}

@@ -4,6 +4,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // jtlCSV reads a .jtl in CSV.
@@ -30,9 +33,9 @@ func plainColumns(n int) []string {
 func plainJTL(first string) bool {
 	for _, comma := range []string{",", ";", "\t", "|"} {
 		f := strings.Split(first, comma)
-		_, _, ok := instant(f[0], 1e6)
+		_, _, ok := input.Instant(f[0], 1e6, time.UTC)
 		if ok && len(f) >= 16 {
-			_, ok = number(f[1], 1e6)
+			_, ok = input.Number(f[1], 1e6)
 			return ok
 		}
 	}
@@ -53,7 +56,7 @@ func newJTLCSV(j jtl) (reader, error) {
 		return nil, err
 	}
 	first := strings.Join(t.fields, ",")
-	if _, _, ok := instant(t.fields[0], 1e6); ok {
+	if _, _, ok := j.in.Instant(t.fields[0], 1e6); ok {
 		columns := plainColumns(len(t.fields))
 		if columns == nil {
 			return nil, j.in.Bad(1, "the first line", first, "a header, or the 17 columns that JMeter writes by default (16 without the URL)")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 )
 
 // Bounds of a file.
@@ -20,7 +21,8 @@ const (
 // A File is one file, unpacked. Read goes no further than a row may reach: whoever reads row by row calls Row before each.
 type File struct {
 	Path string
-	Last byte // that was read last
+	Zone *time.Location // of stamps that name none
+	Last byte           // that was read last
 
 	in    *bufio.Reader
 	close func()
@@ -52,7 +54,7 @@ func OpenFile(path string) (*File, error) {
 
 // NewFile reads in as the file at path; close, which may be nil, is called by Close.
 func NewFile(path string, in io.Reader, close func()) *File {
-	i := &File{Path: path, in: bufio.NewReaderSize(in, 64<<10), close: close, left: MaxRow}
+	i := &File{Path: path, Zone: time.UTC, in: bufio.NewReaderSize(in, 64<<10), close: close, left: MaxRow}
 	if b, _ := i.in.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) {
 		_, _ = i.in.Discard(3)
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
@@ -101,7 +100,6 @@ func (s *Spec) remote() bool {
 // An Input is one recording while its kind reads it.
 type Input struct {
 	*File
-	Zone  *time.Location // of stamps that name none
 	Tally *Tally
 	State any // the kind's own, kept from the first reading to the second
 

@@ -283,7 +283,8 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	}
 	defer f.Close()
 	t, m := &Tally{}, &mover{}
-	in := &Input{File: f, Zone: o.zone, Tally: t, State: o.state, options: o.spec.Options}
+	f.Zone = o.zone
+	in := &Input{File: f, Tally: t, State: o.state, options: o.spec.Options}
 	n := 0
 	err = o.spec.Kind.Read(ctx, in, func(r assay.Record) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {

@@ -1,4 +1,4 @@
-package importers
+package input
 
 import (
 	"math"
@@ -7,30 +7,35 @@ import (
 	"time"
 )
 
-// units of numbers, in nanoseconds.
-var units = map[string]int64{"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1}
+// Units of numbers, in nanoseconds.
+var Units = map[string]int64{"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1}
 
 // dates are the forms of a date with a time, a fraction of the second may follow in each: ISO 8601 and those that JMeter writes and reads.
 var dates = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00", "2006/01/02 15:04:05", "01/02/06 15:04:05"}
 
-// instant reads a number of units, or a date, which is UTC unless it says otherwise, as nanoseconds.
-func instant(text string, unit int64) (ns int64, dated, ok bool) {
-	if v, ok := number(text, unit); ok {
+// Instant reads a number of units, or a date, which is in the file's zone unless it says otherwise, as nanoseconds.
+func (i *File) Instant(text string, unit int64) (ns int64, dated, ok bool) {
+	return Instant(text, unit, i.Zone)
+}
+
+// Instant reads a number of units, or a date, which is in zone unless it says otherwise, as nanoseconds.
+func Instant(text string, unit int64, zone *time.Location) (ns int64, dated, ok bool) {
+	if v, ok := Number(text, unit); ok {
 		return v, false, true
 	}
 	if len(text) < 17 || len(text) > 40 {
 		return 0, false, false
 	}
 	for _, l := range dates {
-		if t, err := time.Parse(l, text); err == nil && t.Year() > 1700 && t.Year() < 2250 {
+		if t, err := time.ParseInLocation(l, text, zone); err == nil && t.Year() > 1700 && t.Year() < 2250 {
 			return t.UnixNano(), true, true
 		}
 	}
 	return 0, false, false
 }
 
-// number reads a decimal number of units as nanoseconds, exactly; what is finer than one is rounded off.
-func number(text string, unit int64) (int64, bool) {
+// Number reads a decimal number of units as nanoseconds, exactly; what is finer than one is rounded off.
+func Number(text string, unit int64) (int64, bool) {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
 		if whole > math.MaxInt64/unit || whole < math.MinInt64/unit {
 			return 0, false
