@@ -124,6 +124,18 @@ func openFaults(events, notes []assay.Event) (open []journaled, unread []string)
 	return open, unread
 }
 
+// Left returns what the events of a run, with the notes of its guardian, say was armed and do not know to be away, in lines for people.
+func Left(events []assay.Event) []string {
+	open, lines := openFaults(events, nil)
+	for i := range open {
+		lines = append(lines, fmt.Sprintf("%s: by hand: %s", open[i].name(), &open[i].undo))
+	}
+	return lines
+}
+
+// name says in words what the fault is.
+func (f *journaled) name() string { return fmt.Sprintf("%s: %s of %s", f.undo.ID, f.kind, f.target) }
+
 // leftGroups returns the groups that the guardian owned and did not see gone, the run's own process, and whether that is seen to be gone; of one
 // that lives, or lived, on another machine or in another container nothing is known.
 func leftGroups(notes []assay.Event) (owned []Process, run Process, gone bool, far string) {
@@ -158,7 +170,7 @@ func leftGroups(notes []assay.Event) (owned []Process, run Process, gone bool, f
 // heal undoes the fault, and reports whether it is done with it.
 func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, add func(assay.Event)) (over bool) {
 	id := f.undo.ID
-	name := fmt.Sprintf("%s: %s of %s", id, f.kind, f.target)
+	name := f.name()
 	settled := func(why string) {
 		rep.Clear = append(rep.Clear, name+": "+why)
 		if !f.open {

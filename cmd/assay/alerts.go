@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -158,7 +157,7 @@ func (s *session) hush(ctx context.Context, planned time.Duration) error {
 	id, err := a.am.Silence(quick, alertmanager.Silence{Matchers: a.matchers(), StartsAt: now.UTC(), EndsAt: ends, CreatedBy: chaos.SilencedBy, Comment: chaos.SilenceComment(s.plan.Name, s.manifest.ID)})
 	if err != nil {
 		if u.Verify(quick) == nil { // it was not made, so nobody need wait for its end
-			err = errors.Join(err, s.guardian.Disarm(ctx, u.ID))
+			s.unarm(ctx, &u, "the silence was not made")
 		}
 		return fmt.Errorf("silence the alerts: %w", err)
 	}
@@ -185,7 +184,12 @@ func (s *session) unhush() {
 		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Source: "alerts", Text: fmt.Sprintf("the silence may last until its own end: %v; by hand: %s", err, u)})
 		return // the guardian tries on
 	}
-	clear := &assay.Event{Time: s.clock.Now(), Kind: assay.EventUndoClear, Source: "chaos", Fault: u.ID, Text: "the silence is ended"}
+	s.unarm(ctx, u, "the silence is ended")
+}
+
+// unarm says that what was armed is away.
+func (s *session) unarm(ctx context.Context, u *chaos.Undo, text string) {
+	clear := &assay.Event{Time: s.clock.Now(), Kind: assay.EventUndoClear, Source: "chaos", Fault: u.ID, Text: text}
 	if s.store.EmitSync(clear) != nil {
 		s.emit(clear)
 	}

@@ -291,3 +291,51 @@ func startPrometheus(t *testing.T, bin, dir string) (url string) {
 	t.Fatal("prometheus had not scraped within 20 s")
 	return ""
 }
+
+// A run that is refused after it has silenced, and cannot end the silence, keeps its directory, so that heal can.
+func TestRefusedRunThatLeavesASilence(t *testing.T) {
+	var served atomic.Int64
+	target := openAI(t, &served)
+	am := &standin.Server{}
+	dir := t.TempDir()
+	var dead atomic.Bool
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || dead.Swap(true) {
+			am.ServeHTTP(w, r)
+			return
+		}
+		am.ServeHTTP(httptest.NewRecorder(), r)
+		for _, line := range ours(t, dir) {
+			if pid := 0; strings.Contains(line, "x-guardian") {
+				fmt.Sscan(line, &pid)
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		panic(http.ErrAbortHandler) // the silence is made, and the answer that says so is lost
+	}))
+	t.Cleanup(srv.Close)
+	write(t, dir, "plan.yaml", alertsPlan(target.URL, 5, "alerts: {alertmanager: '"+srv.URL+"', expect: [Slow], silence: 30m}"))
+	got := assayIn(t, dir, "run", "plan.yaml")
+	runs := runsIn(t, dir)
+	if got.code != assay.ExitFaultMayRemain || len(runs) != 1 {
+		t.Fatalf("exit %d, want %d; runs %v\n%s", got.code, assay.ExitFaultMayRemain, runs, got.err)
+	}
+	for _, want := range []string{
+		"assay: silence the alerts: POST " + srv.URL + "/api/v2/silences: EOF\n",
+		"assay: " + runs[0] + " is kept, since what it armed may remain: assay heal undoes it once that can be done\n",
+		"assay: MAY REMAIN: silence-1: silence of " + srv.URL + ": by hand: expire the silences by assay",
+	} {
+		if !strings.Contains(got.err, strings.ReplaceAll(want, dir+"/", "")) {
+			t.Errorf("stderr lacks %q:\n%s", want, got.err)
+		}
+	}
+	if m := manifestOf(t, runs[0]); m.End.Status != assay.EndFailed || len(m.End.Remaining) != 1 {
+		t.Errorf("ended %+v", m.End)
+	}
+	if h := assayIn(t, dir, "heal", runs[0]); h.code != 0 || !strings.Contains(h.out, runs[0]+": reverted: silence-1: silence of "+srv.URL+"\n") {
+		t.Errorf("heal: exit %d: %s%s", h.code, h.out, h.err)
+	}
+	if left := unexpired(am); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}

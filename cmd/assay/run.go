@@ -213,7 +213,7 @@ func (s *session) run(ctx context.Context) error {
 	}
 	defer s.day.close()
 	if err := s.prepare(ctx); err != nil {
-		if ctx.Err() != nil {
+		if kept := new(status); ctx.Err() != nil && !(errors.As(err, &kept) && kept.code == assay.ExitFaultMayRemain) {
 			return exit(assay.ExitInterrupted, "interrupted before the load began; nothing was left behind")
 		}
 		return err

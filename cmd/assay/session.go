@@ -100,7 +100,7 @@ const collectorGrace = 700 * time.Millisecond
 // startLimit is how long the sandbox may take to serve; making a large weights file takes seconds.
 const startLimit = time.Minute
 
-// prepare gets everything ready that may refuse the run. On error nothing of it is left.
+// prepare gets everything ready that may refuse the run. On error nothing of it is left, or the error says what.
 func (s *session) prepare(ctx context.Context) (err error) {
 	s.clock = clock.New()
 	s.begun = newBeginnings()
@@ -139,7 +139,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.discard()
+			err = s.discard(err)
 		}
 	}()
 	if s.meter, err = meter(s.plan, s.clock.Now); err != nil {
@@ -175,8 +175,8 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// discard undoes prepare.
-func (s *session) discard() {
+// discard undoes prepare, which failed, and returns why. Where something could not be undone the directory stays, for heal.
+func (s *session) discard(why error) error {
 	s.keeper.Close()
 	s.wire.close()
 	if s.platform != nil {
@@ -191,9 +191,32 @@ func (s *session) discard() {
 	if s.guardian != nil {
 		s.guardian.Close()
 	}
+	if left, err := armedStill(s.dir); len(left) > 0 || err != nil {
+		kept := fmt.Errorf("%s is kept, since what it armed may remain: assay heal undoes it once that can be done", s.dir)
+		errs := []error{why, err, s.store.Seal(assay.Ending{Status: assay.EndFailed, At: s.clock.Now(), Reason: why.Error(), Remaining: left}), kept}
+		for _, line := range left {
+			errs = append(errs, errors.New("MAY REMAIN: "+line))
+		}
+		return &status{assay.ExitFaultMayRemain, errors.Join(errs...)}
+	}
 	s.store.Close()
 	os.RemoveAll(s.dir)
 	os.Remove(filepath.Dir(s.dir)) // only if it is empty: then we made it
+	return why
+}
+
+// armedStill returns what a run has armed and is not known to be away, in lines for people.
+func armedStill(dir string) ([]string, error) {
+	run, err := store.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Close()
+	events, err := run.Events()
+	if err != nil {
+		return nil, err
+	}
+	return chaos.Left(events), nil
 }
 
 // listen opens what listens, so that a port in use is found before anything else is started.
