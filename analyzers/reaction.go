@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts"
@@ -59,25 +58,30 @@ func (p *recoveryPass) reaction(w *assay.FaultWindow, ended int64) (detect, isol
 }
 
 // absences returns the stretches in which the instance was out of routing after it had been in it, in order; one without an end has End 0.
+// One that started again was away until it was ready.
 func absences(f *assay.Facts, instance string) []assay.Interval {
-	i := slices.IndexFunc(f.Lives, func(l assay.Life) bool { return l.Instance == instance })
-	if i < 0 {
-		return nil
-	}
-	l := &f.Lives[i]
 	var out []assay.Interval
-	for _, u := range l.Unready {
-		if u.End == l.Exited {
-			u.End = 0
+	for i := range f.Lives {
+		l := &f.Lives[i]
+		if l.Instance != instance {
+			continue
 		}
-		out = append(out, u)
-	}
-	gone := l.Draining
-	if gone == 0 || l.Exited != 0 && l.Exited < gone {
-		gone = l.Exited
-	}
-	if gone != 0 {
-		out = append(out, assay.Interval{Begin: gone})
+		if n := len(out); n > 0 && out[n-1].End == 0 && l.Ready > out[n-1].Begin {
+			out[n-1].End = l.Ready
+		}
+		for _, u := range l.Unready {
+			if u.End == l.Exited {
+				u.End = 0
+			}
+			out = append(out, u)
+		}
+		gone := l.Draining
+		if gone == 0 || l.Exited != 0 && l.Exited < gone {
+			gone = l.Exited
+		}
+		if gone != 0 {
+			out = append(out, assay.Interval{Begin: gone})
+		}
 	}
 	return out
 }

@@ -205,6 +205,12 @@ func watched(f *assay.Facts, first, last int64) {
 	if f.Begin == 0 && len(f.Events) > 0 {
 		f.Begin = f.Events[0].Time
 	}
+	if f.Requests == 0 && len(f.Phases) == 0 { // nothing but what the platform told
+		f.End = max(f.End, f.Manifest.End.At)
+		for i := range f.Events {
+			f.End = max(f.End, f.Events[i].Time)
+		}
+	}
 	f.End = max(f.End, f.Begin)
 }
 

@@ -195,6 +195,37 @@ func TestInstanceEpisodes(t *testing.T) {
 	}
 }
 
+// Containers of a pod start again under its name, and nobody need send requests for that to count.
+func TestInstanceThatStartsAgain(t *testing.T) {
+	f := compute(t, &factstest.Run{M: assay.Manifest{End: assay.Ending{At: 100 * second}}, E: []assay.Event{
+		event(second, assay.EventInstanceCreated, "p"), event(2*second, assay.EventInstanceStarted, "p"), event(5*second, assay.EventInstanceReady, "p"),
+		event(30*second, assay.EventInstanceExited, "p", "reason", "oom"),
+		event(30*second, assay.EventInstanceCreated, "p", "reason", "restart"), event(31*second, assay.EventInstanceStarted, "p"),
+		event(32*second, assay.EventInstanceExited, "p", "reason", "crash"),
+		event(42*second, assay.EventInstanceStarted, "p"), event(50*second, assay.EventInstanceReady, "p"),
+		event(90*second, assay.EventInstanceDraining, "p"), event(91*second, assay.EventInstanceExited, "p", "reason", "scale_in"),
+	}})
+	type life struct {
+		Reason, Exit           string
+		Created, Ready, Exited int64
+		Ledger                 assay.Ledger
+	}
+	var got []life
+	for _, l := range f.Lives {
+		got = append(got, life{l.Reason, l.Exit, l.Created / second, l.Ready / second, l.Exited / second, l.Ledger})
+	}
+	want := []life{{"", "oom", 1, 5, 30, assay.Natural}, {"restart", "crash", 30, 0, 32, assay.Natural}, {"restart", "scale_in", 42, 50, 91, assay.Planned}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("lives (-want +got):\n%s", d)
+	}
+	if f.Begin != second || f.End != 100*second {
+		t.Errorf("watched from %d to %d, want all that the platform told", f.Begin, f.End)
+	}
+	if len(f.Episodes) != 1 || f.Episodes[0].Cause != "oom" || f.Episodes[0].EndHi != 50*second || f.Episodes[0].RightCensored {
+		t.Errorf("got %+v, want one episode from the first exit until it is ready again", f.Episodes)
+	}
+}
+
 func TestFaultThatMayRemain(t *testing.T) {
 	armed, applied := faultEvent(20*second, assay.EventFaultArmed, "kind", "hang", "target", "w-1"), faultEvent(20*second+ms, assay.EventFaultApplied)
 	remaining := faultEvent(25*second, assay.EventFaultRemaining)

@@ -11,27 +11,40 @@ import (
 // An instanceScan gathers what the requests tell about instances.
 type instanceScan struct {
 	f      *assay.Facts
-	index  map[string]int
+	index  map[string][]int   // of the lives of each instance, in order
 	failed map[string][]int64 // instants of the failed requests of each instance
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string]int{}, failed: map[string][]int64{}}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}}
 	for i := range f.Lives {
-		s.index[f.Lives[i].Instance] = i
+		id := f.Lives[i].Instance
+		s.index[id] = append(s.index[id], i)
 	}
 	return s
+}
+
+// at returns the life that an instance had at t: the last that began by then, else its first. Nil: it has none.
+func (s *instanceScan) at(instance string, t int64) *assay.Life {
+	lives := s.index[instance]
+	if len(lives) == 0 {
+		return nil
+	}
+	i := len(lives) - 1
+	for i > 0 && firstOf(&s.f.Lives[lives[i]]) > t {
+		i--
+	}
+	return &s.f.Lives[lives[i]]
 }
 
 func (s *instanceScan) add(r *assay.Request) {
 	if r.Instance == "" {
 		return
 	}
-	i, ok := s.index[r.Instance]
-	if !ok {
+	l := s.at(r.Instance, max(r.Due, r.FirstByte, r.FirstToken))
+	if l == nil {
 		return
 	}
-	l := &s.f.Lives[i]
 	if r.Outcome == assay.OK {
 		l.Served++
 	}
@@ -77,11 +90,10 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 	}
 	for i := range f.Faults {
 		w := &f.Faults[i]
-		j, ok := s.index[w.Target]
-		if !ok || w.Applied == 0 || w.Void != "" {
+		l := s.at(w.Target, w.Applied)
+		if l == nil || w.Applied == 0 || w.Void != "" {
 			continue
 		}
-		l := &f.Lives[j]
 		certain := w.Kind == "kill" || w.Kind == "hang"
 		sign := firstSign(f, l, w)
 		if !certain && sign == 0 {
@@ -190,14 +202,14 @@ func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]boo
 		}
 	}
 	by := ""
-	for pass := range 3 {
+	for pass := range 4 {
 		for i := range f.Lives {
 			n := &f.Lives[i]
-			if n == l || used[n.Instance] || n.Created == 0 || n.Created < e.Begin-Probe(f.Manifest) {
+			if n == l || pass > 0 && used[n.Instance] || n.Created == 0 || n.Created < e.Begin-Probe(f.Manifest) {
 				continue
 			}
-			// First those that say so; a platform that gives no such reason replaces by whatever it creates next.
-			if n.Ready == 0 || pass == 0 && n.Reason != "replace" || pass == 1 && n.Reason == "scale_out" {
+			// First itself, started again; then those that say so; a platform that gives no such reason replaces by whatever it creates next.
+			if n.Ready == 0 || (pass == 0) != (n.Instance == l.Instance) || pass == 1 && n.Reason != "replace" || pass == 2 && n.Reason == "scale_out" {
 				continue
 			}
 			if better(n.Ready, 0) {

@@ -64,10 +64,12 @@ func learnStart(starts map[string]*start, t *assay.Trace) {
 	starts[id] = s
 }
 
-// lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open.
+// lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open. An instance that
+// starts again under its name, as the containers of a pod do, lives again: a Life ends with its exit.
 func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []assay.Life {
 	var out []assay.Life
 	index := map[string]int{}
+	follows := map[string]bool{} // an earlier life of its
 	life := func(id string) *assay.Life {
 		i, ok := index[id]
 		if !ok {
@@ -77,6 +79,14 @@ func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []
 		}
 		return &out[i]
 	}
+	again := func(id string) *assay.Life {
+		if l := life(id); l.Exited == 0 {
+			return l
+		}
+		delete(index, id)
+		follows[id] = true
+		return life(id)
+	}
 	for i := range events {
 		e := &events[i]
 		if e.Instance == "" {
@@ -84,10 +94,14 @@ func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []
 		}
 		switch e.Kind {
 		case assay.EventInstanceCreated:
-			l := life(e.Instance)
+			l := again(e.Instance)
 			l.Created, l.Reason, l.Forced = e.Time, e.Attrs["reason"], e.Attrs["forced"] == "true"
 		case assay.EventInstanceStarted:
-			life(e.Instance).Started = e.Time
+			l := again(e.Instance)
+			l.Started = e.Time
+			if l.Created == 0 && follows[e.Instance] {
+				l.Created, l.Reason = e.Time, "restart"
+			}
 		case assay.EventInstancePhase:
 			l := life(e.Instance)
 			p := assay.Interval{Name: e.Attrs["phase"], Begin: stamp(m, e.Attrs["start_ns"]), End: stamp(m, e.Attrs["end_ns"]), Resolution: e.Resolution}
