@@ -27,6 +27,10 @@ type Kind struct {
 	// Read emits the records of an input, stamped in Unix time. It is called twice for each input.
 	Read func(ctx context.Context, in *Input, emit func(assay.Record) error) error
 
+	// Finish is called after Read of the last input of the kind, with that, and emits what only all of them together tell. The inputs of a kind
+	// that has it share their State, which Finish leaves as the next reading shall find it. Nil: each input stands for itself.
+	Finish func(ctx context.Context, in *Input, emit func(assay.Record) error) error
+
 	// Fetch gets what Read reads from a store at a URL, for the window, as if it had been recorded. Nil: the kind reads files only.
 	Fetch func(ctx context.Context, f *Fetching, to io.Writer) error
 }
@@ -101,7 +105,8 @@ func (s *Spec) remote() bool {
 type Input struct {
 	*File
 	Tally *Tally
-	State any // the kind's own, kept from the first reading to the second
+	From  int64 // Unix ns: what was before is left out, but what began before and holds may be told as of this instant; 0: no bound
+	State any   // the kind's own, kept from the first reading to the second; shared by the inputs of a kind with a Finish
 
 	options map[string]string
 }

@@ -60,7 +60,8 @@ type Set struct {
 	settings Settings
 	inputs   []*one
 	phases   map[string]*phase
-	temp     []string // files that were fetched
+	joined   map[string]*joined // by kind: those whose inputs are read as one
+	temp     []string           // files that were fetched
 }
 
 // one is an input of a set.
@@ -73,6 +74,12 @@ type one struct {
 	summary Summary
 }
 
+// joined is what the inputs of a kind that has a Finish share.
+type joined struct {
+	state any
+	last  *one // after which it is finished
+}
+
 // A phase is a stretch of load as the inputs tell it, joined over all that do.
 type phase struct {
 	name       string
@@ -82,7 +89,7 @@ type phase struct {
 
 // Open reads all inputs once. A directory stands for the files in it.
 func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err error) {
-	s := &Set{settings: settings, phases: map[string]*phase{}}
+	s := &Set{settings: settings, phases: map[string]*phase{}, joined: map[string]*joined{}}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -91,6 +98,11 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	for _, spec := range specs {
 		if err := s.add(ctx, spec); err != nil {
 			return nil, fmt.Errorf("import: %w", err)
+		}
+	}
+	for _, o := range s.inputs {
+		if k := o.spec.Kind; k.Finish != nil {
+			s.joined[k.Name] = &joined{last: o}
 		}
 	}
 	begin, end := int64(math.MaxInt64), int64(math.MinInt64)
@@ -284,9 +296,13 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	defer f.Close()
 	t, m := &Tally{}, &mover{}
 	f.Zone = o.zone
-	in := &Input{File: f, Tally: t, State: o.state, options: o.spec.Options}
+	state, finish := &o.state, false
+	if j := s.joined[o.spec.Kind.Name]; j != nil {
+		state, finish = &j.state, j.last == o
+	}
+	in := &Input{File: f, Tally: t, From: s.settings.From, State: *state, options: o.spec.Options}
 	n := 0
-	err = o.spec.Kind.Read(ctx, in, func(r assay.Record) error {
+	pass := func(r assay.Record) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -299,8 +315,11 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			return nil
 		}
 		return emit(r)
-	})
-	o.state = in.State
+	}
+	if err = o.spec.Kind.Read(ctx, in, pass); err == nil && finish {
+		err = o.spec.Kind.Finish(ctx, in, pass)
+	}
+	*state = in.State
 	return t, err
 }
 

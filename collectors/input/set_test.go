@@ -129,6 +129,43 @@ func TestSetIsOneRunOfManyInputs(t *testing.T) {
 	}
 }
 
+func TestSetJoinsInputsOfAKindThatFinishes(t *testing.T) {
+	sum := func(in *Input) int64 { n, _ := in.State.(int64); return n }
+	joint := &Kind{Name: "joint", Things: "files", Read: func(_ context.Context, in *Input, _ func(assay.Record) error) error {
+		b, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		in.Tally.Keep(1)
+		in.State = sum(in) + n
+		return err
+	}, Finish: func(_ context.Context, in *Input, emit func(assay.Record) error) error {
+		at := sum(in) * 1e9
+		in.State = nil
+		return emit(&assay.Event{Time: at, Kind: assay.EventAnnotation, Text: fmt.Sprint(in.From)})
+	}}
+	s, err := Open(t.Context(), []Spec{{Kind: joint, Path: file(t, fmt.Sprint(base))}, {Kind: seconds, Path: file(t, fmt.Sprint(base))}, {Kind: joint, Path: file(t, "5")}},
+		Settings{From: base * 1e9, To: (base + 9) * 1e9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, last := s.Summaries[0], s.Summaries[2]; first.Events != 0 || first.Kept != 1 || last.Events != 1 || last.Begin != (base+5)*1e9 {
+		t.Errorf("summaries %+v, want one event, of both, after the last", s.Summaries)
+	}
+	var got []assay.Event
+	err = s.Run(t.Context(), func(r assay.Record) error {
+		if e, ok := r.(*assay.Event); ok && e.Kind == assay.EventAnnotation {
+			got = append(got, *e)
+		}
+		return nil
+	})
+	want := []assay.Event{{Time: 5e9 + lead, Kind: assay.EventAnnotation, Text: fmt.Sprint(int64(base * 1e9))}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("error %v, events (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestSetFetchesFromAStore(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
