@@ -224,7 +224,14 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string, depth int)
 			d.fail(kv.Key, at, "key %q stands twice", key)
 		default:
 			seen[key] = true
+			wrong := len(d.errs)
 			d.value(kv.Value, v.FieldByIndex(i), at, depth+1)
+			if text, isScalar := scalar(kv.Value); isScalar && v.CanAddr() && len(d.errs) > wrong {
+				if h, ok := v.Addr().Interface().(hinter); ok && h.hint(key, text) != "" {
+					d.errs = d.errs[:wrong]
+					d.fail(kv.Value, at, "%s", h.hint(key, text))
+				}
+			}
 		}
 	}
 }
