@@ -220,7 +220,7 @@ func paths(fields []field) []string {
 }
 
 func (d *Kubernetes) labels() map[string]any {
-	return map[string]any{"app.kubernetes.io/managed-by": "assay", "assay.dev/run": d.RunID}
+	return map[string]any{"app.kubernetes.io/managed-by": "assay", kube.RunLabel: d.RunID}
 }
 
 func (d *Kubernetes) core(plural string) string {

@@ -20,7 +20,11 @@ type Sweep struct {
 	Run                            string // its id
 }
 
-// Do deletes the objects and returns once each is seen to be gone, or may remain. It is an error if the cluster cannot be asked.
+// ErrNoMesh says that there is no Chaos Mesh in a cluster.
+var ErrNoMesh = errors.New("the cluster knows no kind of Chaos Mesh")
+
+// Do deletes the objects and returns once each is seen to be gone, or may remain. It is an error if the cluster cannot be asked, [ErrNoMesh] if
+// nothing could be there.
 func (s Sweep) Do(ctx context.Context) (HealReport, error) {
 	var rep HealReport
 	api, err := kube.Find(s.Kubeconfig, s.Context)
@@ -84,7 +88,7 @@ func (s Sweep) Do(ctx context.Context) (HealReport, error) {
 	}
 	wg.Wait()
 	if !known {
-		return rep, errors.New("the cluster knows no kind of Chaos Mesh")
+		return rep, ErrNoMesh
 	}
 	return rep, nil
 }

@@ -25,7 +25,7 @@ func forces(p *plan.Plan) bool {
 }
 
 // chiller returns what makes the target of a plan cold; nil where no phase forces cold starts. admin is the sandbox's admin URL.
-func chiller(p *plan.Plan, admin string) (chill.Chiller, error) {
+func chiller(p *plan.Plan, run, admin string) (chill.Chiller, error) {
 	if !forces(p) {
 		return nil, nil
 	}
@@ -38,11 +38,11 @@ func chiller(p *plan.Plan, admin string) (chill.Chiller, error) {
 		k.Kubeconfig = p.Path(k.Kubeconfig)
 		by = &plan.ColdBy{Kubernetes: &k}
 	}
-	return clusterOrCloud(by)
+	return clusterOrCloud(by, run)
 }
 
-// clusterOrCloud returns the chiller that target.cold names; nil where there is none.
-func clusterOrCloud(by *plan.ColdBy) (chill.Chiller, error) {
+// clusterOrCloud returns the chiller that target.cold names, for a run; nil where there is none.
+func clusterOrCloud(by *plan.ColdBy, run string) (chill.Chiller, error) {
 	switch {
 	case by == nil:
 		return nil, nil
@@ -52,7 +52,7 @@ func clusterOrCloud(by *plan.ColdBy) (chill.Chiller, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target.cold.kubernetes: %w", err)
 		}
-		return &chill.Kubernetes{API: api, Namespace: or(k.Namespace, or(api.Namespace, "default")), Deployment: k.Deployment, Pods: k.Pods, Wake: k.Wake == nil || *k.Wake}, nil
+		return &chill.Kubernetes{API: api, Namespace: or(k.Namespace, or(api.Namespace, "default")), Deployment: k.Deployment, Pods: k.Pods, Run: run, Wake: k.Wake == nil || *k.Wake}, nil
 	default:
 		l := by.Lambda
 		keys := credential.AWS{Region: l.Region}
@@ -81,7 +81,7 @@ func recoverCold(ctx context.Context, m *assay.Manifest) (string, error) {
 	if len(m.Plan) == 0 || json.Unmarshal(m.Plan, &p) != nil {
 		return "", nil // an import, or no plan of ours
 	}
-	c, err := clusterOrCloud(p.Target.Cold)
+	c, err := clusterOrCloud(p.Target.Cold, m.ID)
 	if c == nil || err != nil {
 		return "", err
 	}
@@ -105,7 +105,7 @@ func (s *session) makeCold(ctx context.Context) error {
 	if s.platform != nil {
 		admin = s.platform.AdminURL
 	}
-	c, err := chiller(s.plan, admin)
+	c, err := chiller(s.plan, s.manifest.ID, admin)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}

@@ -76,6 +76,7 @@ type served struct {
 	mu       sync.Mutex
 	replicas int
 	notes    map[string]any
+	run      any       // its label
 	up       time.Time // since when it is, or will be, ready
 	zeros    int
 }
@@ -83,13 +84,22 @@ type served struct {
 func (s *served) api(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.URL.Path != "/apis/apps/v1/namespaces/models/deployments/llm" {
+	const deployments = "/apis/apps/v1/namespaces/models/deployments"
+	if r.URL.Path == deployments {
+		items := []any{}
+		if r.URL.Query().Get("labelSelector") == fmt.Sprint("assay.dev/run=", s.run) {
+			items = append(items, map[string]any{"metadata": map[string]any{"name": "llm"}})
+		}
+		json.NewEncoder(w).Encode(map[string]any{"items": items})
+		return
+	}
+	if r.URL.Path != deployments+"/llm" {
 		http.NotFound(w, r)
 		return
 	}
 	if r.Method == http.MethodPatch && r.URL.Query().Get("dryRun") == "" {
 		var p struct {
-			Metadata struct{ Annotations map[string]any }
+			Metadata struct{ Annotations, Labels map[string]any }
 			Spec     struct{ Replicas int }
 		}
 		body, _ := io.ReadAll(r.Body)
@@ -100,14 +110,14 @@ func (s *served) api(w http.ResponseWriter, r *http.Request) {
 		if s.replicas = p.Spec.Replicas; s.replicas == 0 {
 			s.zeros++
 		}
-		s.up = time.Now().Add(150 * time.Millisecond)
+		s.up, s.run = time.Now().Add(150*time.Millisecond), p.Metadata.Labels["assay.dev/run"]
 		for k, v := range p.Metadata.Annotations {
 			if s.notes[k] = v; v == nil {
 				delete(s.notes, k)
 			}
 		}
 	}
-	json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{"annotations": s.notes}, "spec": map[string]any{"replicas": s.replicas},
+	json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{"annotations": s.notes, "labels": map[string]any{"assay.dev/run": s.run}}, "spec": map[string]any{"replicas": s.replicas},
 		"status": map[string]any{"replicas": s.replicas, "readyReplicas": s.replicas}})
 }
 
@@ -200,6 +210,20 @@ objectives:
 		}
 		if got := assayIn(t, dir, "heal"); got.code != 0 || !strings.Contains(got.out, "reverted: deployment models/llm is as it was before the run") {
 			t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
+		}
+		back(t)
+	})
+	t.Run("killed and swept", func(t *testing.T) { // its directory is lost: the Deployment tells whose it is
+		dir := plan(t, 3, false)
+		cmd, _ := start(t, dir, "run", "plan.yaml")
+		until(t, "zero", 20*time.Second, atZero)
+		cmd.Process.Kill()
+		cmd.Wait()
+		id := manifestOf(t, runsIn(t, dir)[0]).ID
+		for run, want := range map[string]string{"0123456789abcdef": "nothing of it is there", id: "reverted: deployment models/llm has its replicas again"} {
+			if got := assayIn(t, dir, "heal", "--sweep", run, "--kubeconfig", "kubeconfig", "--namespace", "models"); got.code != 0 || got.out != "run "+run+": "+want+"\n" {
+				t.Errorf("%s: exit %d\n%s%s", run, got.code, got.out, got.err)
+			}
 		}
 		back(t)
 	})

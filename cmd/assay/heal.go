@@ -12,6 +12,8 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/chill"
+	"github.com/assay-dev/assay/internal/kube"
 	"github.com/assay-dev/assay/internal/store"
 )
 
@@ -56,10 +58,10 @@ func healCommand(io stdio) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&opt.ForceFinalizers, "force-finalizers", false, "take objects of Chaos Mesh away that their controller does not recover; what they did is NOT recovered, and the exit status stays 14 until the pod is gone")
-	cmd.Flags().StringVar(&sweep.Run, "sweep", "", "instead: delete the objects of Chaos Mesh that bear this run's id, where its directory is lost")
+	cmd.Flags().StringVar(&sweep.Run, "sweep", "", "instead: delete the objects of Chaos Mesh that bear this run's id, and give the Deployments that do their replicas back, where its directory is lost")
 	cmd.Flags().StringVar(&sweep.Kubeconfig, "kubeconfig", "", "with --sweep: kubeconfig file")
 	cmd.Flags().StringVar(&sweep.Context, "context", "", "with --sweep: context of the kubeconfig")
-	cmd.Flags().StringVar(&sweep.Namespace, "namespace", "", "with --sweep: namespace of the objects")
+	cmd.Flags().StringVar(&sweep.Namespace, "namespace", "", "with --sweep: namespace to look in")
 	cmd.Flags().StringVar(&parent, "dir", "runs", "directory of runs to look through when no DIR is given")
 	return cmd
 }
@@ -76,21 +78,42 @@ func swept(ctx context.Context, io stdio, s chaos.Sweep, args []string) error {
 		s.Kubeconfig, _ = filepath.Abs(s.Kubeconfig)
 	}
 	rep, err := s.Do(ctx)
+	if warmed(ctx, s, &rep) && errors.Is(err, chaos.ErrNoMesh) {
+		err = nil
+	}
 	for _, line := range rep.Reverted {
-		fmt.Fprintf(io.out, "run %s: deleted: %s\n", s.Run, line)
+		fmt.Fprintf(io.out, "run %s: reverted: %s\n", s.Run, line)
 	}
 	for _, line := range rep.Remaining {
 		fmt.Fprintf(io.out, "run %s: MAY REMAIN: %s\n", s.Run, line)
 	}
 	switch {
+	case len(rep.Remaining) > 0:
+		return &status{assay.ExitFaultMayRemain, err}
 	case err != nil:
 		return &status{assay.ExitPreflight, err}
-	case len(rep.Remaining) > 0:
-		return &status{code: assay.ExitFaultMayRemain}
 	case len(rep.Reverted) == 0:
 		fmt.Fprintf(io.out, "run %s: nothing of it is there\n", s.Run)
 	}
 	return nil
+}
+
+// warmed gives the Deployments that a run made cold their replicas back, and adds them to the report. It returns whether there could be any.
+func warmed(ctx context.Context, s chaos.Sweep, rep *chaos.HealReport) bool {
+	api, err := kube.Find(s.Kubeconfig, s.Context)
+	if err != nil {
+		return false // which the sweep of the rest says
+	}
+	ctx, cancel := context.WithTimeout(ctx, undoLimit)
+	defer cancel()
+	done, err := chill.Sweep(ctx, api, or(s.Namespace, or(api.Namespace, "default")), s.Run)
+	for _, d := range done {
+		rep.Reverted = append(rep.Reverted, d+" has its replicas again")
+	}
+	if err != nil && !kube.NotFound(err) {
+		rep.Remaining = append(rep.Remaining, coldRemains+err.Error())
+	}
+	return err == nil
 }
 
 // healed is the error of healing runs: what cannot be read may remain.

@@ -23,6 +23,7 @@ type Kubernetes struct {
 	Namespace  string
 	Deployment string        // exactly one of Deployment and Pods
 	Pods       string        // label selector
+	Run        string        // id of the run, which the Deployment bears as a label while it is scaled; "" for none
 	Wake       bool          // give the Deployment its replicas back when it is cold
 	Poll       time.Duration // 0: 250 ms
 
@@ -43,6 +44,8 @@ func (k *Kubernetes) String() string {
 type deployment struct {
 	Metadata struct {
 		Generation  int64             `json:"generation"`
+		Name        string            `json:"name"`
+		Labels      map[string]string `json:"labels"`
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
@@ -67,16 +70,27 @@ func (d *deployment) replicas() (n int, noted bool) {
 }
 
 func (k *Kubernetes) path() string {
-	return "/apis/apps/v1/namespaces/" + url.PathEscape(k.Namespace) + "/deployments/" + url.PathEscape(k.Deployment)
+	return deployments(k.Namespace) + "/" + url.PathEscape(k.Deployment)
+}
+
+func deployments(namespace string) string {
+	return "/apis/apps/v1/namespaces/" + url.PathEscape(namespace) + "/deployments"
 }
 
 func (k *Kubernetes) pods(query string) string {
 	return "/api/v1/namespaces/" + url.PathEscape(k.Namespace) + "/pods?labelSelector=" + url.QueryEscape(k.Pods) + query
 }
 
-// scale is the patch that sets the replicas and the note; a nil note is taken away.
-func scale(n int, note any) map[string]any {
-	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{replicasNote: note}}, "spec": map[string]any{"replicas": n}}
+// scale is the patch that sets the replicas, the note and whose it is; without a note both are taken away.
+func (k *Kubernetes) scale(n int, note string) map[string]any {
+	annotations, labels := map[string]any{replicasNote: nil}, map[string]any{kube.RunLabel: nil}
+	if note != "" {
+		annotations[replicasNote] = note
+		if k.Run != "" {
+			labels[kube.RunLabel] = k.Run
+		}
+	}
+	return map[string]any{"metadata": map[string]any{"annotations": annotations, "labels": labels}, "spec": map[string]any{"replicas": n}}
 }
 
 // Check implements Chiller: it reads, and tries the change without making it.
@@ -100,7 +114,7 @@ func (k *Kubernetes) Check(ctx context.Context) error {
 	} else if noted {
 		k.scaled = true // by a run that was killed: it is put back with ours
 	}
-	if err := k.API.Patch(ctx, k.path()+"?dryRun=All", scale(0, "0"), nil); err != nil {
+	if err := k.API.Patch(ctx, k.path()+"?dryRun=All", k.scale(0, "0"), nil); err != nil {
 		return fmt.Errorf("try to scale %s: %w", k, err)
 	}
 	return nil
@@ -120,11 +134,11 @@ func (k *Kubernetes) Chill(ctx context.Context) error {
 		n = 1 // between two wakes of its platform; what it had at first is noted
 	}
 	k.scaled = true // even if the answer is lost
-	var note any = strconv.Itoa(n)
+	note := strconv.Itoa(n)
 	if noted {
 		note = d.Metadata.Annotations[replicasNote]
 	}
-	if err := k.API.Patch(ctx, k.path(), scale(0, note), nil); err != nil {
+	if err := k.API.Patch(ctx, k.path(), k.scale(0, note), nil); err != nil {
 		return fmt.Errorf("scale %s to zero: %w", k, err)
 	}
 	err := k.until(ctx, func() (bool, error) {
@@ -155,14 +169,15 @@ func (k *Kubernetes) Undo(ctx context.Context) error {
 		k.scaled = false // somebody else has put it back
 		return nil
 	}
-	if err := k.API.Patch(ctx, k.path(), scale(n, nil), nil); err != nil {
+	if err := k.API.Patch(ctx, k.path(), k.scale(n, ""), nil); err != nil {
 		return fmt.Errorf("scale %s back to %d: %w; by hand: kubectl -n %s scale deployment/%s --replicas=%d", k, n, err, k.Namespace, k.Deployment, n)
 	}
 	k.scaled = false
 	return nil
 }
 
-// Recover undoes what a run left behind that was killed: the annotation on the Deployment tells. It reports whether there was anything.
+// Recover undoes what the run left behind when it was killed: the annotation and the label on the Deployment tell. It reports whether there was
+// anything. What bears the label of another run is left to that one.
 func (k *Kubernetes) Recover(ctx context.Context) (bool, error) {
 	if k.Deployment == "" {
 		return false, nil
@@ -171,11 +186,29 @@ func (k *Kubernetes) Recover(ctx context.Context) (bool, error) {
 	if err := k.API.Get(ctx, k.path(), &d); err != nil {
 		return false, fmt.Errorf("look at %s: %w", k, err)
 	}
-	if _, noted := d.replicas(); !noted {
+	if _, noted := d.replicas(); !noted || d.Metadata.Labels[kube.RunLabel] != "" && d.Metadata.Labels[kube.RunLabel] != k.Run {
 		return false, nil
 	}
 	k.scaled = true
 	return true, k.Undo(ctx)
+}
+
+// Sweep undoes what a run left behind in a namespace, found by its label alone. It returns what it has put back, and with it what it could not.
+func Sweep(ctx context.Context, api *kube.Client, namespace, run string) (done []string, err error) {
+	var list struct {
+		Items []deployment `json:"items"`
+	}
+	if err := api.Get(ctx, deployments(namespace)+"?labelSelector="+url.QueryEscape(kube.RunLabel+"="+run), &list); err != nil {
+		return nil, fmt.Errorf("list the deployments of run %s: %w", run, err)
+	}
+	for _, d := range list.Items {
+		k := &Kubernetes{API: api, Namespace: namespace, Deployment: d.Metadata.Name, Run: run}
+		was, why := k.Recover(ctx)
+		if err = errors.Join(err, why); was && why == nil {
+			done = append(done, k.String())
+		}
+	}
+	return done, err
 }
 
 // podList is what we read of a list of pods.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +30,7 @@ type cluster struct {
 	mu         sync.Mutex
 	replicas   int
 	notes      map[string]any
+	labels     map[string]any
 	generation int64
 	running    int
 	pods       []string // UIDs in service
@@ -64,7 +66,7 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		var p struct {
-			Metadata struct{ Annotations map[string]any }
+			Metadata struct{ Annotations, Labels map[string]any }
 			Spec     struct{ Replicas *int }
 		}
 		body, _ := io.ReadAll(r.Body)
@@ -73,13 +75,11 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !dry {
-			for k, v := range p.Metadata.Annotations {
-				if v == nil {
-					delete(c.notes, k)
-				} else {
-					c.notes[k] = v
-				}
+			merge(c.notes, p.Metadata.Annotations)
+			if c.labels == nil {
+				c.labels = map[string]any{}
 			}
+			merge(c.labels, p.Metadata.Labels)
 			if p.Spec.Replicas != nil {
 				c.replicas = *p.Spec.Replicas
 			}
@@ -97,8 +97,14 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				c.running++
 			}
 		}
-		json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{"generation": c.generation, "annotations": c.notes},
+		json.NewEncoder(w).Encode(map[string]any{"metadata": map[string]any{"generation": c.generation, "annotations": c.notes, "labels": c.labels},
 			"spec": map[string]any{"replicas": c.replicas}, "status": map[string]any{"replicas": c.running, "readyReplicas": c.running, "observedGeneration": observed}})
+	case r.URL.Path+"/llm" == deployments && r.Method == http.MethodGet:
+		items := []any{}
+		if name, value, _ := strings.Cut(r.URL.Query().Get("labelSelector"), "="); c.labels[name] == value {
+			items = append(items, map[string]any{"metadata": map[string]any{"name": "llm"}})
+		}
+		json.NewEncoder(w).Encode(map[string]any{"items": items})
 	case r.URL.Path == pods && r.URL.Query().Get("labelSelector") == "app=llm" && r.Method == http.MethodDelete:
 		if dry {
 			break
@@ -126,6 +132,17 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"items": items})
 	default:
 		fail(http.StatusNotFound, fmt.Sprintf("%s %s not found", r.Method, r.URL.Path))
+	}
+}
+
+// merge changes what a merge patch has, and takes away what it has null for.
+func merge(m, patch map[string]any) {
+	for k, v := range patch {
+		if v == nil {
+			delete(m, k)
+		} else {
+			m[k] = v
+		}
 	}
 }
 
@@ -231,6 +248,42 @@ func TestRecoverADeployment(t *testing.T) {
 	}
 	if err := next.Undo(ctx); err != nil || c.replicas != 5 {
 		t.Errorf("%v: replicas %d", err, c.replicas)
+	}
+}
+
+// While it is scaled the Deployment says whose it is: the run's own heal and sweep put it back, another's do not.
+func TestWhoseDeployment(t *testing.T) {
+	ctx := patience(t)
+	c := &cluster{t: t, replicas: 5, running: 5, notes: map[string]any{}}
+	api := c.serve(t)
+	of := func(run string) *Kubernetes {
+		return &Kubernetes{API: api, Namespace: "models", Deployment: "llm", Run: run, Poll: time.Millisecond}
+	}
+	if err := of("a").Chill(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]any{kube.RunLabel: "a"}, c.labels); d != "" {
+		t.Errorf("labels (-want +got):\n%s", d)
+	}
+	if done, err := of("b").Recover(ctx); done || err != nil || c.replicas != 0 {
+		t.Errorf("another run's: %v, %v: replicas %d", done, err, c.replicas)
+	}
+	if done, err := Sweep(ctx, api, "models", "b"); len(done) > 0 || err != nil || c.replicas != 0 {
+		t.Errorf("swept of another run: %v, %v: replicas %d", done, err, c.replicas)
+	}
+	if done, err := Sweep(ctx, api, "models", "a"); !slices.Equal(done, []string{"deployment models/llm"}) || err != nil || c.replicas != 5 || len(c.labels)+len(c.notes) > 0 {
+		t.Errorf("swept: %v, %v: replicas %d, %v %v", done, err, c.replicas, c.labels, c.notes)
+	}
+	if done, err := Sweep(ctx, api, "models", "a"); len(done) > 0 || err != nil {
+		t.Errorf("swept again: %v, %v", done, err)
+	}
+	// The next run takes over what a killed one left, and its own end puts it back.
+	next := of("b")
+	if err := errors.Join(of("a").Chill(ctx), next.Check(ctx), next.Chill(ctx)); err != nil || c.labels[kube.RunLabel] != "b" {
+		t.Errorf("taken over: %v, %v", err, c.labels)
+	}
+	if err := next.Undo(ctx); err != nil || c.replicas != 5 || len(c.labels) > 0 {
+		t.Errorf("%v: replicas %d, %v", err, c.replicas, c.labels)
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 	"github.com/assay-dev/assay/internal/credential"
 )
 
+// RunLabel is the label of objects that a run made or changed: its id.
+const RunLabel = "assay.dev/run"
+
 const (
 	maxAnswer = 16 << 20
 	timeout   = 30 * time.Second // of one request

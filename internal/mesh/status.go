@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/chaos-mesh/chaos-mesh/api/v1alpha1"
+
+	"github.com/assay-dev/assay/internal/kube"
 )
 
 // Finalizer is set by the controller on every experiment before it injects, and taken away when all is recovered.
@@ -116,7 +118,7 @@ func firstLine(s string) string {
 
 // Labels that every object of ours bears.
 const (
-	RunLabel   = "assay.dev/run"
+	RunLabel   = kube.RunLabel
 	FaultLabel = "assay.dev/fault"
 )
 
