@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,18 +18,14 @@ import (
 	"github.com/assay-dev/assay/internal/suggest"
 )
 
-// silenceMargin is how long after the planned end of a run its silence ends by itself.
-const silenceMargin = 5 * time.Minute
-
-// unsilenceLimit is how long the end of a run tries to end its silence; then the guardian tries on, and Alertmanager ends it in any case.
-const unsilenceLimit = 10 * time.Second
-
 // An alarm is the alerts that a drill is meant to raise, and who is asked about them.
 type alarm struct {
 	plan *plan.Alerts
 	prom *promapi.Client      // nil: Alertmanager is asked what fires
 	am   *alertmanager.Client // nil without alerts.alertmanager
 	undo *chaos.Undo          // of the silence; nil for none
+
+	silence alertmanager.Silence // as it stands
 }
 
 // matchers are the conditions that the alerts meet.
@@ -119,81 +114,6 @@ func (s *session) alertsAhead(ctx context.Context) error {
 	}
 	s.alarm = a
 	return nil
-}
-
-// hush silences the alerts. As with a fault, its undo is on disk and with the guardian first.
-func (s *session) hush(ctx context.Context, planned time.Duration) error {
-	a := s.alarm
-	if a == nil || !a.plan.Silence.On {
-		return nil
-	}
-	length := a.plan.Silence.For
-	if length == 0 {
-		length = planned + silenceMargin
-	}
-	u := chaos.Undo{ID: "silence-1", Kind: chaos.UndoSilence, URL: a.plan.Alertmanager, Mark: s.manifest.ID}
-	if t := a.plan.Token; t != nil {
-		u.TokenEnv = t.Env
-		if t.File != "" {
-			file, err := filepath.Abs(s.plan.Path(t.File))
-			if err != nil {
-				return fmt.Errorf("alerts.token.file: %w", err)
-			}
-			u.TokenFile = file
-		}
-	}
-	e := chaos.ArmedEvent(u, "silence", a.plan.Alertmanager)
-	e.Time = s.clock.Now()
-	if err := s.store.EmitSync(e); err != nil {
-		return fmt.Errorf("write the journal: %w", err)
-	}
-	if err := s.guardian.Arm(ctx, u); err != nil {
-		return err
-	}
-	now := time.Now()
-	ends := now.Add(length).UTC()
-	quick, cancel := context.WithTimeout(ctx, lookLimit)
-	defer cancel()
-	id, err := a.am.Silence(quick, alertmanager.Silence{Matchers: a.matchers(), StartsAt: now.UTC(), EndsAt: ends, CreatedBy: chaos.SilencedBy, Comment: chaos.SilenceComment(s.plan.Name, s.manifest.ID)})
-	if err != nil {
-		if u.Verify(quick) == nil { // it was not made, so nobody need wait for its end
-			s.unarm(ctx, &u, "the silence was not made")
-		}
-		return fmt.Errorf("silence the alerts: %w", err)
-	}
-	a.undo = &u
-	text := fmt.Sprintf("silenced until %s at most: %s (silence %s at %s)", ends.Format("15:04:05 MST"), selector(a.matchers()), id, a.plan.Alertmanager)
-	fmt.Fprintln(s.io.err, text)
-	s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventAnnotation, Source: "alerts", Text: text})
-	return nil
-}
-
-// unhush ends the silence.
-func (s *session) unhush() {
-	if s.alarm == nil || s.alarm.undo == nil {
-		return
-	}
-	u := s.alarm.undo
-	ctx, cancel := context.WithTimeout(context.Background(), unsilenceLimit)
-	defer cancel()
-	err := u.Do(ctx)
-	if err == nil {
-		err = u.Verify(ctx)
-	}
-	if err != nil {
-		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Source: "alerts", Text: fmt.Sprintf("the silence may last until its own end: %v; by hand: %s", err, u)})
-		return // the guardian tries on
-	}
-	s.unarm(ctx, u, "the silence is ended")
-}
-
-// unarm says that what was armed is away.
-func (s *session) unarm(ctx context.Context, u *chaos.Undo, text string) {
-	clear := &assay.Event{Time: s.clock.Now(), Kind: assay.EventUndoClear, Source: "chaos", Fault: u.ID, Text: text}
-	if s.store.EmitSync(clear) != nil {
-		s.emit(clear)
-	}
-	_ = s.guardian.Disarm(ctx, u.ID) // else it does so once more, which harms nothing
 }
 
 // listenForAlerts watches what fires until ctx is done, and says of each alert when it first did, or that it did not.

@@ -52,6 +52,7 @@ func (s *session) drive(ctx context.Context) error {
 	}
 	if s.alarm != nil {
 		side.Go(func() { s.listenForAlerts(showing) })
+		side.Go(func() { s.keepSilent(showing) })
 	}
 
 	var hurt sync.WaitGroup

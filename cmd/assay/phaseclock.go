@@ -54,15 +54,26 @@ func (c *phaseClock) until(begin, length int64) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.bases[begin]; !ok {
-		c.bases[begin] = c.paused
-		if c.waiting > 0 {
-			c.bases[begin] += c.now() - c.since
-		}
+		c.bases[begin] = c.stood()
 	}
 	if c.waiting > 0 {
 		return math.MaxInt64
 	}
 	return begin + length + c.paused - c.bases[begin]
+}
+
+// total returns for how long it has stood still until now.
+func (c *phaseClock) total() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Duration(c.stood())
+}
+
+func (c *phaseClock) stood() int64 {
+	if c.waiting > 0 {
+		return c.paused + c.now() - c.since
+	}
+	return c.paused
 }
 
 // pause stops the clock until resume.

@@ -69,7 +69,8 @@ func (c *Client) Silences(ctx context.Context) ([]Silence, error) {
 	return out, c.ask(ctx, http.MethodGet, "/api/v2/silences", nil, &out)
 }
 
-// Silence makes a silence and returns its id.
+// Silence makes a silence and returns its id. One with the id of a silence that has not ended changes that, which may give it another id; its
+// beginning must be the one that [Client.Silences] tells.
 func (c *Client) Silence(ctx context.Context, s Silence) (id string, err error) {
 	var out struct {
 		ID string `json:"silenceID"`

@@ -37,14 +37,30 @@ func TestSilence(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Over() || list[0].Status.State != "active" {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	want.ID, want.Status = id, list[0].Status
+	if list[0].StartsAt.Before(now) { // it does not silence what was
+		t.Errorf("begins at %v, before it was made at %v", list[0].StartsAt, now)
+	}
+	want.ID, want.Status, want.StartsAt = id, list[0].Status, list[0].StartsAt
 	if d := cmp.Diff(want, list[0]); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+	// With its own beginning it is changed in place; with another it is ended, and a new one stands for it.
+	want.EndsAt, want.Status = now.Add(2*time.Hour).UTC(), nil
+	if got, err := c.Silence(ctx, want); err != nil || got != id {
+		t.Errorf("made longer: %s, %v, want %s", got, err, id)
+	}
+	moved := want
+	moved.StartsAt = now.Add(-time.Minute)
+	if id, err = c.Silence(ctx, moved); err != nil || id == want.ID {
+		t.Errorf("with another beginning: %s, %v", id, err)
+	}
+	if list, err = c.Silences(ctx); err != nil || len(list) != 2 || !list[0].Over() || list[1].Over() || !list[1].EndsAt.Equal(want.EndsAt) {
+		t.Errorf("%+v, %v", list, err)
 	}
 	if err := c.Expire(ctx, id); err != nil {
 		t.Error(err)
 	}
-	if list, err = c.Silences(ctx); err != nil || !list[0].Over() {
+	if list, err = c.Silences(ctx); err != nil || !list[1].Over() {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if err := c.Expire(ctx, "never"); err != nil {

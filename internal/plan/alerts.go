@@ -16,7 +16,7 @@ type Alerts struct {
 	Token        *Auth             `yaml:"token" json:"token,omitempty" jsonschema:"description=Where the bearer token is that both are shown."`
 	Expect       []string          `yaml:"expect" json:"expect" jsonschema:"minItems=1,description=Names of the alerts that the faults should raise."`
 	Matchers     map[string]string `yaml:"matchers" json:"matchers,omitempty" jsonschema:"description=Labels that these alerts carry. Nothing else is watched or silenced."`
-	Silence      Silence           `yaml:"silence" json:"silence,omitzero" jsonschema:"description=Silence these alerts during the run: true until 5m after the planned end or a duration from the first moment. It is ended with the run; Alertmanager ends it in any case."`
+	Silence      Silence           `yaml:"silence" json:"silence,omitzero" jsonschema:"description=Silence these alerts during the run: true until 5m after the planned end and later as a game day waits for its people; or a duration from the first moment. It is ended with the run; Alertmanager ends it in any case."`
 }
 
 // Silence is whether alerts are silenced, and for how long; zero is until after the planned end of the run.

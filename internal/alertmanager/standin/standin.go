@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,12 +94,39 @@ func (s *Server) add(w http.ResponseWriter, body io.Reader) {
 	case err != nil || len(x.Matchers) == 0 || x.CreatedBy == "" || x.Comment == "" || !x.EndsAt.After(x.StartsAt) || !x.EndsAt.After(time.Now()):
 		http.Error(w, fmt.Sprintf("%q", fmt.Sprint("bad silence: ", err)), http.StatusBadRequest)
 	default:
-		s.mu.Lock()
-		x.ID = fmt.Sprintf("silence-%d", len(s.silences)+1)
-		s.silences = append(s.silences, x)
-		s.mu.Unlock()
+		if x.ID = s.set(x); x.ID == "" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(map[string]string{"silenceID": x.ID})
 	}
+}
+
+// set changes the silence of that id where only its end is another, else ends it and makes a new one. It returns the id; "" where there was none.
+func (s *Server) set(x alertmanager.Silence) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if x.ID != "" {
+		i := slices.IndexFunc(s.silences, func(old alertmanager.Silence) bool { return old.ID == x.ID })
+		if i < 0 {
+			return ""
+		}
+		old := &s.silences[i]
+		if old.EndsAt.After(now) {
+			if slices.Equal(old.Matchers, x.Matchers) && old.StartsAt.Unix() == x.StartsAt.Unix() {
+				*old = x
+				return x.ID
+			}
+			old.EndsAt = now
+		}
+	}
+	x.ID = fmt.Sprintf("silence-%d", len(s.silences)+1)
+	if x.StartsAt.Before(now) {
+		x.StartsAt = now.UTC()
+	}
+	s.silences = append(s.silences, x)
+	return x.ID
 }
 
 func (s *Server) expire(w http.ResponseWriter, id string) {
