@@ -15,6 +15,7 @@ import (
 // AdminPlatform is a Platform reached through its admin API:
 //
 //	GET    /admin/instances    its instances
+//	GET    /admin/scale        how many of them it wants, as {"wanted": 2}
 //	GET    /admin/links/{id}   the conditions laid on an instance's link, on top of its own
 //	PUT    /admin/links/{id}   lays conditions on it
 //	DELETE /admin/links/{id}   takes them away
@@ -52,6 +53,18 @@ func (p *AdminPlatform) Instances(ctx context.Context) ([]Victim, error) {
 		victims[i] = Victim{ID: v.ID, Process: Process{v.PID, v.PIDStart}, Addr: v.Addr, Link: v.LinkAddr, State: v.State}
 	}
 	return victims, nil
+}
+
+// Wanted asks the platform how many instances it wants, which not each can tell.
+func (p *AdminPlatform) Wanted(ctx context.Context, _ *Step) (int, bool) {
+	var scale struct {
+		Wanted *int `json:"wanted"`
+	}
+	b, err := p.call(ctx, http.MethodGet, "/admin/scale", "", nil)
+	if err != nil || json.Unmarshal(b, &scale) != nil || scale.Wanted == nil {
+		return 0, false
+	}
+	return *scale.Wanted, true
 }
 
 // Link returns the conditions laid on an instance's link, on top of its own.

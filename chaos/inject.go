@@ -222,12 +222,19 @@ func (r *Runner) clear(ctx context.Context, f *injection, why string) {
 // drop ends what is done about a fault. It may be called again.
 func (r *Runner) drop(f *injection) {
 	r.mu.Lock()
+	victim := f.victim
+	r.mu.Unlock()
+	gone := f.applied != 0 && (f.action.Takes || victim.Process.PID > 0 && victim.Process.Gone())
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	is := func(g *injection) bool { return g == f }
 	r.active = slices.DeleteFunc(r.active, is)
 	if slices.ContainsFunc(r.chosen, is) {
 		r.chosen = slices.DeleteFunc(r.chosen, is)
 		r.release(f)
+		if gone {
+			r.lose(f)
+		}
 		f.cleared = r.Clock.Now()
 		close(f.over)
 	}

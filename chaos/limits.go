@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -9,7 +10,8 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// Limits bound what may be hurt at once: a strike that would pass one is void. The zero value limits nothing.
+// Limits bound what may be hurt at once: a strike that would pass one is void. What a fault took away, such as a process that was killed, is hurt until as many
+// are ready as before it, or as the platform wants, where that is known ([Scaler]). The zero value limits nothing.
 type Limits struct {
 	Instances int     `json:"instances,omitempty"` // instances hurt at once; 0: no limit
 	Share     float64 `json:"share,omitempty"`     // of the instances, hurt at once; 0: no limit
@@ -34,9 +36,27 @@ func (l Limits) String() string {
 	return "at most " + strings.Join(at, ", ") + " at once; a strike that would pass that is void"
 }
 
-// allowed returns which limit the victims would pass beside what is hurt now. may are the ready ones that the driver offers, of ready in all.
-// The lock is held.
-func (r *Runner) allowed(victims, may []Victim, ready int) error {
+// A fleet is what a driver says of the instances.
+type fleet struct {
+	may    []Victim // ready, and may be hurt
+	ready  int      // in all
+	wanted int      // by the platform; math.MaxInt where that is not known
+}
+
+// fleet asks the driver.
+func (r *Runner) fleet(ctx context.Context, s *Step) (fleet, error) {
+	may, ready, err := r.Driver.Victims(ctx, s)
+	all := fleet{may, ready, math.MaxInt}
+	if err == nil && r.Limits != (Limits{}) {
+		if n, ok := wanted(ctx, r.Driver, s); ok {
+			all.wanted = n
+		}
+	}
+	return all, err
+}
+
+// allowed returns of how many instances the victims are, and which limit they would pass beside what is hurt now. The lock is held.
+func (r *Runner) allowed(victims []Victim, all fleet) (of int, err error) {
 	hurt := map[string]bool{}
 	for _, f := range r.chosen {
 		hurt[f.on()] = true
@@ -44,7 +64,7 @@ func (r *Runner) allowed(victims, may []Victim, ready int) error {
 	for _, v := range victims {
 		hurt[v.ID] = true
 	}
-	return r.bounded(hurt, len(r.chosen)+len(victims), may, ready)
+	return r.bounded(hurt, len(r.chosen)+len(victims), all)
 }
 
 // further takes a victim for a fault in the place of its last one, unless another fault lies on it or a limit would be passed.
@@ -61,10 +81,11 @@ func (r *Runner) further(f *injection, v Victim, may []Victim, ready int) error 
 		}
 		hurt[g.on()] = true
 	}
-	if err := r.bounded(hurt, len(r.chosen), may, ready); err != nil {
+	of, err := r.bounded(hurt, len(r.chosen), fleet{may, ready, math.MaxInt})
+	if err != nil {
 		return err
 	}
-	f.now = v.ID
+	f.now, f.victim, f.of = v.ID, v, of
 	return nil
 }
 
@@ -76,26 +97,32 @@ func (f *injection) on() string {
 	return f.Target
 }
 
-// bounded returns which limit is passed where so many faults hurt these.
-func (r *Runner) bounded(hurt map[string]bool, faults int, may []Victim, ready int) error {
-	all := hurt[MachineID] || hurt[assay.WholeTarget]
+// bounded returns how many instances there are, with those that are hurt or gone, and which limit is passed where so many faults hurt these. The lock is held.
+func (r *Runner) bounded(hurt map[string]bool, faults int, all fleet) (of int, err error) {
+	whole := hurt[MachineID] || hurt[assay.WholeTarget]
 	for _, id := range []string{MachineID, assay.WholeTarget, WireID} { // no instances
 		delete(hurt, id)
 	}
 	there := map[string]bool{}
-	for _, v := range may {
+	for _, v := range all.may {
 		there[v.ID] = true
 	}
-	n, of := len(hurt), ready
+	n := len(hurt)
+	of = all.ready
 	for id := range hurt {
 		if !there[id] { // hurt, and for that no longer ready
 			of++
 		}
 	}
-	if all {
+	gone := r.missing(of, all.wanted)
+	n, of = n+len(gone), of+len(gone)
+	if whole {
 		n = of
 	}
-	return r.Limits.refuse(faults, n, of)
+	if err := r.Limits.refuse(faults, n, of); err != nil {
+		return of, fmt.Errorf("%w%s", err, unreplaced(gone))
+	}
+	return of, nil
 }
 
 // refuse returns which limit so many faults at once, and so many instances of so many, would pass; nil for none. A negative of is not known.

@@ -66,6 +66,9 @@ func (d *Local) Victims(ctx context.Context, s *Step) ([]Victim, int, error) {
 	var may []Victim
 	ready := 0
 	for _, v := range all {
+		if v.Process.PID > 0 && v.Process.Gone() {
+			continue // the platform is about to see it
+		}
 		if v.State != Ready && !(v.State == starting && s.cold() && v.Link != "") {
 			continue
 		}

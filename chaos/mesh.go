@@ -176,7 +176,7 @@ func (d *Mesh) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	if !k.whole {
 		touches += " at pod " + v.ID
 	}
-	return &Action{Kind: s.Fault, Target: v.ID, Touches: []string{touches}, Undo: u, Patience: patience, Basis: assay.EffectTold,
+	return &Action{Kind: s.Fault, Target: v.ID, Touches: []string{touches}, Undo: u, Patience: patience, Basis: assay.EffectTold, Takes: s.Fault == "kill" && s.Container == "",
 		Apply: l.apply, Effect: l.effect, During: l.during, Ended: l.over}, nil
 }
 

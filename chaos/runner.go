@@ -59,6 +59,7 @@ type Runner struct {
 	mu      sync.Mutex
 	cancel  context.CancelCauseFunc
 	reason  string
+	losses  []loss
 	chosen  []*injection // faults whose victims are chosen and that are not over, in the order of choice
 	active  []*injection // of them, those that are armed, in the order of arming
 	remains []string
@@ -88,6 +89,8 @@ const (
 type injection struct {
 	step   *Step
 	action *Action
+	victim Victim // under the runner's lock, as of
+	of     int    // how many instances there were with it
 	Active
 	healthy int
 	applied int64
@@ -210,7 +213,7 @@ func (r *Runner) choose(ctx context.Context, i, strike int) (chosen []*injection
 	defer cancel()
 	var refused error
 	err = until(ctx, 50*time.Millisecond, func() error {
-		all, ready, err := r.Driver.Victims(ctx, s)
+		all, err := r.fleet(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -220,21 +223,22 @@ func (r *Runner) choose(ctx context.Context, i, strike int) (chosen []*injection
 		if k, _ := find(s.Fault); k.one() != "" && s.by() == ByLocal {
 			victims = []Victim{{ID: k.one()}}
 		} else {
-			free := r.free(all)
+			free := r.free(all.may)
 			if len(free) == 0 {
-				return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready, %d of them hurt already)", wait, ready, len(all))
+				return fmt.Errorf("no instance that may be hurt was ready within %v (%d ready, %d of them hurt already)", wait, all.ready, len(all.may))
 			}
 			victims = nil
-			for _, k := range rng.Perm(len(free))[:min(len(free), max(1, s.count(ready)))] { // of a target as a whole none may be ready, at scale zero
+			for _, k := range rng.Perm(len(free))[:min(len(free), max(1, s.count(all.ready)))] { // of a target as a whole none may be ready, at scale zero
 				victims = append(victims, free[k])
 			}
 		}
-		if refused = r.allowed(victims, all, ready); refused != nil {
+		var of int
+		if of, refused = r.allowed(victims, all); refused != nil {
 			return nil // and not when it might be allowed: that would be another schedule
 		}
 		id := s.id(i)
 		for n, v := range victims {
-			f := &injection{step: s, healthy: ready, over: make(chan struct{}), Active: Active{ID: s.strikeID(id, strike, n), Kind: s.Fault, Target: v.ID}}
+			f := &injection{step: s, victim: v, healthy: all.ready, of: of, over: make(chan struct{}), Active: Active{ID: s.strikeID(id, strike, n), Kind: s.Fault, Target: v.ID}}
 			chosen = append(chosen, f)
 		}
 		r.chosen = append(r.chosen, chosen...)
@@ -264,7 +268,7 @@ func (r *Runner) free(all []Victim) []Victim {
 // Instead chooses another victim for a fault of a step whose own has gone before it was struck, for a driver whose plan has waited: one that no fault of
 // ours lies on and that the limits allow.
 func (r *Runner) Instead(ctx context.Context, s *Step, gone Victim) (Victim, error) {
-	all, ready, err := r.Driver.Victims(ctx, s)
+	all, err := r.fleet(ctx, s)
 	if err != nil {
 		return Victim{}, err
 	}
@@ -277,15 +281,17 @@ func (r *Runner) Instead(ctx context.Context, s *Step, gone Victim) (Victim, err
 	f, chosen := r.chosen[i], r.chosen
 	r.chosen = slices.Delete(slices.Clone(chosen), i, i+1) // it does not stand in its own way
 	defer func() { r.chosen = chosen }()
-	free := slices.DeleteFunc(r.free(all), func(v Victim) bool { return v.ID == gone.ID && v.Process == gone.Process && v.UID == gone.UID })
+	free := slices.DeleteFunc(r.free(all.may), func(v Victim) bool { return v.ID == gone.ID && v.Process == gone.Process && v.UID == gone.UID })
 	if len(free) == 0 {
-		return Victim{}, fmt.Errorf("no other that may be hurt is ready (%d ready)", ready)
+		return Victim{}, fmt.Errorf("no other that may be hurt is ready (%d ready)", all.ready)
 	}
 	v := free[rand.New(rand.NewPCG(r.Seed, uint64(len(chosen)))).IntN(len(free))]
-	if err := r.allowed([]Victim{v}, all, ready); err != nil {
+	of, err := r.allowed([]Victim{v}, all)
+	if err != nil {
 		return Victim{}, err
 	}
-	v.Fault, f.Target = f.ID, v.ID
+	v.Fault, f.Target, f.of = f.ID, v.ID, of
+	f.victim = v
 	return v, nil
 }
 

@@ -2,8 +2,8 @@ package plan
 
 // Limits bound what faults may hurt at once.
 type Limits struct {
-	Instances int      `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=Most instances hurt at once."`
-	Share     Fraction `yaml:"share" json:"share,omitempty" jsonschema:"description=Largest share of the instances hurt at once; more than 0 and at most 1."`
+	Instances int      `yaml:"instances" json:"instances,omitempty" jsonschema:"minimum=1,description=Most instances hurt at once; one that a fault ended counts until it is replaced."`
+	Share     Fraction `yaml:"share" json:"share,omitempty" jsonschema:"description=Largest share of the instances hurt at once as with instances; more than 0 and at most 1."`
 	Faults    int      `yaml:"faults" json:"faults,omitempty" jsonschema:"minimum=1,description=Most faults at once; one on several instances counts for each."`
 }
 

@@ -44,6 +44,9 @@ func (a *admin) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /admin/events", a.streamEvents)
 	mux.HandleFunc("GET /admin/instances", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.instances()) })
+	mux.HandleFunc("GET /admin/scale", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]int{"wanted": a.sup.wanted()})
+	})
 	mux.HandleFunc("GET /admin/targets", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.targets()) })
 	mux.HandleFunc("GET /admin/config", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, a.cfg) })
 	mux.HandleFunc("/admin/links/{id}", a.links)

@@ -53,6 +53,11 @@ func TestAdmin(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+	t.Run("scale", func(t *testing.T) {
+		if status, body := call(t, "GET", p.AdminURL+"/admin/scale", ""); status != 200 || strings.TrimSpace(body) != `{"wanted":1}` {
+			t.Errorf("got status %d, %s", status, body)
+		}
+	})
 	t.Run("targets", func(t *testing.T) {
 		var list []Instance
 		getJSON(t, p.AdminURL+"/admin/instances", &list)

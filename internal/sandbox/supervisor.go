@@ -88,6 +88,13 @@ func (s *supervisor) scale(want int, reason string) {
 	s.poke()
 }
 
+// wanted returns how many instances are wanted.
+func (s *supervisor) wanted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.want
+}
+
 func (s *supervisor) poke() {
 	select {
 	case s.kick <- struct{}{}:
