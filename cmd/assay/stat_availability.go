@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+func (s *statFlags) availability() calculator {
+	var up, down amount
+	var episodes int
+	var confidence float64
+	cmd := &cobra.Command{Use: "availability --up T --down T --episodes K", Short: "Availability from up time, down time and episodes, or from requests", Args: cobra.NoArgs,
+		Long: "Availability and its interval, which holds under clustered failures and heavy-tailed repairs: a bound on how often episodes come times a bound on how long they last. " +
+			"--up and --down may be times, or counts of good and bad requests."}
+	cmd.Flags().Var(&up, "up", "good time, for example 1000h, or good requests")
+	cmd.Flags().Var(&down, "down", "bad time or bad requests")
+	cmd.Flags().IntVar(&episodes, "episodes", 0, "episodes that the bad came in")
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func([]string) (*solution, error) {
+		switch {
+		case !up.set || !(up.v > 0):
+			return nil, errors.New("--up is needed: good time or good requests, above 0")
+		case down.v < 0 || episodes < 0:
+			return nil, errors.New("--down and --episodes want 0 or more")
+		case down.set && down.v > 0 && down.isTime != up.isTime:
+			return nil, errors.New("--up and --down want the same unit, or none")
+		case (down.v > 0) != (episodes > 0):
+			return nil, fmt.Errorf("--down %g in --episodes %d: what is bad comes in at least one episode, and an episode has some", down.v, episodes)
+		}
+		a := &solution{title: "availability", source: "rate times length with Bonferroni; F ratio as a check: Trivedi, alternating renewal"}
+		if episodes == 0 {
+			a.q = assay.NotEstimable(assay.Ratio, 0, "episodes", "nothing bounds how long an episode would last; see `assay stat mtbf` for how rare they are")
+			return a, nil
+		}
+		in := stat.Unavailability(up.v, down.v, episodes, confidence)
+		f := stat.UnavailabilityF(up.v, down.v, episodes, confidence)
+		a.q = estimated(up.v/(up.v+down.v), 1-in.Hi, 1-in.Lo, confidence, assay.Ratio, episodes, "episodes", "bound on the rate of episodes times bound on their mean length")
+		a.rows = append(a.rows, solutionRow{"exponential_f", "if all is exponential", map[string]any{"lo": 1 - f.Hi, "hi": 1 - f.Lo}, fmt.Sprintf("[%.6g, %.6g] by the F ratio, a check only", 1-f.Hi, 1-f.Lo)})
+		a.add("mean_episode", "mean episode", down.v/float64(episodes), up.unit())
+		if episodes < 5 {
+			a.notes = append(a.notes, fmt.Sprintf("%d episodes say little: 20 make the interval about a third as wide", episodes))
+		}
+		return a, nil
+	}}
+}
+
+func (s *statFlags) burn() calculator {
+	var objective float64
+	var bad, total, ratio float64
+	var window, period amount
+	var confidence float64
+	period.v, period.isTime = 30*86400, true
+	cmd := &cobra.Command{Use: "burn --objective 0.999 --bad N --total N --window 1h", Short: "Burn rate of an error budget, and when it is spent", Args: cobra.NoArgs,
+		Long: "How fast the error budget of an objective burns: 1 spends it in exactly its period. The interval is that of independent requests, which clustered failures make too narrow."}
+	cmd.Flags().Float64Var(&objective, "objective", 0.999, "share of good requests that is promised")
+	cmd.Flags().Float64Var(&bad, "bad", 0, "bad requests in the window")
+	cmd.Flags().Float64Var(&total, "total", 0, "all requests in the window")
+	cmd.Flags().Float64Var(&ratio, "ratio", -1, "share of bad requests, instead of counts")
+	cmd.Flags().Var(&window, "window", "length of the window, for the share of the budget that it spent")
+	cmd.Flags().Var(&period, "period", "period of the budget")
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func([]string) (*solution, error) {
+		budget := 1 - objective
+		a := &solution{title: "burn rate", source: "Google SRE Workbook, chapter 5"}
+		switch {
+		case !(objective > 0 && objective < 1):
+			return nil, fmt.Errorf("--objective %g is out of range; more than 0 and less than 1", objective)
+		case !(period.v > 0):
+			return nil, errors.New("--period wants more than 0")
+		case ratio >= 0 && total > 0:
+			return nil, errors.New("give --ratio or --bad and --total, not both")
+		case ratio >= 0:
+			if ratio > 1 {
+				return nil, fmt.Errorf("--ratio %g is out of range; 0 to 1", ratio)
+			}
+			a.q = exact(ratio/budget, "", "ratio over budget")
+		case total > 0 && bad >= 0 && bad <= total:
+			in := stat.ClopperPearson(int(bad), int(total), confidence)
+			a.q = estimated(bad/total/budget, in.Lo/budget, in.Hi/budget, confidence, "", int(total), "requests", "Clopper-Pearson over budget; for independent requests")
+		default:
+			return nil, errors.New("--bad and --total are needed, with 0 <= bad <= total and total above 0; or --ratio")
+		}
+		rate := a.q.Value
+		left := math.Inf(1)
+		if rate > 0 {
+			left = period.v / rate
+		}
+		a.add("exhausted_after", "budget spent after", left, assay.Seconds)
+		a.add("budget", "budget of the period", budget*period.v, assay.Seconds)
+		if window.set {
+			a.add("spent", "share of it spent in the window", rate*window.v/period.v, "")
+		}
+		for _, w := range []struct {
+			name  string
+			rate  float64
+			share string
+		}{{"page, 1h and 5m", 14.4, "2 %"}, {"page, 6h and 30m", 6, "5 %"}, {"ticket, 1d and 2h", 3, "10 %"}, {"ticket, 3d and 6h", 1, "10 %"}} {
+			state := "below"
+			if rate >= w.rate {
+				state = "AT OR ABOVE"
+			}
+			a.rows = append(a.rows, solutionRow{"", w.name, nil, fmt.Sprintf("%s %g (%s of a 30 d budget)", state, w.rate, w.share)})
+		}
+		return a, nil
+	}}
+}
+
+func (s *statFlags) coverage() calculator {
+	var confidence float64
+	cmd := &cobra.Command{Use: "coverage WEIGHT:INJECTED:RECOVERED...", Short: "Share of faults recovered from, by class with the weights of operation", Args: cobra.MinimumNArgs(1),
+		Long: "The share of faults from which a deployment recovers, each class weighted as it strikes in operation; the weights add up to 1. For example: assay stat coverage .5:40:40 .3:30:29 .2:10:8"}
+	confidenceFlag(cmd, &confidence)
+	return calculator{cmd, func(args []string) (*solution, error) {
+		var strata []stat.Stratum
+		n := 0
+		for _, arg := range args {
+			p := strings.Split(arg, ":")
+			var x stat.Stratum
+			var err, err2, err3 error
+			if len(p) == 3 {
+				x.Weight, err = strconv.ParseFloat(p[0], 64)
+				x.N, err2 = strconv.Atoi(p[1])
+				x.Recovered, err3 = strconv.Atoi(p[2])
+			}
+			if len(p) != 3 || errors.Join(err, err2, err3) != nil {
+				return nil, fmt.Errorf("%q: want weight:injected:recovered, for example .5:40:39", arg)
+			}
+			strata = append(strata, x)
+			n += x.N
+		}
+		c, err := stat.CoverageOf(strata, confidence)
+		if err != nil {
+			return nil, err
+		}
+		a := &solution{title: "coverage", source: "Powell et al., FTCS 1993; Cukier et al., IEEE Trans. Computers 48(7), 1999"}
+		a.q = estimated(c.Value, c.In.Lo, c.In.Hi, confidence, assay.Ratio, n, "injections", "weighted sum of classes; Jeffreys posteriors")
+		a.add("se", "standard error", c.SE, "")
+		a.add("lower", "one-sided lower bound", c.Lower, "")
+		a.add("pooled", "added up without weights", c.Pooled, "")
+		return a, nil
+	}}
+}
