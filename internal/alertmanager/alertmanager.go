@@ -8,20 +8,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/assay-dev/assay/internal/ask"
 )
 
-// A Client speaks to one server. Its methods may be called at once.
-type Client struct {
-	URL   string                                    // of the server, without /api/v2
-	RunID string                                    // sent with each request; empty for none
-	Token func(ctx context.Context) (string, error) // bearer token; nil for none
-	HTTP  *http.Client                              // nil for one of its own, which follows no redirect
-}
+// A Client speaks to one server, whose URL is without /api/v2. Its methods may be called at once.
+type Client ask.Server
 
 // A Matcher is a condition on one label. A regular expression is anchored at both ends.
 type Matcher struct {
@@ -106,8 +102,6 @@ func (c *Client) Firing(ctx context.Context, matchers ...Matcher) ([]Alert, erro
 
 const maxAnswer = 16 << 20 // a large installation has thousands of alerts and silences
 
-var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-
 type statusError struct {
 	code int
 	text string
@@ -118,12 +112,7 @@ func (e *statusError) Error() string {
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
-	err := c.try(ctx, method, path, in, out)
-	var of *url.Error
-	if errors.As(err, &of) {
-		err = of.Err // named below
-	}
-	if err != nil {
+	if err := c.try(ctx, method, path, in, out); err != nil {
 		where, _, _ := strings.Cut(path, "?")
 		return fmt.Errorf("%s %s%s: %w", method, strings.TrimRight(c.URL, "/"), where, err)
 	}
@@ -131,48 +120,20 @@ func (c *Client) ask(ctx context.Context, method, path string, in, out any) erro
 }
 
 func (c *Client) try(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	kind, body := "", []byte(nil)
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return err
 		}
-		body = bytes.NewReader(b)
+		kind = "application/json"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.URL, "/")+path, body)
-	if err != nil {
-		return err
-	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.RunID != "" {
-		req.Header.Set("X-Assay-Run", c.RunID)
-	}
-	if c.Token != nil {
-		token, err := c.Token(ctx)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	client := c.HTTP
-	if client == nil {
-		client = plain
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	status, b, err := (*ask.Server)(c).Do(ctx, method, path, kind, body, maxAnswer)
 	switch {
 	case err != nil:
 		return err
-	case len(b) > maxAnswer:
-		return fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
-	case resp.StatusCode/100 != 2:
-		return &statusError{resp.StatusCode, string(bytes.TrimSpace(b[:min(len(b), 200)]))}
+	case status/100 != 2:
+		return &statusError{status, string(bytes.TrimSpace(b[:min(len(b), 200)]))}
 	case out == nil:
 		return nil
 	}

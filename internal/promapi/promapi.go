@@ -7,22 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/assay-dev/assay/internal/ask"
 )
 
-// A Client asks one server. Its methods may be called at once.
-type Client struct {
-	URL   string                                    // of the server, without /api/v1
-	RunID string                                    // sent with each query, so that those who run the server can tell whose it is
-	Token func(ctx context.Context) (string, error) // bearer token; nil for none
-	HTTP  *http.Client                              // nil for one of its own, which follows no redirect
-}
+// A Client asks one server, whose URL is without /api/v1. Its methods may be called at once.
+type Client ask.Server
 
 // A Sample is one series' value at one instant.
 type Sample struct {
@@ -35,8 +30,6 @@ type Sample struct {
 var ErrNoData = errors.New("no data")
 
 const maxAnswer = 4 << 20
-
-var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // Query evaluates an instant query at the server's present. A scalar comes back as one sample without labels. An expression without a value
 // gives no samples and no error.
@@ -75,44 +68,15 @@ func (c *Client) get(ctx context.Context, path string, data any) error {
 }
 
 func (c *Client) send(ctx context.Context, method, path, form string, data any) error {
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.URL, "/")+path, strings.NewReader(form))
-	if err != nil {
-		return err
-	}
+	kind := ""
 	if form != "" {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		kind = "application/x-www-form-urlencoded"
 	}
-	if c.RunID != "" {
-		req.Header.Set("X-Assay-Run", c.RunID)
-	}
-	if c.Token != nil {
-		token, err := c.Token(ctx)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	client := c.HTTP
-	if client == nil {
-		client = plain
-	}
-	resp, err := client.Do(req)
+	status, b, err := (*ask.Server)(c).Do(ctx, method, path, kind, []byte(form), maxAnswer)
 	if err != nil {
-		var of *url.Error
-		if errors.As(err, &of) {
-			err = of.Err // the caller names the URL
-		}
 		return err
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return err
-	case len(b) > maxAnswer:
-		return fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
-	}
-	return parse(b, resp.StatusCode, data)
+	return parse(b, status, data)
 }
 
 // answer is the envelope of each answer.
