@@ -16,9 +16,11 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +50,18 @@ const (
 	PrefillTime Quantity = "prefill_time"
 	DecodeTime  Quantity = "decode_time"
 
+	Failure       Quantity = "failure"        // requests the engine failed or gave up
+	InferenceTime Quantity = "inference_time" // in the model, without the queue
+	LoadTime      Quantity = "load_time"      // of the model, or of its weights
+	StartupTime   Quantity = "startup_time"   // of the engine, from its process to its first request
+
+	PrefixHitRatio Quantity = "prefix_hit_ratio" // share of the prompt tokens whose KV state was found
+	PrefixHits     Quantity = "prefix_hits"      // prompt tokens whose KV state was found
+	CacheHitRatio  Quantity = "cache_hit_ratio"  // share of the look-ups that a cache of answers or data served
+	CacheHits      Quantity = "cache_hits"
+	CacheHitTime   Quantity = "cache_hit_time" // of a request that the cache served
+	Evictions      Quantity = "evictions"      // entries that a cache pushed out
+
 	GPUBusy         Quantity = "gpu_busy"
 	GPUTensorActive Quantity = "gpu_tensor_active"
 	GPUDRAMActive   Quantity = "gpu_dram_active"
@@ -70,7 +84,12 @@ const (
 	Gauge     = "gauge"
 	Counter   = "counter"
 	Histogram = "histogram"
+	Summary   = "summary"  // quantiles made by the exporter, with _sum and _count
+	Quotient  = "quotient" // the growth of one counter over that of another: a mean of what the first sums up, or a share
+	Response  = "response" // no series: a field of each answer
 )
+
+var types = []string{Gauge, Counter, Histogram, Summary, Quotient, Response}
 
 // A Profile is one vocabulary.
 type Profile struct {
@@ -82,7 +101,7 @@ type Profile struct {
 	Labels     map[string]string `yaml:"labels"` // our name of a dimension: theirs
 	Quantities map[Quantity]Spec `yaml:"quantities"`
 
-	index map[string]Quantity // by every name of a series
+	index map[string][]Quantity // by every name of a series
 }
 
 // A Spec says how a quantity is exposed.
@@ -90,15 +109,24 @@ type Spec struct {
 	Type  string     `yaml:"type"`
 	Unit  assay.Unit `yaml:"unit"` // after Scale
 	Help  string     `yaml:"help"`
+	Trap  string     `yaml:"trap"`  // what a reader of the number has to know; empty for nothing
 	Names []Name     `yaml:"names"` // the newest first; where several are exposed, the first counts
 }
 
 // A Name is one name that a quantity has or had.
 type Name struct {
 	Metric string  `yaml:"metric"`
+	Type   string  `yaml:"type"`  // where it is another than the quantity's
 	Scale  float64 `yaml:"scale"` // exposed value × Scale is in Unit; 0 means 1
 	Since  string  `yaml:"since"` // first version of the exporter that has it; empty where not known
 	Until  string  `yaml:"until"` // first version without it
+
+	// Match are labels that a series must have: a value, or one after an operator of PromQL (!=, =~, !~).
+	Match map[string]string `yaml:"match"`
+	// Per is what a gauge or the growth of a counter is divided by, its labels PerMatch. Beside is the same where the divisor is both.
+	Per      string            `yaml:"per"`
+	PerMatch map[string]string `yaml:"per_match"`
+	Beside   string            `yaml:"beside"`
 }
 
 //go:embed *.yaml
@@ -128,31 +156,57 @@ var load = sync.OnceValue(func() []*Profile {
 })
 
 func parse(b []byte) (*Profile, error) {
-	p := &Profile{index: make(map[string]Quantity)}
+	p := &Profile{index: make(map[string][]Quantity)}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(p); err != nil {
 		return nil, err
 	}
-	for q, s := range p.Quantities {
-		if len(s.Names) == 0 || !slices.Contains([]string{Gauge, Counter, Histogram}, s.Type) {
-			return nil, fmt.Errorf("%s: needs names and one of the types %s, %s, %s", q, Gauge, Counter, Histogram)
+	for _, q := range slices.Sorted(maps.Keys(p.Quantities)) { // so that Shows is in order
+		s := p.Quantities[q]
+		if len(s.Names) == 0 || !slices.Contains(types, s.Type) {
+			return nil, fmt.Errorf("%s: needs names and one of the types %s", q, strings.Join(types, ", "))
 		}
-		for _, n := range s.Names {
-			for _, suffix := range suffixes(s.Type) {
-				if other, taken := p.index[n.Metric+suffix]; taken {
-					return nil, fmt.Errorf("%s: %s already shows %s", q, n.Metric, other)
+		for i := range s.Names {
+			n := &s.Names[i]
+			n.Type = cmp.Or(n.Type, s.Type)
+			if !slices.Contains(types, n.Type) || n.Type == Quotient && n.Per == "" && n.Beside == "" {
+				return nil, fmt.Errorf("%s: %s is of the type %q; want one of %s, and per or beside for a %s", q, n.Metric, n.Type, strings.Join(types, ", "), Quotient)
+			}
+			for _, name := range n.series() {
+				if !slices.Contains(p.index[name], q) {
+					p.index[name] = append(p.index[name], q)
 				}
-				p.index[n.Metric+suffix] = q
 			}
 		}
 	}
 	return p, nil
 }
 
-func suffixes(typ string) []string {
-	if typ == Histogram {
-		return []string{"", "_bucket", "_sum", "_count"}
+// series returns the names of the series that show the quantity.
+func (n *Name) series() []string {
+	switch n.Type {
+	case Histogram:
+		return []string{n.Metric, n.Metric + "_bucket", n.Metric + "_sum", n.Metric + "_count"}
+	case Summary:
+		return []string{n.Metric, n.Metric + "_sum", n.Metric + "_count"}
+	case Response:
+		return nil
 	}
-	return []string{""}
+	return []string{n.Metric}
+}
+
+// Series returns the names of all series that the vocabulary reads, sorted: what to ask a store for.
+func (p *Profile) Series() []string {
+	if p == nil {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(p.index))
+	for _, s := range p.Quantities {
+		for _, n := range s.Names {
+			names = append(names, n.Per, n.Beside)
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
 }
 
 // Kinds returns the names of all vocabularies, sorted.
@@ -185,7 +239,7 @@ func Detect(names []string) []string {
 	for _, p := range load() {
 		found := make(map[Quantity]bool)
 		for _, n := range names {
-			if q, ok := p.Lookup(n); ok {
+			for _, q := range p.index[n] {
 				found[q] = true
 			}
 		}
@@ -215,12 +269,26 @@ func (p *Profile) Spec(q Quantity) (Spec, bool) {
 	return s, ok
 }
 
-// Lookup returns the quantity that a metric name shows, and whether it shows one. The name of a histogram's
-// series may have its suffix.
-func (p *Profile) Lookup(metric string) (Quantity, bool) {
+// Shows returns the quantities that a metric name shows, in order. The name of a histogram's series may have its suffix. There are
+// several where labels tell them apart.
+func (p *Profile) Shows(metric string) []Quantity {
 	if p == nil {
-		return "", false
+		return nil
 	}
-	q, ok := p.index[metric]
-	return q, ok
+	return slices.Clone(p.index[metric])
+}
+
+// Response returns the quantity that a field of an answer shows and what its value is multiplied by to be in the quantity's unit.
+func (p *Profile) Response(field string) (q Quantity, scale float64, ok bool) {
+	if p == nil {
+		return "", 0, false
+	}
+	for q, s := range p.Quantities {
+		for _, n := range s.Names {
+			if n.Type == Response && n.Metric == field {
+				return q, cmp.Or(n.Scale, 1), true
+			}
+		}
+	}
+	return "", 0, false
 }

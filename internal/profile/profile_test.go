@@ -47,7 +47,7 @@ func TestQueries(t *testing.T) {
 var promQL = parser.NewParser(parser.Options{})
 
 func TestAllQueriesParse(t *testing.T) {
-	if d := cmp.Diff([]string{"dcgm", "knative", "vllm"}, Kinds()); d != "" {
+	if d := cmp.Diff([]string{"bentoml", "dcgm", "dynamo", "knative", "kserve", "llamacpp", "lmdeploy", "nim", "ollama", "rayserve", "redis", "sglang", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
 	units := []assay.Unit{assay.Seconds, assay.Bytes, assay.Ratio, assay.Count, assay.Tokens}
@@ -64,8 +64,11 @@ func TestAllQueriesParse(t *testing.T) {
 				if i > 0 && n.Until == "" && s.Names[0].Since != "" {
 					t.Errorf("%s %s: %s stands behind a newer name but has no end", kind, q, n.Metric)
 				}
-				if got, ok := p.Lookup(n.Metric); !ok || got != q {
-					t.Errorf("%s: Lookup(%s) = %s, want %s", kind, n.Metric, got, q)
+				if got := p.Shows(n.Metric); n.Type != Response && !slices.Contains(got, q) {
+					t.Errorf("%s: %s shows %s, want %s among it", kind, n.Metric, got, q)
+				}
+				if got, _, ok := p.Response(n.Metric); n.Type == Response && (!ok || got != q) {
+					t.Errorf("%s: the field %s shows %s, want %s", kind, n.Metric, got, q)
 				}
 			}
 			for _, expr := range []string{p.Query(q), p.Query(q, "a", "b\n\"\\\xff"), p.Rate(q, time.Second), p.Mean(q, time.Second), p.Quantile(q, 0.99, time.Minute, "a", "b")} {
@@ -110,14 +113,16 @@ func TestSandboxExposition(t *testing.T) {
 	found := map[string][]Quantity{}
 	for _, kind := range Kinds() {
 		for _, n := range got {
-			if q, ok := For(kind).Lookup(n); ok && !slices.Contains(found[kind], q) {
-				found[kind] = append(found[kind], q)
+			for _, q := range For(kind).Shows(n) {
+				if !slices.Contains(found[kind], q) {
+					found[kind] = append(found[kind], q)
+				}
 			}
 		}
 		slices.Sort(found[kind])
 	}
 	want := map[string][]Quantity{
-		"vllm":    {DecodeTime, E2E, ITL, KVUsage, Preemptions, PrefillTime, QueueTime, Running, Success, TokensIn, TokensOut, TTFT, Waiting},
+		"vllm":    {DecodeTime, E2E, Failure, ITL, KVUsage, Preemptions, PrefillTime, QueueTime, Running, Success, TokensIn, TokensOut, TTFT, Waiting},
 		"dcgm":    {GPUBusy, GPUDRAMActive, GPUMemFree, GPUMemUsed, GPUTensorActive},
 		"knative": {Concurrency, ConcurrencyPanic, ConcurrencyStable, ConcurrencyTarget, Desired, E2E, NotReady, Panic, Queued, Ready},
 	}
@@ -125,7 +130,7 @@ func TestSandboxExposition(t *testing.T) {
 		slices.Sort(qs)
 	}
 	if d := cmp.Diff(want, found); d != "" {
-		t.Errorf("Lookup (-want +got):\n%s", d)
+		t.Errorf("Shows (-want +got):\n%s", d)
 	}
 	if got := Detect([]string{"go_goroutines", "up"}); got != nil {
 		t.Errorf("Detect of foreign names: got %v", got)
@@ -145,7 +150,7 @@ func TestSimulatorRecording(t *testing.T) {
 		t.Errorf("Detect (-want +got):\n%s", d)
 	}
 	for _, q := range []Quantity{Running, Waiting, KVUsage, TokensIn, TokensOut, TTFT, ITL, E2E, QueueTime, PrefillTime, DecodeTime} {
-		if !slices.ContainsFunc(got, func(n string) bool { have, ok := For("vllm").Lookup(n); return ok && have == q }) {
+		if !slices.ContainsFunc(got, func(n string) bool { return slices.Contains(For("vllm").Shows(n), q) }) {
 			t.Errorf("the recording shows no %s", q)
 		}
 	}
