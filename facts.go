@@ -59,7 +59,7 @@ type FaultWindow struct {
 	Basis EffectBasis `json:"basis,omitempty"` // what the effect is known by; empty where none was seen
 
 	For int64  `json:"for_ns,omitempty"` // how long it was to hold; 0: it has no length of its own, or none was told
-	Cut string `json:"cut,omitempty"`    // why it was undone before its time; empty if it was not
+	Cut string `json:"cut,omitempty"`    // why it was over before its time; empty if it was not
 
 	Simulated bool `json:"simulated,omitempty"` // nothing was hurt: it only looked so to those who watch
 }

@@ -13,7 +13,8 @@ import (
 //
 // They are given last, when the objectives are judged. What shows a failure goes before what is missing: a fault that was void or could not be felt
 // but whose revert is not verified has failed. Users that were not seen to recover have failed only if they had the time that the plan allows them (30 s
-// where it says nothing): a load that ended a moment after the fault shows nothing. A run that could not measure has no pass.
+// where it says nothing): a load that ended a moment after the fault shows nothing. Nor does a fault that hurt nobody and was over before its time, because the
+// run was or because somebody else ended it. A run that could not measure has no pass.
 
 // verdicts gives each fault its verdict and, where it failed, advice.
 func verdicts(f *assay.Facts, r *assay.Report) {

@@ -46,6 +46,15 @@ func cutShort(run *factstest.Run) {
 	}
 }
 
+// endedEarly lets somebody else end the second fault.
+func endedEarly(run *factstest.Run) {
+	for i := range run.E {
+		if e := &run.E[i]; e.Fault == "f2" && e.Kind == assay.EventFaultReverted {
+			e.Text = "ended early: the process was continued by someone else"
+		}
+	}
+}
+
 // known lets the second fault hold to its end, its effect known by basis.
 func known(run *factstest.Run, basis assay.EffectBasis) {
 	for i := range run.E {
@@ -75,6 +84,13 @@ func TestVerdictOfAFault(t *testing.T) {
 		}, assay.FaultVoid, "no effect was seen", assay.Go, 0},
 		{"cut short before anybody was hurt", func(run *factstest.Run) { cutShort(run) }, assay.FaultUnmeasured,
 			"nobody was hurt and it was cut short by the end of the load after 12 s of 20 min", assay.Go, 0},
+		{"ended early by someone else before anybody was hurt", func(run *factstest.Run) { cutShort(run); endedEarly(run) }, assay.FaultUnmeasured,
+			"nobody was hurt and it was cut short after 12 s of 20 min: the process was continued by someone else", assay.Go, 0},
+		{"ended early by someone else when users were hurt and well again", func(run *factstest.Run) {
+			change := &run.E[slices.IndexFunc(run.E, func(e assay.Event) bool { return e.Fault == "f2" && e.Kind == assay.EventFaultArmed })]
+			change.Attrs["for_ns"] = fmt.Sprint(1200 * sec)
+			endedEarly(run)
+		}, assay.FaultPass, "", assay.Go, 0},
 		{"cut short when users were hurt and well again", func(run *factstest.Run) {
 			change := &run.E[slices.IndexFunc(run.E, func(e assay.Event) bool { return e.Fault == "f2" && e.Kind == assay.EventFaultArmed })]
 			change.Attrs["for_ns"] = fmt.Sprint(1200 * sec)

@@ -157,7 +157,11 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 			return "", true
 		case <-look.C:
 			if f.action.Ended != nil {
-				if why := f.action.Ended(); why != "" {
+				why := f.action.Ended()
+				if why != "" && f.action.Ends {
+					return "over with its victim: " + why, true
+				}
+				if why != "" {
 					return "ended early: " + why, true
 				}
 			}

@@ -111,6 +111,7 @@ type Action struct {
 	Target  string   // id of the victim
 	Touches []string // exactly what will be touched, in words
 	Undo    Undo     // takes the fault away; its id is set by whoever arms it
+	Ends    bool     // its effect is the end of its victim, so that it is over with that
 	Takes   bool     // it ends its victim, where that is not seen from here: no process on this machine
 	Holds   []string // what no other fault may change meanwhile: "limit:as:PID", "cgroup:PID", "mount:DIR"; a strike on what is held is void
 

@@ -47,6 +47,7 @@ func planOOM(_ context.Context, d *Local, s *Step, v Victim) (*Action, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Ends = true
 	a.Look = max(0, s.For-5*time.Second) // the load may come to need more later
 	a.Effect = func(ctx context.Context) (effect string, err error) {
 		err = until(ctx, 10*time.Millisecond, func() error {

@@ -497,6 +497,24 @@ func TestEndsEarlyWithItsVictim(t *testing.T) {
 	}
 }
 
+// What is meant to end its victim does not end early with it.
+func TestIsOverWithItsVictim(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			tr := newTrial(scripted{ids: []string{"a"}, act: func(v Victim) (*Action, error) {
+				a := nothing(v)
+				a.Ends, a.Ended = ends, func() string { return "the process is gone" }
+				return a, nil
+			}}, Step{Fault: "hang", Instances: 1, For: time.Minute})
+			tr.run(t, context.Background())
+			want := map[bool]string{false: "ended early: the process is gone", true: "over with its victim: the process is gone"}[ends]
+			if e := tr.event(t, "hang-1", assay.EventFaultReverted); e.Text != want {
+				t.Errorf("reverted with %q, want %q", e.Text, want)
+			}
+		})
+	}
+}
+
 func TestStepsWaitForTheirInstant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		second := int64(time.Second)

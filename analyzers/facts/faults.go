@@ -99,18 +99,22 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 	return out
 }
 
-// cut says why a fault was undone before its time, or "": the run or its load was over. One that ended of itself was not cut.
+// cut says why a fault was over before its time, or "": the run or its load was over, or somebody else ended it, be it the platform, which replaced
+// its victim. One whose effect is the end of its victim is over with that.
 func cut(w *assay.FaultWindow, reverted *assay.Event) string {
-	_, why, stopped := strings.Cut(reverted.Text, "the run was stopped: ")
+	_, stopped, isStopped := strings.Cut(reverted.Text, "the run was stopped: ")
+	early, isEarly := strings.CutPrefix(reverted.Text, "ended early: ")
 	switch {
 	case w.For == 0 || w.Applied == 0:
 		return ""
-	case stopped:
-		return why
-	case reverted.Time-w.Applied < w.For && !strings.HasPrefix(reverted.Text, "ended early"):
-		return "the run was over" // whoever undid it then did not wait
+	case isStopped:
+		return stopped
+	case reverted.Time-w.Applied >= w.For || strings.HasPrefix(reverted.Text, "over with its victim"):
+		return ""
+	case isEarly:
+		return early
 	}
-	return ""
+	return "the run was over" // whoever undid it then did not wait
 }
 
 // from returns the first instant at which a fault may have had an effect: it works a

@@ -8,7 +8,7 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// Faults stand in the order in which they were armed or given up; the undo that was verified first ended them; one that was stopped before its time was cut.
+// Faults stand in the order in which they were armed or given up; the undo that was verified first ended them; one that was over before its time was cut, unless its effect is the end of its victim.
 func TestLivesOfFaults(t *testing.T) {
 	of := func(id string, e assay.Event) assay.Event {
 		e.Fault = id
@@ -29,6 +29,11 @@ func TestLivesOfFaults(t *testing.T) {
 		of("c", faultEvent(27*second, assay.EventFaultApplied)),
 		of("c", faultEvent(28*second, assay.EventFaultReverted)), of("c", told(faultEvent(28*second+ms, assay.EventFaultRemaining), "still frozen")),
 		of("c", faultEvent(29*second, assay.EventFaultReverted)), of("c", faultEvent(29*second+ms, assay.EventFaultClear)))
+	for id, text := range map[string]string{"d": "ended early: the process is gone", "e": "over with its victim: the process is gone", "f": ""} {
+		at := 40*second + int64(id[0])
+		run.E = append(run.E, of(id, faultEvent(at, assay.EventFaultArmed, "kind", "hang", "target", "w-1", "for_ns", "3000000000")), of(id, faultEvent(at, assay.EventFaultApplied)),
+			of(id, told(faultEvent(42*second, assay.EventFaultReverted), text)), of(id, faultEvent(42*second+ms, assay.EventFaultClear)))
+	}
 	type life struct {
 		ID              string
 		Reverted, Clear int64
@@ -38,7 +43,8 @@ func TestLivesOfFaults(t *testing.T) {
 	for _, w := range compute(t, run).Faults {
 		got = append(got, life{w.ID, w.Reverted, w.Clear, w.Cut, w.Remains})
 	}
-	want := []life{{"a", 22 * second, 22*second + ms, "the load ended", ""}, {"b", 0, 0, "", ""}, {"c", 29 * second, 29*second + ms, "", ""}}
+	want := []life{{"a", 22 * second, 22*second + ms, "the load ended", ""}, {"b", 0, 0, "", ""}, {"c", 29 * second, 29*second + ms, "", ""},
+		{"d", 42 * second, 42*second + ms, "the process is gone", ""}, {"e", 42 * second, 42*second + ms, "", ""}, {"f", 42 * second, 42*second + ms, "the run was over", ""}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
