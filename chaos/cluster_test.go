@@ -274,7 +274,11 @@ func (c *standCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			json.NewEncoder(w).Encode(o)
 			return
 		}
-		if !slices.Contains([]string{"pods", "horizontalpodautoscalers"}, last) {
+		if c.deny["list "+last] {
+			fail(http.StatusForbidden, "you may not list "+last)
+			return
+		}
+		if !slices.Contains([]string{"pods", "horizontalpodautoscalers", "deployments", "services", "inferenceservices", "jobs", "resourcequotas", "networkpolicies", "v1"}, last) {
 			fail(http.StatusNotFound, path+" not found")
 			return
 		}

@@ -144,7 +144,7 @@ func (d *Kubernetes) action(s *Step, object, path string) *Action {
 	o := &objectUndo{Namespace: d.Namespace, Object: object, Path: path, Mark: newID()}
 	a := &Action{Undo: Undo{Kind: UndoObject, Kubeconfig: d.API.Config, Context: d.API.Context, Object: o}}
 	if d.Expiry != nil {
-		o.Job = d.batch("jobs") + "/assay-expiry-" + o.Mark
+		o.Job = d.batch("jobs") + "/" + expiryPrefix + o.Mark
 		a.Undo.Expires = time.Now().Add(d.Expiry.After(s.For)).Truncate(time.Second).UnixNano() // by our clock, until the cluster tells its own
 	}
 	return a

@@ -13,18 +13,21 @@ import (
 	"github.com/assay-dev/assay/internal/mesh"
 )
 
-// A Sweep takes away the objects of Chaos Mesh that a run has left in a namespace, by the label that they bear: for a run whose directory, and with it
-// the journal, is lost.
+// A Sweep takes away what the faults of a run have left in a namespace of a cluster, by the labels and marks that it bears: for a run whose directory,
+// and with it the journal, is lost.
 type Sweep struct {
 	Kubeconfig, Context, Namespace string // as in a plan; the namespace "" is that of the context, else default
 	Run                            string // its id
 }
 
-// ErrNoMesh says that there is no Chaos Mesh in a cluster.
-var ErrNoMesh = errors.New("the cluster knows no kind of Chaos Mesh")
+// A leftover is something that a sweep has found.
+type leftover struct {
+	name string
+	undo Undo
+}
 
-// Do deletes the objects and returns once each is seen to be gone, or may remain. It is an error if the cluster cannot be asked, [ErrNoMesh] if
-// nothing could be there.
+// Do undoes what is there of the run and returns once each of it is seen to be away, or may remain. What we may not look for may remain too. It is an
+// error if the cluster cannot be asked.
 func (s Sweep) Do(ctx context.Context) (HealReport, error) {
 	var rep HealReport
 	api, err := kube.Find(s.Kubeconfig, s.Context)
@@ -39,58 +42,84 @@ func (s Sweep) Do(ctx context.Context) (HealReport, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*remoteTimeout)
 	defer cancel()
+	found, missed, known, err := s.platform(ctx, api)
+	if err != nil {
+		return rep, fmt.Errorf("list what run %s has left: %w", s.Run, err)
+	}
+	of, meshed, err := s.mesh(ctx, api)
+	if err != nil {
+		err = fmt.Errorf("list what run %s has left: %w", s.Run, err)
+	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	known := false
-	for _, k := range mesh.Kinds() {
-		var list struct {
-			Items []metadata `json:"items"`
-		}
-		unknown, denied := false, error(nil)
-		err := until(ctx, 500*time.Millisecond, func() error {
-			err := api.Get(ctx, mesh.Collection(s.Namespace, k)+"?labelSelector="+mesh.RunLabel+"%3D"+s.Run, &list)
-			switch unknown = kube.NotFound(err); {
-			case unknown:
-				return nil
-			case refused(err):
-				denied = err
-				return nil
+	for _, l := range append(found, of...) {
+		wg.Go(func() {
+			err := l.undo.Do(ctx)
+			if err == nil {
+				err = l.undo.Verify(ctx)
 			}
-			return err // a server that is busy or starts will answer later
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v", l.name, err))
+				return
+			}
+			rep.Reverted = append(rep.Reverted, l.name)
 		})
-		switch {
-		case unknown:
-			continue
-		case denied != nil:
-			return rep, fmt.Errorf("list what run %s has left: %w", s.Run, denied)
-		case err != nil:
-			return rep, fmt.Errorf("list what run %s has left: %w", s.Run, err)
-		}
-		known = true
-		for _, o := range list.Items {
-			u := Undo{ID: "sweep", Kind: UndoKube, Kubeconfig: s.Kubeconfig, Context: s.Context, Method: http.MethodDelete, Want: Gone, Finalizer: mesh.Finalizer,
-				Path: mesh.Collection(s.Namespace, k) + "/" + o.Metadata.Name, Labels: map[string]string{mesh.RunLabel: s.Run}}
-			name := fmt.Sprintf("%s %s in %s", k, o.Metadata.Name, s.Namespace)
-			wg.Go(func() {
-				err := u.Do(ctx)
-				if err == nil {
-					err = u.Verify(ctx)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					rep.Remaining = append(rep.Remaining, fmt.Sprintf("%s: %v", name, err))
-					return
-				}
-				rep.Reverted = append(rep.Reverted, name)
-			})
-		}
 	}
 	wg.Wait()
-	if !known {
-		return rep, ErrNoMesh
+	rep.Remaining = append(rep.Remaining, missed...)
+	if err == nil && !known && !meshed {
+		err = errors.New("the cluster knows no kind of Chaos Mesh, and no other that a fault could have changed")
 	}
-	return rep, nil
+	return rep, err
+}
+
+// mesh finds the objects of Chaos Mesh. known tells that the cluster has any kind of it.
+func (s Sweep) mesh(ctx context.Context, api *kube.Client) (found []leftover, known bool, err error) {
+	for _, k := range mesh.Kinds() {
+		collection := mesh.Collection(s.Namespace, k)
+		items, err := listThere(ctx, api, collection+"?labelSelector="+mesh.RunLabel+"%3D"+s.Run)
+		switch {
+		case kube.NotFound(err):
+			continue
+		case err != nil:
+			return found, known, err
+		}
+		known = true
+		for _, o := range items {
+			name := at(o, "/metadata/name")
+			found = append(found, leftover{fmt.Sprintf("%s %s in %s", k, name, s.Namespace), Undo{ID: "sweep", Kind: UndoKube, Kubeconfig: s.Kubeconfig, Context: s.Context,
+				Method: http.MethodDelete, Want: Gone, Finalizer: mesh.Finalizer, Path: collection + "/" + name, Labels: map[string]string{mesh.RunLabel: s.Run}}})
+		}
+	}
+	return found, known, nil
+}
+
+// listThere lists a collection, once the server is not too busy for it. That the cluster does not know the kind is told as such, even to who may not
+// list it.
+func listThere(ctx context.Context, api *kube.Client, path string) ([]any, error) {
+	var list struct {
+		Items []any `json:"items"`
+	}
+	var final error
+	err := until(ctx, 500*time.Millisecond, func() error {
+		err := api.Get(ctx, path, &list)
+		if refused(err) {
+			var group any
+			served, _, _ := strings.Cut(path, "/namespaces/")
+			if err := api.Get(ctx, served, &group); kube.NotFound(err) {
+				final = err
+				return nil
+			}
+		}
+		if kube.NotFound(err) || refused(err) {
+			final = err
+			return nil
+		}
+		return err // a server that is busy or starts will answer later
+	})
+	return list.Items, errors.Join(final, err)
 }
 
 // refused reports whether the API server does not let us.
