@@ -301,6 +301,9 @@ const (
 
 	EventAlert = "alert" // an alert that a drill is meant to raise; attrs alert, state (watched, firing, quiet), gap_ns; Text says what was seen
 
+	EventGPUXID     = "gpu.xid"     // the driver told of an error of a GPU; attrs xid, pci, pid, process, mig, cause, action, class, severity, after, simulated
+	EventGPUWatched = "gpu.watched" // a log or a driver was watched for such errors; attrs start_ns, end_ns, cards
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable

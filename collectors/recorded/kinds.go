@@ -4,6 +4,7 @@ package recorded
 import (
 	"slices"
 
+	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
 )
@@ -11,6 +12,7 @@ import (
 // Kinds is the table, in the order people should read it. Each area's package has its own.
 var Kinds = slices.Concat(
 	[]input.Kind{importers.Requests},
+	gpu.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.
