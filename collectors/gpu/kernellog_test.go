@@ -12,8 +12,6 @@ import (
 	"github.com/assay-dev/assay/collectors/input"
 )
 
-var zoneForTests = time.UTC
-
 func unix(t testing.TB, text string) int64 {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, text)
@@ -196,7 +194,7 @@ func FuzzKernelLog(f *testing.F) {
 	f.Add("Oct 06 17:59:27.5 balrog kernel: [ 5.5] NVRM: x")
 	f.Fuzz(func(t *testing.T, text string) {
 		tally := &input.Tally{}
-		in := &input.Input{File: input.NewFile("testdata/dmesg.txt", strings.NewReader(text), nil), Zone: time.UTC, Tally: tally}
+		in := &input.Input{File: input.NewFile("testdata/dmesg.txt", strings.NewReader(text), nil), Tally: tally}
 		err := readKernelLog(t.Context(), in, func(r assay.Record) error {
 			if e := r.(*assay.Event); e.Kind == "" || len(e.Text) > 1000 {
 				t.Errorf("%q gave %+v", text, e)

@@ -288,8 +288,7 @@ func FuzzSMI(f *testing.F) {
 	f.Add("timestamp, gpu_uuid, pid, process_name, used_gpu_memory [MiB]\n" + stamp + ", GPU-aa, 7, /bin/x, 3 MiB\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		tally := &input.Tally{}
-		in := &input.Input{File: input.NewFile("x", strings.NewReader(text), nil), Zone: nil, Tally: tally}
-		in.Zone = zoneForTests
+		in := &input.Input{File: input.NewFile("x", strings.NewReader(text), nil), Tally: tally}
 		err := readSMI(t.Context(), in, func(r assay.Record) error {
 			for _, s := range r.(*assay.Scrape).Samples {
 				if s.Name == "" || math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
