@@ -82,7 +82,9 @@ func (t *timeline) Requests(block []assay.Request) {
 		if r.Outcome != assay.OK {
 			continue
 		}
-		b.e2e.Add(float64(r.End-r.Due) / 1e9)
+		if r.End != 0 { // a table may not tell
+			b.e2e.Add(float64(r.End-r.Due) / 1e9)
+		}
 		if r.FirstToken == 0 { // the first byte of an answer is not its first token
 			continue
 		}

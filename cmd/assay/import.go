@@ -52,11 +52,12 @@ func importCommand(io stdio) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "import FILE...",
-		Short: "Make a run out of the results of another load generator",
-		Long: "Makes a run directory out of the results that another load generator left in FILE..., so that assess and report work on it. " +
-			"Several files are one run: what several machines saw at once. Files that end in .gz are unpacked. What the source does not tell is not measured: it is never made up.\n\n" +
-			"Kinds, found by how the file begins where none is given:\n" + kinds.String() + "\n" +
-			"Fields that --columns may name, as in --columns due=start:ms,latency=took_ms,status=code. A unit (s, ms, us, ns) follows the column after a colon or is what its name ends with; without one it is s. " +
+		Short: "Make a run out of recordings: results, tables, traces, metrics, logs",
+		Long: "Makes a run directory out of what was recorded, so that assess and report work on it. Results of a load generator are FILE...: several are one run, what several machines saw at once. " +
+			"Everything else lies beside them or stands alone, each input named by its kind as below (--samples FILE,option=value). A directory stands for the files in it, a tar archive for its members; what ends in .gz is unpacked. " +
+			"For each input it says how much was read, kept and rejected, and why. What no source tells is not measured: it is never made up.\n\n" +
+			"Kinds of results, found by how the file begins where none is given:\n" + kinds.String() + "\n" +
+			"Fields that --map may name, as in --map due=start:ms,latency=took_ms,outcome=state:FAILED. A unit (s, ms, us, ns) follows the column after a colon, or is what its name ends with, or that of unit=ms for all; without any it is s. " +
 			"A field that is not named is taken from a column of its own name.\n" + importers.ColumnsHelp(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && !o.inputs.any() {
@@ -88,7 +89,9 @@ func importCommand(io stdio) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.kind, "kind", "", "format of the files: "+kindNames())
-	f.StringVar(&o.columns, "columns", "", "for csv and jsonl: field=column pairs with commas between them")
+	f.StringVar(&o.columns, "map", "", "for csv, jsonl and parquet: field=column pairs with commas between them")
+	f.StringVar(&o.columns, "columns", "", "the former name of --map")
+	_ = f.MarkHidden("columns")
 	f.BoolVar(&o.ends, "stamps-end", false, "JMeter stamped the end of its samples (sampleresult.timestamp.start=false)")
 	f.StringVar(&o.dir, "dir", "runs", "directory that run directories are made in")
 	f.StringVar(&o.out, "out", "", "make this run directory instead of one in --dir")
@@ -117,16 +120,11 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	}
 	columns, err := importers.ParseColumns(o.columns)
 	if err != nil {
-		return nil, exit(assay.ExitUsage, "--%v", err)
+		return nil, exit(assay.ExitUsage, "--map: %v", err)
 	}
-	if len(columns) > 0 && o.kind == "" { // only these two have columns to name
-		o.kind = "csv"
-		if name := strings.TrimSuffix(paths[0], ".gz"); strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".ndjson") {
-			o.kind = "jsonl"
-		}
-	}
-	if len(columns) > 0 && o.kind != "csv" && o.kind != "jsonl" {
-		return nil, exit(assay.ExitUsage, "--columns goes with --kind csv or jsonl")
+	o.kind = importers.KindFor(paths[0], o.kind, columns)
+	if len(columns) > 0 && !importers.Tabular(o.kind) {
+		return nil, exit(assay.ExitUsage, "--map goes with --kind csv, jsonl or parquet")
 	}
 	if o.ends && o.kind != "" && o.kind != "jtl" {
 		return nil, exit(assay.ExitUsage, "--stamps-end goes with --kind jtl")

@@ -77,9 +77,9 @@ func TestImport(t *testing.T) {
 
 	for want, args := range map[string][]string{
 		`load.jtl:1: no column "x" for due`: {"load.jtl", "--columns", "due=x,latency=elapsed"},
-		"--columns goes with":               {"load.jtl", "--kind", "jtl", "--columns", "due=timeStamp"},
+		"--map goes with":                   {"load.jtl", "--kind", "jtl", "--columns", "due=timeStamp"},
 		"--stamps-end goes with":            {"load.jtl", "--kind", "csv", "--stamps-end"},
-		`--columns: "due": want`:            {"load.jtl", "--kind", "csv", "--columns", "due"},
+		`--map: "due": want`:                {"load.jtl", "--kind", "csv", "--columns", "due"},
 		`--output "xml" is unknown`:         {"load.jtl", "-o", "xml"},
 		"no such file":                      {"none.jtl"},
 		`there is no label "klass"`:         {"load.jtl", "--slo", "e2e/p95{klass=a}=1s"},

@@ -20,9 +20,13 @@ type Columns map[string]Column
 
 // A Column is where a field stands.
 type Column struct {
-	Name string
-	Unit string // s, ms, us or ns; "": what the name ends with (_s, _ms, _us or _ns), else s
+	Name  string
+	Unit  string // s, ms, us or ns; "": what the name ends with (_s, _ms, _us or _ns), else that of the key unit, else s
+	Fails string // of outcome: values that say it failed, with | between them; any other says that it was served
 }
+
+// unitKey is the key of Columns whose Unit is that of columns that have none of their own.
+const unitKey = "unit"
 
 // A field is something that a column can hold.
 type field struct {
@@ -40,7 +44,7 @@ var fields = []field{
 	{"ttft", "time from when it was sent (or due) to the first token", true},
 	{"retry_after", "how long the target asked to wait", true},
 	{"status", "HTTP status", false},
-	{"outcome", "an outcome of ours, or whether it succeeded", false},
+	{"outcome", "an outcome of ours, or whether it succeeded; outcome=state:FAILED|LOST names the values that say it failed", false},
 	{"error", "short text of the failure", false},
 	{"tokens_in", "prompt tokens", false},
 	{"tokens_out", "answer tokens", false},
@@ -61,7 +65,16 @@ func ColumnsHelp() string {
 	return b.String()
 }
 
-// ParseColumns reads field=column pairs with commas between them; a unit may follow the column after a colon, as in latency=took:ms.
+func fieldNames() []string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// ParseColumns reads field=column pairs with commas between them; a unit may follow the column after a colon, as in latency=took:ms. The pair
+// unit=ms gives that of all others.
 func ParseColumns(text string) (Columns, error) {
 	c := Columns{}
 	if text == "" {
@@ -69,26 +82,30 @@ func ParseColumns(text string) (Columns, error) {
 	}
 	for pair := range strings.SplitSeq(text, ",") {
 		name, column, ok := strings.Cut(pair, "=")
+		if name == unitKey && input.Units[column] != 0 {
+			c[unitKey] = Column{Unit: column}
+			continue
+		}
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		switch {
+		case name == unitKey:
+			return nil, fmt.Errorf("unit %q: want s, ms, us or ns", column)
 		case !ok || column == "":
-			return nil, fmt.Errorf("columns: %q: want field=column", pair)
+			return nil, fmt.Errorf("%q: want field=column", pair)
 		case i < 0:
-			var names []string
-			for _, f := range fields {
-				names = append(names, f.name)
-			}
-			return nil, fmt.Errorf("columns: there is no field %q: want one of %s", name, strings.Join(names, ", "))
+			return nil, fmt.Errorf("there is no field %q: want one of %s", name, strings.Join(fieldNames(), ", "))
 		}
 		if _, twice := c[name]; twice {
-			return nil, fmt.Errorf("columns: %s is given twice", name)
+			return nil, fmt.Errorf("%s is given twice", name)
 		}
 		col := Column{Name: column}
 		if at := strings.LastIndexByte(column, ':'); at > 0 && input.Units[column[at+1:]] != 0 {
 			if !fields[i].time {
-				return nil, fmt.Errorf("columns: %s has no unit", name)
+				return nil, fmt.Errorf("%s has no unit", name)
 			}
-			col = Column{column[:at], column[at+1:]}
+			col = Column{Name: column[:at], Unit: column[at+1:]}
+		} else if at := strings.IndexByte(column, ':'); name == "outcome" && at > 0 && at < len(column)-1 {
+			col = Column{Name: column[:at], Fails: column[at+1:]}
 		}
 		c[name] = col
 	}
@@ -96,12 +113,16 @@ func ParseColumns(text string) (Columns, error) {
 }
 
 // unit returns the nanoseconds of the column's unit.
-func (c Column) unit() int64 {
-	if u := input.Units[c.Unit]; u != 0 {
+func (c *columned) unit(field string) int64 {
+	col := c.columns[field]
+	if u := input.Units[col.Unit]; u != 0 {
 		return u
 	}
-	if i := strings.LastIndexByte(c.Name, '_'); i >= 0 && input.Units[c.Name[i+1:]] != 0 {
-		return input.Units[c.Name[i+1:]]
+	if i := strings.LastIndexByte(col.Name, '_'); i >= 0 && input.Units[col.Name[i+1:]] != 0 {
+		return input.Units[col.Name[i+1:]]
+	}
+	if u := input.Units[c.columns[unitKey].Unit]; u != 0 {
+		return u
 	}
 	return 1e9
 }
@@ -114,13 +135,18 @@ type columned struct {
 	names   names
 	get     func(column string) string
 	judged  bool // a column tells how requests ended
+	untimed bool // none tells how long they took
 	planned bool // columns tell both when requests were due and when they were sent
 }
 
 // resolve finds the columns: those that are named must be there; a field that is not named is taken from a column of its own name, with or without
 // a unit at its end. has tells of the header, or of the first object, after which more members may come: these are open.
 func (c *columned) resolve(given Columns, has func(string) bool, open bool, line int) error {
-	c.columns = Columns{}
+	c.columns = Columns{unitKey: given[unitKey]}
+	taken := map[string]bool{}
+	for _, col := range given {
+		taken[col.Name] = true
+	}
 	for _, f := range fields {
 		col, named := given[f.name]
 		switch {
@@ -129,25 +155,30 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 		case named:
 			c.columns[f.name] = col
 			continue
+		case taken[f.name]: // it is for something else
 		case has(f.name) || open:
 			c.columns[f.name] = Column{Name: f.name}
 		}
 		for _, unit := range []string{"s", "ms", "us", "ns"} {
-			if name := f.name + "_" + unit; f.time && !has(f.name) && has(name) {
+			if name := f.name + "_" + unit; f.time && !has(f.name) && has(name) && !taken[name] {
 				c.columns[f.name] = Column{Name: name}
 			}
 		}
 	}
 	have := func(name string) bool { _, ok := c.columns[name]; return ok && (!open || has(c.columns[name].Name)) }
 	c.judged, c.planned = have("status") || have("outcome"), have("due") && have("sent")
+	c.untimed = c.judged && !have("latency") && !have("end")
+	if c.untimed {
+		c.tally.note(untimedText, 1)
+	}
 	if open {
 		return nil
 	}
 	switch {
 	case !have("due") && !have("sent"):
-		return fmt.Errorf("%s:%d: no column for due or sent: say which with --columns due=NAME", c.in.Path, line)
-	case !have("latency") && !have("end"):
-		return fmt.Errorf("%s:%d: no column for latency or end: say which with --columns latency=NAME", c.in.Path, line)
+		return fmt.Errorf("%s:%d: no column for due or sent: say which with --map due=NAME", c.in.Path, line)
+	case !have("latency") && !have("end") && !c.judged:
+		return fmt.Errorf("%s:%d: no column for latency or end, and none for status or outcome: say which with --map latency=NAME", c.in.Path, line)
 	}
 	return nil
 }
@@ -172,7 +203,7 @@ func (c *columned) fill(line int, r *row) error {
 			continue
 		}
 		var ok bool
-		if at[i], _, ok = c.in.Instant(text, c.columns[name].unit()); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
+		if at[i], _, ok = c.in.Instant(text, c.unit(name)); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
 			return c.in.Bad(line, name, text, "a date, or a number with the right unit")
 		}
 		seen[i] = true
@@ -199,7 +230,7 @@ func (c *columned) fill(line int, r *row) error {
 		if text == "" {
 			continue
 		}
-		v, ok := input.Number(text, c.columns[x.name].unit())
+		v, ok := input.Number(text, c.unit(x.name))
 		if !ok || v < 0 {
 			return c.in.Bad(line, x.name, text, "a number that is not negative")
 		}
@@ -257,11 +288,16 @@ func (c *columned) counts(line int, r *row) error {
 	return nil
 }
 
+const untimedText = "no column says how long requests took: their latency is not known"
+
 const unjudgedText = "no column says how a request ended: the %d with an end count as served"
 
 // outcome judges the row: an outcome of ours stands, then the status speaks, then whether it succeeded.
 func (c *columned) outcome(line int, r *row) error {
 	text := strings.ToLower(c.of("outcome"))
+	if fails := c.columns["outcome"].Fails; fails != "" && text != "" {
+		text = strconv.FormatBool(!slices.Contains(strings.Split(strings.ToLower(fails), "|"), text))
+	}
 	r.Error = brief(c.of("error"))
 	status := int(r.Status)
 	switch text {
@@ -287,7 +323,7 @@ func (c *columned) outcome(line int, r *row) error {
 			return c.in.Bad(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
 		}
 	}
-	if r.Outcome == assay.OK && r.end == unseen {
+	if r.Outcome == assay.OK && r.end == unseen && !c.untimed {
 		return c.in.Bad(line, "latency", "", "one, since the request was served")
 	}
 	return nil
@@ -334,6 +370,7 @@ type jsonRows struct {
 
 func openJSONL(in *input.File, s *Settings, t *tally) (reader, error) {
 	j := &jsonRows{columned: columned{in: in, tally: t, names: names{}}, Lines: input.Lines{File: in}, given: s.Columns, unseen: maps.Clone(s.Columns)}
+	delete(j.unseen, unitKey)
 	j.get = func(name string) string {
 		text, _ := j.member(name)
 		return text
@@ -342,26 +379,7 @@ func openJSONL(in *input.File, s *Settings, t *tally) (reader, error) {
 }
 
 // member returns a member of the object as text, and whether it is there.
-func (j *jsonRows) member(name string) (string, bool) {
-	raw, ok := j.object[name]
-	for at := j.object; !ok; {
-		outer, inner, dotted := strings.Cut(name, ".")
-		var next map[string]json.RawMessage
-		if !dotted || json.Unmarshal(at[outer], &next) != nil {
-			return "", false
-		}
-		at, name = next, inner
-		raw, ok = at[name]
-	}
-	var text string
-	switch {
-	case string(raw) == "null":
-		return "", true
-	case len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil:
-		return text, true
-	}
-	return string(raw), true
-}
+func (j *jsonRows) member(name string) (string, bool) { return input.Member(j.object, name) }
 
 func (j *jsonRows) next(r *row) error {
 	b, err := j.Lines.Next()

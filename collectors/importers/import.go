@@ -18,11 +18,13 @@ import (
 
 // Settings say what to read.
 type Settings struct {
-	Kind    string   // a name of Kinds; "": found by how the first file begins
-	Paths   []string // files of one run, for example of several machines that loaded at once
-	Columns Columns  // for csv and jsonl
-	EndOnly bool     // JMeter stamped the end of its samples (sampleresult.timestamp.start=false)
-	Latest  int64    // Unix ns of the latest stamp that can be true; 0: none
+	Kind    string         // a name of Kinds; "": found by how the first file begins
+	Paths   []string       // files of one run, for example of several machines that loaded at once
+	Shown   string         // what messages call a single file, if not by its path
+	Columns Columns        // for csv and jsonl
+	EndOnly bool           // JMeter stamped the end of its samples (sampleresult.timestamp.start=false)
+	Latest  int64          // Unix ns of the latest stamp that can be true; 0: none
+	Zone    *time.Location // of dates that name none; nil: UTC
 }
 
 // An Import is results that were read once and can be emitted.
@@ -135,6 +137,10 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 		return err
 	}
 	defer in.Close()
+	in.Path = cmp.Or(im.settings.Shown, path)
+	if im.settings.Zone != nil {
+		in.Zone = im.settings.Zone
+	}
 	k, err := kindOf(cmp.Or(im.settings.Kind, im.Kind), in)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
@@ -240,19 +241,64 @@ func TestErrorsSayWhere(t *testing.T) {
 }
 
 func TestParseColumns(t *testing.T) {
-	got, err := ParseColumns("due=start time:ms,latency=took_us,ttft=a:b,status=code")
-	want := Columns{"due": {"start time", "ms"}, "latency": {"took_us", ""}, "ttft": {"a:b", ""}, "status": {"code", ""}}
+	got, err := ParseColumns("due=start time:ms,latency=took_us,ttft=a:b,status=code,outcome=state:FAILED|LOST,unit=ms,sent=at")
+	want := Columns{"due": {Name: "start time", Unit: "ms"}, "latency": {Name: "took_us"}, "ttft": {Name: "a:b"}, "status": {Name: "code"},
+		"outcome": {Name: "state", Fails: "FAILED|LOST"}, "unit": {Unit: "ms"}, "sent": {Name: "at"}}
 	if d := cmp.Diff(want, got); err != nil || d != "" {
 		t.Errorf("%v (-want +got):\n%s", err, d)
 	}
-	for name, want := range map[string]int64{"due": 1e6, "latency": 1e3, "ttft": 1e9} {
-		if u := got[name].unit(); u != want {
+	for name, want := range map[string]int64{"due": 1e6, "latency": 1e3, "ttft": 1e6, "sent": 1e6} {
+		if u := (&columned{columns: got}).unit(name); u != want {
 			t.Errorf("%s: unit %d, want %d", name, u, want)
 		}
 	}
-	for text, want := range map[string]string{"due": "want field=column", "when=x": `no field "when": want one of due`, "due=a,due=b": "given twice", "status=a:ms": "has no unit"} {
+	for text, want := range map[string]string{"due": "want field=column", "when=x": `no field "when": want one of due`, "due=a,due=b": "given twice", "status=a:ms": "has no unit", "unit=h": `unit "h": want s, ms, us or ns`} {
 		if _, err := ParseColumns(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestTableOfOutcomes: a table that tells when requests came and how they ended, and nothing else, in CSV and in Parquet.
+func TestTableOfOutcomes(t *testing.T) {
+	dir := t.TempDir()
+	asCSV := filepath.Join(dir, "trace.csv")
+	if err := os.WriteFile(asCSV, []byte("timestamp;state\n2026-01-01 01:00:00;DONE\n2026-01-01 01:00:01.5;FAILED\n2026-01-01 01:00:02;\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	type event struct {
+		Timestamp time.Time `parquet:"timestamp,timestamp(microsecond)"`
+		Detail    struct {
+			State *string `parquet:"state,optional"`
+		} `parquet:"detail"`
+		Tags []string `parquet:"tags,list"`
+	}
+	done, failed := "DONE", "FAILED"
+	rows := []event{{Timestamp: time.Unix(0, from).UTC(), Tags: []string{"a", "b"}}, {Timestamp: time.Unix(0, from+1500*ms).UTC()}, {Timestamp: time.Unix(0, from+2000*ms).UTC()}}
+	rows[0].Detail.State, rows[1].Detail.State = &done, &failed
+	asParquet := filepath.Join(dir, "trace.parquet")
+	if err := parquet.WriteFile(asParquet, rows); err != nil {
+		t.Fatal(err)
+	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{asCSV: "due=timestamp,outcome=state:FAILED|LOST", asParquet: "due=timestamp,outcome=detail.state:failed"} {
+		columns, err := ParseColumns(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im, g := read(t, Settings{Kind: KindFor(path, "", columns), Paths: []string{path}, Columns: columns, Zone: berlin})
+		var got []string
+		for _, r := range g.Requests {
+			got = append(got, fmt.Sprint(r.Due+im.Epoch-from, r.Outcome, r.End))
+		}
+		if d := cmp.Diff([]string{"0 ok 0", "1500000000 server_error 0", "2000000000 unknown 0"}, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", path, d)
+		}
+		if d := cmp.Diff([]string{untimedText}, im.Warnings); d != "" {
+			t.Errorf("%s: warnings (-want +got):\n%s", path, d)
 		}
 	}
 }

@@ -34,8 +34,9 @@ var Kinds = []Kind{
 	{"jtl", "JMeter results: CSV with or without a header, or XML.", collectors.Documents, "the format's documentation", 1e6, openJTL, isJTL},
 	{"k6-json", "k6's JSON output (k6 run --out json=FILE).", collectors.Live, "k6 2.2.0", 1e3, openK6, isK6},
 	{"vegeta", "vegeta's results as CSV or JSON (vegeta encode).", collectors.Live, "vegeta 12.13.0", 1e3, openVegeta, isVegeta},
-	{"csv", "Any CSV with a header line; --columns names its columns.", collectors.Recorded, "files of our own", 1e6, openCSV, nil},
-	{"jsonl", "Any file of JSON objects, one a line; --columns names its members.", collectors.Recorded, "files of our own", 1e6, openJSONL, nil},
+	{"csv", "Any CSV with a header line; --map names its columns.", collectors.Recorded, "files of our own", 1e6, openCSV, nil},
+	{"jsonl", "Any file of JSON objects, one a line; --map names its members.", collectors.Recorded, "files of our own", 1e6, openJSONL, nil},
+	{"parquet", "Any Parquet file; --map names its columns.", collectors.Recorded, "files of our own", 1e6, openParquet, isParquet},
 }
 
 // kindOf finds the kind by its name, or by how the file begins.

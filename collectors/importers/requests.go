@@ -2,6 +2,7 @@ package importers
 
 import (
 	"context"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
@@ -12,7 +13,7 @@ import (
 var Requests = input.Kind{
 	Name: "requests", Things: "requests", Proven: collectors.Recorded, By: "each format by itself: see assay list importer",
 	Help:    "Results of load generators, or any table of requests: the formats of assay import FILE.",
-	Options: []input.Option{{Name: "kind", Help: "format of the file; found by how it begins where none is given"}},
+	Options: requestOptions(),
 	Is: func(_ string, head []byte) bool {
 		for i := range Kinds {
 			if is := Kinds[i].is; is != nil && is(head) {
@@ -24,15 +25,38 @@ var Requests = input.Kind{
 	Read: readRequests,
 }
 
+// requestOptions are those of --requests FILE: the format, and the columns of a table.
+func requestOptions() []input.Option {
+	options := []input.Option{{Name: "kind", Help: "format of the file; found by how it begins where none is given"}, {Name: unitKey, Help: "of times whose column names none: s, ms, us or ns"}}
+	for _, f := range fields {
+		options = append(options, input.Option{Name: f.name, Help: "column: " + f.help})
+	}
+	return options
+}
+
+// mapping is what the options say of the columns, as ParseColumns reads it.
+func mapping(in *input.Input) string {
+	var pairs []string
+	if text := in.Option("columns"); text != "" {
+		pairs = append(pairs, text)
+	}
+	for _, name := range append([]string{unitKey}, fieldNames()...) {
+		if column := in.Option(name); column != "" {
+			pairs = append(pairs, name+"="+column)
+		}
+	}
+	return strings.Join(pairs, ",")
+}
+
 // readRequests emits what one file holds, in Unix time.
 func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
 	im, _ := in.State.(*Import)
 	if im == nil {
-		columns, err := ParseColumns(in.Option("columns"))
+		columns, err := ParseColumns(mapping(in))
 		if err != nil {
 			return err
 		}
-		if im, err = Open(ctx, Settings{Kind: in.Option("kind"), Paths: []string{in.Path}, Columns: columns}); err != nil {
+		if im, err = Open(ctx, Settings{Kind: KindFor(in.Path, in.Option("kind"), columns), Paths: []string{in.Disk}, Shown: in.Path, Columns: columns, Zone: in.Zone}); err != nil {
 			return err
 		}
 		in.State = im
@@ -43,3 +67,20 @@ func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) 
 	unix.zero, unix.End = im.zero-im.Epoch, im.End+im.Epoch
 	return unix.Run(ctx, emit)
 }
+
+// KindFor returns the format of a file: what is named, or that of a table where columns are; "" where it is to be found.
+func KindFor(path, named string, columns Columns) string {
+	path = strings.TrimSuffix(path, ".gz")
+	switch {
+	case named != "" || len(columns) == 0:
+		return named
+	case strings.HasSuffix(path, ".jsonl") || strings.HasSuffix(path, ".ndjson"):
+		return "jsonl"
+	case strings.HasSuffix(path, ".parquet"):
+		return "parquet"
+	}
+	return "csv"
+}
+
+// Tabular reports whether a format has columns to name.
+func Tabular(kind string) bool { return kind == "csv" || kind == "jsonl" || kind == "parquet" }

@@ -20,7 +20,8 @@ const (
 
 // A File is one file, unpacked. Read goes no further than a row may reach: whoever reads row by row calls Row before each.
 type File struct {
-	Path string
+	Path string         // as people know it
+	Disk string         // where it lies; "" where it is no file on disk
 	Zone *time.Location // of stamps that name none
 	Last byte           // that was read last
 
@@ -49,7 +50,9 @@ func OpenFile(path string) (*File, error) {
 			return nil, fmt.Errorf("unpack %s: %w", path, err)
 		}
 	}
-	return NewFile(path, in, func() { f.Close() }), nil
+	i := NewFile(path, in, func() { f.Close() })
+	i.Disk = path
+	return i, nil
 }
 
 // NewFile reads in as the file at path; close, which may be nil, is called by Close.

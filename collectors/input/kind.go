@@ -42,6 +42,7 @@ type Option struct{ Name, Help string }
 var Common = []Option{
 	{"zone", "time zone of stamps that name none, such as Europe/Berlin; UTC where none is given"},
 	{"shift", "duration to add to each stamp, for a clock known to be wrong"},
+	{"member", "of a tar archive, the files whose names fit this pattern, such as *.csv; all where none is given"},
 }
 
 // A Fetching is what to get from a store.

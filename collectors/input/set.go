@@ -68,6 +68,7 @@ type Set struct {
 type one struct {
 	spec    Spec
 	path    string // the file to read
+	shown   string // its name to people, if that is another
 	zone    *time.Location
 	shift   int64
 	state   any
@@ -109,17 +110,17 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	var first, last string
 	for _, o := range s.inputs {
 		if err := s.measure(ctx, o); err != nil {
-			return nil, fmt.Errorf("import: %w", err)
+			return nil, err
 		}
 		s.Summaries = append(s.Summaries, o.summary)
 		if o.summary.Begin == 0 {
 			continue
 		}
 		if o.summary.Begin < begin {
-			begin, first = o.summary.Begin, o.path
+			begin, first = o.summary.Begin, o.summary.Path
 		}
 		if o.summary.End > end {
-			end, last = o.summary.End, o.path
+			end, last = o.summary.End, o.summary.Path
 		}
 	}
 	if end < begin {
@@ -161,6 +162,8 @@ func (s *Set) add(ctx context.Context, spec Spec) error {
 		return err
 	} else if st.IsDir() {
 		return s.addDir(o)
+	} else if isArchive(spec.Path) {
+		return s.addArchive(o)
 	}
 	s.inputs = append(s.inputs, o)
 	return nil
@@ -195,7 +198,7 @@ func (s *Set) fetch(ctx context.Context, o *one) error {
 	if s.settings.From == 0 || s.settings.To == 0 {
 		return fmt.Errorf("%s: want --from and --to, the window to fetch", o.spec.Path)
 	}
-	f, err := os.CreateTemp(s.settings.Temp, "fetched-*")
+	f, err := os.CreateTemp(s.settings.Temp, "input-*")
 	if err != nil {
 		return err
 	}
@@ -204,7 +207,7 @@ func (s *Set) fetch(ctx context.Context, o *one) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("fetch from %s: %w", o.spec.Path, err)
 	}
-	o.path = f.Name()
+	o.path, o.shown = f.Name(), o.spec.Path
 	return nil
 }
 
@@ -238,22 +241,22 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		sum.Begin, sum.End = min(sum.Begin, b), max(sum.End, e)
 		return nil
 	})
+	if err != nil && !strings.HasPrefix(err.Error(), "import: ") { // the reader of requests says so itself
+		err = fmt.Errorf("import: %w", err)
+	}
 	if err != nil {
 		return err
 	}
 	if sum.End < sum.Begin {
 		sum.Begin, sum.End = 0, 0
 	}
-	sum.Kind, sum.Path, sum.Things = o.spec.Kind.Name, o.spec.Path, o.spec.Kind.Things
-	if !o.spec.remote() {
-		sum.Path = o.path
-	}
+	sum.Kind, sum.Path, sum.Things = o.spec.Kind.Name, cmp.Or(o.shown, o.path), o.spec.Kind.Things
 	if sum.Requests > 0 {
 		s.Resolution = max(s.Resolution, t.Resolution)
 	}
 	sum.Read, sum.Kept, sum.Rejected, sum.Notes = t.Read(), t.Kept, t.Rejected, t.Notes()
 	if sum.Kept == 0 {
-		return fmt.Errorf("%s: nothing to keep of %d %s%s: is it of the kind %s?", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind)
+		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind)
 	}
 	return nil
 }
@@ -296,6 +299,9 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	defer f.Close()
 	t, m := &Tally{}, &mover{}
 	f.Zone = o.zone
+	if o.shown != "" {
+		f.Path = o.shown
+	}
 	state, finish := &o.state, false
 	if j := s.joined[o.spec.Kind.Name]; j != nil {
 		state, finish = &j.state, j.last == o

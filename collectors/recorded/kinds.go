@@ -7,11 +7,13 @@ import (
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/tables"
 )
 
 // Kinds is the table, in the order people should read it. Each area's package has its own.
 var Kinds = slices.Concat(
 	[]input.Kind{importers.Requests},
+	tables.Kinds,
 	gpu.Kinds,
 )
 

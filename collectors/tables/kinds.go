@@ -1,0 +1,35 @@
+package tables
+
+import (
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+const (
+	unitHelp  = "; a unit follows the column after a colon: s, ms, us or ns"
+	ownTables = "tables of our own in CSV, JSON lines and Parquet"
+)
+
+// Kinds are the tables that can be read.
+var Kinds = []input.Kind{
+	{Name: "samples", Things: "cells", Help: "Any table of metrics, long or wide.", Proven: collectors.Recorded, By: ownTables, Read: readSamples, Options: []input.Option{
+		{Name: "time", Help: "column of the instant" + unitHelp},
+		{Name: "value", Help: "of a long table, column of the value"},
+		{Name: "name", Help: "of a long table, column of the metric's name; or the name itself"},
+		{Name: "values", Help: "of a wide table, its metrics' columns with | between them, each as COLUMN or COLUMN:metric_name; all that hold numbers where none are given"},
+		{Name: "labels", Help: "columns that tell series apart, with | between them"},
+		{Name: "prefix", Help: "what goes before each metric's name"},
+	}},
+	{Name: "happened", Things: "rows", Help: "Any table of things that happened to instances: starts, exits, loads.", Proven: collectors.Recorded, By: ownTables, Read: readEvents, Options: []input.Option{
+		{Name: "time", Help: "column of the instant" + unitHelp},
+		{Name: "begin", Help: "in place of time, column of the beginning of a stretch" + unitHelp},
+		{Name: "end", Help: "column of its end" + unitHelp},
+		{Name: "duration", Help: "column of its length, in place of end" + unitHelp},
+		{Name: "phase", Help: "the phase of a start that a stretch is, such as weights_load"},
+		{Name: "event", Help: "column that says what happened"},
+		{Name: "map", Help: "what its values mean, value:event or value:event/reason with | between them"},
+		{Name: "instance", Help: "column of the instance, such as the pod"},
+		{Name: "text", Help: "column of a short text"},
+		{Name: "resolution", Help: "of the clock that stamped it, such as 1s"},
+	}},
+}
