@@ -39,7 +39,7 @@ func TestImport(t *testing.T) {
 	}
 
 	got = assayIn(t, dir, "assess", done.Dir)
-	if got.code != 0 || !strings.Contains(got.out, "GO") || !strings.Contains(got.out, "lateness/p99 not measured") {
+	if got.code != 0 || !strings.Contains(got.out, "GO") || !strings.Contains(got.out, "measured: lateness/p99") {
 		t.Errorf("assess: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	written, err := os.ReadFile(filepath.Join(dir, done.Dir, "result.json"))
