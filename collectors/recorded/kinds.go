@@ -4,6 +4,7 @@ package recorded
 import (
 	"slices"
 
+	"github.com/assay-dev/assay/collectors/cloud"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
@@ -15,6 +16,7 @@ var Kinds = slices.Concat(
 	[]input.Kind{importers.Requests},
 	tables.Kinds,
 	gpu.Kinds,
+	cloud.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.

@@ -1,0 +1,65 @@
+package cloud
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// FuzzRead reads any text as each format: it must end, in records that make sense or an error that names the file, and count what it saw.
+func FuzzRead(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*")
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i := range Kinds {
+			f.Add(uint8(i), raw)
+		}
+	}
+	for _, s := range []string{
+		`[{"time":"2026-01-01T00:00:00.000Z","type":"platform.report","record":{"requestId":"1","metrics":{"durationMs":-1,"initDurationMs":1e300}}}]`,
+		"@timestamp,@message\n99999999999999999,REPORT RequestId: x\tDuration: NaN ms\n",
+		"2026-01-01T00:00:00.200Z START RequestId: x\n2026-01-01T00:00:00.200Z REPORT RequestId: y\tDuration: 9999999999 ms\tInit Duration: 5 ms\n",
+		`{"events":` + strings.Repeat(`[`, 500) + strings.Repeat(`]`, 500) + `}`,
+	} {
+		f.Add(uint8(0), []byte(s))
+		f.Add(uint8(1), []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, text []byte) {
+		k := &Kinds[int(kind)%len(Kinds)]
+		in := &input.Input{File: input.NewFile("x", bytes.NewReader(text), nil), Tally: &input.Tally{}}
+		n := 0
+		err := k.Read(t.Context(), in, func(r assay.Record) error {
+			if n++; n > 64*(len(text)+1) {
+				t.Fatalf("%d records of %d bytes", n, len(text))
+			}
+			switch r := r.(type) {
+			case *assay.Request:
+				if len(r.Error) > 200 || strings.ContainsAny(r.Error, "\n\x00") || r.End != 0 && r.End < r.Due || r.TokensOut < 0 {
+					t.Fatalf("request %+v", r)
+				}
+			case *assay.Sample:
+				if r.Name == "" || math.IsInf(r.Value, 0) {
+					t.Fatalf("sample %+v", r)
+				}
+			case *assay.Event:
+				if r.Kind == "" || r.Time == 0 {
+					t.Fatalf("event %+v", r)
+				}
+			}
+			return nil
+		})
+		if err != nil && !strings.Contains(err.Error(), "x") {
+			t.Fatalf("error %v names no file", err)
+		}
+		in.Tally.Notes()
+	})
+}
