@@ -304,6 +304,8 @@ const (
 	EventGPUXID     = "gpu.xid"     // the driver told of an error of a GPU; attrs xid, pci, pid, process, mig, cause, action, class, severity, after, simulated
 	EventGPUWatched = "gpu.watched" // a log or a driver was watched for such errors; attrs start_ns, end_ns, cards
 
+	EventExemplar = "metric.exemplar" // a metric names a trace as an example; attrs series, trace, value
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable

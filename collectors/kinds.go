@@ -29,7 +29,7 @@ type Kind struct {
 
 // Kinds is the table of collectors, in the order people should read it.
 var Kinds = []Kind{
-	{"otlp", "Takes OpenTelemetry traces over OTLP gRPC and HTTP (protobuf, JSON, gzip) and records each span.",
+	{"otlp", "Takes OpenTelemetry traces and metrics over OTLP gRPC and HTTP (protobuf, JSON, gzip) and records each span and each point.",
 		Live, "OpenTelemetry Go SDK exporters, gRPC and HTTP", func(c Clock) assay.Source { return &OTLP{Clock: c} }},
 	{"prometheus", "Scrapes Prometheus and OpenMetrics expositions at an interval: static URLs and HTTP service discovery.",
 		Live, "client_golang over HTTP; vLLM, DCGM and Knative names from recordings and documents", func(c Clock) assay.Source { return &Prometheus{Clock: c} }},

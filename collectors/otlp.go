@@ -10,17 +10,19 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/flatten"
 	"google.golang.org/grpc"
 )
 
 // Off as an address means that OTLP does not listen there.
 const Off = "off"
 
-// OTLP is an intake for OpenTelemetry traces. It listens on loopback unless told
+// OTLP is an intake for OpenTelemetry traces and metrics. It listens on loopback unless told
 // otherwise, and then demands a token.
 //
 // Every span becomes a [assay.Span]. Attributes that hold prompts, answers or
@@ -31,7 +33,9 @@ const Off = "off"
 // sender is asked to try again; when it does so later, the rest of the request is counted as rejected, since a repeat
 // would record the first part twice.
 //
-// Metrics and logs sent to it are answered as a partial success that says they
+// Points of metrics become samples under the names that Prometheus would give them (see package internal/flatten).
+//
+// Logs sent to it are answered as a partial success that says they
 // are not recorded, so that an exporter configured for all three signals does not fail or retry.
 type OTLP struct {
 	HTTP      string        `yaml:"http"` // host:port, "off", or empty for a free port on 127.0.0.1
@@ -48,6 +52,7 @@ type OTLP struct {
 	gate             gate
 	work             chan struct{} // bounds requests being decoded at once
 	emit             func(assay.Record) error
+	flat             flatten.OTLP
 
 	mu       sync.Mutex
 	counts   Counts
@@ -59,10 +64,11 @@ type Counts struct {
 	Requests   int64 // that were decoded
 	Bad        int64 // that were refused: malformed, too large, unauthorized
 	Spans      int64 // emitted
+	Samples    int64 // emitted
 	PushedBack int64 // requests answered "try again" because the run could not take them
 	Private    int64 // attributes dropped because they hold content or credentials
 	Clipped    int64 // attributes shortened or left out because of a bound
-	Ignored    int64 // metric points and log records answered as not recorded
+	Ignored    int64 // log records answered as not recorded
 	Rejected   map[string]int64
 }
 
@@ -219,7 +225,14 @@ func (o *OTLP) warnings() []*assay.Event {
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(c.Rejected)) {
-		add(c.Rejected[reason], reason, "spans were not recorded: "+reason)
+		text := "spans were not recorded: " + reason
+		if strings.HasPrefix(reason, "points") {
+			text = reason + " were not recorded"
+		}
+		add(c.Rejected[reason], reason, text)
+	}
+	if left := o.flat.Exemplars.Left(); left != "" {
+		out = append(out, warning(o.Clock, "otlp", left))
 	}
 	add(c.Bad, "bad request", "export requests were refused: malformed, too large or unauthorized")
 	return out

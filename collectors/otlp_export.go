@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc/codes"
@@ -34,7 +33,7 @@ const (
 	otlpJSON
 )
 
-const notRecorded = "assay records traces here; metrics and logs are not recorded"
+const notRecorded = "assay records traces and metrics here; logs are not recorded"
 
 // export takes one decoded-in-transport request, of either transport, and returns the encoded answer. Its
 // errors carry a gRPC status.
@@ -54,7 +53,7 @@ func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte
 	}
 	switch sig {
 	case metrics:
-		return o.ignoreMetrics(enc, body)
+		return o.takeMetrics(enc, body)
 	case logs:
 		return o.ignoreLogs(enc, body)
 	}
@@ -71,7 +70,7 @@ func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte
 	resp := ptraceotlp.NewExportResponse()
 	if n := t.lost(); n > 0 {
 		resp.PartialSuccess().SetRejectedSpans(n)
-		resp.PartialSuccess().SetErrorMessage(t.message())
+		resp.PartialSuccess().SetErrorMessage(t.message("spans"))
 	}
 	return answer(enc, resp.MarshalProto, resp.MarshalJSON)
 }
@@ -97,12 +96,12 @@ func (t *taking) lost() (n int64) {
 	return n
 }
 
-func (t *taking) message() string {
+func (t *taking) message(things string) string {
 	var parts []string
 	for _, reason := range slices.Sorted(maps.Keys(t.rejected)) {
 		parts = append(parts, fmt.Sprintf("%d %s", t.rejected[reason], reason))
 	}
-	return "spans rejected: " + strings.Join(parts, ", ")
+	return things + " rejected: " + strings.Join(parts, ", ")
 }
 
 // take emits the spans of td until the run pushes back.
@@ -150,18 +149,6 @@ func (o *OTLP) settle(t *taking) {
 	for reason, n := range t.rejected {
 		o.rejected[reason] += n
 	}
-}
-
-func (o *OTLP) ignoreMetrics(enc encoding, body []byte) ([]byte, error) {
-	req, resp := pmetricotlp.NewExportRequest(), pmetricotlp.NewExportResponse()
-	if err := decode(enc, body, req.UnmarshalProto, req.UnmarshalJSON); err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "decode metrics: %v", err)
-	}
-	n := int64(req.Metrics().DataPointCount())
-	o.count(func(c *Counts) { c.Requests++; c.Ignored += n })
-	resp.PartialSuccess().SetRejectedDataPoints(n)
-	resp.PartialSuccess().SetErrorMessage(notRecorded)
-	return answer(enc, resp.MarshalProto, resp.MarshalJSON)
 }
 
 func (o *OTLP) ignoreLogs(enc encoding, body []byte) ([]byte, error) {

@@ -30,7 +30,7 @@ func (o *OTLP) handler() http.Handler {
 		mux.HandleFunc("/v1/"+name, func(w http.ResponseWriter, r *http.Request) { o.serve(w, r, signal(sig)) })
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "OTLP is taken at /v1/traces; /v1/metrics and /v1/logs answer that they are not recorded", http.StatusNotFound)
+		http.Error(w, "OTLP is taken at /v1/traces and /v1/metrics; /v1/logs answers that logs are not recorded", http.StatusNotFound)
 	})
 	return mux
 }

@@ -18,8 +18,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/otel/attribute"
@@ -45,6 +43,7 @@ type sink struct {
 	spans   []assay.Span
 	events  []assay.Event
 	scrapes []assay.Scrape
+	samples []assay.Sample
 	refuse  func() error
 	closed  bool
 	late    int // records after close
@@ -70,6 +69,10 @@ func (s *sink) emit(r assay.Record) error {
 		c := *r
 		c.Attrs = maps.Clone(r.Attrs)
 		s.events = append(s.events, c)
+	case *assay.Sample:
+		c := *r
+		c.Labels = append([]assay.Label(nil), r.Labels...)
+		s.samples = append(s.samples, c)
 	case *assay.Scrape:
 		c := *r
 		c.Samples = append([]assay.Sample(nil), r.Samples...)
@@ -373,19 +376,9 @@ func TestOTLPJSON(t *testing.T) {
 	}
 }
 
-func TestOTLPOtherSignalsAreNotRecorded(t *testing.T) {
+func TestOTLPLogsAreNotRecorded(t *testing.T) {
 	o := listen(t, &OTLP{})
 	start(t, o, new(sink))
-	md := pmetric.NewMetrics()
-	dps := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyHistogram().DataPoints()
-	dps.AppendEmpty().Exemplars().AppendEmpty().SetTraceID([16]byte{0xff, 0xff, 0xff})
-	dps.AppendEmpty().Attributes().PutStr("a", "b")
-	mb, _ := pmetricotlp.NewExportRequestFromMetrics(md).MarshalProto()
-	code, out, _ := post(t, "http://"+o.HTTPAddr()+"/v1/metrics", mb)
-	mr := pmetricotlp.NewExportResponse()
-	if err := mr.UnmarshalProto(out); err != nil || code != 200 || mr.PartialSuccess().RejectedDataPoints() != 2 || mr.PartialSuccess().ErrorMessage() != notRecorded {
-		t.Errorf("metrics: got %d %v, %d points rejected, %q", code, err, mr.PartialSuccess().RejectedDataPoints(), mr.PartialSuccess().ErrorMessage())
-	}
 	ld := plog.NewLogs()
 	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("x")
 	cc, err := grpc.NewClient(o.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -397,11 +390,8 @@ func TestOTLPOtherSignalsAreNotRecorded(t *testing.T) {
 	if err != nil || lr.PartialSuccess().RejectedLogRecords() != 1 {
 		t.Errorf("logs: got %v, want one record rejected", err)
 	}
-	if _, err := pmetricotlp.NewGRPCClient(cc).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(md)); err != nil {
-		t.Errorf("metrics over gRPC: %v", err)
-	}
-	if got := o.Counts().Ignored; got != 5 {
-		t.Errorf("got %d ignored, want 5", got)
+	if got := o.Counts().Ignored; got != 1 {
+		t.Errorf("got %d ignored, want 1", got)
 	}
 }
 
