@@ -18,6 +18,11 @@ const (
 	PerSecond Unit = "1/s" // requests, tokens per second; the metric says of what
 	PerHour   Unit = "1/h" // failure rates
 	Tokens    Unit = "{token}"
+	Watts     Unit = "W"
+	Joules    Unit = "J"
+	Celsius   Unit = "Cel"
+	Hertz     Unit = "Hz"
+	Bandwidth Unit = "By/s"
 )
 
 // Basis says what a quantity speaks of.

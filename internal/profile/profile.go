@@ -67,6 +67,35 @@ const (
 	GPUDRAMActive   Quantity = "gpu_dram_active"
 	GPUMemUsed      Quantity = "gpu_mem_used"
 	GPUMemFree      Quantity = "gpu_mem_free"
+	GPUMemTotal     Quantity = "gpu_mem_total"
+	GPUProcessMem   Quantity = "gpu_process_mem" // memory that one process holds
+	GPUPower        Quantity = "gpu_power"
+	GPUEnergy       Quantity = "gpu_energy"
+	GPUTemp         Quantity = "gpu_temp"
+	GPUMemTemp      Quantity = "gpu_mem_temp"
+	GPUClock        Quantity = "gpu_clock" // of the cores
+	GPUMemClock     Quantity = "gpu_mem_clock"
+
+	GPUThrottleMask   Quantity = "gpu_throttle_mask" // bits of the reasons of internal/gpu
+	GPUThrottled      Quantity = "gpu_throttled_"    // with the name of a reason: for how long its clocks were held down for it
+	GPUThrottling     Quantity = "gpu_throttling_"   // with the name of a reason: the share of the time just past
+	GPUECCCorrected   Quantity = "gpu_ecc_corrected"
+	GPUECCUncorrected Quantity = "gpu_ecc_uncorrected"
+	GPURemappedCorr   Quantity = "gpu_remapped_corrected"
+	GPURemappedUncorr Quantity = "gpu_remapped_uncorrected"
+	GPURemapFailure   Quantity = "gpu_remap_failure"
+	GPURemapPending   Quantity = "gpu_remap_pending"
+	GPURecovery       Quantity = "gpu_recovery_action"
+	GPUResets         Quantity = "gpu_resets"
+	GPUXIDLast        Quantity = "gpu_xid_last"  // sticky: the same error again does not show
+	GPUXIDCount       Quantity = "gpu_xid_count" // within the exporter's window
+	GPUPCIeReplays    Quantity = "gpu_pcie_replays"
+	GPUPCIeTX         Quantity = "gpu_pcie_tx"
+	GPUPCIeRX         Quantity = "gpu_pcie_rx"
+	GPULinkCRCFlit    Quantity = "gpu_nvlink_crc_flit_errors"
+	GPULinkCRCData    Quantity = "gpu_nvlink_crc_data_errors"
+	GPULinkReplay     Quantity = "gpu_nvlink_replay_errors"
+	GPULinkRecovery   Quantity = "gpu_nvlink_recovery_errors"
 
 	Desired           Quantity = "desired" // instances wanted
 	Ready             Quantity = "ready"   // instances in routing
@@ -98,7 +127,7 @@ type Profile struct {
 	Version    int               `yaml:"version"` // of the table
 	Date       string            `yaml:"date"`    // when it was last checked
 	Source     string            `yaml:"source"`
-	Labels     map[string]string `yaml:"labels"` // our name of a dimension: theirs
+	Labels     map[string]string `yaml:"labels"` // our name of a dimension: theirs, several with spaces between them
 	Quantities map[Quantity]Spec `yaml:"quantities"`
 
 	index map[string][]Quantity // by every name of a series
@@ -259,6 +288,17 @@ func Detect(names []string) []string {
 	}
 	return out
 }
+
+// Label returns the names that a dimension has, or had, in this vocabulary.
+func (p *Profile) Label(dimension string) []string {
+	if p == nil {
+		return nil
+	}
+	return strings.Fields(p.Labels[dimension])
+}
+
+// GPUs are the vocabularies of GPUs' exporters, the one that tells most first.
+var GPUs = []string{"dcgm", "nvidia-smi", "amd-gpu", "intel-gpu"}
 
 // Spec returns how q is exposed, and whether it is at all.
 func (p *Profile) Spec(q Quantity) (Spec, bool) {

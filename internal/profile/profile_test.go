@@ -47,10 +47,10 @@ func TestQueries(t *testing.T) {
 var promQL = parser.NewParser(parser.Options{})
 
 func TestAllQueriesParse(t *testing.T) {
-	if d := cmp.Diff([]string{"bentoml", "dcgm", "dynamo", "knative", "kserve", "llamacpp", "lmdeploy", "nim", "ollama", "rayserve", "redis", "sglang", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
+	if d := cmp.Diff([]string{"amd-gpu", "bentoml", "dcgm", "dynamo", "intel-gpu", "knative", "kserve", "llamacpp", "lmdeploy", "nim", "nvidia-smi", "ollama", "rayserve", "redis", "sglang", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
-	units := []assay.Unit{assay.Seconds, assay.Bytes, assay.Ratio, assay.Count, assay.Tokens}
+	units := []assay.Unit{assay.Seconds, assay.Bytes, assay.Ratio, assay.Count, assay.Tokens, assay.Watts, assay.Joules, assay.Celsius, assay.Hertz, assay.Bandwidth}
 	for _, kind := range Kinds() {
 		p := For(kind)
 		if p.Version < 1 || p.Date == "" || p.Source == "" || p.Title == "" {
