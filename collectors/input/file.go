@@ -28,12 +28,13 @@ type File struct {
 	in    *bufio.Reader
 	close func()
 	left  int // bytes until the current row is too long
+	most  int // bytes of a row
 }
 
 // ErrLong tells of a row that is too long.
 var ErrLong = fmt.Errorf("a row of more than %d MiB", MaxRow>>20)
 
-// OpenFile opens a file; one that ends in .gz is unpacked.
+// OpenFile opens a file; one that is gzip's is unpacked.
 func OpenFile(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -43,9 +44,9 @@ func OpenFile(path string) (*File, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s is a directory: want a file", path)
 	}
-	var in io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if in, err = gzip.NewReader(f); err != nil {
+	in := io.Reader(bufio.NewReader(f))
+	if magic, _ := in.(*bufio.Reader).Peek(2); strings.HasSuffix(path, ".gz") || bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		if in, err = gzip.NewReader(in); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("unpack %s: %w", path, err)
 		}
@@ -57,7 +58,7 @@ func OpenFile(path string) (*File, error) {
 
 // NewFile reads in as the file at path; close, which may be nil, is called by Close.
 func NewFile(path string, in io.Reader, close func()) *File {
-	i := &File{Path: path, Zone: time.UTC, in: bufio.NewReaderSize(in, 64<<10), close: close, left: MaxRow}
+	i := &File{Path: path, Zone: time.UTC, in: bufio.NewReaderSize(in, 64<<10), close: close, left: MaxRow, most: MaxRow}
 	if b, _ := i.in.Peek(3); bytes.Equal(b, []byte("\xef\xbb\xbf")) {
 		_, _ = i.in.Discard(3)
 	}
@@ -67,7 +68,7 @@ func NewFile(path string, in io.Reader, close func()) *File {
 // Read implements io.Reader.
 func (i *File) Read(p []byte) (int, error) {
 	if i.left <= 0 {
-		return 0, ErrLong
+		return 0, i.tooLong()
 	}
 	n, err := i.in.Read(p[:min(len(p), i.left)])
 	i.left -= n
@@ -85,7 +86,17 @@ func (i *File) Close() {
 }
 
 // Row allows the next row.
-func (i *File) Row() { i.left = MaxRow }
+func (i *File) Row() { i.left = i.most }
+
+// Limit sets how many bytes a row may have, for formats whose rows are batches, and allows the next.
+func (i *File) Limit(bytes int) { i.most, i.left = bytes, bytes }
+
+func (i *File) tooLong() error {
+	if i.most == MaxRow {
+		return ErrLong
+	}
+	return fmt.Errorf("a row of more than %d MiB", i.most>>20)
+}
 
 // Peek returns how the file begins.
 func (i *File) Peek() ([]byte, error) {
@@ -123,8 +134,8 @@ func (l *Lines) Next() ([]byte, error) {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			l.long = append(l.long[:0], b...)
 			for errors.Is(err, bufio.ErrBufferFull) {
-				if len(l.long) > MaxRow {
-					return nil, fmt.Errorf("%s:%d: %w", l.Path, l.N+1, ErrLong)
+				if len(l.long) > l.most {
+					return nil, fmt.Errorf("%s:%d: %w", l.Path, l.N+1, l.tooLong())
 				}
 				b, err = l.in.ReadSlice('\n')
 				l.long = append(l.long, b...)
