@@ -48,7 +48,7 @@ func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
-	if err := checkShape(sig, enc, body); err != nil {
+	if err := checkShape(sig, enc, body, maxMessages); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "decode %s: %v", signalNames[sig], err)
 	}
 	switch sig {

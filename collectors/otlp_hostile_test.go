@@ -120,14 +120,14 @@ func nest(depth int) []byte {
 }
 
 func TestOTLPNestingUpToTheBoundIsTaken(t *testing.T) {
-	if err := checkShape(traces, protobuf, nest(maxNesting)); err != nil {
+	if err := checkShape(traces, protobuf, nest(maxNesting), maxMessages); err != nil {
 		t.Errorf("%d levels: got %v, want none", maxNesting, err)
 	}
-	if err := checkShape(traces, protobuf, nest(maxNesting+8)); !errors.Is(err, errDeep) {
+	if err := checkShape(traces, protobuf, nest(maxNesting+8), maxMessages); !errors.Is(err, errDeep) {
 		t.Errorf("%d levels: got %v, want %v", maxNesting+8, err, errDeep)
 	}
 	inOld := field(1, append(appendTag(nil, 1000), field(0, field(2, field(9, field(2, nestValue(100)))))[1:]...))
-	if err := checkShape(traces, protobuf, inOld); !errors.Is(err, errDeep) {
+	if err := checkShape(traces, protobuf, inOld, maxMessages); !errors.Is(err, errDeep) {
 		t.Errorf("in the field of 2021: got %v, want %v", err, errDeep)
 	}
 }

@@ -17,7 +17,7 @@ const (
 
 var (
 	errDeep  = fmt.Errorf("values nest deeper than %d", maxNesting)
-	errMany  = fmt.Errorf("more than %d messages in one request; send smaller batches", maxMessages)
+	errMany  = errors.New("too many messages")
 	errProto = errors.New("malformed protobuf")
 )
 
@@ -85,13 +85,18 @@ var children = [leaf + 1][16]message{
 	kvList:            {1: keyValue},
 }
 
-// checkShape refuses a body that nests too deep or holds too many messages.
-func checkShape(sig signal, enc encoding, body []byte) error {
+// checkShape refuses a body that nests too deep or holds more than most messages.
+func checkShape(sig signal, enc encoding, body []byte, most int) error {
+	left, err := most, error(nil)
 	if enc == otlpJSON {
-		return checkJSON(body)
+		err = checkJSON(body, &left)
+	} else {
+		err = checkProto(body, traceRequest+message(sig), 0, &left)
 	}
-	left := maxMessages
-	return checkProto(body, traceRequest+message(sig), 0, &left)
+	if err == errMany {
+		return fmt.Errorf("more than %d messages in one request; send smaller batches", most)
+	}
+	return err
 }
 
 // checkProto walks the wire format of one message of type m. Every level of recursion is counted by depth.
@@ -154,8 +159,8 @@ func childOf(m message, field uint64) message {
 }
 
 // checkJSON counts brackets outside strings. Whether they match is left to the decoder.
-func checkJSON(b []byte) error {
-	depth, left, quoted := 0, maxMessages, false
+func checkJSON(b []byte, left *int) error {
+	depth, quoted := 0, false
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case quoted && c == '\\':
@@ -167,7 +172,7 @@ func checkJSON(b []byte) error {
 			if depth++; depth > 4*maxNesting+16 { // one value in another is four brackets
 				return errDeep
 			}
-			if left--; left < 0 {
+			if *left--; *left < 0 {
 				return errMany
 			}
 		case c == '}' || c == ']':

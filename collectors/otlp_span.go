@@ -24,6 +24,11 @@ const (
 
 var resourcePrefixes = []string{"cloud.", "container.", "deployment.", "faas.", "host.name", "k8s.", "service.namespace", "service.version"}
 
+// ResourceAttr reports whether an attribute of a resource is worth keeping with each of its spans.
+func ResourceAttr(key string) bool {
+	return slices.ContainsFunc(resourcePrefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+}
+
 // A converter turns spans of pdata into ours. It owns the span that is emitted and
 // uses it again for the next: records are borrowed until emit returns.
 type converter struct {
@@ -61,7 +66,7 @@ func (c *converter) resource(m pcommon.Map, t *taking) {
 		case faasInstance:
 			faas = c.text(v, maxName, t)
 		default:
-			if slices.ContainsFunc(resourcePrefixes, func(p string) bool { return strings.HasPrefix(k, p) }) {
+			if ResourceAttr(k) {
 				c.common = c.attr(c.common, k, v, t)
 			}
 		}
@@ -71,40 +76,20 @@ func (c *converter) resource(m pcommon.Map, t *taking) {
 
 // convert fills c.span from s, or returns why s cannot be true.
 func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
-	start, end := uint64(s.StartTimestamp()), uint64(s.EndTimestamp())
-	switch {
-	case s.TraceID().IsEmpty():
-		return "zero trace id"
-	case s.SpanID().IsEmpty():
-		return "zero span id"
-	case start == 0:
-		return "no start time"
-	case end < start:
-		return "end before start"
-	case end > 1<<63-1:
-		return "time out of range"
-	}
 	out := &c.span
 	*out = assay.Span{
 		TraceID: assay.TraceID(s.TraceID()), SpanID: assay.SpanID(s.SpanID()), Parent: assay.SpanID(s.ParentSpanID()),
 		Service: c.service, Instance: c.instance,
-		Start: c.o.Clock.FromUnix(int64(start)), End: c.o.Clock.FromUnix(int64(end)),
 		Failed: s.Status().Code() == ptrace.StatusCodeError,
 		Attrs:  append(out.Attrs[:0], c.common...),
 	}
-	switch {
-	case out.Start < c.now-c.offset:
-		return "start too far in the past"
-	case out.End > c.now+c.offset:
-		return "end too far in the future"
+	if reason := c.place(out, uint64(s.StartTimestamp()), uint64(s.EndTimestamp())); reason != "" {
+		return reason
 	}
 	if k := s.Kind(); k >= ptrace.SpanKindInternal && k <= ptrace.SpanKindConsumer {
 		out.Kind = assay.SpanKind(k) // the numbers are OpenTelemetry's
 	}
-	var cut bool
-	if out.Name, cut = clip(s.Name(), maxName); cut {
-		t.clipped++
-	}
+	out.Name = c.clip(s.Name(), maxName, t)
 	var service, faas string
 	for k, v := range s.Attributes().All() {
 		switch k {
@@ -120,21 +105,58 @@ func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
 	return ""
 }
 
+// place checks the ids of a span and sets its times, or returns why they cannot be true.
+func (c *converter) place(out *assay.Span, start, end uint64) (reason string) {
+	switch {
+	case out.TraceID.IsZero():
+		return "zero trace id"
+	case out.SpanID.IsZero():
+		return "zero span id"
+	case start == 0:
+		return "no start time"
+	case end < start:
+		return "end before start"
+	case end > 1<<63-1:
+		return "time out of range"
+	}
+	out.Start, out.End = c.o.Clock.FromUnix(int64(start)), c.o.Clock.FromUnix(int64(end))
+	switch {
+	case out.Start < c.now-c.offset:
+		return "start too far in the past"
+	case out.End > c.now+c.offset:
+		return "end too far in the future"
+	}
+	return ""
+}
+
 // attr appends one attribute, unless it is private, repeated or past a bound.
 func (c *converter) attr(attrs []assay.Attr, key string, v pcommon.Value, t *taking) []assay.Attr {
+	key, ok := c.key(attrs, key, t)
+	if !ok {
+		return attrs
+	}
+	return put(attrs, key, c.text(v, c.maxValue, t))
+}
+
+// key returns the key under which an attribute is kept, and whether it is.
+func (c *converter) key(attrs []assay.Attr, key string, t *taking) (string, bool) {
 	if profile.Private(key) {
 		t.private++
-		return attrs
+		return "", false
 	}
 	if key == "" || len(key) > maxName || len(attrs) >= c.maxAttrs {
 		t.clipped++
-		return attrs
+		return "", false
 	}
 	key, _ = clip(key, maxName)
-	value := c.text(v, c.maxValue, t)
+	return key, true
+}
+
+// put appends an attribute or, since a span's own word counts more than its resource's, gives it another value.
+func put(attrs []assay.Attr, key, value string) []assay.Attr {
 	for i := range attrs {
 		if attrs[i].Key == key {
-			attrs[i].Value = value // the span's own word counts more than its resource's
+			attrs[i].Value = value
 			return attrs
 		}
 	}
@@ -174,6 +196,10 @@ func (c *converter) text(v pcommon.Value, max int, t *taking) string {
 	default:
 		s = v.AsString()
 	}
+	return c.clip(s, max, t)
+}
+
+func (c *converter) clip(s string, max int, t *taking) string {
 	s, cut := clip(s, max)
 	if cut {
 		t.clipped++
