@@ -9,6 +9,7 @@ import (
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
 	"github.com/assay-dev/assay/collectors/tables"
+	"github.com/assay-dev/assay/collectors/traces"
 )
 
 // Kinds is the table, in the order people should read it. Each area's package has its own.
@@ -17,6 +18,7 @@ var Kinds = slices.Concat(
 	tables.Kinds,
 	gpu.Kinds,
 	cloud.Kinds,
+	traces.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.

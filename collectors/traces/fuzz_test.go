@@ -1,0 +1,58 @@
+package traces
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// fuzz reads arbitrary bytes as a kind: whatever they are, nothing that cannot be true is emitted, and the counts add up.
+func fuzz(f *testing.F, name string) {
+	paths, _ := filepath.Glob("testdata/*.json")
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	msg, _ := batch(1, 2).MarshalProto()
+	js, _ := batch(1, 2).MarshalJSON()
+	f.Add(msg)
+	f.Add(js)
+	f.Add(append([]byte{0, 0, byte(len(msg) >> 8), byte(len(msg))}, msg...))
+	f.Add([]byte(`[[{"traceId":"1","id":"a","timestamp":"9223372036854775807","duration":-1e300}]]`))
+	k := kind(f, name)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		file := func() *input.File { return input.NewFile("in", bytes.NewReader(b), nil) }
+		in := &input.Input{File: file(), Tally: &input.Tally{}}
+		if name == "zipkin" { // whose reader looks at its file twice
+			h, err := readHalves(file())
+			if err != nil {
+				return
+			}
+			in.State = h
+		}
+		n := int64(0)
+		err := k.Read(t.Context(), in, func(r assay.Record) error {
+			s := r.(*assay.Span)
+			if s.TraceID.IsZero() || s.SpanID.IsZero() || s.Start <= 0 || s.End < s.Start {
+				t.Fatalf("emitted %+v", s)
+			}
+			n++
+			return nil
+		})
+		if err == nil && n != in.Tally.Kept {
+			t.Fatalf("emitted %d, kept %d", n, in.Tally.Kept)
+		}
+	})
+}
+
+func FuzzOTLP(f *testing.F)   { fuzz(f, "otlp") }
+func FuzzJaeger(f *testing.F) { fuzz(f, "jaeger") }
+func FuzzZipkin(f *testing.F) { fuzz(f, "zipkin") }
+func FuzzXRay(f *testing.F)   { fuzz(f, "xray") }
