@@ -82,7 +82,7 @@ func (d *Kubernetes) planFields(s *Step, o *target, fields ...field) (*Action, e
 		for mark, note := range notesOf(o.object) {
 			for _, other := range note.Fields {
 				if other.Path == f.Path {
-					return nil, fmt.Errorf("%s of %s is changed by another fault of ours (annotation %s of run %s)", f.Path, o.name, mark, note.Run)
+					return nil, fmt.Errorf("%s of %s is changed by another fault of ours (annotation %s of run %s); assay heal of that run puts it back, or assay heal --sweep %[4]s", f.Path, o.name, mark, note.Run)
 				}
 			}
 		}

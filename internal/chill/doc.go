@@ -9,8 +9,9 @@
 // Each chiller notes what it found before it changes anything, and its Undo puts it back: the number of replicas, the
 // environment of the function. The caller defers Undo from before the first Chill, so that it is done however the run
 // ends, interrupts included. For a run that was killed, [Kubernetes] leaves the number of replicas in an annotation
-// on the Deployment, from which the next Check or Undo takes it, and the run's id in a label, by which [Sweep] finds it; what Lambda leaves is one variable more, which changes
-// nothing the function sees unless it reads it, and which Undo removes too.
+// on the Deployment, from which the next Check or Undo takes it, and the run's id in a label, by which [Sweep] finds it;
+// what Lambda leaves is one variable more, which changes nothing the function sees unless it reads it, and which Undo
+// removes too.
 package chill
 
 import "context"
