@@ -546,6 +546,6 @@ func standDriver(config, workload string) *Kubernetes {
 	if err != nil {
 		panic(err)
 	}
-	return &Kubernetes{API: api, Namespace: ns, Workload: workload, Pods: "app=llm", RunID: "r1", Patience: 5 * time.Second, Poll: 5 * time.Millisecond,
+	return &Kubernetes{API: api, Namespace: ns, Workload: workload, Pods: "app=llm", RunID: "r1", Patience: 5 * time.Second, Flight: 100 * time.Millisecond, Poll: 5 * time.Millisecond,
 		Expiry: &Expiry{Image: "tools/kubectl:1", ServiceAccount: "expiry", Start: 2 * time.Second, Grace: time.Second}}
 }

@@ -45,6 +45,9 @@
 // closes, it undoes what is armed, last first, and kills what is owned.
 // What the guardian and Heal did stands in guardian.jsonl beside the run's own events ([ReadNotes]).
 //
+// A request that was sent may be carried out after whoever sent it died. An undo of what is made beyond this machine is armed with how long that may be,
+// [Undo.Flight], until the answer was heard ([Heard]); who undoes it before that looks again until it has come, or can no longer.
+//
 // # Stopping
 //
 // A run is stopped by a signal, by a file, or by a request with a token. It is the guardian that looks for the file and listens for

@@ -99,7 +99,12 @@ func openFaults(events, notes []assay.Event) (open []journaled, unread []string)
 			}
 		}
 	}
-	forced := map[string]bool{}
+	heard, forced := map[string]bool{}, map[string]bool{}
+	for i := range events {
+		if events[i].Attrs[attrHeard] != "" {
+			heard[events[i].Fault] = true
+		}
+	}
 	for i := range notes {
 		if notes[i].Attrs[attrForced] != "" {
 			forced[notes[i].Fault] = true
@@ -119,6 +124,9 @@ func openFaults(events, notes []assay.Event) (open []journaled, unread []string)
 			f.away = elsewhere(e)
 		}
 		f.undo.ID, f.forced = e.Fault, forced[e.Fault]
+		if heard[e.Fault] {
+			f.undo.Flight = 0
+		}
 		open = append(open, f)
 	}
 	return open, unread
@@ -202,15 +210,25 @@ func (f *journaled) heal(ctx context.Context, rep *HealReport, opt HealOptions, 
 		}
 		return true
 	}
-	if err := f.undo.check(); err == nil && !f.undo.blind() && f.undo.away(quick) == nil {
-		settled("no longer in force")
+	seen, err := "no longer in force", error(nil)
+	if flight := f.undo.Flight; flight > 0 && f.undo.check() == nil {
+		if f.undo.away(quick) == nil && opt.Say != nil {
+			opt.Say(fmt.Sprintf("%s: nothing of it is there, but the answer to what makes it was not heard: looking again for %v", name, flight))
+		}
+		if err = f.undo.landed(quick); err == nil {
+			f.undo.Flight, seen = 0, fmt.Sprintf("nothing of it came within %v", flight)
+		}
+	}
+	if f.undo.check() == nil && !f.undo.blind() && err == nil && f.undo.away(quick) == nil {
+		settled(seen)
 		return true
 	}
 	do := func() error { return f.undo.Do(quick) }
-	err := error(nil)
-	if f.undo.remote() {
+	switch {
+	case err != nil: // nobody waited long enough
+	case f.undo.remote():
 		err = do()
-	} else {
+	default:
 		err = until(quick, 50*time.Millisecond, do) // what holds the fault may be about to end
 	}
 	if err == nil {

@@ -17,6 +17,8 @@ type HealOptions struct {
 	// reported as remaining, now and by each Heal to come, until the pod that it lay on is gone.
 	ForceFinalizers bool
 
+	Say func(text string) // is told what is waited for; nil for nobody
+
 	LeaveAlive bool // do nothing to a run that is alive: its own guardian cleans up after it
 	Ended      bool // the run has said that it ended, so that no fault of it comes into force any more
 }

@@ -60,14 +60,22 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	before := int64(0)
-	err = a.Apply(ctx, func() { before = r.Clock.Now() })
+	if err = ctx.Err(); err == nil {
+		err = a.Apply(ctx, func() { before = r.Clock.Now() })
+	}
 	took := r.Clock.Now() - before
 	if before != 0 { // even if the call failed, it may have had its effect
 		f.applied = before
 		e := f.event(assay.EventFaultApplied, "", attrHealthy, itoa(int64(f.healthy)), attrTook, itoa(took))
+		if a.Undo.Flight > 0 && Heard(err) {
+			e.Attrs[attrHeard] = "true"
+		}
 		e.Time = before
 		r.set(f, StateInjected)
 		r.say(e)
+	}
+	if before == 0 && ctx.Err() != nil || Heard(err) {
+		r.heard(ctx, f)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -173,7 +181,7 @@ func (r *Runner) hold(ctx context.Context, f *injection) (why string, over bool)
 // fault by setting its state. It does not stop when ctx is done.
 func (r *Runner) revert(ctx context.Context, f *injection, why string) {
 	ctx = context.WithoutCancel(ctx)
-	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter))+f.action.Patience)
+	limit, cancel := context.WithTimeout(ctx, orElse(r.Revert, 5*time.Second+2*(f.step.Delay+f.step.Jitter))+f.action.Patience+f.action.Undo.Flight)
 	defer cancel()
 	u := &f.action.Undo
 	at, overran := r.overrun(limit, f)

@@ -27,6 +27,7 @@ type Kubernetes struct {
 	Expiry    *Expiry       // nil: nothing in the cluster ends a fault, and only what ends of itself is done
 	RunID     string        // on our objects
 	Patience  time.Duration // how long the platform may take to act; default 1 m
+	Flight    time.Duration // how long a request of ours whose answer was not heard may still be carried out; default 1 m
 	Poll      time.Duration // how often it is looked at; default 500 ms
 }
 
@@ -61,7 +62,7 @@ func (d *Kubernetes) Plan(ctx context.Context, s *Step, v Victim) (*Action, erro
 		return nil, fmt.Errorf("plan %s of %s: %w", s.Fault, v.ID, err)
 	}
 	a.Kind, a.Target = s.Fault, v.ID
-	a.Patience = orElse(d.Patience, time.Minute)
+	a.Patience, a.Undo.Flight = orElse(d.Patience, time.Minute), orElse(d.Flight, defaultFlight)
 	if effect := a.Effect; s.For > 0 { // an effect that was not seen while the fault was to be held did not come
 		a.Effect = func(ctx context.Context) (string, error) {
 			ctx, cancel := context.WithTimeout(ctx, s.For)

@@ -22,6 +22,7 @@ type Lambda struct {
 	Role      string        // that EventBridge Scheduler ends a fault with; "": nothing in AWS does
 	Grace     time.Duration // how long after its time a fault may still be reverted by us; default 1 m
 	Patience  time.Duration // how long AWS may take to act; default 1 m
+	Flight    time.Duration // how long a request of ours whose answer was not heard may still be carried out; default 1 m
 	Poll      time.Duration // how often it is looked at; default 500 ms
 
 	// Refused makes one request as the load does and reports whether the platform refused it for its limit, with what it said. Nil: whether a
@@ -63,7 +64,7 @@ func (d *Lambda) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 		return nil, fmt.Errorf("plan %s of %s: %w", s.Fault, v.ID, err)
 	}
 	a.Kind, a.Target, a.Patience = s.Fault, v.ID, orElse(d.Patience, time.Minute)
-	a.Undo.Kind = UndoFunction
+	a.Undo.Kind, a.Undo.Flight = UndoFunction, orElse(d.Flight, defaultFlight)
 	a.Holds = []string{"lambda:" + lambdaHeld(s)}
 	return a, nil
 }

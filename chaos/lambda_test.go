@@ -158,7 +158,7 @@ func (a *standAWS) state() string {
 
 func standLambda(url string) *Lambda {
 	return &Lambda{API: &lambda.Client{Function: "generate", Region: "eu-north-1", Endpoint: url, Schedule: url, Backoff: 5 * time.Millisecond}, Role: "arn:aws:iam::1:role/expiry",
-		Poll: 5 * time.Millisecond, Patience: 5 * time.Second}
+		Poll: 5 * time.Millisecond, Patience: 5 * time.Second, Flight: 100 * time.Millisecond}
 }
 
 func awsKeys(t *testing.T) {

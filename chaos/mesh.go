@@ -33,6 +33,7 @@ type Mesh struct {
 
 	Patience time.Duration // how long the controller may take to inject, and to recover; default 30 s
 	Select   time.Duration // how long it may take to select; default 15 s
+	Flight   time.Duration // how long a request of ours whose answer was not heard may still be carried out; default 1 m
 	Poll     time.Duration // between two looks; default 250 ms, and a second while a fault is held
 }
 
@@ -171,7 +172,7 @@ func (d *Mesh) Plan(ctx context.Context, s *Step, v Victim) (*Action, error) {
 	if !k.whole {
 		u.Pod, u.PodUID = d.podPath(v.ID), v.UID
 	}
-	l.expires = u.Expires
+	l.expires, u.Flight = u.Expires, orElse(d.Flight, defaultFlight)
 	touches := fmt.Sprintf("%s %s in %s: %s", mesh.Kind(o), o.GetName(), d.Namespace, k.deed(s))
 	if !k.whole {
 		touches += " at pod " + v.ID

@@ -248,7 +248,7 @@ spec:
 	const at = "/apis/chaos-mesh.org/v1alpha1/namespaces/serving/"
 	u := Undo{Kind: UndoKube, Method: "DELETE", Path: at + "workflows/assay-01234567-manifest-1", Want: Gone, Text: "kubectl -n serving delete workflows.chaos-mesh.org assay-01234567-manifest-1",
 		Empty:   []string{at + "workflownodes?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1", at + "schedules?labelSelector=chaos-mesh.org%2Fworkflow%3Dassay-01234567-manifest-1"},
-		EmptyOf: map[string]string{at + "podchaos?labelSelector=managed-by": "assay-01234567-manifest-1.s"}, Expires: a.Undo.Expires, Labels: map[string]string{mesh.RunLabel: "0123456789", mesh.FaultLabel: "manifest-1"}}
+		EmptyOf: map[string]string{at + "podchaos?labelSelector=managed-by": "assay-01234567-manifest-1.s"}, Expires: a.Undo.Expires, Flight: time.Minute, Labels: map[string]string{mesh.RunLabel: "0123456789", mesh.FaultLabel: "manifest-1"}}
 	if d := cmp.Diff(u, a.Undo, cmp.AllowUnexported(Undo{})); d != "" || u.Expires == 0 || a.Patience != meshPatience+10*time.Second {
 		t.Errorf("expires %d, patience %v (-want +got):\n%s", u.Expires, a.Patience, d)
 	}

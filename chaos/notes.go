@@ -33,7 +33,8 @@ const (
 	attrRun       = "run"     // the Process of the run itself
 	attrBoot      = "boot_id"
 	attrUndo      = "undo"
-	attrStop      = "stop" // why the guardian stopped the run
+	attrStop      = "stop"  // why the guardian stopped the run
+	attrHeard     = "heard" // what made the fault was answered
 	attrKind      = "kind"
 	attrTarget    = "target"
 	attrHealthy   = "healthy"

@@ -62,6 +62,8 @@ type Undo struct {
 	Patience time.Duration `json:"patience_ns,omitempty"` // how long it may take where that is longer than for others
 	Longest  time.Duration `json:"longest_ns,omitempty"`  // how long after it was armed the fault may last before the guardian ends it though the run lives; 0: no bound
 
+	Flight time.Duration `json:"flight_ns,omitempty"` // how long what makes the fault may still be carried out after it was sent, since its answer is not known; 0: it is
+
 	// silence: where the bearer token is.
 	TokenEnv  string `json:"token_env,omitempty"`
 	TokenFile string `json:"token_file,omitempty"` // absolute path
@@ -140,10 +142,10 @@ func (u *Undo) last() bool { return undoKinds[u.Kind].last }
 
 // within returns how long the undo is given where others are given limit.
 func (u *Undo) within(limit time.Duration) time.Duration {
-	if u.Patience == 0 {
-		return limit
+	if u.Patience > 0 {
+		limit = max(limit, u.Patience+5*time.Second)
 	}
-	return max(limit, u.Patience+5*time.Second)
+	return limit + u.Flight
 }
 
 // blind reports whether nobody can always see if the fault is away.
@@ -155,6 +157,9 @@ func (u *Undo) blind() bool {
 // Do takes the fault away. It returns nil if nothing is left to be done, or seems to be: Verify tells.
 func (u *Undo) Do(ctx context.Context) error {
 	if err := u.check(); err != nil {
+		return err
+	}
+	if err := u.landed(ctx); err != nil {
 		return err
 	}
 	return undoKinds[u.Kind].do(ctx, u)

@@ -66,7 +66,7 @@ func driver(kubeconfig, run string) (*chaos.Mesh, error) {
 		return nil, err
 	}
 	return &chaos.Mesh{API: client, Kubeconfig: kubeconfig, Namespace: meshtest.Namespace, Pods: "app=vllm", RunID: run,
-		Patience: 15 * time.Second, Select: 10 * time.Second, Poll: 50 * time.Millisecond}, nil
+		Patience: 15 * time.Second, Select: 10 * time.Second, Flight: 500 * time.Millisecond, Poll: 50 * time.Millisecond}, nil
 }
 
 // journal is a run's events, on disk.

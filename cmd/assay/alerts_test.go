@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -337,5 +340,37 @@ func TestRefusedRunThatLeavesASilence(t *testing.T) {
 	}
 	if left := unexpired(am); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// A silence whose answer was lost may be made after the run was refused: it is ended all the same.
+func TestSilenceThatComesLate(t *testing.T) {
+	var served atomic.Int64
+	target := openAI(t, &served)
+	am := &standin.Server{}
+	var late sync.WaitGroup
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			am.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		late.Add(1)
+		time.AfterFunc(time.Second, func() { // as one that waits in a queue between
+			defer late.Done()
+			am.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/api/v2/silences", bytes.NewReader(body)))
+		})
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	write(t, dir, "plan.yaml", alertsPlan(target.URL, 5, "alerts: {alertmanager: '"+srv.URL+"', expect: [Slow], silence: 30m}"))
+	got := assayIn(t, dir, "run", "plan.yaml")
+	late.Wait()
+	if got.code != assay.ExitPreflight || len(runsIn(t, dir)) > 0 {
+		t.Errorf("exit %d, want %d; runs %v\n%s", got.code, assay.ExitPreflight, runsIn(t, dir), got.err)
+	}
+	if len(am.Silences()) != 1 || len(unexpired(am)) > 0 {
+		t.Errorf("left %+v", am.Silences())
 	}
 }

@@ -25,7 +25,7 @@ func healCommand(io stdio) *cobra.Command {
 		Use:   "heal [DIR]",
 		Short: "Undo faults and end processes that a run may have left behind",
 		Long: "Replays the journal of the run in DIR: every fault that was armed and is not known to be clear is undone and the undo is verified. Without DIR, that of every run " +
-			"under --dir that is not alive. Of a run that was killed it also puts back what target.cold had changed: the replicas of a Deployment, the environment of a function. An object of Chaos Mesh that its controller does not recover is reported, and taken away only with --force-finalizers. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
+			"under --dir that is not alive. Of a run that was killed it also puts back what target.cold had changed: the replicas of a Deployment, the environment of a function. An object of Chaos Mesh that its controller does not recover is reported, and taken away only with --force-finalizers. What a killed run had sent to a cluster or a cloud, and nobody heard the answer to, is looked for until it cannot come any more, for a minute at most. It may be called at any time and any number of times. Exit status 14 and a list mean that something may remain.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if sweep.Run != "" {
@@ -142,6 +142,7 @@ func healOne(ctx context.Context, io stdio, dir string, opt chaos.HealOptions) (
 	}
 	m := run.Manifest()
 	opt.Ended = m.End.Status != assay.EndRunning
+	opt.Say = func(text string) { fmt.Fprintf(io.err, "%s: %s\n", dir, text) }
 	rep, err := chaos.HealWith(ctx, dir, events, opt)
 	if err != nil {
 		return nil, fmt.Errorf("heal %s: %w", dir, err)

@@ -22,6 +22,9 @@ const silenceTime = "15:04:05 MST"
 // unsilenceLimit is how long the end of a run tries to end its silence; then the guardian tries on, and Alertmanager ends it in any case.
 const unsilenceLimit = 10 * time.Second
 
+// silenceFlight is how long a silence may still be made after it was asked for and the answer lost.
+const silenceFlight = 10 * time.Second
+
 // hush silences the alerts. As with a fault, its undo is on disk and with the guardian first.
 func (s *session) hush(ctx context.Context, planned time.Duration) error {
 	a := s.alarm
@@ -32,7 +35,7 @@ func (s *session) hush(ctx context.Context, planned time.Duration) error {
 	if length == 0 {
 		length = planned + silenceMargin
 	}
-	u := chaos.Undo{ID: "silence-1", Kind: chaos.UndoSilence, URL: a.plan.Alertmanager, Mark: s.manifest.ID}
+	u := chaos.Undo{ID: "silence-1", Kind: chaos.UndoSilence, URL: a.plan.Alertmanager, Mark: s.manifest.ID, Flight: silenceFlight}
 	if t := a.plan.Token; t != nil {
 		u.TokenEnv = t.Env
 		if t.File != "" {
@@ -58,11 +61,13 @@ func (s *session) hush(ctx context.Context, planned time.Duration) error {
 	defer cancel()
 	a.silence = alertmanager.Silence{Matchers: a.matchers(), StartsAt: now.UTC(), EndsAt: ends, CreatedBy: chaos.SilencedBy, Comment: chaos.SilenceComment(s.plan.Name, s.manifest.ID)}
 	if a.silence.ID, err = a.am.Silence(quick, a.silence); err != nil {
-		if u.Verify(quick) == nil { // it was not made, so nobody need wait for its end
+		if alertmanager.NotDone(err) { // else it may be there, or come yet, and the guardian waits for it
 			s.unarm(ctx, &u, "the silence was not made")
 		}
 		return fmt.Errorf("silence the alerts: %w", err)
 	}
+	u.Flight = 0
+	_ = s.guardian.Arm(ctx, u) // else it waits for one that has come
 	a.undo = &u
 	text := fmt.Sprintf("silenced until %s at most: %s (silence %s at %s)", ends.Format(silenceTime), selector(a.matchers()), a.silence.ID, a.plan.Alertmanager)
 	fmt.Fprintln(s.io.err, text)

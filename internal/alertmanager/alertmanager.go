@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,6 +110,17 @@ type statusError struct {
 
 func (e *statusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("status %d %s", e.code, e.text))
+}
+
+// NotDone reports whether err says that what was asked for was not done and will not be: the server itself refused it, or was not reached. After any other
+// it may have been done, or may still be.
+func NotDone(err error) bool {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code != http.StatusBadGateway && status.code != http.StatusGatewayTimeout
+	}
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
