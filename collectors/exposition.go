@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/flatten"
 )
 
 // An exposition reads one target's expositions. A series it has met before is found by its bytes, without reading its labels again.
@@ -23,12 +25,21 @@ type exposition struct {
 
 	maxSamples, maxLabels, maxLabel int
 	repeated                        int // series that stood twice in the last exposition
+
+	// stamped returns the run time of a sample that has a time of its own, in Unix ms; nil: it counts where it lies near the look.
+	stamped   func(ms, now int64) int64
+	waiting   *waiting          // a native histogram that may be told as a classic one yet
+	exemplars flatten.Exemplars // over all looks
+	exemplar  exemplar.Exemplar
+	events    []assay.Event // of the last exposition
 }
 
 type series struct {
 	name   string
 	labels []assay.Label
 	seen   int64 // the look that last had it
+	finite bool  // a bucket of a histogram that ends somewhere
+	native *native
 }
 
 // maxStamp is how far a sample's own time may lie from the scrape's before it is not believed. A
@@ -40,12 +51,14 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 	if len(x.series) > 2*x.maxSamples {
 		clear(x.series) // failed looks leave theirs behind
 	}
-	p, err := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{FallbackContentType: "text/plain", OpenMetricsSkipSTSeries: true})
+	p, err := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{FallbackContentType: "text/plain", OpenMetricsSkipSTSeries: true, KeepClassicOnClassicAndNativeHistograms: true})
 	if err != nil {
 		return out, fmt.Errorf("content type %q: %w", contentType, err)
 	}
 	x.looks++
 	x.repeated = 0
+	x.events = x.events[:0]
+	x.waiting = nil
 	for {
 		entry, err := p.Next()
 		if errors.Is(err, io.EOF) {
@@ -54,10 +67,20 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 		if err != nil {
 			return out, fmt.Errorf("parse exposition: %w", err)
 		}
-		if entry != textparse.EntrySeries {
+		var text []byte
+		var stamp *int64
+		var value float64
+		switch entry {
+		case textparse.EntrySeries:
+			text, stamp, value = p.Series()
+		case textparse.EntryHistogram:
+			if out, err = x.histogram(p, now, out); err != nil {
+				return out, err
+			}
+			continue
+		default:
 			continue
 		}
-		text, stamp, value := p.Series()
 		s := x.series[string(text)]
 		if s == nil {
 			if s, err = x.meet(p); err != nil {
@@ -65,26 +88,52 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 			}
 			x.series[string(text)] = s
 		}
+		if x.waiting != nil && !x.waiting.covers(s, len(out)) {
+			if out, err = x.decide(out); err != nil {
+				return out, err
+			}
+		}
 		if s.seen == x.looks {
 			x.repeated++
 			continue
 		}
 		s.seen = x.looks
 		if len(out) >= x.maxSamples {
-			return out, fmt.Errorf("more than max_samples, %d, in one exposition", x.maxSamples)
+			return out, x.tooMany()
 		}
-		at := now
-		if stamp != nil {
-			if t := x.fromUnix(*stamp * int64(time.Millisecond)); t > now-maxStamp && t < now+maxStamp {
-				at = t
-			}
-		}
+		at := x.at(stamp, now)
 		out = append(out, assay.Sample{Name: s.name, Labels: s.labels, Time: at, Value: value})
+		if x.waiting == nil { // else the native form has told them
+			x.exemplify(p, s.name, s.labels, at)
+		}
+	}
+	if x.waiting != nil {
+		if out, err = x.decide(out); err != nil {
+			return out, err
+		}
 	}
 	if len(x.series) > 2*len(out)+100 {
 		x.forget()
 	}
 	return out, nil
+}
+
+func (x *exposition) tooMany() error {
+	return fmt.Errorf("more than max_samples, %d, in one exposition", x.maxSamples)
+}
+
+// at returns the instant of a sample: its own time where that can be believed, else that of the look.
+func (x *exposition) at(stamp *int64, now int64) int64 {
+	if stamp == nil {
+		return now
+	}
+	if x.stamped != nil {
+		return x.stamped(*stamp, now)
+	}
+	if t := x.fromUnix(*stamp * int64(time.Millisecond)); t > now-maxStamp && t < now+maxStamp {
+		return t
+	}
+	return now
 }
 
 // meet reads the labels of the parser's current series and joins the target's to them.
@@ -104,6 +153,7 @@ func (x *exposition) meet(p textparse.Parser) (*series, error) {
 		if len(l.Name) > x.maxLabel || len(l.Value) > x.maxLabel {
 			err = fmt.Errorf("series %s has a label of %d bytes, more than max_label_length, %d", s.name, max(len(l.Name), len(l.Value)), x.maxLabel)
 		}
+		s.finite = s.finite || l.Name == "le" && l.Value != "+Inf" && strings.HasSuffix(s.name, "_bucket")
 		if l.Name == labels.MetricName || l.Value == "" {
 			return // an empty label is no label
 		}

@@ -11,14 +11,14 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// Prometheus scrapes expositions in the Prometheus text and OpenMetrics formats. Each target has a loop of its own
+// Prometheus scrapes expositions in the Prometheus text, OpenMetrics and protobuf formats. Each target has a loop of its own
 // on a fixed grid of the run's time, so a slow target delays no other, and a
 // late look is skipped rather than made up for. Targets are spread over the interval by a
 // hash of their URL, so that they are not all asked at one instant.
 //
 // For each look it emits one Scrape. Series carry the labels of the exposition and of the target (job, instance, and
 // what discovery says, such as instance_id); where both have a label, the exposition's is renamed to exported_….
-// A failed look is a Scrape with an Error and no samples. When discovery no longer names a target, its last Scrape
+// A native histogram is recorded as a classic one (see package internal/flatten), an exemplar with a trace as an event. A failed look is a Scrape with an Error and no samples. When discovery no longer names a target, its last Scrape
 // is marked Gone: its series end there.
 type Prometheus struct {
 	Targets    []Target      `yaml:"targets"`
@@ -53,7 +53,14 @@ const (
 	promMaxTargets = 1000
 )
 
-const accept = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+// Protobuf comes first since only it carries native histograms. What it may hold before it is decoded is bounded closer than text, since a
+// few bytes of it can ask for many.
+const (
+	protoExposition = "application/vnd.google.protobuf"
+	maxProto        = 8 << 20
+)
+
+const accept = protoExposition + ";proto=io.prometheus.client.MetricFamily;encoding=delimited,application/openmetrics-text;version=1.0.0;q=0.9,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 var _ assay.Source = (*Prometheus)(nil)
 

@@ -48,6 +48,9 @@ func (s *scraper) run(ctx context.Context) {
 		}
 		s.look(ctx)
 	}
+	if left := s.parse.exemplars.Left(); left != "" {
+		s.p.emit(warning(s.p.Clock, "prometheus", "scrape "+s.target.name+": "+left, "target", s.target.name))
+	}
 	if errors.Is(context.Cause(ctx), errGone) {
 		s.out = assay.Scrape{Target: s.target.name, Time: cmp.Or(s.p.Clock.Now(), 1), Gone: true, Samples: s.out.Samples[:0]}
 		s.p.emit(&s.out)
@@ -75,6 +78,9 @@ func (s *scraper) look(ctx context.Context) {
 		s.out.Samples = samples[:0]
 	}
 	s.p.emit(&s.out)
+	for i := range s.parse.events {
+		s.p.emit(&s.parse.events[i])
+	}
 	if n := s.parse.repeated; n > 0 && !s.warned {
 		s.warned = true
 		s.p.emit(warning(s.p.Clock, "prometheus", "scrape "+s.target.name+": "+strconv.Itoa(n)+" series stand in the exposition twice; the first of each was recorded", "target", s.target.name))
@@ -112,19 +118,21 @@ func (s *scraper) scrape(ctx context.Context, begin int64) ([]assay.Sample, erro
 	if resp.StatusCode != http.StatusOK {
 		return fail(fmt.Errorf("status %s", resp.Status))
 	}
-	ct := resp.Header.Get("Content-Type")
+	ct, most := resp.Header.Get("Content-Type"), s.p.MaxBody
 	switch t, _, _ := mime.ParseMediaType(ct); t {
 	case "", "text/plain", "application/openmetrics-text":
+	case protoExposition:
+		most = min(most, maxProto)
 	default:
-		return fail(fmt.Errorf("content type %q is no text exposition", ct))
+		return fail(fmt.Errorf("content type %q is no exposition", ct))
 	}
 	s.body.Reset()
-	n, err := s.body.ReadFrom(io.LimitReader(resp.Body, int64(s.p.MaxBody)+1))
+	n, err := s.body.ReadFrom(io.LimitReader(resp.Body, int64(most)+1))
 	switch {
 	case err != nil:
 		return fail(fmt.Errorf("read body: %w", err))
-	case n > int64(s.p.MaxBody):
-		return fail(fmt.Errorf("body is larger than max_body, %d bytes", s.p.MaxBody))
+	case n > int64(most):
+		return fail(fmt.Errorf("body is larger than max_body, %d bytes", most))
 	}
 	samples, err := s.parse.read(s.body.Bytes(), ct, begin, s.out.Samples[:0])
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,9 @@ func TestScrapeClientGolang(t *testing.T) {
 					{Name: "reqs_total", Labels: exported(), Time: at, Value: 1},
 					{Name: "reqs_total", Labels: exported(assay.Label{Name: "path", Value: "/a"}), Time: at, Value: 3},
 				}
+				for _, list := range [][]assay.Sample{want, got.Samples} { // formats differ in the order of a histogram's series
+					slices.SortStableFunc(list, func(a, b assay.Sample) int { return strings.Compare(a.Name, b.Name) })
+				}
 				nan := cmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
 				if d := cmp.Diff(want, got.Samples, nan); d != "" {
 					t.Errorf("scrape %d (-want +got):\n%s", i, d)
@@ -149,7 +153,7 @@ func TestScrapeFailures(t *testing.T) {
 	defer srv.Close()
 	defer close(release)
 	says := map[string]string{
-		"/status": "status 503 Service Unavailable", "/html": `content type "text/html" is no text exposition`, "/bad": "parse exposition: ",
+		"/status": "status 503 Service Unavailable", "/html": `content type "text/html" is no exposition`, "/bad": "parse exposition: ",
 		"/samples": "more than max_samples, 4, in one exposition", "/labels": "series a has 4 labels, more than max_labels, 3",
 		"/label": "series a has a label of 300 bytes, more than max_label_length, 256", "/name": "a metric's name has 300 bytes, more than max_label_length, 256",
 		"/big": "body is larger than max_body, 2048 bytes", "/bomb": "body is larger than max_body, 2048 bytes", "/slow": "no answer within 60ms", "/stall": "no answer within 60ms",

@@ -45,13 +45,13 @@ func TestHistogramBoundariesThatAppear(t *testing.T) {
 		h    *histogram.FloatHistogram
 		want string
 	}{
-		{1, native(0, 1, 5), "2@1=5"},                                   // (1, 2]
-		{2, native(0, 1, 5, 0, 3), "2@2=5 4@1=5 4@2=5 8@1=5 8@2=8"},     // 8 is new: nothing lay above 2 before
-		{3, native(0, 0, 1, 6, 0, 3), "1@2=0 1@3=1 2@3=7 4@3=7 8@3=10"}, // and so is 1: nothing lay below
-		{4, native(-1, 0, 1, 9), "1@4=1 4@4=10 8@4=10"},                 // coarser: what lies below 2 is not known
-		{5, native(4, 1, 7), "1@5=0 1.189207115002721@5=7 4@5=7 8@5=7"}, // finer than is kept; 1.19 lies within a bucket of before
-		{5, native(0, 1, 8), "1@5=0 2@5=8 4@5=8 8@5=8"},                 // the same instant again
-		{6, native(0, 1, 8, 1), "1@6=0 2@6=8 4@6=9 8@6=9"},              // and on
+		{1, native(0, 1, 5), "1@1=0 2@1=5"},                                       // (1, 2]
+		{2, native(0, 1, 5, 0, 3), "1@2=0 2@2=5 4@1=5 4@2=5 8@1=5 8@2=8"},         // 8 is new: nothing lay above 2 before
+		{3, native(0, 0, 1, 6, 0, 3), "0.5@2=0 0.5@3=0 1@3=1 2@3=7 4@3=7 8@3=10"}, // and so is 0.5, below which nothing lies
+		{4, native(-1, 0, 1, 9), "0.25@3=0 0.25@4=0 1@4=1 4@4=10 8@4=10"},         // coarser: what lies below 2, or 0.5, is not known
+		{5, native(4, 1, 7), "0.25@5=0 1@5=0 1.189207115002721@5=7 4@5=7 8@5=7"},  // finer than is kept; 1.19 lies within a bucket of before
+		{5, native(0, 1, 8), "0.25@5=0 1@5=0 2@5=8 4@5=8 8@5=8"},                  // the same instant again
+		{6, native(0, 1, 8, 1), "0.25@6=0 1@6=0 2@6=8 4@6=9 8@6=9"},               // and on
 	} {
 		if got := look(tt.at, tt.h); got != tt.want {
 			t.Errorf("look %d: got %s, want %s", i, got, tt.want)
@@ -175,6 +175,7 @@ func TestConvert(t *testing.T) {
 		`gen_ai_server_time_to_first_token_seconds_sum{R} @10 3`,
 		`gen_ai_server_time_to_first_token_seconds_count{R} @10 6`,
 		`faas_invoke_duration_milliseconds_bucket{R,le="0"} @10 1`,
+		`faas_invoke_duration_milliseconds_bucket{R,le="1"} @10 1`,
 		`faas_invoke_duration_milliseconds_bucket{R,le="1.189207115002721"} @10 4`,
 		`faas_invoke_duration_milliseconds_bucket{R,le="1.414213562373095"} @10 7`,
 		`faas_invoke_duration_milliseconds_bucket{R,le="+Inf"} @10 7`,

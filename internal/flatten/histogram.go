@@ -26,7 +26,8 @@ type Histogram struct {
 	bounds []float64 // that were told, in order; +Inf is not among them
 }
 
-// Look tells the cumulative count at each boundary, in order, of a look at instant at; the buckets are in order. A boundary that is new is
+// Look tells the cumulative count at each boundary, in order, of a look at instant at; the buckets are in order, and where nothing lies between
+// two of them there need be none. A boundary that is new is
 // told for the look before, too. What it was given it keeps.
 func (h *Histogram) Look(at int64, buckets []Bucket, tell func(le string, at int64, count float64)) error {
 	if len(buckets) > MaxBuckets {
@@ -37,6 +38,9 @@ func (h *Histogram) Look(at int64, buckets []Bucket, tell func(le string, at int
 	}
 	var now []float64
 	for _, b := range buckets {
+		if b.Count > 0 && b.Lower != -b.Upper && !math.IsInf(b.Lower, -1) { // a bucket of zero has no room to interpolate in
+			now = append(now, b.Lower)
+		}
 		if !math.IsInf(b.Upper, 1) && !math.IsNaN(b.Upper) {
 			now = append(now, b.Upper)
 		}
@@ -57,7 +61,7 @@ func (h *Histogram) Look(at int64, buckets []Bucket, tell func(le string, at int
 			}
 		}
 		tell(text, at, count)
-		if kept = append(kept, le); len(kept) > MaxBuckets {
+		if kept = append(kept, le); len(kept) > 2*MaxBuckets {
 			return errBuckets
 		}
 	}
