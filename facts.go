@@ -120,9 +120,23 @@ type Episode struct {
 	LeftCensored  bool    `json:"left_censored,omitempty"`
 	RightCensored bool    `json:"right_censored,omitempty"`
 	Lost          int     `json:"lost"` // failed requests in it
+
+	Confidence Confidence `json:"confidence,omitempty"` // that it was a failure at all; empty where that is not in doubt
+	Evidence   []string   `json:"evidence,omitempty"`   // what says that it happened, where nothing said so plainly
 }
 
-// A Life is the life of one instance, from the events and spans that speak of it. Absent instants are 0.
+// Confidence says how sure it is that an episode was a failure of the instance.
+type Confidence string
+
+// The confidences.
+const (
+	ConfidenceHigh   Confidence = "high"   // an unclean exit was seen
+	ConfidenceMedium Confidence = "medium" // it was started anew and requests were lost
+	ConfidenceLow    Confidence = "low"    // it was started anew and nothing explains why
+)
+
+// A Life is the life of one instance, from the events, spans and metrics that speak of it. Absent instants are 0. An instance whose process is
+// started anew under the same id has a life for each process.
 type Life struct {
 	Instance string     `json:"instance"`
 	Reason   string     `json:"reason,omitempty"` // why it was created: scale_from_zero, scale_out, replace, …
@@ -135,7 +149,11 @@ type Life struct {
 	Draining int64      `json:"draining_ns"`
 	Exited   int64      `json:"exited_ns"`
 	Exit     string     `json:"exit,omitempty"` // reason of the exit
-	Ledger   Ledger     `json:"ledger"`         // of its exit, or natural
+	Code     string     `json:"code,omitempty"` // its status, where told
+	Signal   string     `json:"signal,omitempty"`
+	Again    bool       `json:"again,omitempty"`         // its id had a life before
+	Coarse   int64      `json:"resolution_ns,omitempty"` // coarsest clock of Created, Started and Ready
+	Ledger   Ledger     `json:"ledger"`                  // of its exit, or natural
 	Phases   []Interval `json:"phases,omitempty"`
 	Unready  []Interval `json:"unready,omitempty"` // stretches out of routing between Ready and Exited; Name says why
 	Served   int        `json:"served"`
@@ -148,6 +166,7 @@ type Interval struct {
 	Begin      int64  `json:"begin_ns"`
 	End        int64  `json:"end_ns"`
 	Resolution int64  `json:"resolution_ns,omitempty"`
+	Source     string `json:"source,omitempty"` // who saw it, where told
 }
 
 // A Trace is one request with the spans that its target emitted for it.

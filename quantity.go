@@ -48,6 +48,8 @@ type Quantity struct {
 	Method     string // how it was computed, with the definition of a quantile
 	Basis      Basis
 	Reason     string // why there is no value: "not estimable, because …", "not measured, because …"
+
+	Resolution float64 // in Unit: of the coarsest clock that Value rests on; digits below it say nothing. 0 where it does not matter
 }
 
 // NotEstimable returns a quantity without a value: there is data, but it cannot show this.
@@ -116,6 +118,7 @@ type quantityJSON struct {
 	Method     string   `json:"method,omitempty"`
 	Basis      Basis    `json:"basis,omitempty"`
 	Reason     string   `json:"reason,omitempty"`
+	Resolution float64  `json:"resolution,omitempty"`
 }
 
 // MarshalJSON writes numbers that JSON lacks as null: an open side of the interval, a missing value.
@@ -126,7 +129,7 @@ func (q Quantity) MarshalJSON() ([]byte, error) {
 		}
 		return &v
 	}
-	return json.Marshal(quantityJSON{num(q.Value), num(q.Lo), num(q.Hi), q.Confidence, q.Unit, q.N, q.Of, q.Method, q.Basis, q.Reason})
+	return json.Marshal(quantityJSON{num(q.Value), num(q.Lo), num(q.Hi), q.Confidence, q.Unit, q.N, q.Of, q.Method, q.Basis, q.Reason, q.Resolution})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -145,6 +148,6 @@ func (q *Quantity) UnmarshalJSON(b []byte) error {
 	if j.Reason != "" {
 		lo, hi = math.NaN(), math.NaN()
 	}
-	*q = Quantity{val(j.Value, math.NaN()), val(j.Lo, lo), val(j.Hi, hi), j.Confidence, j.Unit, j.N, j.Of, j.Method, j.Basis, j.Reason}
+	*q = Quantity{val(j.Value, math.NaN()), val(j.Lo, lo), val(j.Hi, hi), j.Confidence, j.Unit, j.N, j.Of, j.Method, j.Basis, j.Reason, j.Resolution}
 	return nil
 }

@@ -206,7 +206,7 @@ type Look struct {
 }
 
 // A Start is one start of an instance, seen as a cold start. Phases are intervals that may
-// overlap; Shares are their part of the critical path and sum, with the unattributed remainder, to Total.
+// overlap; Shares are their part of the critical path and sum, with the unattributed remainder, to the time from Begin to End.
 type Start struct {
 	Instance     string     `json:"instance"`
 	Ledger       Ledger     `json:"ledger"`
@@ -218,6 +218,11 @@ type Start struct {
 	Shares       []Share    `json:"shares"`
 	Unattributed float64    `json:"unattributed_s"`
 	Held         int        `json:"held"`
+
+	End        int64    `json:"end_ns"`                  // first token of a request that waited, or ready where none did
+	FirstToken Quantity `json:"first_token"`             // from Begin to the first token of a request that waited
+	Resolution int64    `json:"resolution_ns,omitempty"` // coarsest clock of it all
+	Doubts     []string `json:"doubts,omitempty"`        // where its sources contradict each other, or what none of them tells
 }
 
 // A Note is what a person said while the run went on: of a step, or by the way.

@@ -13,18 +13,22 @@ import (
 
 // ColdStarts reports how instances start and what that costs users. The unit is the instance start, since
 // one start can hold many requests. A start runs from the arrival of the first request that had to wait for it, or
-// from its creation where none did, until it is in routing. Its phases are intervals
-// that may overlap: each instant is charged to the phase that began last, and what no phase covers is unattributed. Forced
+// from its creation where none did, until it is in routing, and on to the first token of a request that waited. Its phases are intervals
+// that may overlap, from all sources that tell of them: coldpath.go says how its time is charged to them, and what no phase covers is unattributed. Forced
 // starts are counted apart, with the label forced, and so are the requests that forced them.
 type ColdStarts struct{}
 
 var _ assay.Analyzer = ColdStarts{}
 
 // startPhases are the canonical phases of a start, in their usual order.
-var startPhases = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "compile", "warmup", "readiness"}
+var startPhases = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "compile", "kv_allocation", "graph_capture", "server_start", "warmup",
+	"readiness", firstToken}
 
 // unattributed is the name of the remainder that no phase covers.
 const unattributed = "unattributed"
+
+// firstToken is the phase from routing to the first token of a request that waited.
+const firstToken = "first_token"
 
 // Describe lists cold/… .
 func (ColdStarts) Describe() []assay.Desc {
@@ -34,6 +38,9 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/start/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the time from trigger to routing over instance starts"},
 		{Metric: "cold/start/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the time from trigger to routing over instance starts; 59 starts are the least"},
 		{Metric: "cold/start/worst", Unit: assay.Seconds, Better: "lower", Help: "longest time from trigger to routing that was seen"},
+		{Metric: "cold/first_token/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from trigger to the first token of a request that waited, over the instance starts that held one"},
+		{Metric: "cold/first_token/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the same"},
+		{Metric: "cold/first_token/worst", Unit: assay.Seconds, Better: "lower", Help: "longest of the same"},
 		{Metric: "cold/wait/p50", Unit: assay.Seconds, Better: "lower", Help: "median time from due to the first token, or to the end where none was streamed, of the requests that forced cold starts, from the first attempt on; those found warm are left out, and one that was not served waits without end"},
 		{Metric: "cold/wait/p90", Unit: assay.Seconds, Better: "lower", Help: "90th percentile of the same"},
 		{Metric: "cold/wait/p95", Unit: assay.Seconds, Better: "lower", Help: "95th percentile of the same"},
@@ -43,14 +50,17 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/held", Unit: assay.Count, Better: "lower", Help: "requests that waited for an instance to start"},
 	}
 	for _, p := range append(slices.Clone(startPhases), unattributed) {
-		out = append(out, assay.Desc{Metric: "cold/phase/" + p, Unit: assay.Seconds, Better: "lower", Help: "median time charged to " + p + " over instance starts"})
+		out = append(out, assay.Desc{Metric: "cold/phase/" + p, Unit: assay.Seconds, Better: "lower", Help: "median time charged to " + p + " on the critical path of an instance start"})
 	}
 	return out
 }
 
+const maxQuick = 4096
+
 type coldPass struct {
 	f                   *assay.Facts
 	cold, warm, unknown int
+	quick               []float64 // s to the first token of warm requests; the first maxQuick of them
 	forced              forcedStarts
 }
 
@@ -74,6 +84,9 @@ func (c *coldPass) Requests(block []assay.Request) {
 			c.cold++
 		case assay.ColdNo:
 			c.warm++
+			if r.FirstToken > r.Due && len(c.quick) < maxQuick {
+				c.quick = append(c.quick, seconds(r.FirstToken-r.Due))
+			}
 		default:
 			c.unknown++
 		}
@@ -85,20 +98,21 @@ func (c *coldPass) Finish(r *assay.Report) error {
 	add := func(metric string, labels map[string]string, q assay.Quantity, evidence ...string) {
 		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Labels: labels, Quantity: q, Evidence: evidence})
 	}
-	byPhase := map[bool]map[string][]float64{false: {}, true: {}} // of natural and of forced starts
+	byPhase := map[bool]map[string]phaseTimes{false: {}, true: {}} // of natural and of forced starts
 	var natural, forced []assay.Start
 	holding, held := 0, 0
+	b := newStarts(c.f, c.quick)
 	for i := range c.f.Lives {
-		s, ok := startOf(&c.f.Lives[i])
+		s, ok := b.of(&c.f.Lives[i])
 		if !ok {
 			continue
 		}
 		r.Starts = append(r.Starts, s)
 		phases := byPhase[s.Forced]
 		for _, share := range s.Shares {
-			phases[share.Name] = append(phases[share.Name], share.Seconds)
+			phases[share.Name] = phases[share.Name].with(share.Seconds, resolutionOf(s.Phases, share.Name))
 		}
-		phases[unattributed] = append(phases[unattributed], s.Unattributed)
+		phases[unattributed] = phases[unattributed].with(s.Unattributed, s.Resolution)
 		if s.Forced {
 			forced = append(forced, s)
 			continue
@@ -134,15 +148,13 @@ func (c *coldPass) Finish(r *assay.Report) error {
 		distribution(add, forcedLabel, forced)
 	}
 	for _, p := range append(slices.Clone(startPhases), unattributed) {
-		if v := byPhase[false][p]; len(v) > 0 {
-			slices.Sort(v)
-			add("cold/phase/"+p, nil, middle(v, 0.5))
+		if v := byPhase[false][p]; len(v.seconds) > 0 {
+			add("cold/phase/"+p, nil, v.middle(0.5))
 		} else {
 			add("cold/phase/"+p, nil, assay.NotMeasured(assay.Seconds, "no start showed this phase"))
 		}
-		if v := byPhase[true][p]; len(v) > 0 {
-			slices.Sort(v)
-			add("cold/phase/"+p, forcedLabel, middle(v, 0.5))
+		if v := byPhase[true][p]; len(v.seconds) > 0 {
+			add("cold/phase/"+p, forcedLabel, v.middle(0.5))
 		}
 	}
 	return nil
@@ -165,28 +177,37 @@ func exactly(v float64, u assay.Unit, n int, of, method string) assay.Quantity {
 }
 
 func distribution(add func(string, map[string]string, assay.Quantity, ...string), labels map[string]string, starts []assay.Start) {
-	if len(starts) == 0 {
-		because := "no start of this kind was seen"
-		for _, m := range []string{"cold/start/p50", "cold/start/p90", "cold/start/p95", "cold/start/worst"} {
-			add(m, labels, assay.NotMeasured(assay.Seconds, because))
+	spread(add, "cold/start/", labels, starts, []float64{0.5, 0.9, 0.95}, "no start of this kind was seen", func(s *assay.Start) assay.Quantity { return s.Total })
+	spread(add, "cold/first_token/", labels, starts, []float64{0.5, 0.9}, "no request that waited for a start was seen to get a token", func(s *assay.Start) assay.Quantity { return s.FirstToken })
+}
+
+// spread reports quantiles and the worst of a time of each start.
+func spread(add func(string, map[string]string, assay.Quantity, ...string), metric string, labels map[string]string, starts []assay.Start, at []float64, because string, of func(*assay.Start) assay.Quantity) {
+	var times phaseTimes
+	worst := -1
+	for i := range starts {
+		q := of(&starts[i])
+		if !q.Known() {
+			continue
 		}
-		return
-	}
-	var totals []float64
-	worst := 0
-	for i, s := range starts {
-		totals = append(totals, s.Total.Value)
-		if s.Total.Value > starts[worst].Total.Value {
+		times = times.with(q.Value, starts[i].Resolution)
+		if worst < 0 || q.Value > of(&starts[worst]).Value {
 			worst = i
 		}
 	}
-	slices.Sort(totals)
-	q := starts[worst].Total
-	q.N, q.Method = len(starts), "longest start seen; interval is the resolution of its clocks"
-	add("cold/start/worst", labels, q, "instance "+starts[worst].Instance)
-	add("cold/start/p50", labels, middle(totals, 0.5))
-	add("cold/start/p90", labels, middle(totals, 0.9))
-	add("cold/start/p95", labels, middle(totals, 0.95))
+	if worst < 0 {
+		for _, p := range at {
+			add(fmt.Sprintf("%sp%g", metric, 100*p), labels, assay.NotMeasured(assay.Seconds, because))
+		}
+		add(metric+"worst", labels, assay.NotMeasured(assay.Seconds, because))
+		return
+	}
+	q := of(&starts[worst])
+	q.N, q.Method = len(times.seconds), "longest start seen; interval is the resolution of its clocks"
+	add(metric+"worst", labels, q, "instance "+starts[worst].Instance)
+	for _, p := range at {
+		add(fmt.Sprintf("%sp%g", metric, 100*p), labels, times.middle(p))
+	}
 }
 
 // middle is the p-quantile of a sorted sample of independent starts with its order-statistic interval. A sample too small for 95 %
@@ -204,64 +225,4 @@ func middle(sorted []float64, p float64) assay.Quantity {
 	}
 	return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: sorted[0], Hi: sorted[n-1], Confidence: attained, Unit: assay.Seconds, N: n, Of: of,
 		Method: fmt.Sprintf("range of the sample, which attains less than 95 %%: %d starts are the least; quantile of Hyndman-Fan type 7", stat.LeastN(p, 0.95)), Basis: assay.Estimated}
-}
-
-// startOf turns the life of an instance into a start. It is false for an instance that was there before the run, or never got ready.
-func startOf(l *assay.Life) (assay.Start, bool) {
-	if l.Created == 0 || l.Ready == 0 {
-		return assay.Start{}, false
-	}
-	s := assay.Start{Instance: l.Instance, Ledger: l.Ledger, Forced: l.Forced, Reason: l.Reason, Begin: l.Created, Phases: l.Phases, Held: l.Held}
-	if l.Trigger != 0 && l.Trigger < l.Created {
-		s.Begin = l.Trigger
-	}
-	total := float64(l.Ready-s.Begin) / 1e9
-	resolution := 0.0
-	for _, p := range l.Phases {
-		resolution = max(resolution, float64(p.Resolution)/1e9)
-	}
-	s.Total = assay.Quantity{Value: total, Lo: max(0, total-resolution), Hi: total + resolution, Confidence: 1, Unit: assay.Seconds, N: 1, Of: "instance starts",
-		Method: "trigger to routing; interval is the resolution of the clocks", Basis: assay.Measured}
-	s.Shares, s.Unattributed = chargePhases(l.Phases, s.Begin, l.Ready)
-	for i := range s.Shares {
-		s.Shares[i].Ratio = exactly(s.Shares[i].Seconds/max(total, 1e-9), assay.Ratio, 1, "instance starts", "part of the time from trigger to routing")
-	}
-	return s, true
-}
-
-// chargePhases lays the phases over [begin, end]: each instant belongs to the phase that began last among those that cover it.
-// It returns the seconds of each phase in order of its first instant, and the remainder.
-func chargePhases(phases []assay.Interval, begin, end int64) ([]assay.Share, float64) {
-	edges := []int64{begin, end}
-	for _, p := range phases {
-		edges = append(edges, min(max(p.Begin, begin), end), min(max(p.End, begin), end))
-	}
-	slices.Sort(edges)
-	edges = slices.Compact(edges)
-	var shares []assay.Share
-	charge := func(name string, s float64) {
-		for i := range shares {
-			if shares[i].Name == name {
-				shares[i].Seconds += s
-				return
-			}
-		}
-		shares = append(shares, assay.Share{Name: name, Seconds: s})
-	}
-	rest := 0.0
-	for i := 1; i < len(edges); i++ {
-		from, to := edges[i-1], edges[i]
-		best := -1
-		for j, p := range phases {
-			if p.Begin <= from && to <= p.End && (best < 0 || p.Begin >= phases[best].Begin) {
-				best = j
-			}
-		}
-		if s := float64(to-from) / 1e9; best < 0 {
-			rest += s
-		} else {
-			charge(phases[best].Name, s)
-		}
-	}
-	return shares, rest
 }

@@ -167,6 +167,11 @@ func split(v float64, u assay.Unit) (num, unit string) {
 	switch u {
 	case assay.Seconds:
 		return splitDuration(v)
+	case wholeSeconds:
+		if math.Abs(v) >= 99.95 {
+			return splitDuration(v)
+		}
+		return Number(v), "s"
 	case assay.Ratio:
 		return percent(v), "%"
 	case assay.Bytes:
@@ -196,9 +201,13 @@ func join(num, unit string) string {
 // Value writes the value of q, its bound where only that is known, or the kind of its
 // reason ("not estimable", "not measured").
 func Value(q assay.Quantity) string {
+	exact := q
+	q = rounded(q)
 	switch {
 	case !q.Known():
 		return reasonKind(q.Reason)
+	case q.Value == 0 && exact.Value != 0:
+		return "<" + In(exact.Resolution, q.Unit)
 	case !math.IsNaN(q.Value):
 		return In(q.Value, q.Unit)
 	case q.Bounded():
@@ -216,6 +225,10 @@ func Interval(q assay.Quantity) string {
 	if q.Lo == q.Hi && q.Confidence == 1 {
 		return "exact"
 	}
+	if half := (q.Hi - q.Lo) / 2; q.Confidence == 1 && q.Resolution > 0 && half > 0 && math.Abs(q.Value-(q.Lo+half)) <= half/50 {
+		return "±" + In(half, rounded(q).Unit)
+	}
+	q = rounded(q)
 	s := bounds(floor(q), q.Hi, q.Unit)
 	if half := (q.Hi - q.Lo) / 2; q.Confidence == 1 && half > 0 && math.Abs(q.Value-(q.Lo+half)) <= half/50 {
 		if q.Unit == assay.Seconds && math.Abs(q.Value) >= 1 && half < 1 && half >= 0.001 {
@@ -243,6 +256,7 @@ func Bracket(q assay.Quantity) string {
 	if !q.Bounded() || q.Lo == q.Hi && q.Confidence == 1 {
 		return ""
 	}
+	q = rounded(q)
 	lo, lu := split(q.Lo, q.Unit)
 	hi, hu := split(q.Hi, q.Unit)
 	switch {

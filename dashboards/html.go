@@ -78,6 +78,8 @@ type view struct {
 	Cold                                                     string
 	ColdGantt                                                template.HTML
 	ColdLeft                                                 string
+	ColdTimelines                                            []coldTimeline
+	ColdDoubts                                               []string
 	ColdPhases                                               []costRow
 	ECDF                                                     template.HTML
 	Bottleneck                                               template.HTML

@@ -187,6 +187,10 @@ func (v *view) costs(r *assay.Report) {
 	if left > 0 {
 		v.ColdLeft = fmt.Sprintf("The %d slowest are drawn; %s more are in result.json.", maxStarts, Integer(left))
 	}
+	for _, t := range timelines(r) {
+		v.ColdTimelines = append(v.ColdTimelines, coldTimeline{t.said(), coldLanes("cold-"+t.which, t)})
+	}
+	v.ColdDoubts = startDoubts(r)
 	parts, total, _ := coldParts(r.Starts)
 	for _, p := range parts {
 		row := costRow{Name: words(p.Name), Time: Duration(p.Seconds), Share: Percent(roundShare(p.Seconds / total)), Interval: "not measured"}

@@ -226,6 +226,12 @@ func (m *markdown) costs() {
 		m.printf("* Budget: %s\n", mdText(s))
 	}
 	m.printf("* Cold starts: %s\n", mdText(coldLine(r)))
+	for _, t := range timelines(r) {
+		m.printf("  * %s\n", mdText(t.said()))
+	}
+	for _, s := range startDoubts(r) {
+		m.printf("  * doubt: %s\n", mdText(s))
+	}
 	for _, s := range r.Scaling {
 		m.printf("* Scaling %s\n", mdText(stepText(s, r.Begin)))
 	}

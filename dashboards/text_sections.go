@@ -229,7 +229,15 @@ func retriesLine(r *assay.Report) string {
 }
 
 // cold writes what starting an instance costs and where the time goes.
-func (p *page) cold() { p.para("COLD", 11, coldLine(p.r)) }
+func (p *page) cold() {
+	p.para("COLD", 11, coldLine(p.r))
+	for _, t := range timelines(p.r) {
+		p.para("", 2, t.said())
+	}
+	for _, s := range startDoubts(p.r) {
+		p.para("", 2, "doubt: "+s)
+	}
+}
 
 func coldLine(r *assay.Report) string {
 	if len(r.Starts) == 0 {

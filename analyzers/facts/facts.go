@@ -118,6 +118,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	}
 
 	f.Lives = lives(m, events, starts)
+	res.watch(f)
 	f.Faults = faults(m, events, f.Lives)
 	f.Phases = phases(events)
 	instances := newInstanceScan(f)
@@ -155,6 +156,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	f.Retried = chains.found
 	watched(f, first, last)
 	instances.finish()
+	if err := learnLoads(ctx, f); err != nil {
+		return nil, nil, err
+	}
 
 	for i := range f.Faults {
 		w := &f.Faults[i]

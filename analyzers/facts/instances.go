@@ -12,7 +12,7 @@ import (
 type instanceScan struct {
 	f      *assay.Facts
 	index  map[string][]int   // of the lives of each instance, in order
-	failed map[string][]int64 // instants of the failed requests of each instance
+	failed map[string][]int64 // instants of the failed requests of each instance, and under "" of those of which it is not told
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
@@ -26,23 +26,30 @@ func newInstanceScan(f *assay.Facts) *instanceScan {
 
 // at returns the life that an instance had at t: the last that began by then, else its first. Nil: it has none.
 func (s *instanceScan) at(instance string, t int64) *assay.Life {
-	lives := s.index[instance]
-	if len(lives) == 0 {
-		return nil
-	}
-	i := len(lives) - 1
-	for i > 0 && firstOf(&s.f.Lives[lives[i]]) > t {
-		i--
-	}
-	return &s.f.Lives[lives[i]]
+	return lifeAt(s.f.Lives, s.index[instance], t)
 }
 
+// lifeAt is at for the lives of one id, in order.
+func lifeAt(lives []assay.Life, of []int, t int64) *assay.Life {
+	if len(of) == 0 {
+		return nil
+	}
+	i := len(of) - 1
+	for i > 0 && firstOf(&lives[of[i]]) > t {
+		i--
+	}
+	return &lives[of[i]]
+}
+
+// answered is the instant at which a request shows that its instance worked: its first token, or else its end.
+func answered(r *assay.Request) int64 { return cmp.Or(r.FirstToken, r.End, r.Due) }
+
 func (s *instanceScan) add(r *assay.Request) {
-	if r.Instance == "" {
-		return
+	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 && len(s.failed) < 1<<16 {
+		s.failed[r.Instance] = append(s.failed[r.Instance], Stand(s.f.Faults, r))
 	}
 	l := s.at(r.Instance, max(r.Due, r.FirstByte, r.FirstToken))
-	if l == nil {
+	if r.Instance == "" || l == nil {
 		return
 	}
 	if r.Outcome == assay.OK {
@@ -57,9 +64,6 @@ func (s *instanceScan) add(r *assay.Request) {
 		if l.Trigger == 0 || r.Due < l.Trigger {
 			l.Trigger = r.Due
 		}
-	}
-	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 {
-		s.failed[r.Instance] = append(s.failed[r.Instance], Stand(s.f.Faults, r))
 	}
 }
 

@@ -17,6 +17,12 @@ const (
 	exitForced   = "forced_cold" // by us, for a cold start
 )
 
+// Reasons of an exit that leave it open.
+const (
+	exitUnknown = "unknown" // its source does not say why
+	exitUnseen  = "unseen"  // nobody saw it: the process was started anew
+)
+
 func planned(reason string) bool {
 	switch reason {
 	case exitScaleIn, exitShutdown, exitRecycle, exitRollout, exitForced:
@@ -28,133 +34,196 @@ func planned(reason string) bool {
 // ScaledIn reports whether an instance went for lack of load, so far as its exit tells why.
 func ScaledIn(l *assay.Life) bool { return l.Exit == exitScaleIn }
 
-// A start is what the spans of one cold start tell, for platforms that emit no events of it.
-type start struct {
-	reason     string
-	begin, end int64
-	phases     []assay.Interval
+// A register follows each instance through its events. An id whose process is started anew has a life for each process.
+type register struct {
+	m      *assay.Manifest
+	out    []assay.Life
+	index  map[string]int    // of the latest life of an id
+	source map[string]string // who told that the latest life was started
 }
 
-const coldStartSpan = "cold_start"
-
-func learnStart(starts map[string]*start, t *assay.Trace) {
-	var root *assay.Span
-	for i := range t.Spans {
-		if t.Spans[i].Name == coldStartSpan {
-			root = &t.Spans[i]
-		}
-	}
-	if root == nil {
-		return
-	}
-	id, _ := root.Attr("faas.instance")
-	if id == "" {
-		id = root.Instance
-	}
-	if id == "" {
-		return
-	}
-	s := &start{begin: root.Start, end: root.End}
-	s.reason, _ = root.Attr("reason")
-	for i := range t.Spans {
-		if c := &t.Spans[i]; c.Parent == root.SpanID && c != root {
-			s.phases = append(s.phases, assay.Interval{Name: c.Name, Begin: c.Start, End: c.End})
-		}
-	}
-	starts[id] = s
-}
-
-// lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open. An instance that
-// starts again under its name, as the containers of a pod do, lives again: a Life ends with its exit.
+// lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open.
 func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []assay.Life {
-	var out []assay.Life
-	index := map[string]int{}
-	follows := map[string]bool{} // an earlier life of its
-	life := func(id string) *assay.Life {
-		i, ok := index[id]
-		if !ok {
-			i = len(out)
-			index[id] = i
-			out = append(out, assay.Life{Instance: id, Ledger: assay.Natural})
-		}
-		return &out[i]
-	}
-	again := func(id string) *assay.Life {
-		if l := life(id); l.Exited == 0 {
-			return l
-		}
-		delete(index, id)
-		follows[id] = true
-		return life(id)
-	}
+	g := &register{m: m, index: map[string]int{}, source: map[string]string{}}
 	for i := range events {
-		e := &events[i]
-		if e.Instance == "" {
-			continue
-		}
-		switch e.Kind {
-		case assay.EventInstanceCreated:
-			l := again(e.Instance)
-			l.Created, l.Reason, l.Forced = e.Time, e.Attrs["reason"], e.Attrs["forced"] == "true"
-		case assay.EventInstanceStarted:
-			l := again(e.Instance)
-			l.Started = e.Time
-			if l.Created == 0 && follows[e.Instance] {
-				l.Created, l.Reason = e.Time, "restart"
-			}
-		case assay.EventInstancePhase:
-			l := life(e.Instance)
-			p := assay.Interval{Name: e.Attrs["phase"], Begin: stamp(m, e.Attrs["start_ns"]), End: stamp(m, e.Attrs["end_ns"]), Resolution: e.Resolution}
-			if p.End == 0 {
-				p.End = e.Time
-			}
-			if p.Begin == 0 {
-				p.Begin = p.End
-			}
-			l.Phases = append(l.Phases, p)
-		case assay.EventInstanceReady:
-			l := life(e.Instance)
-			if l.Ready == 0 {
-				l.Ready = e.Time
-			} else {
-				closeUnready(l, e.Time, e.Resolution)
-			}
-		case assay.EventInstanceUnready, assay.EventInstanceEjected:
-			l := life(e.Instance)
-			if n := len(l.Unready); l.Ready != 0 && (n == 0 || l.Unready[n-1].End != 0) {
-				l.Unready = append(l.Unready, assay.Interval{Name: because(e), Begin: e.Time, Resolution: e.Resolution})
-			}
-		case assay.EventInstanceDraining:
-			if l := life(e.Instance); l.Draining == 0 {
-				l.Draining = e.Time
-			}
-		case assay.EventInstanceExited:
-			l := life(e.Instance)
-			l.Exited, l.Exit = e.Time, e.Attrs["reason"]
-			if l.Exit == "" {
-				l.Exit = e.Text
-			}
-			closeUnready(l, e.Time, e.Resolution)
+		if e := &events[i]; e.Instance != "" {
+			g.take(e)
 		}
 	}
 	for _, id := range sortedKeys(starts) {
-		s, l := starts[id], life(id)
-		if l.Created == 0 {
-			l.Created, l.Reason = s.begin, s.reason
+		g.span(id, starts[id])
+	}
+	for i := range g.out {
+		l := &g.out[i]
+		l.Phases = distinct(l.Phases)
+		if l.Again && l.Created == 0 && l.Exited != firstOf(l) { // nobody asked for it anew
+			l.Created, l.Reason = firstOf(l), cmp.Or(l.Reason, "restart")
 		}
+		slices.SortStableFunc(l.Phases, func(a, b assay.Interval) int { return cmp.Compare(a.Begin, b.Begin) })
+	}
+	slices.SortStableFunc(g.out, func(a, b assay.Life) int { return cmp.Compare(firstOf(&a), firstOf(&b)) })
+	return g.out
+}
+
+// of returns the latest life of an id.
+func (g *register) of(id string) *assay.Life {
+	i, ok := g.index[id]
+	if !ok {
+		i = len(g.out)
+		g.index[id] = i
+		g.out = append(g.out, assay.Life{Instance: id, Ledger: assay.Natural})
+	}
+	return &g.out[i]
+}
+
+// begun returns the life that an event of a start belongs to: a new one where the latest has ended.
+func (g *register) begun(e *assay.Event) *assay.Life {
+	l := g.of(e.Instance)
+	if l.Exited != 0 && e.Time >= l.Exited {
+		l = g.anew(e.Instance)
+	}
+	return l
+}
+
+func (g *register) anew(id string) *assay.Life {
+	delete(g.index, id)
+	delete(g.source, id)
+	l := g.of(id)
+	l.Again = true
+	return l
+}
+
+// unseen ends the latest life of an id, of which nobody saw the end, at the start of the next.
+func (g *register) unseen(id string, at int64) *assay.Life {
+	l := g.of(id)
+	l.Exited, l.Exit = at, exitUnseen
+	closeUnready(l, at, 0)
+	return g.anew(id)
+}
+
+// take takes the next event, in order of time.
+func (g *register) take(e *assay.Event) {
+	switch e.Kind {
+	case assay.EventInstanceCreated:
+		l := g.begun(e)
+		if l.Created == 0 { // of several sources the first counts
+			l.Created, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
+		}
+		l.Reason, l.Forced = cmp.Or(l.Reason, e.Attrs["reason"]), l.Forced || e.Attrs["forced"] == "true"
+	case assay.EventInstanceStarted:
+		l := g.begun(e)
+		if l.Started != 0 && e.Source == g.source[e.Instance] && e.Time > l.Started+e.Resolution {
+			l = g.unseen(e.Instance, e.Time) // one source tells of two starts, and nobody of an end
+		}
+		if l.Started == 0 {
+			l.Started, l.Coarse, g.source[e.Instance] = e.Time, max(l.Coarse, e.Resolution), e.Source
+		}
+	case assay.EventInstancePhase:
+		g.phase(e)
+	case assay.EventInstanceReady:
+		l := g.begun(e)
 		if l.Ready == 0 {
-			l.Ready = s.end
+			l.Ready, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
+		} else {
+			closeUnready(l, e.Time, e.Resolution)
 		}
-		if len(l.Phases) == 0 {
-			l.Phases = s.phases
+	case assay.EventInstanceUnready, assay.EventInstanceEjected:
+		l := g.of(e.Instance)
+		if n := len(l.Unready); l.Ready != 0 && (n == 0 || l.Unready[n-1].End != 0) {
+			l.Unready = append(l.Unready, assay.Interval{Name: because(e), Begin: e.Time, Resolution: e.Resolution})
+		}
+	case assay.EventInstanceDraining:
+		if l := g.of(e.Instance); l.Draining == 0 {
+			l.Draining = e.Time
+		}
+	case assay.EventInstanceExited:
+		g.exit(e)
+	}
+}
+
+func (g *register) exit(e *assay.Event) {
+	l := g.of(e.Instance)
+	reason := cmp.Or(e.Attrs["reason"], e.Text)
+	if l.Exited != 0 && e.Time > l.Exited+max(second, 2*e.Resolution) {
+		l = g.anew(e.Instance) // it began and ended again, and only the end was seen
+	}
+	if l.Exited == 0 {
+		l.Exited = e.Time
+	}
+	if l.Exit == "" || l.Exit == exitUnknown {
+		l.Exit = cmp.Or(reason, l.Exit)
+	}
+	l.Code, l.Signal = cmp.Or(l.Code, e.Attrs["code"]), cmp.Or(l.Signal, e.Attrs["signal"])
+	closeUnready(l, e.Time, e.Resolution)
+}
+
+// begins are the phases that only a process that starts, or loads its model anew, goes through.
+var begins = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "server_start"}
+
+func (g *register) phase(e *assay.Event) {
+	p := assay.Interval{Name: e.Attrs["phase"], Begin: stamp(g.m, e.Attrs["start_ns"]), End: stamp(g.m, e.Attrs["end_ns"]), Resolution: e.Resolution, Source: cmp.Or(e.Attrs["source"], e.Source)}
+	if p.End == 0 {
+		p.End = e.Time
+	}
+	if p.Begin == 0 || p.Begin > p.End {
+		p.Begin = p.End
+	}
+	l := g.of(e.Instance)
+	late := func(t int64) bool { return t != 0 && p.Begin > t+p.Resolution }
+	switch {
+	case l.Exited != 0 && p.Begin+p.Resolution >= l.Exited && p.End > l.Exited:
+		l = g.anew(e.Instance)
+	case !slices.Contains(begins, p.Name) || !slices.ContainsFunc(l.Phases, func(q assay.Interval) bool { return q.Name == p.Name }):
+	case late(l.Ready), l.Ready == 0 && late(lastPhase(l)+second):
+		l = g.unseen(e.Instance, p.Begin) // it was up, or as good as, and goes through it once more
+	}
+	l.Phases = append(l.Phases, p)
+}
+
+// lastPhase is the end of what was told of a start so far.
+func lastPhase(l *assay.Life) (last int64) {
+	for _, p := range l.Phases {
+		last = max(last, p.End)
+	}
+	return last
+}
+
+// span adds what the spans of a start tell.
+func (g *register) span(id string, s *start) {
+	l := g.of(id)
+	if l.Exited != 0 && s.begin >= l.Exited {
+		l = g.anew(id)
+	}
+	if l.Created == 0 {
+		l.Created, l.Reason = s.begin, cmp.Or(l.Reason, s.reason)
+	}
+	if l.Ready == 0 {
+		l.Ready = s.end
+	}
+	l.Phases = append(l.Phases, s.phases...)
+}
+
+// distinct leaves out what a source tells that another told before with a clock as good: the same phase between the same instants.
+func distinct(phases []assay.Interval) []assay.Interval {
+	var out []assay.Interval
+	for _, p := range phases {
+		twin := slices.IndexFunc(out, func(q assay.Interval) bool {
+			return q.Name == p.Name && q.Source != p.Source && near(p.Begin, q.Begin, p.Resolution+q.Resolution) && near(p.End, q.End, p.Resolution+q.Resolution)
+		})
+		switch {
+		case twin < 0:
+			out = append(out, p)
+		case p.Resolution < out[twin].Resolution:
+			out[twin] = p
 		}
 	}
-	for i := range out {
-		slices.SortStableFunc(out[i].Phases, func(a, b assay.Interval) int { return cmp.Compare(a.Begin, b.Begin) })
-	}
-	slices.SortStableFunc(out, func(a, b assay.Life) int { return cmp.Compare(firstOf(&a), firstOf(&b)) })
 	return out
 }
+
+// clocks is what two stamps of one machine may differ by that mean the same.
+const clocks = second / 1000
+
+func near(a, b, resolution int64) bool { return max(a-b, b-a) <= resolution+clocks }
 
 func because(e *assay.Event) string {
 	if e.Text != "" {
@@ -185,7 +254,16 @@ func stamp(m *assay.Manifest, s string) int64 {
 	return t
 }
 
-func firstOf(l *assay.Life) int64 { return cmp.Or(l.Created, l.Started, l.Ready, l.Exited) }
+// firstOf is the first instant that is known of a life.
+func firstOf(l *assay.Life) int64 {
+	var phase int64
+	for _, p := range l.Phases {
+		if phase == 0 || p.Begin < phase {
+			phase = p.Begin
+		}
+	}
+	return cmp.Or(l.Created, l.Started, phase, l.Ready, l.Exited)
+}
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

@@ -1,6 +1,9 @@
 package facts
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/assay-dev/assay"
 )
 
@@ -20,13 +23,18 @@ type Resolver struct {
 	retry  map[attempt]uint32 // second and later attempts
 	names  []string           // instances; 0 is none
 	number map[string]uint32
+
+	lives []assay.Life
+	index map[string][]int // of lives
+	empty []assay.Interval // stretches in which no instance was in routing, as far as seen; each ends when one came into it
 }
 
 func newResolver() *Resolver {
 	return &Resolver{pages: map[uint64]*page{}, retry: map[attempt]uint32{}, names: []string{""}, number: map[string]uint32{"": 0}}
 }
 
-// Resolve fills in Cold and Instance of r, which keeps its own where the target's traces are silent.
+// Resolve fills in Cold and Instance of r, which keeps its own where the target's traces are silent. Where nobody says whether a served
+// request was cold, the lives of the instances may: see infer.
 func (s *Resolver) Resolve(r *assay.Request) {
 	var v uint32
 	if r.Attempt != 0 {
@@ -39,6 +47,9 @@ func (s *Resolver) Resolve(r *assay.Request) {
 	}
 	if i := v >> 2; i != 0 {
 		r.Instance = s.names[i]
+	}
+	if r.Cold == assay.ColdUnknown && r.Outcome == assay.OK {
+		r.Cold = s.infer(r)
 	}
 }
 
@@ -106,4 +117,61 @@ func read(spans []assay.Span) (cold assay.Cold, instance string) {
 		instance = worker
 	}
 	return cold, instance
+}
+
+// mostLives bounds the lives for which stretches without an instance are looked for.
+const mostLives = 5000
+
+// watch gives the resolver the lives of the instances.
+func (s *Resolver) watch(f *assay.Facts) {
+	s.lives, s.index = f.Lives, map[string][]int{}
+	var changes []int64
+	for i := range f.Lives {
+		l := &f.Lives[i]
+		s.index[l.Instance] = append(s.index[l.Instance], i)
+		for _, t := range []int64{l.Draining, l.Exited} {
+			if t != 0 {
+				changes = append(changes, t)
+			}
+		}
+	}
+	if len(f.Lives) > mostLives {
+		return
+	}
+	slices.Sort(changes)
+	for _, t := range slices.Compact(changes) {
+		if n := len(s.empty); n > 0 && t < s.empty[n-1].End || routed(f.Lives, t) > 0 {
+			continue
+		}
+		var next *assay.Life
+		for i := range f.Lives {
+			if l := &f.Lives[i]; l.Ready > t && (next == nil || l.Ready < next.Ready) {
+				next = l
+			}
+		}
+		if next != nil {
+			s.empty = append(s.empty, assay.Interval{Begin: t, End: next.Ready, Resolution: next.Coarse})
+		}
+	}
+}
+
+// infer says whether a served request was cold by what is known of instances: of the one that served it, or, where that is not told, of all, if one was
+// seen to leave and none was left. Within the resolution of the clocks, and where nothing was seen, it stays unknown; that it was warm is never inferred.
+func (s *Resolver) infer(r *assay.Request) assay.Cold {
+	if l := lifeAt(s.lives, s.index[r.Instance], answered(r)); l != nil && r.Instance != "" {
+		switch {
+		case l.Ready == 0 || firstOf(l) == l.Ready && r.Due < l.Ready: // there was more of its life than was seen
+		case r.Due+l.Coarse < l.Ready && answered(r)+l.Coarse >= l.Ready:
+			return assay.ColdYes
+		}
+		return assay.ColdUnknown
+	}
+	if r.Instance != "" {
+		return assay.ColdUnknown
+	}
+	i, _ := slices.BinarySearchFunc(s.empty, r.Due, func(e assay.Interval, t int64) int { return cmp.Compare(e.End, t) })
+	if i < len(s.empty) && s.empty[i].Begin <= r.Due && r.Due+s.empty[i].Resolution < s.empty[i].End && answered(r)+s.empty[i].Resolution >= s.empty[i].End {
+		return assay.ColdYes
+	}
+	return assay.ColdUnknown
 }
