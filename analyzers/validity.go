@@ -66,9 +66,7 @@ func (p *validityPass) Requests(block []assay.Request) {
 			p.denied++
 		}
 		if r.Canary { // it has neither the schedule's pace nor its cap
-			if !r.TraceID.IsZero() && r.Status != 0 {
-				p.answered++
-			}
+			p.ask(r)
 			continue
 		}
 		gentle := !p.stress[r.Phase]
@@ -86,9 +84,14 @@ func (p *validityPass) Requests(block []assay.Request) {
 			}
 			continue
 		}
-		if !r.TraceID.IsZero() && r.Status != 0 {
-			p.answered++
-		}
+		p.ask(r)
+	}
+}
+
+// ask counts a request that asked for a trace and was answered. One that was made out of a trace may have no status.
+func (p *validityPass) ask(r *assay.Request) {
+	if !r.TraceID.IsZero() && (r.Status != 0 || r.Outcome == assay.OK) {
+		p.answered++
 	}
 }
 

@@ -159,15 +159,12 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 		kinds[s.Kind.Name] = true
 	}
 	m := &assay.Manifest{Epoch: set.Epoch, Objectives: objectives, Resolution: set.Resolution,
-		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(specs[0].Path)), Model: o.model, Release: o.release}}
+		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(specs[0].Path)), Model: cmp.Or(o.model, set.Model), Release: o.release}}
 	dir, err := makeRun(ctx, o, specs[0].Path, m, set, set.End)
 	if err != nil {
 		return nil, err
 	}
-	done := &imported{Dir: dir, Kind: m.Target.Kind, Seconds: float64(set.End) / 1e9, Inputs: set.Summaries}
-	for _, s := range set.Summaries {
-		done.Requests += int(s.Requests)
-	}
+	done := &imported{Dir: dir, Kind: m.Target.Kind, Requests: int(set.Requests), Seconds: float64(set.End) / 1e9, Warnings: set.Notes, Inputs: set.Summaries}
 	return done, nil
 }
 

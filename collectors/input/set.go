@@ -56,12 +56,17 @@ type Set struct {
 	End        int64 // run time: of the last record
 	Resolution int64 // ns: of the coarsest stamps of requests; 0 where there are none
 	Summaries  []Summary
+	Requests   int64    // of all inputs, or made out of their traces
+	Notes      []string // on those that were made out of traces
+	Model      string   // that the traces name, where they name one
 
 	settings Settings
 	inputs   []*one
 	phases   map[string]*phase
 	joined   map[string]*joined // by kind: those whose inputs are read as one
 	temp     []string           // files that were fetched
+	roots    *roots             // of traces; nil where an input tells of requests
+	stamps   int64              // ns: resolution of the coarsest stamps of spans
 }
 
 // one is an input of a set.
@@ -90,7 +95,7 @@ type phase struct {
 
 // Open reads all inputs once. A directory stands for the files in it.
 func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err error) {
-	s := &Set{settings: settings, phases: map[string]*phase{}, joined: map[string]*joined{}}
+	s := &Set{settings: settings, phases: map[string]*phase{}, joined: map[string]*joined{}, roots: newRoots()}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -132,7 +137,33 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	}
 	s.Epoch = begin - lead
 	s.End = end - s.Epoch
-	return s, nil
+	return s, s.derive()
+}
+
+// derive has requests made out of traces where no input tells of any.
+func (s *Set) derive() error {
+	var spans int64
+	for i := range s.Summaries {
+		s.Requests += s.Summaries[i].Requests
+		spans += s.Summaries[i].Spans
+	}
+	if s.Requests > 0 || spans == 0 {
+		s.roots = nil
+		return nil
+	}
+	if err := s.roots.finish(); err != nil {
+		return err
+	}
+	r := s.roots
+	s.Requests, s.Resolution, s.Notes, s.Model = r.requests, s.stamps, r.notes(), r.model()
+	if r.requests > 0 {
+		p := &phase{name: tracePhase, attrs: map[string]string{"role": string(assay.RoleSteady)}, begin: r.begin, end: r.end}
+		if was := s.phases[p.name]; was != nil {
+			p.begin, p.end = min(p.begin, was.begin), max(p.end, was.end)
+		}
+		s.phases[p.name] = p
+	}
+	return nil
 }
 
 func day(ns int64) string { return time.Unix(0, ns).UTC().Format(time.DateOnly) }
@@ -229,6 +260,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 			sum.Requests++
 		case *assay.Span:
 			sum.Spans++
+			s.roots.see(r.(*assay.Span))
 		case *assay.Sample:
 			sum.Samples++
 		case *assay.Scrape:
@@ -253,6 +285,9 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 	sum.Kind, sum.Path, sum.Things = o.spec.Kind.Name, cmp.Or(o.shown, o.path), o.spec.Kind.Things
 	if sum.Requests > 0 {
 		s.Resolution = max(s.Resolution, t.Resolution)
+	}
+	if sum.Spans > 0 {
+		s.stamps = max(s.stamps, t.Resolution)
 	}
 	sum.Read, sum.Kept, sum.Rejected, sum.Notes = t.Read(), t.Kept, t.Rejected, t.Notes()
 	if sum.Kept == 0 {
@@ -358,6 +393,17 @@ func (s *Set) Run(ctx context.Context, emit func(assay.Record) error) error {
 				if r.Kind == assay.EventPhaseBegin || r.Kind == assay.EventPhaseEnd || r.Kind == assay.EventLoadEnd {
 					return nil // told once, for all inputs
 				}
+			case *assay.Span:
+				if s.roots == nil {
+					break
+				}
+				if q := s.roots.request(r, s.Epoch); q != nil {
+					id++
+					q.ID = id
+					if err := emit(q); err != nil {
+						return err
+					}
+				}
 			}
 			return emit(r)
 		})
@@ -394,6 +440,11 @@ func (s *Set) rest(emit func(assay.Record) error) error {
 
 // notes emits what a reader of the report has to know of the inputs.
 func (s *Set) notes(emit func(assay.Record) error) error {
+	for _, n := range s.Notes {
+		if err := emit(&assay.Event{Time: s.End, Kind: assay.EventWarning, Source: "import", Text: n}); err != nil {
+			return err
+		}
+	}
 	for i := range s.Summaries {
 		sum := &s.Summaries[i]
 		notes := sum.Notes

@@ -188,7 +188,9 @@ func (j *joiner) divide(spans []assay.Span) {
 			}
 			root = up
 		}
-		owner := slices.IndexFunc(j.held, func(r *assay.Request) bool { return r.SpanID == spans[root].Parent })
+		owner := slices.IndexFunc(j.held, func(r *assay.Request) bool {
+			return r.SpanID == spans[root].Parent || r.SpanID == spans[root].SpanID // an import's request may be a span itself
+		})
 		j.owner = append(j.owner, max(owner, 0))
 	}
 	order := make([]int, len(spans))
