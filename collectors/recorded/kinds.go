@@ -8,6 +8,7 @@ import (
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/logs"
 	"github.com/assay-dev/assay/collectors/tables"
 	"github.com/assay-dev/assay/collectors/traces"
 )
@@ -19,6 +20,7 @@ var Kinds = slices.Concat(
 	gpu.Kinds,
 	cloud.Kinds,
 	traces.Kinds,
+	logs.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.

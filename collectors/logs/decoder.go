@@ -1,0 +1,87 @@
+package logs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// maxInstances bounds the processes that one log may speak of.
+const maxInstances = 10_000
+
+// A decoder makes events of lines. Recorded logs and logs that are followed go through the same.
+type decoder struct {
+	table    *table
+	tally    *input.Tally
+	instance string // of lines that name none
+	dial     dial
+	latest   stamp
+	emit     func(assay.Record) error
+
+	procs map[string]*process
+}
+
+func newDecoder(t *input.Tally, instance string, zone *time.Location, end time.Time, emit func(assay.Record) error) *decoder {
+	return &decoder{table: loadTable(), tally: t, instance: instance, dial: dial{zone: zone, end: end}, emit: emit, procs: map[string]*process{}}
+}
+
+var otherWorker = regexp.MustCompile(`(?i)\b(?:Worker_)?(?:TP|PP|DP|EP)[1-9]\d*\b|\bVllmWorkerProcess\b|\bRayWorkerWrapper pid=`)
+
+// take goes on by one line that was made of n raw ones.
+func (d *decoder) take(l *line, n int64) error {
+	text := strings.TrimSpace(l.text)
+	own := d.dial.read(text)
+	at := l.stamp
+	if at.at == 0 {
+		at = own
+	}
+	if at.at == 0 {
+		at = d.latest
+		at.resolution = max(at.resolution, int64(time.Second))
+	} else {
+		d.latest = at
+	}
+	if text == "" || len(text) > 64<<10 {
+		d.tally.Reject("says nothing we record", n)
+		return nil
+	}
+	p, groups := d.table.meaning(text)
+	switch {
+	case p == nil:
+		d.tally.Reject("says nothing we record", n)
+		return nil
+	case at.at == 0:
+		d.tally.Reject("no stamp, nor one on a line before it", n)
+		return nil
+	case (p.Is == "phase" || p.Is == "begin" || p.Is == "end") && otherWorker.MatchString(prefix(text)):
+		d.tally.Reject("said by the first worker too", n)
+		return nil
+	}
+	if l.instance == "" {
+		l.instance = d.instance
+	}
+	pr := d.procs[l.instance]
+	if pr == nil {
+		if len(d.procs) >= maxInstances {
+			return fmt.Errorf("more than %d instances in one log", maxInstances)
+		}
+		pr = &process{name: l.instance, of: d}
+		d.procs[l.instance] = pr
+	}
+	d.tally.Keep(n)
+	return pr.take(p, groups, at)
+}
+
+// prefix is the part of a line in which it says who says it.
+func prefix(text string) string {
+	n := min(len(text), 80)
+	for n > 0 && !utf8.RuneStart(text[n-1]) {
+		n--
+	}
+	return text[:n]
+}

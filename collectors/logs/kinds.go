@@ -1,0 +1,6 @@
+package logs
+
+import "github.com/assay-dev/assay/collectors/input"
+
+// Kinds is the table of this package's formats.
+var Kinds = []input.Kind{logsKind, ollamaKind}

@@ -1,0 +1,77 @@
+package logs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// options are those of all kinds of logs.
+var options = []input.Option{
+	{Name: "instance", Help: "instance that wrote the log; the pod or container its lines name, or the file's name, where none is given"},
+	{Name: "year", Help: "year of the first line, for stamps that have none; that of the file's last change where none is given"},
+}
+
+var logsKind = input.Kind{
+	Name: "logs", Things: "lines", Proven: collectors.Recorded,
+	By:   "Ollama 0.6.8's own log; lines of vLLM 0.8 to 0.15, SGLang and Triton from public logs and their sources",
+	Help: "Logs of vLLM, SGLang, Ollama and Triton: plain, JSON lines, CRI or Docker json-file. Lines of their start become its phases.",
+	Is:   isLog, Options: options, Read: readLogs,
+}
+
+var knownLine = regexp.MustCompile(`(?i)vLLM API server version|Initializing an? (V1 )?LLM engine|server_args=ServerArgs|level=\S+ source=\S+\.go:\d+ |triton inference server|model_lifecycle\.cc|\[__init__\.py:\d+\] Automatically detected platform`)
+
+func isLog(_ string, head []byte) bool { return knownLine.Match(head) }
+
+// readLogs reads a log.
+func readLogs(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
+	instance := in.Option("instance")
+	if instance == "" {
+		instance = instanceFrom(in.Path)
+	}
+	end := time.Now()
+	if st, err := os.Stat(in.Path); err == nil {
+		end = st.ModTime()
+	}
+	d := newDecoder(in.Tally, instance, in.Zone, end, emit)
+	if text := in.Option("year"); text != "" {
+		year, err := strconv.Atoi(text)
+		if err != nil || year < 2000 || year > 2200 {
+			return fmt.Errorf("year %q: want a year such as 2026", text)
+		}
+		d.dial.year = year
+	}
+	var u unwrapper
+	l := input.Lines{File: in.File}
+	for {
+		raw, err := l.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		ln, n, done := u.unwrap(raw)
+		if !done {
+			continue
+		}
+		if in.Option("instance") != "" {
+			ln.instance = ""
+		}
+		if err := d.take(&ln, n); err != nil {
+			return fmt.Errorf("%s:%d: %w", in.Path, l.N, err)
+		}
+	}
+	if n := u.left(); n > 0 {
+		in.Tally.Reject("parts of a line whose end is missing", n)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package logs
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// A stamp is an instant with what its form can tell apart.
+type stamp struct {
+	at         int64 // Unix ns; 0: none
+	resolution int64
+}
+
+// A dial turns stamps into instants. One without a year has the year of the log's end, and of each turn of the year before it.
+type dial struct {
+	zone *time.Location
+	year int // of the log's first line that tells none; 0: that of latest
+	last time.Month
+	end  time.Time // when the log was written last
+}
+
+// Forms of stamps within a line.
+var (
+	isoStamp  = regexp.MustCompile(`^(?:time=)?"?\[?(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?\d{2})?)(?: [A-Z0-9 ]*)?[\]" ,\t]`)
+	slashes   = regexp.MustCompile(`^(?:\[GIN\] )?(\d{4}/\d{2}/\d{2}(?: -)? \d{2}:\d{2}:\d{2})\b`)
+	vllmStamp = regexp.MustCompile(`\b(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) (\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,6}))? `)
+	glogStamp = regexp.MustCompile(`^[IWEF](\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{6}) `)
+)
+
+// read reads the stamp that a line bears; none is a stamp of zero.
+func (d *dial) read(text string) stamp {
+	if m := isoStamp.FindStringSubmatch(text); m != nil {
+		return d.date(m[1])
+	}
+	if m := vllmStamp.FindStringSubmatch(text); m != nil {
+		return d.yearless(m[1:])
+	}
+	if m := glogStamp.FindStringSubmatch(text); m != nil {
+		return d.yearless(m[1:])
+	}
+	if m := slashes.FindStringSubmatch(text); m != nil {
+		return d.date(strings.Replace(m[1], " -", "", 1))
+	}
+	return stamp{}
+}
+
+// date reads a date with its year.
+func (d *dial) date(text string) stamp {
+	text = strings.Replace(text, ",", ".", 1)
+	at, _, ok := input.Instant(text, 1, d.zone)
+	if !ok {
+		t, err := time.Parse("2006-01-02T15:04:05Z0700", strings.Replace(text, " ", "T", 1))
+		if err != nil {
+			return stamp{}
+		}
+		at = t.UnixNano()
+	}
+	return stamp{at, fraction(text)}
+}
+
+// fraction returns what the digits after the point can tell apart.
+func fraction(text string) int64 {
+	r := int64(time.Second)
+	_, after, ok := strings.Cut(text, ".")
+	if !ok {
+		return r
+	}
+	for i := 0; i < len(after) && after[i] >= '0' && after[i] <= '9' && r > 1; i++ {
+		r /= 10
+	}
+	return r
+}
+
+// yearless reads month, day, hour, minute, second and a fraction.
+func (d *dial) yearless(m []string) stamp {
+	var n [5]int
+	for i := range n {
+		n[i], _ = strconv.Atoi(m[i])
+	}
+	if n[0] < 1 || n[0] > 12 || n[1] < 1 || n[1] > 31 {
+		return stamp{}
+	}
+	s := stamp{resolution: int64(time.Second)}
+	var ns int
+	if len(m) > 5 && m[5] != "" {
+		s.resolution = fraction("." + m[5])
+		ns, _ = strconv.Atoi((m[5] + "000000000")[:9])
+	}
+	month := time.Month(n[0])
+	of := func(year int) time.Time {
+		return time.Date(year, month, n[1], n[2], n[3], n[4], ns, d.zone)
+	}
+	if d.year == 0 {
+		if d.year = d.end.Year(); of(d.year).After(d.end.Add(24 * time.Hour)) {
+			d.year--
+		}
+	} else if d.last == time.December && month == time.January {
+		d.year++
+	}
+	d.last = month
+	s.at = of(d.year).UnixNano()
+	return s
+}
