@@ -196,7 +196,7 @@ func TestTable(t *testing.T) {
 	}
 	kinds := map[string]bool{"started": true, "server": true, "alive": true, "phase": true, "begin": true, "end": true, "ready": true, "unready": true, "draining": true, "exited": true, "cause": true, "runner": true}
 	for _, p := range tb.all {
-		if !kinds[p.Is] || p.engine == "" || (p.Is == "phase" || p.Is == "begin" || p.Is == "end") && p.Phase == "" || p.Is == "exited" && p.Reason == "" {
+		if !kinds[p.Is] || p.engine == "" || (p.Is == "phase" || p.Is == "begin" || p.Is == "end") && p.Phase == "" || p.Is == "exited" && p.Reason == "" || len(p.word) < 6 {
 			t.Errorf("line %+v", *p)
 		}
 	}

@@ -36,7 +36,7 @@ func (d *dial) read(text string) stamp {
 	if m := isoStamp.FindStringSubmatch(text); m != nil {
 		return d.date(m[1])
 	}
-	if m := vllmStamp.FindStringSubmatch(text); m != nil {
+	if m := vllmStamp.FindStringSubmatch(prefix(text)); m != nil {
 		return d.yearless(m[1:])
 	}
 	if m := glogStamp.FindStringSubmatch(text); m != nil {

@@ -67,16 +67,13 @@ var loadTable = sync.OnceValue(func() *table {
 	return t
 })
 
-var plain = regexp.MustCompile(`^[A-Za-z ="]{6,}`)
+var plain = regexp.MustCompile(`^[A-Za-z_ =":.]{7,}`)
 
-// wordOf returns the literal text that a pattern begins with, in lower case; "" where it begins with a choice.
+// wordOf returns the words that a pattern begins with, in lower case.
 func wordOf(match string) string {
 	w := plain.FindString(match)
 	if len(w) < len(match) && strings.ContainsRune("?*{", rune(match[len(w)])) && w != "" {
 		w = w[:len(w)-1]
-	}
-	if strings.Contains(match, "|") && !strings.Contains(match, "(") {
-		return ""
 	}
 	return strings.ToLower(strings.TrimSpace(w))
 }
@@ -85,7 +82,7 @@ func wordOf(match string) string {
 func (t *table) meaning(text string) (*pattern, []string) {
 	low := strings.ToLower(text)
 	for _, p := range t.all {
-		if p.word != "" && !strings.Contains(low, p.word) {
+		if !strings.Contains(low, p.word) {
 			continue
 		}
 		if m := p.re.FindStringSubmatch(text); m != nil {
