@@ -126,3 +126,28 @@ func TestFlightEndsWithTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A run that is interrupted before it asks for a fault does not ask, and has nothing to wait for.
+func TestNothingIsAskedForOnceInterrupted(t *testing.T) {
+	o := &object{}
+	srv := httptest.NewServer(o)
+	defer srv.Close()
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	asked := false
+	tr := newTrial(scripted{ids: []string{"a"}, act: func(v Victim) (*Action, error) {
+		a := nothing(v)
+		a.Undo = Undo{Kind: UndoKube, Kubeconfig: kubeconfig(t, srv.URL), Method: "DELETE", Path: "/apis/g/v1/x/a", Want: Gone, Flight: time.Hour}
+		a.Apply = func(_ context.Context, stamp func()) error { asked = true; stamp(); return nil }
+		return a, nil
+	}}, Step{Fault: "kill", Instances: 1})
+	tr.on = func(e *assay.Event) {
+		if e.Kind == assay.EventFaultArmed {
+			interrupt()
+		}
+	}
+	tr.run(t, ctx)
+	if diff := cmp.Diff([]string{assay.EventFaultArmed, assay.EventFaultReverted, assay.EventFaultClear}, tr.kinds("kill-1")); diff != "" || asked {
+		t.Errorf("asked for: %t; events (-want +got):\n%s", asked, diff)
+	}
+}

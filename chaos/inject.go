@@ -60,7 +60,8 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		return false
 	}
 	before := int64(0)
-	if err = ctx.Err(); err == nil {
+	asked := ctx.Err() == nil
+	if err = ctx.Err(); asked {
 		err = a.Apply(ctx, func() { before = r.Clock.Now() })
 	}
 	took := r.Clock.Now() - before
@@ -74,7 +75,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		r.set(f, StateInjected)
 		r.say(e)
 	}
-	if before == 0 && ctx.Err() != nil || Heard(err) {
+	if !asked || Heard(err) {
 		r.heard(ctx, f)
 	}
 	if err != nil {

@@ -51,10 +51,11 @@ func (s *session) hush(ctx context.Context, planned time.Duration) error {
 	if err := s.store.EmitSync(e); err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	if err := s.guardian.Arm(ctx, u); err != nil {
+	err := s.guardian.Arm(ctx, u)
+	if err != nil {
+		s.unarm(ctx, &u, "no silence was asked for")
 		return err
 	}
-	var err error
 	now := time.Now()
 	ends := now.Add(length).UTC()
 	quick, cancel := context.WithTimeout(ctx, lookLimit)
