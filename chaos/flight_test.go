@@ -147,7 +147,7 @@ func TestNothingIsAskedForOnceInterrupted(t *testing.T) {
 		}
 	}
 	tr.run(t, ctx)
-	if diff := cmp.Diff([]string{assay.EventFaultArmed, assay.EventFaultReverted, assay.EventFaultClear}, tr.kinds("kill-1")); diff != "" || asked {
+	if diff := cmp.Diff([]string{assay.EventFaultArmed, assay.EventFaultVoid, assay.EventFaultClear}, tr.kinds("kill-1")); diff != "" || asked {
 		t.Errorf("asked for: %t; events (-want +got):\n%s", asked, diff)
 	}
 }

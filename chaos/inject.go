@@ -59,11 +59,13 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		}
 		return false
 	}
-	before := int64(0)
-	asked := ctx.Err() == nil
-	if err = ctx.Err(); asked {
-		err = a.Apply(ctx, func() { before = r.Clock.Now() })
+	if ctx.Err() != nil {
+		r.say(f.event(assay.EventFaultVoid, "not injected: "+cause(ctx)))
+		r.clear(ctx, f, "never applied")
+		return false
 	}
+	before := int64(0)
+	err = a.Apply(ctx, func() { before = r.Clock.Now() })
 	took := r.Clock.Now() - before
 	if before != 0 { // even if the call failed, it may have had its effect
 		f.applied = before
@@ -75,7 +77,7 @@ func (r *Runner) inject(ctx context.Context, f *injection, v Victim) bool {
 		r.set(f, StateInjected)
 		r.say(e)
 	}
-	if !asked || Heard(err) {
+	if Heard(err) {
 		r.heard(ctx, f)
 	}
 	if err != nil {
