@@ -123,6 +123,7 @@ type Episode struct {
 
 	Confidence Confidence `json:"confidence,omitempty"` // that it was a failure at all; empty where that is not in doubt
 	Evidence   []string   `json:"evidence,omitempty"`   // what says that it happened, where nothing said so plainly
+	Class      string     `json:"class,omitempty"`      // of a GPU's: how far it reached (app, platform, link, gpu, node)
 }
 
 // Confidence says how sure it is that an episode was a failure of the instance.
@@ -190,7 +191,7 @@ type Facts struct {
 	Phases   []Phase
 	Faults   []FaultWindow
 	Segments []Segment
-	Episodes []Episode // of the service and of instances
+	Episodes []Episode // of the service, of instances and of GPUs
 	Lives    []Life
 	Events   []Event
 	Metrics  Metrics          // nil when the run has none

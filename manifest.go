@@ -57,7 +57,17 @@ type Manifest struct {
 	Attempt    int             `json:"attempt,omitempty"`
 	Imported   bool            `json:"imported,omitempty"`
 	Machine    *Calibration    `json:"calibration,omitempty"` // nil: this machine was not calibrated
+	XIDs       []XIDRow        `json:"xid_rows,omitempty"`    // rows of the table of GPU errors that stand in place of ours
 	End        Ending          `json:"end"`
+}
+
+// An XIDRow is what a person says of one error of GPUs, in place of our table.
+type XIDRow struct {
+	Code    int    `json:"code"`
+	Meaning string `json:"meaning,omitempty"`
+	Action  string `json:"action,omitempty"`
+	Cause   string `json:"cause,omitempty"`
+	Class   string `json:"class"`
 }
 
 // Calibration is what this machine can send, as `assay calibrate` found before the run.

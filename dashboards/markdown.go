@@ -205,6 +205,9 @@ func (m *markdown) extras() {
 	if s := alertsLine(r); s != "" {
 		m.printf("* Alerts: %s\n", mdText(s))
 	}
+	for _, s := range gpuLines(r) {
+		m.printf("* GPU: %s\n", mdText(s))
+	}
 	if s := canaryLine(r); s != "" {
 		m.printf("* Canary: %s\n", mdText(s))
 	}

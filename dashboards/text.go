@@ -55,6 +55,7 @@ func Text(o TextOptions) Render {
 		}
 		p.goodput()
 		p.natural()
+		p.gpu()
 		if s := unseen(r); s != "" {
 			if len(overloaded(r)) > 0 {
 				p.overload()

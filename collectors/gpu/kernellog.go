@@ -14,6 +14,7 @@ type logLine struct {
 	at         int64 // Unix ns
 	resolution int64
 	text       string
+	host       string // "" where the log names none
 }
 
 // Why a line says nothing to us.
@@ -44,7 +45,7 @@ var (
 	fullStamp   = regexp.MustCompile(`^[A-Z][a-z]{2} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d{1,9})? (UTC|[+-]\d\d:?\d\d|[A-Z]{3,5}) (.*)$`)
 	syslogStamp = regexp.MustCompile(`^([A-Za-z]{3}) ([ \d]\d) (\d\d:\d\d:\d\d)(\.\d{1,9})? (.*)$`)
 	unixStamp   = regexp.MustCompile(`^(\d{9,10}\.\d{1,9}) (.*)$`)
-	fromKernel  = regexp.MustCompile(`^(?:\S+ )?kernel(?:\[\d+\])?: (?:\[\s*\d+\.\d+\]\s*)?(.*)$`)
+	fromKernel  = regexp.MustCompile(`^(?:(\S+) )?kernel(?:\[\d+\])?: (?:\[\s*\d+\.\d+\]\s*)?(.*)$`)
 )
 
 // months in English and in other languages' three letters where they differ and can be told (journalctl keeps to the locale).
@@ -93,7 +94,7 @@ func (k *kernelLog) line(b []byte) (l logLine, why string) {
 		return l, whyNoStamp
 	}
 	if m := fromKernel.FindStringSubmatch(l.text); m != nil {
-		l.text = m[1]
+		l.host, l.text = m[1], m[2]
 	}
 	return l, why
 }
@@ -183,6 +184,7 @@ func (k *kernelLog) journal(b []byte) (l logLine, why string) {
 	var e struct {
 		Real      string          `json:"__REALTIME_TIMESTAMP"`
 		Source    string          `json:"_SOURCE_REALTIME_TIMESTAMP"`
+		Host      string          `json:"_HOSTNAME"`
 		Transport string          `json:"_TRANSPORT"`
 		Message   json.RawMessage `json:"MESSAGE"`
 	}
@@ -210,5 +212,5 @@ func (k *kernelLog) journal(b []byte) (l logLine, why string) {
 			text = strings.ToValidUTF8(buf.String(), "\uFFFD")
 		}
 	}
-	return logLine{at: us * 1e3, resolution: int64(time.Microsecond), text: text}, ""
+	return logLine{at: us * 1e3, resolution: int64(time.Microsecond), text: text, host: clean(e.Host, 80)}, ""
 }

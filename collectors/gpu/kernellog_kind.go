@@ -85,7 +85,7 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 		switch {
 		case is:
 			in.Tally.Keep(1)
-			if err := emit(x.event(l.at, l.resolution, "kernel-log")); err != nil {
+			if err := emit(x.event(l, "kernel-log")); err != nil {
 				return err
 			}
 			w.card(x.pci)

@@ -97,6 +97,11 @@ func TestKernelLogLines(t *testing.T) {
 		if tc.at != "" {
 			want.at = unix(t, tc.at)
 		}
+		for _, host := range []string{"node", "balrog", "a"} {
+			if strings.Contains(tc.line, " "+host+" kernel: ") {
+				want.host = host
+			}
+		}
 		if l != want || why != tc.why {
 			t.Errorf("%s:\n got %+v, %q\nwant %+v, %q", tc.line, l, why, want, tc.why)
 		}
@@ -137,8 +142,8 @@ func TestParseXID(t *testing.T) {
 func TestXIDEvent(t *testing.T) {
 	x, _ := parseXID("NVRM: Xid (PCI:0000:01:00): 154, GPU recovery action changed from 0x0 (None) to 0x2 (OS Reboot)")
 	want := &assay.Event{Time: 5, Resolution: 1, Kind: "gpu.xid", Source: "s", Text: "XID 154, recovery action changed: GPU recovery action changed from 0x0 (None) to 0x2 (OS Reboot)",
-		Attrs: map[string]string{"xid": "154", "pci": "0000:01:00", "cause": "none", "action": "node reboot", "class": "node", "severity": "failure"}}
-	if d := cmp.Diff(want, x.event(5, 1, "s")); d != "" {
+		Attrs: map[string]string{"xid": "154", "pci": "0000:01:00", "cause": "none", "action": "node reboot", "class": "node", "severity": "failure", "host": "n"}}
+	if d := cmp.Diff(want, x.event(logLine{at: 5, resolution: 1, host: "n"}, "s")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }

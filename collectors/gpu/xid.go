@@ -90,7 +90,7 @@ func clean(s string, most int) string {
 }
 
 // event makes an event of it. What it counts as is how our own table has it.
-func (x *xid) event(at, resolution int64, source string) *assay.Event {
+func (x *xid) event(l logLine, source string) *assay.Event {
 	known := gpu.XIDs().Of(x.code)
 	class := known.Class
 	if class == gpu.ClassAction {
@@ -98,10 +98,10 @@ func (x *xid) event(at, resolution int64, source string) *assay.Event {
 			known.Action, class = r.Name, r.Class
 		}
 	}
-	e := &assay.Event{Time: at, Resolution: resolution, Kind: assay.EventGPUXID, Source: source,
+	e := &assay.Event{Time: l.at, Resolution: l.resolution, Kind: assay.EventGPUXID, Source: source,
 		Text:  "XID " + strconv.Itoa(x.code) + ", " + known.Meaning + ": " + cmp.Or(x.text, "no text"),
 		Attrs: map[string]string{"xid": strconv.Itoa(x.code), "pci": x.pci, "cause": known.Cause, "action": known.Action, "class": string(class), "severity": class.Severity()}}
-	for name, v := range map[string]string{"pid": x.pid, "process": x.process, "mig": x.instance} {
+	for name, v := range map[string]string{"pid": x.pid, "process": x.process, "mig": x.instance, "host": l.host} {
 		if v != "" {
 			e.Attrs[name] = v
 		}
