@@ -93,7 +93,7 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 				return out, err
 			}
 		}
-		if s.seen == x.looks {
+		if s.seen == x.looks && (x.stamped == nil || stamp == nil) {
 			x.repeated++
 			continue
 		}
@@ -163,8 +163,12 @@ func (x *exposition) meet(p textparse.Parser) (*series, error) {
 		}
 		s.labels = append(s.labels, assay.Label{Name: name, Value: strings.Clone(l.Value)})
 	})
-	slices.SortFunc(s.labels, func(a, b assay.Label) int { return strings.Compare(a.Name, b.Name) })
+	sortLabels(s.labels)
 	return s, err
+}
+
+func sortLabels(ls []assay.Label) {
+	slices.SortFunc(ls, func(a, b assay.Label) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // forget lets go of series that the last look did not have.

@@ -99,7 +99,7 @@ func (x *exposition) decide(out []assay.Sample) ([]assay.Sample, error) {
 		ls := n.by[le]
 		if ls == nil {
 			ls = append(slices.Clone(w.s.labels), assay.Label{Name: "le", Value: le})
-			slices.SortFunc(ls, func(a, b assay.Label) int { return strings.Compare(a.Name, b.Name) })
+			sortLabels(ls)
 			n.by[le] = ls
 		}
 		out = append(out, assay.Sample{Name: w.s.name + "_bucket", Labels: ls, Time: at, Value: v})

@@ -9,6 +9,7 @@ import (
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
 	"github.com/assay-dev/assay/collectors/logs"
+	"github.com/assay-dev/assay/collectors/series"
 	"github.com/assay-dev/assay/collectors/tables"
 	"github.com/assay-dev/assay/collectors/traces"
 )
@@ -21,6 +22,7 @@ var Kinds = slices.Concat(
 	cloud.Kinds,
 	traces.Kinds,
 	logs.Kinds,
+	series.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.

@@ -20,6 +20,9 @@ type Server struct {
 	HTTP  *http.Client                              // nil for one of its own, which follows no redirect
 }
 
+// ErrMore says that an answer is larger than was asked for.
+var ErrMore = errors.New("the answer has more than")
+
 var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // Do sends a request, with a body of the kind unless that is empty, and returns the status of the answer and its body. One of more than most bytes is
@@ -55,7 +58,7 @@ func (s *Server) Do(ctx context.Context, method, path, kind string, body []byte,
 		return 0, nil, err
 	}
 	if len(answer) > most {
-		return 0, nil, fmt.Errorf("the answer has more than %d MiB", most>>20)
+		return 0, nil, fmt.Errorf("%w %d MiB", ErrMore, most>>20)
 	}
 	return resp.StatusCode, answer, nil
 }
