@@ -58,7 +58,7 @@ func emitted(t *testing.T, k *input.Kind, path string, options map[string]string
 			for _, l := range r.Labels {
 				labels += " " + l.Name + "=" + l.Value
 			}
-			if !strings.HasPrefix(r.Name, "aws_lambda_") {
+			if !strings.HasSuffix(r.Name, "_bytes") {
 				out = append(out, fmt.Sprintf("%s %s%s %g", ms(r.Time), r.Name, labels, r.Value))
 			}
 		}

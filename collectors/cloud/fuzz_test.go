@@ -31,7 +31,12 @@ func FuzzRead(f *testing.F) {
 		`{"events":` + strings.Repeat(`[`, 500) + strings.Repeat(`]`, 500) + `}`,
 	} {
 		f.Add(uint8(0), []byte(s))
-		f.Add(uint8(1), []byte(s))
+	}
+	for i, s := range []string{"", `{"Label":"x","Datapoints":[{"Timestamp":1,"Sum":1e308}]}{"MetricDataResults":[{"Label":"","Timestamps":[1],"Values":[1]}]}`,
+		`{"timeSeries":[{"metric":{"type":"a/b"},"metricKind":"DELTA","points":[{"interval":{"endTime":"2026-01-01T00:00:00Z"},"value":{"distributionValue":{"count":"1e9","mean":1e308,"bucketOptions":{"exponentialBuckets":{"numFiniteBuckets":900,"growthFactor":9,"scale":1}},"bucketCounts":["-1"]}}}]}]}`,
+		`{"time":"2026-01-01T00:00:00Z","duration":"99:99:99","customDimensions":"{\"HostInstanceId\":\"h\"}","itemType":"request"}`,
+		`{"status":"COMPLETED","delayTime":1e300,"executionTime":-1}{"jobs":{"a":1},"timestamp":-4}`} {
+		f.Add(uint8(i), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, text []byte) {
 		k := &Kinds[int(kind)%len(Kinds)]
