@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -23,32 +24,9 @@ import (
 func inject(t *testing.T, c config) (*exec.Cmd, told) {
 	t.Helper()
 	cmd := role("injector", "ASSAY_CHAOS_CONFIG="+asJSON(c))
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	got := make(chan told, 1)
-	go func() {
-		var s told
-		if json.NewDecoder(out).Decode(&s) == nil {
-			got <- s
-		}
-		close(got)
-	}()
-	select {
-	case s, ok := <-got:
-		if !ok {
-			t.Fatalf("the injector ended before stage %s: %v", c.Stage, readEvents(t, c.Dir))
-		}
-		return cmd, s
-	case <-time.After(20 * time.Second):
-		t.Fatalf("the injector did not reach stage %s: %v", c.Stage, readEvents(t, c.Dir))
-	}
-	panic("unreachable")
+	var said told
+	drilltest.Inject(t, cmd, c.Dir, c.Stage, &said)
+	return cmd, said
 }
 
 func kinds(events []assay.Event) (list []string) {
@@ -122,8 +100,8 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				if diff := cmp.Diff(noted, got); diff != "" {
 					t.Errorf("notes (-want +got):\n%s", diff)
 				}
-				undone(t, readEvents(t, dir))
-				rep, err := Heal(context.Background(), dir, readEvents(t, dir))
+				undone(t, drilltest.Read(t, dir))
+				rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir))
 				if err != nil || !cmp.Equal(rep, HealReport{}) {
 					t.Errorf("heal had something to do: %+v, %v", rep, err)
 				}
@@ -200,7 +178,7 @@ func TestOwnedProcessesDieWithTheInjector(t *testing.T) {
 	if want := []string{"the guardian guards pid  (start )", "the guardian owns process group ", "process group  is gone"}; !cmp.Equal(want, texts) {
 		t.Errorf("notes %q, want %q", texts, want)
 	}
-	rep, err := Heal(context.Background(), dir, readEvents(t, dir))
+	rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir))
 	if err != nil || !cmp.Equal(rep, HealReport{}) {
 		t.Errorf("heal had something to do: %+v, %v", rep, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -60,7 +61,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 			t.Fatalf("before heal: %v, want %d", p.trouble(), want)
 		}
 	}
-	events := readEvents(t, dir)
+	events := drilltest.Read(t, dir)
 	rep, err := Heal(ctx, dir, events)
 	if err != nil {
 		t.Fatal(err)

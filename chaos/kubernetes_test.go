@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 )
 
 func intp(n int) *int { return &n }
@@ -212,7 +213,7 @@ func TestKilledInACluster(t *testing.T) {
 					cmd.Process.Kill()
 					cmd.Wait()
 					if both {
-						rep, err := Heal(context.Background(), dir, readEvents(t, dir))
+						rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir))
 						if err != nil || len(rep.Remaining) > 0 {
 							t.Errorf("%+v, %v", rep, err)
 						}
@@ -228,7 +229,7 @@ func TestKilledInACluster(t *testing.T) {
 					if left := c.left(); left != "" || !cmp.Equal(before, c.get(tc.path)) {
 						t.Errorf("left: %s\n%s", left, cmp.Diff(before, c.get(tc.path)))
 					}
-					rep, err := Heal(context.Background(), dir, readEvents(t, dir))
+					rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir))
 					if err != nil || !cmp.Equal(rep, HealReport{}) {
 						t.Errorf("heal had something to do: %+v, %v", rep, err)
 					}

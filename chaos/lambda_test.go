@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/lambda"
 )
 
@@ -263,7 +264,7 @@ func TestKilledAtLambda(t *testing.T) {
 					cmd.Process.Kill()
 					cmd.Wait()
 					if both {
-						if rep, err := Heal(context.Background(), dir, readEvents(t, dir)); err != nil || len(rep.Remaining) > 0 {
+						if rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir)); err != nil || len(rep.Remaining) > 0 {
 							t.Errorf("%+v, %v", rep, err)
 						}
 					}
@@ -275,7 +276,7 @@ func TestKilledAtLambda(t *testing.T) {
 					if after := a.state(); after != before {
 						t.Errorf("%s, was %s", after, before)
 					}
-					if rep, err := Heal(context.Background(), dir, readEvents(t, dir)); err != nil || !cmp.Equal(rep, HealReport{}) {
+					if rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir)); err != nil || !cmp.Equal(rep, HealReport{}) {
 						t.Errorf("heal had something to do: %+v, %v", rep, err)
 					}
 				})

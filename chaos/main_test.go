@@ -12,13 +12,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/gpu"
 )
 
@@ -213,28 +213,15 @@ func injectorMain() {
 			panic(err)
 		}
 	}
-	var once sync.Once
-	reached := func(stage string) {
-		if stage == c.Stage {
-			once.Do(func() { json.NewEncoder(os.Stdout).Encode(say) })
-			select {}
-		}
-	}
-	journal, err := os.Create(filepath.Join(c.Dir, "events.jsonl"))
+	reached := drilltest.Stage(c.Stage, &say)
+	j, err := drilltest.Create(c.Dir)
 	if err != nil {
 		panic(err)
 	}
-	var mu sync.Mutex
-	write := func(rec assay.Record) error {
-		e := rec.(*assay.Event)
-		mu.Lock()
-		err := json.NewEncoder(journal).Encode(e)
-		journal.Sync()
-		mu.Unlock()
+	j.On = func(e *assay.Event) {
 		if e.Kind != assay.EventFaultArmed {
 			reached(e.Kind)
 		}
-		return err
 	}
 	var driver Driver = &Local{Platform: &AdminPlatform{URL: c.Admin}}
 	switch {
@@ -245,9 +232,9 @@ func injectorMain() {
 		driver = standLambda(c.Lambda)
 	}
 	r := &Runner{Steps: []Step{c.Step}, Driver: driver, Clock: clock.New(), Seed: 1, Verify: c.Verify, Grace: c.Grace,
-		Sync: func(e *assay.Event) error { return write(e) }, Guard: stageGuard{g, reached},
+		Sync: func(e *assay.Event) error { return j.Write(e) }, Guard: stageGuard{g, reached},
 		Begin: func(context.Context, string) (int64, error) { return 1, nil }}
-	if err := r.Run(ctx, write); err != nil {
+	if err := r.Run(ctx, j.Write); err != nil {
 		panic(err)
 	}
 	reached("done")
@@ -263,21 +250,4 @@ func (g stageGuard) Arm(ctx context.Context, u Undo) error {
 	err := g.Guardian.Arm(ctx, u)
 	g.reached(assay.EventFaultArmed)
 	return err
-}
-
-func readEvents(t *testing.T, dir string) []assay.Event {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var events []assay.Event
-	for d := json.NewDecoder(f); ; {
-		var e assay.Event
-		if err := d.Decode(&e); err != nil {
-			return events
-		}
-		events = append(events, e)
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 )
 
 // post asks for a stop and returns the status and what was said.
@@ -37,18 +38,6 @@ func post(t *testing.T, method, addr, token string) (int, stopReport) {
 	var rep stopReport
 	json.NewDecoder(resp.Body).Decode(&rep)
 	return resp.StatusCode, rep
-}
-
-// await waits until ok and fails the test if that takes longer than limit.
-func await(t *testing.T, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	start := time.Now()
-	for !ok() {
-		if time.Since(start) > limit {
-			t.Fatalf("%s: not within %v", what, limit)
-		}
-		time.Sleep(time.Millisecond) // polls; the limit decides
-	}
 }
 
 // A run that hangs cannot keep its faults in force: the guardian hears the stop itself. What comes back into force is taken away again.
@@ -91,7 +80,7 @@ func TestStopOfARunThatHangs(t *testing.T) {
 					t.Errorf("the second answer is %+v, the first was %+v", again, rep)
 				}
 			}
-			await(t, time.Second, "the fault's end", func() bool { return len(p.trouble()) == 0 })
+			drilltest.Await(t, time.Second, "the fault's end", func() bool { return len(p.trouble()) == 0 })
 			t.Logf("reverted %v after the stop", time.Since(start).Round(time.Millisecond))
 
 			var victim Process
@@ -101,8 +90,8 @@ func TestStopOfARunThatHangs(t *testing.T) {
 			}
 			p.mu.Unlock()
 			victim.signal(syscall.SIGSTOP, func() {}) // as if the run had applied it only now
-			await(t, time.Second, "the end of a fault that came late", func() bool { return len(p.trouble()) == 0 })
-			await(t, 5*time.Second, "the end of the load", func() bool { pids, _ := said.Group.members(); return len(pids) == 0 })
+			drilltest.Await(t, time.Second, "the end of a fault that came late", func() bool { return len(p.trouble()) == 0 })
+			drilltest.Await(t, 5*time.Second, "the end of the load", func() bool { pids, _ := said.Group.members(); return len(pids) == 0 })
 
 			var notes []string
 			for _, e := range unixNotes(t, dir) {
@@ -114,8 +103,8 @@ func TestStopOfARunThatHangs(t *testing.T) {
 				t.Errorf("notes %q, want %q", notes, want)
 			}
 			cmd.Process.Kill()
-			await(t, time.Second, "the guardian's end", func() bool { return guardianGone(said.Guardian) })
-			if rep, err := Heal(context.Background(), dir, readEvents(t, dir)); err != nil || !cmp.Equal(rep, HealReport{}) {
+			drilltest.Await(t, time.Second, "the guardian's end", func() bool { return guardianGone(said.Guardian) })
+			if rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir)); err != nil || !cmp.Equal(rep, HealReport{}) {
 				t.Errorf("heal had something to do: %+v, %v", rep, err)
 			}
 		})
@@ -229,7 +218,7 @@ func TestStopInsistsInACluster(t *testing.T) {
 		o.Lock()
 		o.json = `{"metadata":{"uid":"u"}}`
 		o.Unlock()
-		await(t, 10*time.Second, "the object is gone", func() bool {
+		drilltest.Await(t, 10*time.Second, "the object is gone", func() bool {
 			o.Lock()
 			defer o.Unlock()
 			return o.json == ""

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/drilltest"
 )
 
 // A run that is frozen ends nothing: its guardian ends the fault once it has outlasted its term, and again if it comes back into force. The run says so when it wakes.
@@ -30,7 +31,7 @@ func TestFrozenRunHoldsNoFaultBeyondItsTerm(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	await(t, 20*time.Second, "the fault's effect", func() bool {
+	drilltest.Await(t, 20*time.Second, "the fault's effect", func() bool {
 		list := kindsIn(dir)
 		return len(list) > 0 && list[len(list)-1] == assay.EventFaultVerified
 	})
@@ -40,12 +41,12 @@ func TestFrozenRunHoldsNoFaultBeyondItsTerm(t *testing.T) {
 	if left := p.trouble(); len(left) != 1 {
 		t.Fatalf("before its end: %v", left)
 	}
-	await(t, 10*time.Second, "the fault's end", func() bool { return len(p.trouble()) == 0 })
-	victim := readEvents(t, dir)[0].Instance
+	drilltest.Await(t, 10*time.Second, "the fault's end", func() bool { return len(p.trouble()) == 0 })
+	victim := drilltest.Read(t, dir)[0].Instance
 	noted := func() int { return len(kinds(unixNotes(t, dir))) }
-	await(t, 5*time.Second, "the note", func() bool { return noted() == 1 })
+	drilltest.Await(t, 5*time.Second, "the note", func() bool { return noted() == 1 })
 	p.get(victim).Process.signal(syscall.SIGSTOP, func() {}) // as if the run had woken and applied it, and was frozen again
-	await(t, 5*time.Second, "its second end", func() bool { return len(p.trouble()) == 0 && noted() == 2 })
+	drilltest.Await(t, 5*time.Second, "its second end", func() bool { return len(p.trouble()) == 0 && noted() == 2 })
 	if diff := cmp.Diff([]string{assay.EventFaultReverted, assay.EventFaultReverted}, kinds(unixNotes(t, dir))); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
@@ -57,7 +58,7 @@ func TestFrozenRunHoldsNoFaultBeyondItsTerm(t *testing.T) {
 	if err := json.NewDecoder(out).Decode(new(told)); err != nil {
 		t.Fatal(err)
 	}
-	events := readEvents(t, dir)
+	events := drilltest.Read(t, dir)
 	want := []string{assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVerified, assay.EventWarning, assay.EventFaultReverted, assay.EventFaultClear}
 	if diff := cmp.Diff(want, kinds(events)); diff != "" {
 		t.Fatalf("events (-want +got):\n%s", diff)

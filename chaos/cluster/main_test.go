@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/kube"
 	"github.com/assay-dev/assay/internal/meshtest"
 )
@@ -69,75 +68,10 @@ func driver(kubeconfig, run string) (*chaos.Mesh, error) {
 		Patience: 15 * time.Second, Select: 10 * time.Second, Flight: 500 * time.Millisecond, Poll: 50 * time.Millisecond}, nil
 }
 
-// journal is a run's events, on disk.
-type journal struct {
-	mu     sync.Mutex
-	file   *os.File
-	events []assay.Event
-	on     func(e *assay.Event)
-}
-
-func newJournal(dir string) (*journal, error) {
-	f, err := os.Create(filepath.Join(dir, "events.jsonl"))
-	return &journal{file: f}, err
-}
-
-func (j *journal) write(r assay.Record) error {
-	e := r.(*assay.Event)
-	j.mu.Lock()
-	j.events = append(j.events, *e)
-	err := json.NewEncoder(j.file).Encode(e)
-	j.mu.Unlock()
-	if j.on != nil {
-		j.on(e)
-	}
-	return err
-}
-
-// kinds lists the kinds of the events of the fault, in order.
-func (j *journal) kinds() (list []string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, e := range j.events {
-		if e.Fault != "" {
-			list = append(list, e.Kind)
-		}
-	}
-	return list
-}
-
-// find returns the first event of a kind.
-func (j *journal) find(kind string) assay.Event {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, e := range j.events {
-		if e.Kind == kind {
-			return e
-		}
-	}
-	return assay.Event{}
-}
-
-func readEvents(t *testing.T, dir string) (events []assay.Event) {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for d := json.NewDecoder(f); ; {
-		var e assay.Event
-		if d.Decode(&e) != nil {
-			return events
-		}
-		events = append(events, e)
-	}
-}
-
 // runner carries out steps by a driver.
-func runner(d *chaos.Mesh, g chaos.Guard, j *journal, steps ...chaos.Step) *chaos.Runner {
+func runner(d *chaos.Mesh, g chaos.Guard, j *drilltest.Journal, steps ...chaos.Step) *chaos.Runner {
 	return &chaos.Runner{Steps: steps, Driver: chaos.Drivers{chaos.ByMesh: d}, Guard: g, Clock: clock.New(), Seed: 1, Verify: 5 * time.Second, Revert: time.Second,
-		Sync: func(e *assay.Event) error { return j.write(e) }, Begin: func(context.Context, string) (int64, error) { return 1, nil }}
+		Sync: func(e *assay.Event) error { return j.Write(e) }, Begin: func(context.Context, string) (int64, error) { return 1, nil }}
 }
 
 // impatient lets the runner and its driver give up soon.
@@ -173,7 +107,7 @@ func injectorMain() {
 	if err != nil {
 		panic(err)
 	}
-	j, err := newJournal(c.Dir)
+	j, err := drilltest.Create(c.Dir)
 	if err != nil {
 		panic(err)
 	}
@@ -181,19 +115,13 @@ func injectorMain() {
 	if err != nil {
 		panic(err)
 	}
-	var once sync.Once
-	reached := func(stage string) {
-		if stage == c.Stage {
-			once.Do(func() { json.NewEncoder(os.Stdout).Encode(told{g.PID()}) })
-			select {}
-		}
-	}
-	j.on = func(e *assay.Event) {
+	reached := drilltest.Stage(c.Stage, told{g.PID()})
+	j.On = func(e *assay.Event) {
 		if e.Kind != assay.EventFaultArmed {
 			reached(e.Kind)
 		}
 	}
-	if err := runner(d, stageGuard{g, reached}, j, c.Step).Run(background, j.write); err != nil {
+	if err := runner(d, stageGuard{g, reached}, j, c.Step).Run(background, j.Write); err != nil {
 		panic(err)
 	}
 	reached("done")
@@ -221,40 +149,7 @@ func inject(t *testing.T, c config) (*exec.Cmd, told) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "ASSAY_MESH_CONFIG="+string(raw), "GOMAXPROCS=1")
 	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	got := make(chan told, 1)
-	go func() {
-		var s told
-		if json.NewDecoder(out).Decode(&s) == nil {
-			got <- s
-		}
-		close(got)
-	}()
-	select {
-	case s, ok := <-got:
-		if !ok {
-			t.Fatalf("the injector ended before stage %s: %v", c.Stage, readEvents(t, c.Dir))
-		}
-		return cmd, s
-	case <-time.After(30 * time.Second):
-		t.Fatalf("the injector did not reach stage %s: %v", c.Stage, readEvents(t, c.Dir))
-	}
-	panic("unreachable")
-}
-
-// within waits until ok, or fails the test.
-func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	for begin := time.Now(); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(begin) > limit {
-			t.Fatalf("after %v: not %s", limit, what)
-		}
-	}
+	var said told
+	drilltest.Inject(t, cmd, c.Dir, c.Stage, &said)
+	return cmd, said
 }

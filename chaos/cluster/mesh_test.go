@@ -16,6 +16,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/meshtest"
 )
 
@@ -55,22 +56,22 @@ func step(s chaos.Step) chaos.Step {
 func label(s chaos.Step) string { return strings.Trim(s.Fault+"-"+s.Mode+s.Name, "-") }
 
 // drill runs steps in a cluster and returns what was journaled, and the runner.
-func drill(t *testing.T, c *meshtest.Cluster, dir, run string, steps ...chaos.Step) (*journal, *chaos.Runner) {
+func drill(t *testing.T, c *meshtest.Cluster, dir, run string, steps ...chaos.Step) (*drilltest.Journal, *chaos.Runner) {
 	t.Helper()
 	j, r := prepare(t, c, dir, run, steps...)
-	if err := r.Run(background, j.write); err != nil {
+	if err := r.Run(background, j.Write); err != nil {
 		t.Fatal(err)
 	}
 	return j, r
 }
 
-func prepare(t *testing.T, c *meshtest.Cluster, dir, run string, steps ...chaos.Step) (*journal, *chaos.Runner) {
+func prepare(t *testing.T, c *meshtest.Cluster, dir, run string, steps ...chaos.Step) (*drilltest.Journal, *chaos.Runner) {
 	t.Helper()
-	j, err := newJournal(dir)
+	j, err := drilltest.Create(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { j.file.Close() })
+	t.Cleanup(func() { j.Close() })
 	d, err := driver(c.Kubeconfig(dir), run)
 	if err != nil {
 		t.Fatal(err)
@@ -91,25 +92,25 @@ func TestEachFault(t *testing.T) {
 				run := fmt.Sprintf("%08x", 0xa0000000+i)
 				var during []string
 				j, r := prepare(t, c, t.TempDir(), run, step(f))
-				j.on = func(e *assay.Event) {
+				j.On = func(e *assay.Event) {
 					if e.Kind == assay.EventFaultVerified {
 						during = c.InForce()
 					}
 				}
-				if err := r.Run(background, j.write); err != nil {
+				if err := r.Run(background, j.Write); err != nil {
 					t.Fatal(err)
 				}
-				if d := cmp.Diff(whole, j.kinds()); d != "" {
-					t.Fatalf("(-want +got):\n%s\n%v", d, j.events)
+				if d := cmp.Diff(whole, j.Kinds()); d != "" {
+					t.Fatalf("(-want +got):\n%s\n%v", d, j.Events())
 				}
-				name := fmt.Sprintf("assay-%s-%s", run, j.find(assay.EventFaultArmed).Fault)
+				name := fmt.Sprintf("assay-%s-%s", run, j.Find(assay.EventFaultArmed).Fault)
 				if f.Fault != "kill" && !slices.Contains(during, name) {
 					t.Errorf("%s was said to be in effect, and in force were %v", name, during)
 				}
 				if left := slices.DeleteFunc(c.InForce(), func(n string) bool { return !strings.HasPrefix(n, name) }); len(left) > 0 {
 					t.Errorf("%v was said to be clear and is in force", left)
 				}
-				effect := j.find(assay.EventFaultVerified).Attrs["effect"]
+				effect := j.Find(assay.EventFaultVerified).Attrs["effect"]
 				if !strings.Contains(effect, "told by its controller, not measured") && !(f.Fault == "kill" && f.Container == "" && strings.Contains(effect, "the API server says that pod")) {
 					t.Errorf("effect %q", effect)
 				}
@@ -146,7 +147,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 					cmd, said := inject(t, config)
 					if both {
 						syscall.Kill(said.Guardian, syscall.SIGKILL)
-						within(t, 5*time.Second, "the guardian dead", func() bool { return gone(said.Guardian) })
+						drilltest.Await(t, 5*time.Second, "the guardian dead", func() bool { return gone(said.Guardian) })
 					}
 					cmd.Process.Kill()
 					cmd.Wait()
@@ -154,21 +155,21 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 						return slices.ContainsFunc(c.InForce(), func(name string) bool { return strings.Contains(name, config.Run) })
 					}
 					if both {
-						rep, err := chaos.Heal(background, config.Dir, readEvents(t, config.Dir))
+						rep, err := chaos.Heal(background, config.Dir, drilltest.Read(t, config.Dir))
 						if err != nil || len(rep.Remaining) > 0 {
 							t.Errorf("heal: %+v, %v; in force %v", rep, err, c.InForce())
 						}
-						within(t, time.Second, "lifted by heal", func() bool { return !mine() })
-						if again, err := chaos.Heal(background, config.Dir, readEvents(t, config.Dir)); err != nil || !cmp.Equal(again, chaos.HealReport{}) {
+						drilltest.Await(t, time.Second, "lifted by heal", func() bool { return !mine() })
+						if again, err := chaos.Heal(background, config.Dir, drilltest.Read(t, config.Dir)); err != nil || !cmp.Equal(again, chaos.HealReport{}) {
 							t.Errorf("heal once more: %+v, %v", again, err)
 						}
 						return
 					}
 					begin := time.Now()
-					within(t, 25*time.Second, "the guardian done", func() bool { return gone(said.Guardian) })
-					within(t, time.Second, "lifted by the guardian", func() bool { return !mine() })
+					drilltest.Await(t, 25*time.Second, "the guardian done", func() bool { return gone(said.Guardian) })
+					drilltest.Await(t, time.Second, "lifted by the guardian", func() bool { return !mine() })
 					t.Logf("all clear %v after the kill", time.Since(begin).Round(time.Millisecond))
-					rep, err := chaos.Heal(background, config.Dir, readEvents(t, config.Dir))
+					rep, err := chaos.Heal(background, config.Dir, drilltest.Read(t, config.Dir))
 					if err != nil || len(rep.Remaining)+len(rep.Reverted) > 0 {
 						t.Errorf("heal had something to do: %+v, %v", rep, err)
 					}
@@ -210,13 +211,13 @@ func TestMisbehaviour(t *testing.T) {
 			if tc.kind != assay.EventFaultVerified {
 				impatient(r)
 			}
-			if err := r.Run(background, j.write); err != nil {
+			if err := r.Run(background, j.Write); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tc.want, j.kinds()); d != "" {
-				t.Errorf("(-want +got):\n%s\n%v", d, j.events)
+			if d := cmp.Diff(tc.want, j.Kinds()); d != "" {
+				t.Errorf("(-want +got):\n%s\n%v", d, j.Events())
 			}
-			e := j.find(tc.kind)
+			e := j.Find(tc.kind)
 			if !strings.Contains(e.Text+e.Attrs["effect"], tc.text) {
 				t.Errorf("%s says %q %v, want %q", tc.kind, e.Text, e.Attrs, tc.text)
 			}
@@ -224,7 +225,7 @@ func TestMisbehaviour(t *testing.T) {
 				t.Errorf("remaining: %v", r.Remaining())
 			}
 			if tc.name == "is slow" {
-				applied, verified, reverted := j.find(assay.EventFaultApplied).Time, j.find(assay.EventFaultVerified).Time, j.find(assay.EventFaultReverted).Time
+				applied, verified, reverted := j.Find(assay.EventFaultApplied).Time, j.Find(assay.EventFaultVerified).Time, j.Find(assay.EventFaultReverted).Time
 				if time.Duration(verified-applied) < 1500*time.Millisecond || time.Duration(reverted-verified) < 300*time.Millisecond {
 					t.Errorf("slow injection shortened the fault: in effect after %v, held for %v", time.Duration(verified-applied), time.Duration(reverted-verified))
 				}
@@ -241,17 +242,17 @@ func TestNotDeletedBeforeItIsMarked(t *testing.T) {
 	ctx, stop := context.WithCancel(background)
 	defer stop()
 	j, r := prepare(t, c, t.TempDir(), "d0000000", step(chaos.Step{Fault: "loss", For: time.Minute, Probability: 0.3}))
-	j.on = func(e *assay.Event) {
+	j.On = func(e *assay.Event) {
 		if e.Kind == assay.EventFaultApplied {
 			stop()
 		}
 	}
-	if err := r.Run(ctx, j.write); err != nil {
+	if err := r.Run(ctx, j.Write); err != nil {
 		t.Fatal(err)
 	}
-	applied, reverted := j.find(assay.EventFaultApplied).Time, j.find(assay.EventFaultReverted).Time
-	if held := time.Duration(reverted - applied); held < 900*time.Millisecond || j.find(assay.EventFaultClear).Kind == "" {
-		t.Errorf("deleted after %v: %v", held, j.kinds())
+	applied, reverted := j.Find(assay.EventFaultApplied).Time, j.Find(assay.EventFaultReverted).Time
+	if held := time.Duration(reverted - applied); held < 900*time.Millisecond || j.Find(assay.EventFaultClear).Kind == "" {
+		t.Errorf("deleted after %v: %v", held, j.Kinds())
 	}
 }
 
@@ -270,19 +271,19 @@ func TestEndsEarly(t *testing.T) {
 			t.Parallel()
 			c := cluster(t)
 			j, r := prepare(t, c, t.TempDir(), fmt.Sprintf("e%07d", i), step(chaos.Step{Fault: "loss", For: time.Minute, Probability: 0.3}))
-			j.on = func(e *assay.Event) {
+			j.On = func(e *assay.Event) {
 				if e.Kind == assay.EventFaultVerified {
 					tc.end(c, e.Instance)
 				}
 			}
-			if err := r.Run(background, j.write); err != nil {
+			if err := r.Run(background, j.Write); err != nil {
 				t.Fatal(err)
 			}
-			if e := j.find(assay.EventFaultReverted); !strings.Contains(e.Text, tc.want) {
+			if e := j.Find(assay.EventFaultReverted); !strings.Contains(e.Text, tc.want) {
 				t.Errorf("reverted: %q, want %q", e.Text, tc.want)
 			}
-			if j.find(assay.EventFaultClear).Kind == "" {
-				t.Errorf("not clear: %v", j.kinds())
+			if j.Find(assay.EventFaultClear).Kind == "" {
+				t.Errorf("not clear: %v", j.Kinds())
 			}
 		})
 	}
@@ -303,12 +304,12 @@ func TestLinkLost(t *testing.T) {
 		defer mu.Unlock()
 		said = append(said, text)
 	}
-	j.on = func(e *assay.Event) {
+	j.On = func(e *assay.Event) {
 		if e.Kind == assay.EventFaultVerified {
 			c.Cut(true)
 		}
 	}
-	if err := r.Run(background, j.write); err != nil {
+	if err := r.Run(background, j.Write); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
@@ -325,13 +326,13 @@ func TestLinkLost(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(background, time.Second)
 	defer cancel()
-	rep, err := chaos.Heal(short, dir, readEvents(t, dir))
+	rep, err := chaos.Heal(short, dir, drilltest.Read(t, dir))
 	if err != nil || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], at) {
 		t.Errorf("heal without the server: %+v, %v", rep, err)
 	}
 	c.Cut(false)
-	rep, err = chaos.Heal(background, dir, readEvents(t, dir))
-	if want := (chaos.HealReport{Reverted: []string{"delay-1: delay of " + j.find(assay.EventFaultArmed).Instance}}); err != nil || !cmp.Equal(want, rep) || len(c.InForce()) > 0 {
+	rep, err = chaos.Heal(background, dir, drilltest.Read(t, dir))
+	if want := (chaos.HealReport{Reverted: []string{"delay-1: delay of " + j.Find(assay.EventFaultArmed).Instance}}); err != nil || !cmp.Equal(want, rep) || len(c.InForce()) > 0 {
 		t.Errorf("heal: %+v, %v; in force %v", rep, err, c.InForce())
 	}
 }
@@ -348,14 +349,14 @@ func TestForcedFinalizer(t *testing.T) {
 			dir := t.TempDir()
 			j, r := prepare(t, c, dir, fmt.Sprintf("1%07d", i), step(chaos.Step{Fault: "loss", For: blink, Probability: 0.3}))
 			impatient(r)
-			if err := r.Run(background, j.write); err != nil {
+			if err := r.Run(background, j.Write); err != nil {
 				t.Fatal(err)
 			}
-			pod := j.find(assay.EventFaultArmed).Instance
+			pod := j.Find(assay.EventFaultArmed).Instance
 			heal := func(opt chaos.HealOptions) chaos.HealReport {
 				ctx, cancel := context.WithTimeout(background, 2500*time.Millisecond)
 				defer cancel()
-				rep, err := chaos.HealWith(ctx, dir, readEvents(t, dir), opt)
+				rep, err := chaos.HealWith(ctx, dir, drilltest.Read(t, dir), opt)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -384,11 +385,11 @@ func TestDroppedField(t *testing.T) {
 	c := cluster(t)
 	j, _ := drill(t, c, t.TempDir(), "20000000", step(chaos.Step{Fault: "manifest", For: blink, MeshSettings: manifest("BlockChaos",
 		"{action: delay, duration: 30s, volumeName: v, mode: one, selector: {labelSelectors: {app: vllm}}, delay: {latency: 10ms, jitter: 5ms}}")}))
-	if e := j.find(assay.EventFaultVoid); !strings.Contains(e.Text, "the cluster's Chaos Mesh does not know spec.delay.") {
-		t.Errorf("got %v", j.events)
+	if e := j.Find(assay.EventFaultVoid); !strings.Contains(e.Text, "the cluster's Chaos Mesh does not know spec.delay.") {
+		t.Errorf("got %v", j.Events())
 	}
-	if j.find(assay.EventFaultClear).Kind == "" || len(c.InForce()) > 0 {
-		t.Errorf("left: %v", j.kinds())
+	if j.Find(assay.EventFaultClear).Kind == "" || len(c.InForce()) > 0 {
+		t.Errorf("left: %v", j.Kinds())
 	}
 }
 
@@ -434,7 +435,7 @@ func TestPreflight(t *testing.T) {
 	c.Behave(meshtest.Behaviour{Stuck: "for ever"})
 	j, r := prepare(t, c, t.TempDir(), "40000000", steps[0])
 	impatient(r)
-	if err := r.Run(background, j.write); err != nil {
+	if err := r.Run(background, j.Write); err != nil {
 		t.Fatal(err)
 	}
 	left := check("", nil)

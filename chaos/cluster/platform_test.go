@@ -18,6 +18,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/kube"
 )
 
@@ -175,7 +176,7 @@ func (s *serverless) state(t *testing.T) map[string]any {
 }
 
 // run holds one fault, calls held while it is in force, and returns what was journaled. Its undo is tried for as long as revert.
-func (s *serverless) run(t *testing.T, step chaos.Step, revert time.Duration, held func()) (*journal, *chaos.Runner) {
+func (s *serverless) run(t *testing.T, step chaos.Step, revert time.Duration, held func()) (*drilltest.Journal, *chaos.Runner) {
 	t.Helper()
 	client, err := kube.Load(s.config, "")
 	if err != nil {
@@ -183,20 +184,20 @@ func (s *serverless) run(t *testing.T, step chaos.Step, revert time.Duration, he
 	}
 	d := &chaos.Kubernetes{API: client, Namespace: "models", Workload: "ksvc/" + s.path[len(services)+1:], Pods: "app=llm", RunID: "r", Patience: 3 * time.Second, Poll: 5 * time.Millisecond,
 		Expiry: &chaos.Expiry{Image: "i", ServiceAccount: "a"}}
-	j, err := newJournal(t.TempDir())
+	j, err := drilltest.Create(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	step.By, step.Instances, step.For = chaos.ByKubernetes, 1, 20*time.Second
 	r := &chaos.Runner{Steps: []chaos.Step{step}, Driver: chaos.Drivers{chaos.ByKubernetes: d}, Guard: noGuard{}, Clock: runner(nil, noGuard{}, j).Clock, Seed: 1, Verify: 20 * time.Second, Revert: revert,
-		Sync: func(e *assay.Event) error { return j.write(e) }, Begin: runner(nil, noGuard{}, j).Begin}
-	j.on = func(e *assay.Event) {
+		Sync: func(e *assay.Event) error { return j.Write(e) }, Begin: runner(nil, noGuard{}, j).Begin}
+	j.On = func(e *assay.Event) {
 		if e.Kind == assay.EventFaultVerified {
 			held()
 			r.Abort("seen")
 		}
 	}
-	if err := r.Run(background, j.write); err != nil {
+	if err := r.Run(background, j.Write); err != nil {
 		t.Fatal(err)
 	}
 	return j, r
@@ -232,8 +233,8 @@ func TestPlatformFaults(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if d := cmp.Diff(life, j.kinds()); d != "" || len(r.Remaining()) > 0 {
-				t.Fatalf("events (-want +got):\n%s\n%v\n%v", d, r.Remaining(), j.events)
+			if d := cmp.Diff(life, j.Kinds()); d != "" || len(r.Remaining()) > 0 {
+				t.Fatalf("events (-want +got):\n%s\n%v\n%v", d, r.Remaining(), j.Events())
 			}
 			before["labels"] = map[string]any{"by": "somebody"}
 			after := s.state(t)
@@ -273,8 +274,8 @@ func TestPlatformExpiry(t *testing.T) {
 			t.Errorf("the job's patch, once more: %v", err)
 		}
 	})
-	if d := cmp.Diff(life, j.kinds()); d != "" || len(r.Remaining()) > 0 {
-		t.Errorf("events (-want +got):\n%s\n%v\n%v", d, r.Remaining(), j.events)
+	if d := cmp.Diff(life, j.Kinds()); d != "" || len(r.Remaining()) > 0 {
+		t.Errorf("events (-want +got):\n%s\n%v\n%v", d, r.Remaining(), j.Events())
 	}
 	if d := cmp.Diff(before, s.state(t)); d != "" {
 		t.Errorf("(-want +got)\n%s", d)
@@ -294,7 +295,7 @@ func TestPlatformConflict(t *testing.T) {
 	})
 	want := "/spec/template/metadata/annotations/autoscaling.knative.dev~1max-scale is \"9\" now, was not there before the fault and \"1\" in it"
 	if got := r.Remaining(); len(got) != 1 || !strings.Contains(got[0], want) {
-		t.Fatalf("remaining %v\n%v", got, j.events)
+		t.Fatalf("remaining %v\n%v", got, j.Events())
 	}
 	if got := s.state(t)["spec"].(map[string]any)["template"].(map[string]any)["metadata"].(map[string]any)["annotations"]; !cmp.Equal(got, any(map[string]any{name: "9"})) {
 		t.Errorf("annotations %v", got)

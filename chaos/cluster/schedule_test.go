@@ -10,6 +10,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/meshtest"
 )
 
@@ -41,11 +42,11 @@ func TestScheduleEndsWithoutUs(t *testing.T) {
 			}
 			j, r := prepare(t, c, t.TempDir(), run, step(tc.step))
 			var wg sync.WaitGroup
-			j.on = func(e *assay.Event) {
+			j.On = func(e *assay.Event) {
 				if e.Kind != assay.EventFaultVerified {
 					return
 				}
-				within(t, 5*time.Second, "of each level", func() bool {
+				drilltest.Await(t, 5*time.Second, "of each level", func() bool {
 					return !slices.ContainsFunc(levels, func(kind string) bool { return len(names(kind)) == 0 })
 				})
 				c.Cut(true)
@@ -63,15 +64,15 @@ func TestScheduleEndsWithoutUs(t *testing.T) {
 					}
 				})
 			}
-			if err := r.Run(background, j.write); err != nil {
+			if err := r.Run(background, j.Write); err != nil {
 				t.Fatal(err)
 			}
 			wg.Wait()
-			if e := j.find(assay.EventFaultReverted); tc.step.For == time.Minute && !strings.Contains(e.Text, "ended early: the workflow is over") {
-				t.Errorf("reverted: %q; %v", e.Text, j.events) // where the plan's own end does not come at the same time
+			if e := j.Find(assay.EventFaultReverted); tc.step.For == time.Minute && !strings.Contains(e.Text, "ended early: the workflow is over") {
+				t.Errorf("reverted: %q; %v", e.Text, j.Events()) // where the plan's own end does not come at the same time
 			}
-			if j.find(assay.EventFaultClear).Kind == "" {
-				t.Errorf("not clear: %v", j.events)
+			if j.Find(assay.EventFaultClear).Kind == "" {
+				t.Errorf("not clear: %v", j.Events())
 			}
 			for _, kind := range levels {
 				if left := names(kind); len(left) > 0 {
@@ -109,14 +110,14 @@ func TestScheduleIsFollowedToItsExperiments(t *testing.T) {
 				impatient(r)
 				r.Verify, r.Revert = 12*time.Second, 10*time.Second // three levels come and go one after another
 			}
-			if err := r.Run(background, j.write); err != nil {
+			if err := r.Run(background, j.Write); err != nil {
 				t.Fatal(err)
 			}
-			if e := j.find(tc.kind); !strings.Contains(e.Text+e.Attrs["effect"], tc.text) {
+			if e := j.Find(tc.kind); !strings.Contains(e.Text+e.Attrs["effect"], tc.text) {
 				t.Errorf("%s says %q %v, want %q", tc.kind, e.Text, e.Attrs, tc.text)
 			}
-			if kinds := j.kinds(); kinds[len(kinds)-1] != tc.end {
-				t.Errorf("ended with %v: %v", kinds, j.events)
+			if kinds := j.Kinds(); kinds[len(kinds)-1] != tc.end {
+				t.Errorf("ended with %v: %v", kinds, j.Events())
 			}
 			for _, kind := range levels {
 				left := slices.DeleteFunc(c.Names(kind), func(n string) bool { return !strings.HasPrefix(n, "assay-"+run+"-") })
