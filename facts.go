@@ -154,6 +154,7 @@ type Life struct {
 	Signal   string     `json:"signal,omitempty"`
 	Again    bool       `json:"again,omitempty"`         // its id had a life before
 	Coarse   int64      `json:"resolution_ns,omitempty"` // coarsest clock of Created, Started and Ready
+	Vague    bool       `json:"vague,omitempty"`         // that it was ready is known, and not since when: no start to measure
 	Ledger   Ledger     `json:"ledger"`                  // of its exit, or natural
 	Phases   []Interval `json:"phases,omitempty"`
 	Unready  []Interval `json:"unready,omitempty"` // stretches out of routing between Ready and Exited; Name says why

@@ -284,12 +284,12 @@ const (
 	EventInstanceCreated  = "instance.created"  // the platform decided to start it; attr reason
 	EventInstanceStarted  = "instance.started"  // its process runs
 	EventInstancePhase    = "instance.phase"    // one phase of its start ended; attrs phase, start_ns, end_ns
-	EventInstanceReady    = "instance.ready"    // readiness probe passed for the first time, or again; in routing from here
+	EventInstanceReady    = "instance.ready"    // readiness probe passed for the first time, or again; in routing from here; attr inferred: that it was is known, and not since when
 	EventInstanceUnready  = "instance.unready"  // readiness was lost; Text says why
 	EventInstanceEjected  = "instance.ejected"  // taken out of routing because it failed
 	EventInstanceDraining = "instance.draining" // told to finish and stop; attr reason
 	EventInstanceExited   = "instance.exited"   // its process ended; attrs reason (scale_in, crash, ...), code, signal
-	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attr ok
+	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attrs probe (liveness, readiness, startup, inference), ok
 
 	// What a drill makes of itself. Each hypothesis is looked at before, during and after the faults.
 	EventHypothesis  = "hypothesis"   // attrs stage (before, during, after), name, ok (true, false, unknown), value; Text says what was seen
@@ -307,6 +307,9 @@ const (
 	EventExemplar = "metric.exemplar" // a metric names a trace as an example; attrs series, trace, value
 
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
+	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
+	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why
+	EventModel      = "model.state" // what the platform says of the model changed; attrs model, state, target, transition, copies, failed_copies, failure, code
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable
 	EventStop       = "run.stop"    // the run was asked to stop; attr reason

@@ -54,7 +54,7 @@ func newStarts(f *assay.Facts, quick []float64) *starts {
 	return b
 }
 
-// of is false for an instance that was there before the run, or that was not seen to get ready.
+// of is false for an instance that was there before the run, or that was not seen to get ready, or of which it is not known when that was.
 func (b *starts) of(l *assay.Life) (assay.Start, bool) {
 	s := assay.Start{Instance: l.Instance, Ledger: l.Ledger, Forced: l.Forced, Reason: l.Reason, Phases: l.Phases, Held: l.Held, Resolution: l.Coarse}
 	s.Begin = cmp.Or(l.Created, l.Started)
@@ -66,7 +66,7 @@ func (b *starts) of(l *assay.Life) (assay.Start, bool) {
 		last = max(last, p.End)
 		s.Resolution = max(s.Resolution, p.Resolution)
 	}
-	if s.Begin == 0 {
+	if s.Begin == 0 || l.Vague {
 		return s, false
 	}
 	if l.Trigger != 0 && l.Trigger < s.Begin {

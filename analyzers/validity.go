@@ -167,7 +167,10 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	check("attempt", counted(float64(attempt), assay.Count, 1, "plan", "runs of this plan on this release so far"), "", attempt == 1, "",
 		fmt.Sprintf("this is run %d of this plan on this release: one that passes at last is weaker than one that passes at once", attempt))
 
-	if p.total == 0 {
+	switch {
+	case p.total == 0 && m.Imported && len(p.f.Lives) > 0:
+		t.Doubts = append(t.Doubts, "no request was recorded: only what the platform told of its instances can be judged")
+	case p.total == 0:
 		t.Problems, t.Rules = append(t.Problems, "no request was recorded"), append(t.Rules, "requests")
 	}
 	if m.End.Status == assay.EndRunning || m.End.Status == "" && !m.Imported {

@@ -124,6 +124,7 @@ func (g *register) take(e *assay.Event) {
 		l := g.begun(e)
 		if l.Ready == 0 {
 			l.Ready, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
+			l.Vague = e.Attrs["inferred"] == "true"
 		} else {
 			closeUnready(l, e.Time, e.Resolution)
 		}

@@ -184,7 +184,11 @@ func moment(text string, now time.Time) (time.Time, error) {
 // printInputs tells what became of each input.
 func printInputs(w io.Writer, sums []input.Summary) {
 	for _, s := range sums {
-		fmt.Fprintf(w, "%s: %d of %d %s kept as %s\n", s.Path, s.Kept, s.Read, s.Things, made(&s))
+		as := "as " + made(&s)
+		if s.Joined {
+			as = "and read together with the next"
+		}
+		fmt.Fprintf(w, "%s: %d of %d %s kept %s\n", s.Path, s.Kept, s.Read, s.Things, as)
 		for _, why := range slices.SortedFunc(maps.Keys(s.Rejected), func(a, b string) int {
 			return cmp.Or(cmp.Compare(s.Rejected[b], s.Rejected[a]), cmp.Compare(a, b))
 		}) {

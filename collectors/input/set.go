@@ -40,6 +40,7 @@ type Summary struct {
 	Kept     int64            `json:"kept"`
 	Rejected map[string]int64 `json:"rejected,omitempty"` // by reason
 	Notes    []string         `json:"notes,omitempty"`
+	Joined   bool             `json:"joined,omitempty"` // its records are counted with those of the last input of its kind
 
 	Requests int64 `json:"requests,omitempty"` // records that it gave
 	Spans    int64 `json:"spans,omitempty"`
@@ -290,6 +291,9 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		s.stamps = max(s.stamps, t.Resolution)
 	}
 	sum.Read, sum.Kept, sum.Rejected, sum.Notes = t.Read(), t.Kept, t.Rejected, t.Notes()
+	if j := s.joined[o.spec.Kind.Name]; j != nil && j.last != o {
+		sum.Joined = true
+	}
 	if sum.Kept == 0 {
 		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/kubernetes"
 	"github.com/assay-dev/assay/collectors/logs"
 	"github.com/assay-dev/assay/collectors/series"
 	"github.com/assay-dev/assay/collectors/tables"
@@ -23,6 +24,7 @@ var Kinds = slices.Concat(
 	traces.Kinds,
 	logs.Kinds,
 	series.Kinds,
+	kubernetes.Kinds,
 )
 
 // Of returns the kind that a file seems to be of, or nil.
