@@ -79,6 +79,10 @@ type one struct {
 	shift   int64
 	state   any
 	summary Summary
+
+	resolution int64 // ns: of the stamps of its requests
+	held       []assay.Event
+	mute       bool // its requests are left out
 }
 
 // joined is what the inputs of a kind that has a Finish share.
@@ -138,6 +142,7 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	}
 	s.Epoch = begin - lead
 	s.End = end - s.Epoch
+	s.settle()
 	return s, s.derive()
 }
 
@@ -268,7 +273,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 			sum.Samples += int64(len(r.(*assay.Scrape).Samples))
 		case *assay.Event:
 			sum.Events++
-			s.phase(r.(*assay.Event))
+			s.hold(o, r.(*assay.Event))
 		}
 		b, e := extent(r)
 		sum.Begin, sum.End = min(sum.Begin, b), max(sum.End, e)
@@ -284,9 +289,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		sum.Begin, sum.End = 0, 0
 	}
 	sum.Kind, sum.Path, sum.Things = o.spec.Kind.Name, cmp.Or(o.shown, o.path), o.spec.Kind.Things
-	if sum.Requests > 0 {
-		s.Resolution = max(s.Resolution, t.Resolution)
-	}
+	o.resolution = t.Resolution
 	if sum.Spans > 0 {
 		s.stamps = max(s.stamps, t.Resolution)
 	}
@@ -391,6 +394,9 @@ func (s *Set) Run(ctx context.Context, emit func(assay.Record) error) error {
 			r = m.move(r, -s.Epoch)
 			switch r := r.(type) {
 			case *assay.Request: // ids of several inputs must not meet
+				if o.mute {
+					return nil
+				}
 				id++
 				r.ID = id
 			case *assay.Event:
