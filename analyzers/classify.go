@@ -16,6 +16,7 @@ import (
 //
 //   - no span of the target: network, from the send to the first span and from the last to the end;
 //     unexplained, from due to the send, since that is our own lateness;
+//   - a span of a proxy that tells its upstream's time apart (assay.hop): network, and so is its upstream's where spans of what it asked lie below it;
 //   - a span of kind client whose callee's span lies in another service: network (the gap at both edges);
 //   - a span with db.* or object-store attributes, or named so: storage;
 //   - waiting because no instance is ready: cold start;
@@ -128,14 +129,17 @@ func (a *attribution) charge(d *decomposition, n node, from, to int64) {
 
 // appendNodes places the spans on the request's time line with their depth and label.
 func appendNodes(out []node, r *assay.Request, spans []assay.Span) []node {
+	h := hopOf(spans)
 	for i := range spans {
 		s := &spans[i]
 		n := node{begin: max(s.Start, r.Due), end: min(s.End, r.End), busy: 1}
 		if n.end <= n.begin {
 			continue
 		}
-		n.depth = depth(spans, s)
-		n.label = classify(spans, s)
+		n.depth = depth(spans, s) + h.above(spans, s)
+		if n.label = classify(spans, s); h.asks(s) {
+			n.label = labelNetwork
+		}
 		if n.label == labelPrefill || n.label == labelDecode {
 			n.busy = busyShare(spans, s)
 		}
@@ -181,6 +185,9 @@ func classify(spans []assay.Span, s *assay.Span) label {
 		if _, ok := s.Attr(key); ok {
 			return labelStorage
 		}
+	}
+	if _, ok := s.Attr("assay.hop"); ok {
+		return labelNetwork
 	}
 	if reason, ok := s.Attr("wait.reason"); ok {
 		switch reason {
