@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/assay-dev/assay/collectors/cloud"
+	"github.com/assay-dev/assay/collectors/front"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
@@ -21,6 +22,7 @@ var Kinds = slices.Concat(
 	tables.Kinds,
 	gpu.Kinds,
 	cloud.Kinds,
+	front.Kinds,
 	traces.Kinds,
 	logs.Kinds,
 	series.Kinds,
