@@ -200,6 +200,7 @@ type Facts struct {
 	Spans    int              // in the run; 0 when there are none
 	Retried  map[uint64]Chain // requests that were sent again, by id; nil where the plan repeats none
 	Traced   int              // requests that have at least one span of the target
+	Repeated int64            // spans that came more than once, of which one was taken
 }
 
 // A Chain is a request that was sent more than once, seen as one: its user waited from the first due on, for the last attempt.

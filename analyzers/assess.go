@@ -32,12 +32,16 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 	if kinds == nil {
 		kinds = Kinds()
 	}
+	stored := src
 	if opts.Objectives != nil {
 		src = asked{src, objectives}
 	}
 	f, res, err := facts.ComputeResolved(ctx, src)
 	if err != nil {
 		return nil, err
+	}
+	if d, ok := stored.(interface{ Repeated() int64 }); ok {
+		f.Repeated = d.Repeated()
 	}
 	passes := make([]assay.Pass, len(kinds))
 	var traced []assay.TracePass

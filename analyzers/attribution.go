@@ -88,6 +88,8 @@ type attribution struct {
 	slow    []slowRequest
 	spans   []node
 	edges   []int64
+	moved   []assay.Span // of a trace whose clocks disagree, by one clock
+	strayed int          // such traces
 	seen    int
 	skipped int // traced but not delivered, or inside a fault
 }
@@ -125,7 +127,11 @@ func (a *attribution) Traces(block []assay.Trace) {
 			continue
 		}
 		a.seen++
-		d := a.decompose(r, block[i].Spans)
+		spans, strayed := a.aligned(r, block[i].Spans)
+		if strayed {
+			a.strayed++
+		}
+		d := a.decompose(r, spans)
 		phase, stress := r.Phase, false
 		if p := a.f.PhaseOf(r.Phase); p != nil {
 			stress = p.Role == assay.RoleStress
@@ -170,6 +176,9 @@ func (a *attribution) keepSlow(r *assay.Request, d decomposition) {
 // Finish adds the shares of each scope, the ranking, and the shares of the slowest requests.
 func (a *attribution) Finish(r *assay.Report) error {
 	coverage := fmt.Sprintf("%d of %d requests have spans of the target", a.f.Traced, a.f.Requests)
+	if a.strayed > 0 {
+		coverage += fmt.Sprintf("; in %d of them clocks disagree, and spans were placed within their callers'", a.strayed)
+	}
 	var names []string
 	for name := range a.scopes {
 		names = append(names, name)

@@ -27,13 +27,18 @@ func (Validity) Describe() []assay.Desc {
 		{Metric: "validity/credential", Unit: assay.Count, Better: "lower", Help: "Requests that were not served because our own credential was refused, expired or missing. Any makes the run invalid: it says nothing of the target."},
 		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
 		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
+		{Metric: "validity/orphans", Unit: assay.Ratio, Better: "lower", Help: "Share of the spans whose parent is not in their trace."},
+		{Metric: "validity/repeated", Unit: assay.Count, Better: "lower", Help: "Spans that came more than once. One of each is taken."},
+		{Metric: "validity/skew", Unit: assay.Seconds, Better: "lower", Help: "Clock of a server minus that of its client, by their spans (labels client and server)."},
 		{Metric: "validity/gaps", Unit: assay.Ratio, Better: "lower", Help: "Share of the scrapes that failed while their target was known."},
 		{Metric: "validity/clock", Unit: assay.Seconds, Better: "lower", Help: "How far the wall clock stepped away from the monotonic one during the run."},
 	}...)
 }
 
 // Begin starts a pass.
-func (Validity) Begin(f *assay.Facts) assay.Pass { return &validityPass{f: f, stress: stress(f)} }
+func (Validity) Begin(f *assay.Facts) assay.Pass {
+	return &validityPass{f: f, stress: stress(f), traces: traceHealth{repeated: f.Repeated}}
+}
 
 func stress(f *assay.Facts) map[string]bool {
 	out := map[string]bool{}
@@ -56,6 +61,14 @@ type validityPass struct {
 	answered   int // with a trace asked for
 	noSchedule int
 	findings   []assay.Finding // of single phases
+	traces     traceHealth
+}
+
+// Traces takes what the spans tell of their own quality.
+func (p *validityPass) Traces(block []assay.Trace) {
+	for i := range block {
+		p.traces.add(&block[i])
+	}
 }
 
 func (p *validityPass) Requests(block []assay.Request) {
@@ -146,6 +159,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 		"records were lost: "+strings.Join(causes, ", "), "")
 
 	p.spans(check)
+	p.traces.check(r)
 	p.gaps(check)
 
 	drift := m.End.ClockDrift

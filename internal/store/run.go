@@ -147,6 +147,16 @@ func (r *Run) Warnings() []string {
 	return append([]string(nil), r.warnings...)
 }
 
+// Repeated returns how many spans were exported more than once, as far as traces were read. Each counts once.
+func (r *Run) Repeated() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.spans.index == nil {
+		return 0
+	}
+	return r.spans.index.Duplicates
+}
+
 // warn adds a warning; the caller holds mu or is alone.
 func (r *Run) warn(text string) { r.warnings = append(r.warnings, text) }
 

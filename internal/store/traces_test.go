@@ -68,6 +68,9 @@ func TestTracesShared(t *testing.T) {
 	if diff := cmp.Diff([]string{"2 spans were exported more than once; each counts once"}, r.Warnings()); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
+	if n := r.Repeated(); n != 2 {
+		t.Errorf("%d spans were repeated, want 2", n)
+	}
 	if again := readTraces(t, r); len(again) != 3 {
 		t.Errorf("a second scan gave %d traces", len(again))
 	}
