@@ -10,8 +10,8 @@
 // # Lambda
 //
 // Lines of text, events of the Telemetry API and rows of Logs Insights all become happenings, and an environment lives through
-// them one by one: one environment a log stream, one invocation at a time in each. The second life of an environment, after its runtime died or
-// was thrown away, is named STREAM#2.
+// them one by one: one environment a log stream, one invocation at a time in each. An environment whose runtime died or was thrown away
+// lives again under the same name.
 //
 // An invocation that waited for an init was due when the init began. What REPORT says is not believed blindly: without a REPORT an invocation
 // failed; an invocation after a runtime that died was cold though no Init Duration says so; an init that was told apart counts in place of an Init Duration

@@ -3,7 +3,6 @@ package cloud
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -39,7 +38,6 @@ type invocation struct {
 type environment struct {
 	log  *functionLog
 	name string
-	n    int // lives begun
 
 	how      string
 	from     int64 // of the init that is under way or was done last
@@ -55,14 +53,6 @@ type environment struct {
 	doneID string
 	size   int64 // bytes of memory
 	used   int64
-}
-
-// id is the name of the life that goes on: the second life of an environment is name#2.
-func (e *environment) id() string {
-	if e.name == "" || e.n < 2 {
-		return e.name
-	}
-	return e.name + "#" + strconv.Itoa(e.n)
 }
 
 // take goes on by one happening.
@@ -237,7 +227,7 @@ func (e *environment) web(h *happening) error {
 		return nil
 	}
 	e.log.keep(h)
-	r := &assay.Request{Due: h.at - h.duration, End: h.at, Instance: e.id(), TraceID: h.trace, Status: h.code, NoSchedule: true}
+	r := &assay.Request{Due: h.at - h.duration, End: h.at, Instance: e.name, TraceID: h.trace, Status: h.code, NoSchedule: true}
 	switch {
 	case h.code != 0:
 		r.Outcome = assay.OutcomeOf(int(h.code), false)

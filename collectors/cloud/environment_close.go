@@ -56,7 +56,7 @@ func (e *environment) close(v *invocation, rep *happening, cut bool) error {
 	if err := e.coldness(v, r, init, restore); err != nil {
 		return err
 	}
-	r.Instance = e.id()
+	r.Instance = e.name
 	e.log.resolution(v.resolution)
 	if rep != nil {
 		e.size, e.used = rep.memory, rep.used

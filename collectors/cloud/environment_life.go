@@ -11,7 +11,7 @@ func (e *environment) event(kind string, at, resolution int64, text string, attr
 	if e.name == "" || at == 0 {
 		return nil
 	}
-	return e.log.event(&assay.Event{Time: at, Resolution: resolution, Kind: kind, Source: "lambda", Instance: e.id(), Text: text, Attrs: attrs})
+	return e.log.event(&assay.Event{Time: at, Resolution: resolution, Kind: kind, Source: "lambda", Instance: e.name, Text: text, Attrs: attrs})
 }
 
 // begin takes the beginning of an init or a restore, which begins a life.
@@ -41,7 +41,6 @@ func (e *environment) create(at, resolution int64) error {
 		return nil
 	}
 	e.begun, e.ready, e.fresh = true, false, e.broken != ""
-	e.n++
 	var attrs map[string]string
 	switch {
 	case e.broken != "":
@@ -109,9 +108,6 @@ func (e *environment) exit(at, resolution int64, reason, text string) error {
 		attrs["code"] = text[12:]
 	} else if len(text) > 8 && text[:8] == "signal: " {
 		attrs["signal"] = text[8:]
-	}
-	if e.n == 0 {
-		e.n = 1
 	}
 	err := e.event(assay.EventInstanceExited, at, resolution, text, attrs)
 	e.begun, e.ready, e.from, e.initTook, e.how = false, false, 0, -1, ""

@@ -26,20 +26,20 @@ func TestEmulator(t *testing.T) {
 		"468+21.32 ok warm rie-stdout",
 		"556+0.88 server_error warm rie-stdout: the function raised errorString",
 		"584 instance.exited rie-stdout crash 1",
-		"602 instance.created rie-stdout#2 replace",
+		"602 instance.created rie-stdout replace",
 		"580+4 server_error warm rie-stdout: the runtime died exit status 1",
-		"1013.74 instance.phase rie-stdout#2 init", "1013.74 instance.ready rie-stdout#2",
-		"602+425.01 ok cold rie-stdout#2",
-		"1048 instance.exited rie-stdout#2 crash 3",
-		"1080 instance.created rie-stdout#3 replace",
-		"1043+5 server_error warm rie-stdout#2: the runtime died exit status 3",
-		"1487.54 instance.phase rie-stdout#3 init", "1487.54 instance.ready rie-stdout#3",
-		"1080+419.25 ok cold rie-stdout#3",
-		"4520 instance.exited rie-stdout#3 timeout",
-		"1520+3000 timeout warm rie-stdout#3: timed out by the platform",
-		"4635 instance.created rie-stdout#4 replace", "5041.32 instance.phase rie-stdout#4 init", "5041.32 instance.ready rie-stdout#4",
-		"4635+417.35 ok cold rie-stdout#4",
-		"5055 instance.exited rie-stdout#4 shutdown",
+		"1013.74 instance.phase rie-stdout init", "1013.74 instance.ready rie-stdout",
+		"602+425.01 ok cold rie-stdout",
+		"1048 instance.exited rie-stdout crash 3",
+		"1080 instance.created rie-stdout replace",
+		"1043+5 server_error warm rie-stdout: the runtime died exit status 3",
+		"1487.54 instance.phase rie-stdout init", "1487.54 instance.ready rie-stdout",
+		"1080+419.25 ok cold rie-stdout",
+		"4520 instance.exited rie-stdout timeout",
+		"1520+3000 timeout warm rie-stdout: timed out by the platform",
+		"4635 instance.created rie-stdout replace", "5041.32 instance.phase rie-stdout init", "5041.32 instance.ready rie-stdout",
+		"4635+417.35 ok cold rie-stdout",
+		"5055 instance.exited rie-stdout shutdown",
 	}
 	compare(t, want, got)
 	wantNotes := []string{
@@ -93,8 +93,8 @@ func TestLambdaText(t *testing.T) {
 		{"the init failed and was done again within the invocation", stamp(10_000) + "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\n" +
 			stamp(10_010) + "START RequestId: " + id1 + " Version: 1\n" + stamp(13_010) + "INIT_REPORT Init Duration: 2500.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n" +
 			stamp(13_010) + "REPORT RequestId: " + id1 + "\tDuration: 3000.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\tStatus: error\tError Type: Runtime.ExitError\n",
-			[]string{"0 instance.created fn", "10000 instance.exited fn timeout", "10510 instance.created fn#2 replace", "13010 instance.exited fn#2 crash",
-				"10010+3000 server_error cold fn#2: the function raised Runtime.ExitError"}, 0},
+			[]string{"0 instance.created fn", "10000 instance.exited fn timeout", "10510 instance.created fn replace", "13010 instance.exited fn crash",
+				"10010+3000 server_error cold fn: the function raised Runtime.ExitError"}, 0},
 		{"a snapshot restored", stamp(0) + "RESTORE_START Runtime Version: java:21.v1\n" + stamp(300) + "RESTORE_REPORT Restore Duration: 300.00 ms\n" +
 			stamp(301) + "START RequestId: " + id1 + " Version: 1\n" + stamp(401) + "REPORT RequestId: " + id1 + "\tDuration: 100.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\tRestore Duration: 300.00 ms\tBilled Restore Duration: 301 ms\n",
 			[]string{"0 instance.created fn", "300 instance.phase fn restore", "300 instance.ready fn", "0+401 ok cold fn"}, 0},
@@ -103,8 +103,8 @@ func TestLambdaText(t *testing.T) {
 			stamp(5000) + "START RequestId: " + id2 + " Version: 1\n" + stamp(5500) + "REPORT RequestId: " + id2 + "\tDuration: 500.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\n" +
 			stamp(6000) + "START RequestId: " + id3 + " Version: 1\n" + stamp(6100) + "RequestId: " + id3 + " Error: Runtime exited with error: signal: killed\n" +
 			stamp(6100) + "REPORT RequestId: " + id3 + "\tDuration: 100.00 ms\tMemory Size: 128 MB\tMax Memory Used: 128 MB\n",
-			[]string{"3000 instance.exited fn timeout", "0+3000 timeout warm fn: timed out by the platform", "5000 instance.created fn#2 replace", "5000+500 ok cold fn#2",
-				"6100 instance.exited fn#2 oom", "6000+100 server_error warm fn#2: the runtime died signal: killed"}, 1},
+			[]string{"3000 instance.exited fn timeout", "0+3000 timeout warm fn: timed out by the platform", "5000 instance.created fn replace", "5000+500 ok cold fn",
+				"6100 instance.exited fn oom", "6000+100 server_error warm fn: the runtime died signal: killed"}, 1},
 		{"errors that runtimes log", stamp(0) + "START RequestId: " + id1 + " Version: 1\n" + stamp(5) + "[ERROR] KeyError: 'secret prompt'\n" + stamp(5) + "Traceback (most recent call last):\n" +
 			stamp(10) + "REPORT RequestId: " + id1 + "\tDuration: 10.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\n" +
 			stamp(20) + "START RequestId: " + id2 + " Version: 1\n" + stamp(25) + "2026-01-01T00:00:00.025Z\t" + id2 + "\tERROR\tInvoke Error \t{\"errorType\":\"TypeError\",\"errorMessage\":\"secret prompt\"}\n" +
@@ -113,7 +113,7 @@ func TestLambdaText(t *testing.T) {
 			stamp(50) + "REPORT RequestId: " + id3 + "\tDuration: 10.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\n",
 			[]string{"0+10 server_error warm fn: the function raised KeyError", "20+10 server_error warm fn: the function raised TypeError", "40+10 ok warm fn"}, 0},
 		{"the end of the log", stamp(0) + "START RequestId: " + id1 + " Version: 1\n" + stamp(50) + "START RequestId: " + id2 + " Version: 1\n",
-			[]string{"0 instance.exited fn crash", "0+0 server_error warm fn: no REPORT", "50 instance.created fn#2 replace", "50+? unfinished cold fn#2"}, 1},
+			[]string{"0 instance.exited fn crash", "0+0 server_error warm fn: no REPORT", "50 instance.created fn replace", "50+? unfinished cold fn"}, 1},
 		{"environments that the log does not tell apart", stamp(0) + "START RequestId: " + id1 + " Version: 1\n" + stamp(50) + "START RequestId: " + id2 + " Version: 1\n" +
 			stamp(80) + "REPORT RequestId: " + id1 + "\tDuration: 80.00 ms\tMemory Size: 128 MB\tMax Memory Used: 70 MB\n" +
 			stamp(90) + "REPORT RequestId: " + id2 + "\tDuration: 40.00 ms\tInit Duration: 30.00 ms\n",

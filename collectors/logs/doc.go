@@ -14,8 +14,7 @@
 // # Lives
 //
 // The lines of one process are the life of one instance, from the line that a process writes first to the one that says why it ends. When a log begins
-// anew and nothing said why the process ended, it ended for a reason that is unknown, which counts as a failure until something explains it. The
-// second life of one log is named INSTANCE#2. A runner of Ollama is an instance of its own, INSTANCE:PORT; Ollama does not log that it
+// anew and nothing said why the process ended, the start alone is told: that nobody saw the end is for analysis to judge. A runner of Ollama is an instance of its own, INSTANCE:PORT; Ollama does not log that it
 // unloads one, so the end of a runner that did not crash is not known.
 //
 // Workers of one engine say the same things at once: what any but the first says of a phase is left out.

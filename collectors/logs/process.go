@@ -26,14 +26,10 @@ type process struct {
 
 // id is the name of the life that goes on.
 func (p *process) id() string {
-	id := p.name
 	if p.runner != "" {
-		return id + ":" + p.runner
+		return p.name + ":" + p.runner
 	}
-	if p.n > 1 {
-		id += "#" + strconv.Itoa(p.n)
-	}
-	return id
+	return p.name
 }
 
 func (p *process) event(kind string, at stamp, text string, pairs ...string) error {
@@ -53,13 +49,12 @@ func (p *process) event(kind string, at stamp, text string, pairs ...string) err
 // take goes on by what one line means.
 func (p *process) take(w *pattern, groups []string, at stamp) error {
 	switch w.Is {
-	case "started", "server":
-		if p.alive && w.Is == "started" {
-			if err := p.exit(at, "unknown", "", "its log begins anew"); err != nil {
-				return err
-			}
-		}
-		return p.start(at, w.Is == "started")
+	case "started":
+		p.alive = false // what ended it, nobody said
+		p.begun = nil
+		return p.start(at, true)
+	case "server":
+		return p.start(at, false)
 	case "alive":
 		return p.start(at, true)
 	case "runner":
@@ -88,7 +83,7 @@ func (p *process) take(w *pattern, groups []string, at stamp) error {
 		}
 		return p.event(assay.EventInstanceDraining, at, "", "reason", w.Reason)
 	case "exited":
-		return p.exit(at, w.Reason, w.Signal, "")
+		return p.exit(at, w.Reason, w.Signal)
 	case "cause":
 		p.cause = w.Reason
 	}
@@ -161,7 +156,7 @@ func (p *process) nowReady(w *pattern, groups []string, at stamp) error {
 }
 
 // exit ends a life, once.
-func (p *process) exit(at stamp, reason, signal, text string) error {
+func (p *process) exit(at stamp, reason, signal string) error {
 	if !p.alive && p.n+len(p.runner) > 0 {
 		return nil
 	}
@@ -172,7 +167,7 @@ func (p *process) exit(at stamp, reason, signal, text string) error {
 		reason = p.cause
 	}
 	p.alive, p.begun = false, nil
-	return p.event(assay.EventInstanceExited, at, text, "reason", reason, "signal", signal)
+	return p.event(assay.EventInstanceExited, at, "", "reason", reason, "signal", signal)
 }
 
 // seconds reads the first group that matched as a time.
