@@ -81,6 +81,7 @@ var examinations = []struct {
 	{"guards", true, examineGuards},
 	{"alerts", true, examineAlerts},
 	{"collect", true, examineCollect},
+	{"logs", true, examineLogs},
 	{"k6", true, examineK6},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/importers"
+	"github.com/assay-dev/assay/collectors/logs"
 	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/sandbox"
@@ -36,7 +37,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range collectors.Kinds {
+	for _, k := range slices.Concat(collectors.Kinds, logs.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

@@ -1,6 +1,16 @@
 package logs
 
-import "github.com/assay-dev/assay/collectors/input"
+import (
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/input"
+)
 
 // Kinds is the table of this package's formats.
 var Kinds = []input.Kind{logsKind, ollamaKind}
+
+// Sources is the table of this package's live collectors.
+var Sources = []collectors.Kind{
+	{Name: "logs", Help: "Follows the logs of vLLM, SGLang, Ollama and Triton on this machine, over rotation, and emits the lives of their processes and the phases of their starts.",
+		Proven: collectors.Recorded, By: "the recordings of assay import --logs, written while they are followed", New: func(c collectors.Clock) assay.Source { return &Tail{Clock: c} }},
+}

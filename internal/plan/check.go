@@ -180,6 +180,7 @@ func (p *Plan) check() error {
 	c.notify(p.Notify)
 	c.alerts(p.Alerts)
 	c.budget(p)
+	c.collectLogs(p.Collect.Logs)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {

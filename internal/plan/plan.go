@@ -79,6 +79,7 @@ type Budget struct {
 type Collect struct {
 	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces from the target."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
+	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
 }
 
 // OTLP is where traces are taken in.
