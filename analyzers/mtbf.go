@@ -86,6 +86,14 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	for i := range f.Lives {
 		exposure += inService(f, &f.Lives[i])
 	}
+	if w := lowly(instance); w != "" {
+		warnings = append(warnings, w)
+	}
+	if len(f.Lives) == 0 && len(instance) > 0 && up > 0 {
+		evidence = append(evidence, fmt.Sprintf("nothing told of the life of instances: that it was up is taken from the %.0f s of which requests tell", seconds(up)))
+		add(r, f, "instance", instance, up, evidence, warnings)
+		return nil
+	}
 	if len(f.Lives) == 0 {
 		for _, m := range []string{"mtbf", "failure_rate"} {
 			unit := assay.Seconds
@@ -99,6 +107,20 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	evidence = append(evidence, fmt.Sprintf("%d instances, %.0f s in routing in the natural ledger", len(f.Lives), seconds(exposure)))
 	add(r, f, "instance", instance, exposure, evidence, warnings)
 	return nil
+}
+
+// lowly says how many of the failures rest on little.
+func lowly(es []*assay.Episode) string {
+	n := 0
+	for _, e := range es {
+		if e.Confidence == assay.ConfidenceLow {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of %d failures %d are of low confidence: the instance was started anew, nothing explains it, and neither an unclean exit nor a lost request was seen", len(es), n)
 }
 
 func natural2(f *assay.Facts, es []assay.Episode) int {

@@ -101,6 +101,9 @@ func (v *view) natural(r *assay.Report) {
 		if e.RightCensored {
 			row.Notes = strings.TrimSpace(row.Notes + " was not over when the run ended")
 		}
+		if s := evidenceText(&e); s != "" {
+			row.Notes = strings.TrimSpace(row.Notes + " " + s)
+		}
 		v.Episodes = append(v.Episodes, row)
 	}
 }

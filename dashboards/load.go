@@ -211,7 +211,7 @@ func driftLine(r *assay.Report) string {
 // plain reports whether the run saw requests only: no fault, no instance, no span. What speaks of these then has
 // nothing to say, and is named once.
 func plain(r *assay.Report) bool {
-	return len(r.Faults) == 0 && len(r.Lives) == 0 && len(r.Starts) == 0 && len(r.Attribution) == 0 && len(r.Scaling) == 0
+	return len(r.Faults) == 0 && len(r.Lives) == 0 && naturalFailures(r, assay.InstanceOf) == 0 && len(r.Starts) == 0 && len(r.Attribution) == 0 && len(r.Scaling) == 0
 }
 
 // unseen names what a plain run cannot show.

@@ -49,6 +49,9 @@ func (p *page) natural() {
 	} else {
 		p.para("", 2, "availability not measured, because no request was judged")
 	}
+	for _, s := range failuresOfInstances(r) {
+		p.para("", 2, s)
+	}
 }
 
 func confidenceText(q assay.Quantity) string {

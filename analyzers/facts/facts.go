@@ -39,6 +39,8 @@
 // An episode of an instance begins when the fault was applied, or at the first sign that it left
 // routing or died without having been asked to, and ends when it or its replacement is ready, or when the autoscaler no longer wants it.
 //
+// An instance may also fail without a sign of its own: see hidden.go.
+//
 // # Ledgers
 //
 // Injected: from a fault's arming to the end of its washout, that is until user recovery plus two probe
@@ -157,6 +159,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	watched(f, first, last)
 	instances.finish()
 	if err := learnLoads(ctx, f); err != nil {
+		return nil, nil, err
+	}
+	if err := instances.learnResets(ctx); err != nil {
 		return nil, nil, err
 	}
 

@@ -13,10 +13,12 @@ type instanceScan struct {
 	f      *assay.Facts
 	index  map[string][]int   // of the lives of each instance, in order
 	failed map[string][]int64 // instants of the failed requests of each instance, and under "" of those of which it is not told
+	idle   *idleness
+	resets []suspect // of the series of instances
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}, idle: newIdleness(f.Manifest)}
 	for i := range f.Lives {
 		id := f.Lives[i].Instance
 		s.index[id] = append(s.index[id], i)
@@ -45,6 +47,7 @@ func lifeAt(lives []assay.Life, of []int, t int64) *assay.Life {
 func answered(r *assay.Request) int64 { return cmp.Or(r.FirstToken, r.End, r.Due) }
 
 func (s *instanceScan) add(r *assay.Request) {
+	s.idle.add(r)
 	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 && len(s.failed) < 1<<16 {
 		s.failed[r.Instance] = append(s.failed[r.Instance], Stand(s.f.Faults, r))
 	}
@@ -135,14 +138,36 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 			emit(e)
 		}
 		if l.Exited != 0 && !planned(l.Exit) && !inside(claimed[l.Instance], l.Exited) {
-			e := assay.Episode{Instance: l.Instance, Cause: cmp.Or(l.Exit, "exit"), Begin: l.Exited, BeginLo: l.Exited}
+			j := s.judgeExit(l)
+			e := assay.Episode{Instance: l.Instance, Cause: j.cause, Begin: l.Exited, BeginLo: l.Exited, Evidence: j.evidence}
 			if l.Ready == 0 {
 				e.Cause = "start failed: " + e.Cause
 			}
 			ending(f, l, &e, used)
+			if l.Exit == exitUnseen {
+				e.Begin = s.unseenSince(l)
+				e.BeginLo = e.Begin
+			}
 			attribute(f, &e)
+			switch {
+			case e.Ledger == assay.Injected:
+				e.Evidence = nil // the fault is
+			case j.planned == "":
+				e.Confidence = j.confidence
+			default:
+				l.Ledger, e.Ledger, e.Fault, e.Confidence = assay.Planned, assay.Planned, "", ""
+				e.Evidence = append(e.Evidence, "explained: "+j.planned)
+			}
 			emit(e)
 		}
+	}
+	for _, e := range s.hiddenCold() {
+		if !inside(claimed[e.Instance], e.Begin) {
+			emit(e)
+		}
+	}
+	for _, p := range s.resets {
+		s.corroborate(out, p, emit)
 	}
 	return out
 }

@@ -67,20 +67,27 @@ func addLoad(l *assay.Life, took, seen, step int64, by string) {
 // instanceLabels are the labels by which a series may name its instance, the most telling first.
 var instanceLabels = []string{"instance_id", "pod", "exported_pod", "pod_name", "k8s_pod_name", "service_instance_id", "instance"}
 
-// instanceOf returns the id of the instance that a series is of, among those known; the only one where there is one and the series names none of them. It is "" where that is not told.
+// instanceOf returns the id of the instance that a series is of, among those known; where it names none of them the only one there is, or "".
 func instanceOf(labels []assay.Label, known map[string][]int) string {
+	if id := named(labels, known); id != "" || len(known) != 1 {
+		return id
+	}
+	for id := range known {
+		return id
+	}
+	return ""
+}
+
+// named returns the known instance that a series names, or "".
+func named(labels []assay.Label, known map[string][]int) string {
 	for _, name := range instanceLabels {
 		for _, l := range labels {
-			if l.Name == name {
-				if _, ok := known[l.Value]; ok {
-					return l.Value
-				}
+			if l.Name != name {
+				continue
 			}
-		}
-	}
-	if len(known) == 1 {
-		for id := range known {
-			return id
+			if _, ok := known[l.Value]; ok {
+				return l.Value
+			}
 		}
 	}
 	return ""

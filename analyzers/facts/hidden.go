@@ -1,0 +1,231 @@
+package facts
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/assay-dev/assay"
+)
+
+// Hidden failures
+//
+// A crash need not show as an error: an engine that is killed between two requests answers the next with 200, after it loaded its model again. So what
+// says that a process was started anew is looked for everywhere: an exit, or none that was seen, before a start under the same id; series that begin
+// again at zero; another instance that answers; an answer that was cold right after one that was warm. Where something explains it (the
+// autoscaler, a rollout, recycling, idleness) it is planned. Otherwise it is a failure of the instance, with a confidence: high where an unclean exit was
+// seen, medium where requests were lost, low where neither was. The status of an exit alone is no crash: a server that drains after SIGTERM may end with 1.
+
+// explainWithin is how long before a restart its explanation may lie: a drain may take as long.
+const explainWithin = 60 * second
+
+// uncleanSignal are signals by which nobody asks a process to end in order.
+func uncleanSignal(s string) bool {
+	switch s {
+	case "", "0", "terminated", "TERM", "SIGTERM", "15", "interrupt", "INT", "SIGINT", "2":
+		return false
+	}
+	return true
+}
+
+// judged says what the end of a life was: planned and why, or a failure with its cause, confidence and evidence.
+type judged struct {
+	planned    string
+	cause      string
+	confidence assay.Confidence
+	evidence   []string
+}
+
+// judgeExit judges the end of a life.
+func (s *instanceScan) judgeExit(l *assay.Life) judged {
+	again := s.after(l) != nil
+	lost := s.lostNear(l.Instance, s.unseenSince(l)-second, s.back(l))
+	ordered := l.Draining != 0 && l.Draining <= l.Exited && !uncleanSignal(l.Signal)
+	status := ""
+	if l.Code != "" && l.Code != "0" {
+		status = "exit status " + l.Code
+	}
+	if uncleanSignal(l.Signal) {
+		status = "ended by signal " + l.Signal
+	}
+	j := judged{cause: cmp.Or(l.Exit, "exit"), confidence: assay.ConfidenceHigh}
+	if status != "" {
+		j.evidence = append(j.evidence, status)
+	}
+	switch l.Exit {
+	case "oom", "evicted", "preempted", "node":
+		j.evidence = append(j.evidence, "unclean exit: "+l.Exit)
+		return j
+	case "", exitUnknown, exitUnseen:
+	default:
+		if ordered && l.Exit == "crash" && l.Code != "" && l.Code != "0" {
+			j.planned = fmt.Sprintf("it was draining, and an %s is no crash then", status)
+			return j
+		}
+		j.evidence = append(j.evidence, "unclean exit: "+l.Exit)
+		return j
+	}
+	j.cause = "exit"
+	if ordered {
+		j.planned = "it was draining"
+		return j
+	}
+	if why := s.explained(l.Instance, l.Exited); why != "" {
+		j.planned = why
+		return j
+	}
+	if again {
+		j.cause = "restart"
+		j.evidence = append(j.evidence, "its process was started anew and no decision of the platform tells why")
+	}
+	if l.Exit == exitUnseen {
+		j.evidence = append(j.evidence, "its end was not seen")
+	}
+	if lost > 0 {
+		j.evidence = append(j.evidence, fmt.Sprintf("%d requests were lost with it", lost))
+	}
+	switch {
+	case uncleanSignal(l.Signal), status != "" && (again || lost > 0):
+	case lost > 0:
+		j.confidence = assay.ConfidenceMedium
+	case again:
+		j.confidence = assay.ConfidenceLow
+	case l.Exit == "" && status == "": // the event says only that it ended
+		j.confidence = assay.ConfidenceLow
+		j.evidence = append(j.evidence, "nothing tells why it ended")
+	default:
+		j.planned = "it ended in order, was not started anew, and nobody lost a request with it"
+	}
+	return j
+}
+
+// unseenSince is the first instant at which a life whose end was not seen may have ended: when the first request failed at it in the ten seconds before.
+func (s *instanceScan) unseenSince(l *assay.Life) int64 {
+	at := s.failed[l.Instance]
+	if i, _ := slices.BinarySearch(at, l.Exited-10*second); i < len(at) && at[i] < l.Exited {
+		return at[i]
+	}
+	return l.Exited
+}
+
+// after returns the next life of the same id, or nil.
+func (s *instanceScan) after(l *assay.Life) *assay.Life {
+	of := s.index[l.Instance]
+	for k, i := range of {
+		if &s.f.Lives[i] == l && k+1 < len(of) {
+			return &s.f.Lives[of[k+1]]
+		}
+	}
+	return nil
+}
+
+// back is when a life's successor was ready, or a little after its end.
+func (s *instanceScan) back(l *assay.Life) int64 {
+	if n := s.after(l); n != nil && n.Ready != 0 {
+		return n.Ready
+	}
+	return l.Exited + second
+}
+
+// lostNear counts the requests that failed in [from, to] at an instance, or, where requests do not tell who served them, at all.
+func (s *instanceScan) lostNear(id string, from, to int64) int {
+	n := 0
+	for _, at := range [][]int64{s.failed[id], s.failed[""]} {
+		lo, _ := slices.BinarySearch(at, from)
+		hi, _ := slices.BinarySearch(at, to+1)
+		n += max(0, hi-lo)
+		if id == "" {
+			break
+		}
+	}
+	return n
+}
+
+// explained says what explains that an instance ended, or was started anew, at t; "" where nothing does.
+func (s *instanceScan) explained(id string, t int64) string {
+	wanted := -1
+	for i := range s.f.Events {
+		e := &s.f.Events[i]
+		if e.Time > t+max(second, e.Resolution) {
+			break
+		}
+		recent := e.Time >= t-explainWithin
+		switch e.Kind {
+		case assay.EventScale:
+			n, err := strconv.Atoi(e.Attrs["desired"])
+			if err != nil {
+				continue
+			}
+			if recent && wanted >= 0 && n < wanted {
+				return fmt.Sprintf("the autoscaler wanted %d instead of %d", n, wanted)
+			}
+			wanted = n
+		case "rollout":
+			if recent {
+				return "a rollout"
+			}
+		case assay.EventInstanceDraining:
+			if recent && e.Instance == id {
+				return "it was draining"
+			}
+		case assay.EventInstanceExited:
+			if recent && e.Instance == id && planned(e.Attrs["reason"]) {
+				return "it was told to end: " + e.Attrs["reason"]
+			}
+		}
+	}
+	if gap, idle := s.idle.before(id, t); idle {
+		return fmt.Sprintf("it had been idle for %.3g s", float64(gap)/1e9)
+	}
+	return ""
+}
+
+// suspect is an instance that was started anew without anything having been seen of its life.
+type suspect struct {
+	id     string
+	lo, hi int64 // it was well until lo, and began anew by hi
+	end    int64 // it served again
+	cause  string
+	lost   int
+	told   string
+}
+
+// episode makes the suspect's episode, planned where something explains it.
+func (s *instanceScan) episode(p suspect) assay.Episode {
+	e := assay.Episode{Instance: p.id, Cause: p.cause, BeginLo: p.lo, Begin: p.hi, End: p.hi, EndHi: max(p.hi, p.end), Confidence: assay.ConfidenceLow, Evidence: []string{p.told}}
+	if p.lost > 0 {
+		e.Confidence = assay.ConfidenceMedium
+		e.Evidence = append(e.Evidence, fmt.Sprintf("%d requests were lost with it", p.lost))
+	}
+	if why := s.explained(p.id, p.hi); why != "" {
+		e.Ledger, e.Confidence = assay.Planned, ""
+		e.Evidence = append(e.Evidence, "explained: "+why)
+		return e
+	}
+	e.Evidence = append(e.Evidence, "no scaling, rollout, recycling or idleness explains it")
+	attribute(s.f, &e)
+	return e
+}
+
+// told reports whether the lives of instances tell of a start or an end of the id in [from, to].
+func (s *instanceScan) told(id string, from, to int64) bool {
+	for i := range s.f.Lives {
+		l := &s.f.Lives[i]
+		if id != "" && l.Instance != id {
+			continue
+		}
+		if began := firstOf(l); l.Ready != 0 && began <= to && l.Ready >= from && began >= from-explainWithin || l.Exited != 0 && l.Exited >= from && l.Exited <= to {
+			return true
+		}
+	}
+	return false
+}
+
+// coldAfter says what a cold answer showed.
+func coldAfter(gap int64) string {
+	if gap <= 0 {
+		return "an answer was cold while others were in flight at the same instance, which had been warm"
+	}
+	return fmt.Sprintf("an answer was cold %.3g s after one that was warm", float64(gap)/1e9)
+}
