@@ -86,6 +86,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 			return nil, fmt.Errorf("analyze %s: %w", kinds[i].Name, err)
 		}
 	}
+	unasked(f, r)
 	withhold(r)
 	for i := range objectives {
 		r.Objectives = append(r.Objectives, judge(r, &objectives[i]))

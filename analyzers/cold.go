@@ -21,7 +21,7 @@ type ColdStarts struct{}
 var _ assay.Analyzer = ColdStarts{}
 
 // startPhases are the canonical phases of a start, in their usual order.
-var startPhases = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "compile", "kv_allocation", "graph_capture", "server_start", "warmup",
+var startPhases = []string{"schedule", "image_pull", "init", "restore", "runtime_start", "weights_fetch", "weights_load", "compile", "kv_allocation", "graph_capture", "server_start", "warmup",
 	"readiness", firstToken}
 
 // unattributed is the name of the remainder that no phase covers.

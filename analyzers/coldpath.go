@@ -17,7 +17,7 @@ import (
 // phase covers is unattributed.
 
 // enclosing are the phases that a platform sees from outside, as one, while the engine goes through others inside it.
-var enclosing = []string{"runtime_start", "server_start", "readiness"}
+var enclosing = []string{"init", "runtime_start", "server_start", "kv_allocation", "readiness"}
 
 // chargePhases lays the phases over [begin, end]. It returns the seconds of each phase on the critical path in order of its first instant, and the remainder.
 func chargePhases(phases []assay.Interval, begin, end int64) ([]assay.Share, float64) {

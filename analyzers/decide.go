@@ -88,6 +88,8 @@ func decide(f *assay.Facts, r *assay.Report) {
 			next = "no request was served: " + bad + "; check the URL and what is asked of it"
 		}
 		set(assay.Undecided, assay.ExitInconclusive, fmt.Sprintf("%s; undecided: %s", tally, list(r, assay.VerdictInconclusive)), next)
+	case total == 0 && f.Manifest.Imported && f.Requests == 0:
+		set(assay.Go, assay.ExitGo, nothing, "ask what must hold, for example assay assess DIR --slo cold/start/worst=30s")
 	case total == 0 && f.Manifest.Imported:
 		set(assay.Go, assay.ExitGo, nothing, "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
 	case total == 0:

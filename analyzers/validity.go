@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -181,10 +182,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	check("attempt", counted(float64(attempt), assay.Count, 1, "plan", "runs of this plan on this release so far"), "", attempt == 1, "",
 		fmt.Sprintf("this is run %d of this plan on this release: one that passes at last is weaker than one that passes at once", attempt))
 
-	switch {
-	case p.total == 0 && m.Imported && len(p.f.Lives) > 0:
-		t.Doubts = append(t.Doubts, "no request was recorded: only what the platform told of its instances can be judged")
-	case p.total == 0:
+	if p.total == 0 && !holdsOther(p.f) {
 		t.Problems, t.Rules = append(t.Problems, "no request was recorded"), append(t.Rules, "requests")
 	}
 	if m.End.Status == assay.EndRunning || m.End.Status == "" && !m.Imported {
@@ -207,6 +205,13 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	return nil
 }
 
+// holdsOther reports whether a run without requests was meant to have none: it was made of what others recorded of instances, traces or metrics.
+func holdsOther(f *assay.Facts) bool {
+	return f.Manifest.Imported && (len(f.Lives) > 0 || f.Spans > 0 || f.Metrics != nil || slices.ContainsFunc(f.Events, func(e assay.Event) bool {
+		return e.Kind != assay.EventWarning && e.Kind != assay.EventPhaseBegin && e.Kind != assay.EventPhaseEnd && e.Kind != assay.EventLoadEnd
+	}))
+}
+
 // refuser names what refuses a request before it is sent.
 func refuser(m *assay.Manifest) string {
 	if m.Imported {
@@ -220,6 +225,8 @@ type checkFunc = func(name string, q assay.Quantity, limit string, ok bool, prob
 func (p *validityPass) spans(check checkFunc) {
 	limit := fmt.Sprintf("at least %g %%", spanShare*100)
 	switch {
+	case p.f.Spans == 0 && p.total == 0:
+		check("spans", assay.NotMeasured(assay.Ratio, "the run has neither requests nor spans"), limit, true, "", "")
 	case p.f.Spans == 0:
 		check("spans", assay.NotMeasured(assay.Ratio, "the run has no spans"), limit, false, "", "the run has no spans: nothing tells cold from warm but the client, and there is no attribution")
 	case p.answered == 0:

@@ -62,3 +62,20 @@ func explain(r *assay.Report) {
 func gravity(v assay.FaultVerdict) int {
 	return slices.Index([]assay.FaultVerdict{assay.FaultSimulated, assay.FaultPass, assay.FaultUnmeasured, assay.FaultVoid, assay.FaultFail}, v)
 }
+
+// noRequests is why a run that holds none says nothing of what only requests tell.
+const noRequests = "the run holds no requests"
+
+// unasked says, once and in the same words, of a run without requests what was not measured for want of them.
+func unasked(f *assay.Facts, r *assay.Report) {
+	if f.Requests > 0 {
+		return
+	}
+	for i := range r.Findings {
+		q := &r.Findings[i].Quantity
+		m := r.Findings[i].Metric
+		if m == "mtbf/service" || m == "failure_rate/service" || strings.HasPrefix(q.Reason, "not measured, because no request") || strings.HasPrefix(q.Reason, "not measured, because no delivered request") {
+			r.Findings[i] = assay.Finding{Metric: m, Labels: r.Findings[i].Labels, Ledger: r.Findings[i].Ledger, Quantity: assay.NotMeasured(q.Unit, noRequests)}
+		}
+	}
+}

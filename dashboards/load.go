@@ -126,12 +126,19 @@ func loadLine(r *assay.Report, phase string) string {
 		labels = []string{"phase", phase}
 	}
 	var parts []string
-	for _, m := range []struct{ metric, word string }{{"load/offered", "offered"}, {"load/sent", "sent"}, {"goodput", "served well"}} {
-		if f := r.Find(m.metric, labels...); f != nil && f.Quantity.Known() {
+	offered := "offered"
+	if f := r.Find("load/sent", labels...); f != nil && f.Quantity.Known() && f.Quantity.Value == 0 {
+		offered = "came" // who served tells of requests, and nobody of their sending
+	}
+	for _, m := range []struct{ metric, word string }{{"load/offered", offered}, {"load/sent", "sent"}, {"goodput", "served well"}} {
+		if f := r.Find(m.metric, labels...); f != nil && f.Quantity.Known() && (m.word != "sent" || f.Quantity.Value > 0) {
 			parts = append(parts, Value(f.Quantity)+" "+m.word)
 		}
 	}
 	if f := r.Find("load/offered", labels...); f != nil && f.Quantity.Known() {
+		if offered == "came" {
+			return strings.Join(append(parts, Things(f.Quantity.N, "requests")), ", ")
+		}
 		parts = append(parts, Integer(f.Quantity.N)+" due")
 	}
 	return strings.Join(parts, ", ")
@@ -224,6 +231,23 @@ func unseen(r *assay.Report) string {
 		what = append([]string{"limit"}, what...)
 	}
 	return strings.Join(what, ", ") + ": not measured, because the run has no fault, no span and no event of an instance"
+}
+
+// requestless reports whether a run holds no requests: it was made of what others recorded of instances, traces or metrics.
+func requestless(r *assay.Report) bool {
+	f := r.Find("mtbf/service")
+	return f != nil && f.Quantity.Reason == "not measured, because the run holds no requests"
+}
+
+// unrequested names what a run without requests cannot show.
+const unrequested = "load, latency, goodput, availability, MTBF of the service, limit, overload, bottleneck: not measured, because the run holds no requests"
+
+// noFaults says why a run has no injected faults.
+func noFaults(r *assay.Report) string {
+	if r.PlanHash == "" && r.Seed == 0 {
+		return "none: a recording was made, and no fault injected"
+	}
+	return "not measured, because the plan injects no faults"
 }
 
 // sourceLine says what makes the same run again.
@@ -437,6 +461,9 @@ func (v *view) load(r *assay.Report) {
 
 // failuresText says how often the service failed of itself. Requests that fail here and there make no failure of the service; they are told beside it.
 func failuresText(r *assay.Report) string {
+	if requestless(r) {
+		return Things(naturalFailures(r, assay.InstanceOf), "failures") + " of instances"
+	}
 	return Things(naturalFailures(r, assay.Service), "failures") + " of the service" + instanceFailures(r) + failedRequests(r)
 }
 
@@ -457,3 +484,6 @@ func instanceFailures(r *assay.Report) string {
 	}
 	return ", " + Integer(naturalFailures(r, assay.InstanceOf)) + " of instances"
 }
+
+// capital writes a sentence with a capital at its begin.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -157,13 +157,19 @@ func (m *markdown) service() {
 	if len(rows) > 0 {
 		m.table([]string{"metric", "value", "n", "method"}, "lrrl", rows)
 	}
+	for _, s := range failuresOfInstances(r) {
+		m.printf("* %s\n", mdText(s))
+	}
+	if len(failuresOfInstances(r)) > 0 {
+		m.printf("\n")
+	}
 }
 
 func (m *markdown) faults() {
 	r := m.r
 	m.printf("### Injected faults\n\n")
 	if len(r.Faults) == 0 {
-		m.printf("Not measured, because the plan injects no faults.\n\n")
+		m.printf("%s.\n\n", capital(noFaults(r)))
 		return
 	}
 	own, shared := splitNotes(r)

@@ -53,10 +53,16 @@ func Text(o TextOptions) Render {
 		if err := p.load(); err != nil {
 			return err
 		}
-		p.goodput()
+		if !requestless(r) {
+			p.goodput()
+		}
 		p.natural()
 		p.gpu()
-		if s := unseen(r); s != "" {
+		if requestless(r) {
+			p.cold()
+			p.scaling()
+			p.para("UNSEEN", 11, unrequested)
+		} else if s := unseen(r); s != "" {
 			if len(overloaded(r)) > 0 {
 				p.overload()
 			}
@@ -211,6 +217,9 @@ func scoreLine(r *assay.Report) string {
 			hold++
 		}
 	}
+	if requestless(r) && len(r.Objectives) == 0 {
+		return "no gated objectives; a recording without requests"
+	}
 	s := fmt.Sprintf("%d/%d gated objectives hold", hold, len(r.Objectives))
 	if len(r.Objectives) == 0 {
 		s = "no gated objectives"
@@ -234,7 +243,7 @@ func (p *page) top() {
 	if len(r.Simulated) > 0 {
 		p.para("DEMO", 7, "real processes, load and faults; SIMULATED: "+strings.Join(r.Simulated, ", "))
 	}
-	if r.Limit != nil || !plain(r) {
+	if r.Limit != nil || !plain(r) && !requestless(r) {
 		p.para("LIMIT", 7, limitLine(r))
 	}
 	if s := kneeLine(r); s != "" {

@@ -21,7 +21,10 @@ func (p *page) natural() {
 		p.para(label, 11, fmt.Sprintf("%s watched, %s", Duration(watched(r)), failuresText(r)))
 	}
 	subjects := []string{"service", "instance"}
-	if plain(r) {
+	switch {
+	case requestless(r):
+		subjects = subjects[1:]
+	case plain(r):
 		subjects = subjects[:1]
 	}
 	for _, s := range subjects {
@@ -44,7 +47,8 @@ func (p *page) natural() {
 		}
 		p.para("", 2, strings.Join(parts, "; "))
 	}
-	if f := availability(r); f != nil {
+	if f := availability(r); requestless(r) {
+	} else if f != nil {
 		p.para("", 2, "availability "+Measure(f.Quantity))
 	} else {
 		p.para("", 2, "availability not measured, because no request was judged")
@@ -77,7 +81,7 @@ func cleanTime(q assay.Quantity) string {
 func (p *page) injected() error {
 	r := p.r
 	if len(r.Faults) == 0 {
-		p.para("INJECTED", 11, "not measured, because the plan injects no faults")
+		p.para("INJECTED", 11, noFaults(r))
 		return nil
 	}
 	if p.Width < narrow {
@@ -292,6 +296,9 @@ func startsText(r *assay.Report, starts []assay.Start, kind string) string {
 	}
 	parts, total, held := coldParts(starts)
 	s := fmt.Sprintf("%s held %s", Things(len(starts), kind+"starts"), Things(held, "requests"))
+	if requestless(r) {
+		s = Things(len(starts), kind+"starts")
+	}
 	if f := r.Find("idle/gap"); kind == "" && f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
 		s += ", to zero after " + strings.TrimSpace(Value(f.Quantity)+" "+Bracket(f.Quantity)) + " idle"
 	}

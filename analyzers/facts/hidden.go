@@ -109,12 +109,12 @@ func (s *instanceScan) unseenSince(l *assay.Life) int64 {
 	return l.Exited
 }
 
-// after returns the next life of the same id, or nil.
+// after returns the next life in the same slot, or nil.
 func (s *instanceScan) after(l *assay.Life) *assay.Life {
-	of := s.index[l.Instance]
-	for k, i := range of {
-		if &s.f.Lives[i] == l && k+1 < len(of) {
-			return &s.f.Lives[of[k+1]]
+	slot := slotOf(l.Instance)
+	for i := range s.f.Lives { // in order
+		if n := &s.f.Lives[i]; n != l && n.Again && firstOf(n) >= l.Exited && slotOf(n.Instance) == slot {
+			return n
 		}
 	}
 	return nil
@@ -212,7 +212,7 @@ func (s *instanceScan) episode(p suspect) assay.Episode {
 func (s *instanceScan) told(id string, from, to int64) bool {
 	for i := range s.f.Lives {
 		l := &s.f.Lives[i]
-		if id != "" && l.Instance != id {
+		if id != "" && slotOf(l.Instance) != slotOf(id) {
 			continue
 		}
 		if began := firstOf(l); l.Ready != 0 && began <= to && l.Ready >= from && began >= from-explainWithin || l.Exited != 0 && l.Exited >= from && l.Exited <= to {

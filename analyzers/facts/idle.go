@@ -12,19 +12,16 @@ const leastIdle = second
 // idleness learns from the requests when instances had nothing to do, and after how long a gap they were still warm. A gap no longer than one after which an
 // instance answered warm is not what made it cold: that is the longest that is known not to.
 type idleness struct {
-	m     *assay.Manifest
 	by    map[string]*idleOf
-	last  string // instance of the latest answer
-	lastT int64
+	last  string    // instance of the latest answer
 	moved []suspect // another instance answers
 	cold  []suspect
 }
 
-// idleOf is one instance, or all where requests do not tell which served them.
+// idleOf is one instance, with those that come in its place, or all where requests do not tell which served them.
 type idleOf struct {
 	end     int64 // of what was in flight
 	warmEnd int64 // of the last answer
-	first   int64
 	lost    int   // since then
 	lostAt  int64 // the first of these
 	longest int64 // gap after which it was warm
@@ -36,20 +33,21 @@ type idleOf struct {
 // mostIdle bounds instances and stretches that are kept.
 const mostIdle = 1 << 14
 
-func newIdleness(m *assay.Manifest) *idleness { return &idleness{m: m, by: map[string]*idleOf{}} }
+func newIdleness() *idleness { return &idleness{by: map[string]*idleOf{}} }
 
 // add takes the next request in order of due.
 func (d *idleness) add(r *assay.Request) {
 	if r.Outcome == assay.RefusedByCap || r.Outcome == assay.Unfinished {
 		return
 	}
-	x := d.by[r.Instance]
+	slot := slotOf(r.Instance)
+	x := d.by[slot]
 	if x == nil {
 		if len(d.by) >= mostIdle {
 			return
 		}
-		x = &idleOf{first: r.Due}
-		d.by[r.Instance] = x
+		x = &idleOf{}
+		d.by[slot] = x
 	}
 	gap := r.Due - x.end
 	if x.end == 0 || gap > leastIdle {
@@ -78,7 +76,7 @@ func (d *idleness) add(r *assay.Request) {
 			begin = min(begin, x.lostAt)
 		}
 		if len(d.cold) < mostIdle {
-			d.cold = append(d.cold, suspect{id: r.Instance, lo: x.warmEnd, hi: min(begin, r.Due), end: answered(r), cause: "restart", lost: x.lost})
+			d.cold = append(d.cold, suspect{id: slot, lo: x.warmEnd, hi: min(begin, r.Due), end: answered(r), cause: "restart", lost: x.lost})
 			x.gaps = append(x.gaps, gap)
 		}
 		x.heldTil = answered(r)
@@ -92,11 +90,12 @@ func (d *idleness) add(r *assay.Request) {
 
 // move takes note of an instance that answers for the first time, right after another whose requests were lost.
 func (d *idleness) move(r *assay.Request, x *idleOf) {
-	if was := d.by[d.last]; r.Instance != "" && d.last != "" && d.last != r.Instance && x.warmEnd == 0 && was != nil && was.lost > 0 && was.end <= r.Due && len(d.moved) < mostIdle {
+	slot := slotOf(r.Instance)
+	if was := d.by[d.last]; slot != "" && d.last != "" && d.last != slot && x.warmEnd == 0 && was != nil && was.lost > 0 && was.end <= r.Due && len(d.moved) < mostIdle {
 		d.moved = append(d.moved, suspect{id: d.last, lo: was.warmEnd, hi: was.lostAt, end: answered(r), cause: "restart", lost: was.lost, told: "from then on " + r.Instance + " answers in its place"})
 	}
-	if r.Instance != "" {
-		d.last, d.lastT = r.Instance, r.End
+	if slot != "" {
+		d.last = slot
 	}
 }
 
@@ -110,6 +109,7 @@ func (d *idleness) threshold(id string) int64 {
 
 // before returns how long an instance had had nothing to do at t, and whether that is longer than it is known to stay warm.
 func (d *idleness) before(id string, t int64) (int64, bool) {
+	id = slotOf(id)
 	x := d.by[id]
 	if x == nil {
 		if x, id = d.by[""], ""; x == nil {

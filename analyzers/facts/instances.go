@@ -18,7 +18,7 @@ type instanceScan struct {
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}, idle: newIdleness(f.Manifest)}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}, idle: newIdleness()}
 	for i := range f.Lives {
 		id := f.Lives[i].Instance
 		s.index[id] = append(s.index[id], i)

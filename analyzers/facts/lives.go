@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/assay-dev/assay"
 )
@@ -40,11 +41,23 @@ type register struct {
 	out    []assay.Life
 	index  map[string]int    // of the latest life of an id
 	source map[string]string // who told that the latest life was started
+	slots  map[string]string // latest id of each slot
+}
+
+// slotOf is what an id has in common with those that come in its place: sources that tell of one place, such as a log stream or a server, number the processes in it
+// ("server#2"). Others call each instance by a name of its own.
+func slotOf(id string) string {
+	if i := strings.LastIndexByte(id, '#'); i > 0 {
+		if _, err := strconv.Atoi(id[i+1:]); err == nil {
+			return id[:i]
+		}
+	}
+	return id
 }
 
 // lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open.
 func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []assay.Life {
-	g := &register{m: m, index: map[string]int{}, source: map[string]string{}}
+	g := &register{m: m, index: map[string]int{}, source: map[string]string{}, slots: map[string]string{}}
 	for i := range events {
 		if e := &events[i]; e.Instance != "" {
 			g.take(e)
@@ -85,6 +98,21 @@ func (g *register) begun(e *assay.Event) *assay.Life {
 	return l
 }
 
+// follow ends the life before in the same slot, if nobody saw its end: one process there comes after the other.
+func (g *register) follow(e *assay.Event) {
+	slot := slotOf(e.Instance)
+	was, ok := g.slots[slot]
+	g.slots[slot] = e.Instance
+	if !ok || was == e.Instance {
+		return
+	}
+	if l := g.of(was); l.Exited == 0 {
+		l.Exited, l.Exit = e.Time, exitUnseen
+		closeUnready(l, e.Time, 0)
+	}
+	g.of(e.Instance).Again = true
+}
+
 func (g *register) anew(id string) *assay.Life {
 	delete(g.index, id)
 	delete(g.source, id)
@@ -105,12 +133,14 @@ func (g *register) unseen(id string, at int64) *assay.Life {
 func (g *register) take(e *assay.Event) {
 	switch e.Kind {
 	case assay.EventInstanceCreated:
+		g.follow(e)
 		l := g.begun(e)
 		if l.Created == 0 { // of several sources the first counts
 			l.Created, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
 		}
 		l.Reason, l.Forced = cmp.Or(l.Reason, e.Attrs["reason"]), l.Forced || e.Attrs["forced"] == "true"
 	case assay.EventInstanceStarted:
+		g.follow(e)
 		l := g.begun(e)
 		if l.Started != 0 && e.Source == g.source[e.Instance] && e.Time > l.Started+e.Resolution {
 			l = g.unseen(e.Instance, e.Time) // one source tells of two starts, and nobody of an end
@@ -158,8 +188,8 @@ func (g *register) exit(e *assay.Event) {
 	closeUnready(l, e.Time, e.Resolution)
 }
 
-// begins are the phases that only a process that starts, or loads its model anew, goes through.
-var begins = []string{"schedule", "image_pull", "runtime_start", "weights_fetch", "weights_load", "server_start"}
+// begins are the phases that only a process that starts goes through. A model may be loaded by one that goes on.
+var begins = []string{"schedule", "image_pull", "init", "runtime_start", "server_start"}
 
 func (g *register) phase(e *assay.Event) {
 	p := assay.Interval{Name: e.Attrs["phase"], Begin: stamp(g.m, e.Attrs["start_ns"]), End: stamp(g.m, e.Attrs["end_ns"]), Resolution: e.Resolution, Source: cmp.Or(e.Attrs["source"], e.Source)}
