@@ -84,8 +84,18 @@ func TestVerdictOfAFault(t *testing.T) {
 		}, assay.FaultVoid, "no effect was seen", assay.Go, 0},
 		{"cut short before anybody was hurt", func(run *factstest.Run) { cutShort(run) }, assay.FaultUnmeasured,
 			"nobody was hurt and it was cut short by the end of the load after 12 s of 20 min", assay.Go, 0},
-		{"ended early by someone else before anybody was hurt", func(run *factstest.Run) { cutShort(run); endedEarly(run) }, assay.FaultUnmeasured,
+		{"ended early by someone else before anybody was hurt", func(run *factstest.Run) {
+			cutShort(run)
+			endedEarly(run)
+			run.E = slices.DeleteFunc(run.E, func(e assay.Event) bool {
+				return e.Kind == assay.EventInstanceEjected || e.Kind == assay.EventInstanceUnready
+			})
+		}, assay.FaultUnmeasured,
 			"nobody was hurt and it was cut short after 12 s of 20 min: the process was continued by someone else", assay.Go, 0},
+		{"ended early after the platform had taken its victim out of routing, and nobody hurt", func(run *factstest.Run) {
+			cutShort(run)
+			endedEarly(run)
+		}, assay.FaultPass, "", assay.Go, 0},
 		{"ended early by someone else when users were hurt and well again", func(run *factstest.Run) {
 			change := &run.E[slices.IndexFunc(run.E, func(e assay.Event) bool { return e.Fault == "f2" && e.Kind == assay.EventFaultArmed })]
 			change.Attrs["for_ns"] = fmt.Sprint(1200 * sec)

@@ -25,7 +25,7 @@ type Ollama struct {
 	KeepAlive string          // how long the model stays loaded after the request, for example "5m"; "": as the server has it
 	Options   json.RawMessage // object whose members are added to the request's options, for example {"temperature":0}
 	Seeded    bool            // send the call's seed
-	ColdAfter time.Duration   // load_duration from which an answer is cold; 0: 100 ms (a warm one takes about one)
+	ColdAfter time.Duration   // load_duration from which an answer is cold; 0: 250 ms, since it looks whether a model is loaded at such steps, the first after one
 }
 
 // NewOllama returns a client for the endpoint: the URL of the server, or of /api/chat or /api/generate on it.
@@ -171,7 +171,7 @@ func cutOff(err error) error {
 func (c *Ollama) cold(r *assay.Request, load time.Duration) {
 	after := c.ColdAfter
 	if after == 0 {
-		after = 100 * time.Millisecond
+		after = 250 * time.Millisecond
 	}
 	switch {
 	case load >= after:

@@ -203,3 +203,18 @@ func BenchmarkOllamaChunk(b *testing.B) {
 		}
 	}
 }
+
+// TestOllamaCold: a load ends at a step of 250 ms, so that a shorter load_duration is the wait of a busy machine.
+func TestOllamaCold(t *testing.T) {
+	for load, want := range map[time.Duration]assay.Cold{-1: assay.ColdUnknown, 0: assay.ColdNo, 180 * time.Millisecond: assay.ColdNo, 255 * time.Millisecond: assay.ColdYes} {
+		var r assay.Request
+		(&Ollama{}).cold(&r, load)
+		if r.Cold != want {
+			t.Errorf("load_duration %v: %v, want %v", load, r.Cold, want)
+		}
+	}
+	var r assay.Request
+	if (&Ollama{ColdAfter: time.Millisecond}).cold(&r, 2*time.Millisecond); r.Cold != assay.ColdYes {
+		t.Errorf("with a threshold of 1 ms, 2 ms: %v", r.Cold)
+	}
+}

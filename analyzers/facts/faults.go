@@ -66,7 +66,7 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 		case assay.EventFaultReverted:
 			// Of a fault that both the guardian and the run undid, the first undo that was verified ended it.
 			if w.Reverted == 0 || w.Remains != "" {
-				w.Reverted, w.Cut = e.Time, cut(w, e)
+				w.Reverted, w.Cut = e.Time, cut(w, e, ls)
 			}
 		case assay.EventFaultClear:
 			if w.Clear == 0 || w.Remains != "" {
@@ -99,9 +99,9 @@ func faults(m *assay.Manifest, events []assay.Event, ls []assay.Life) []assay.Fa
 	return out
 }
 
-// cut says why a fault was over before its time, or "": the run or its load was over, or somebody else ended it, be it the platform, which replaced
-// its victim. One whose effect is the end of its victim is over with that.
-func cut(w *assay.FaultWindow, reverted *assay.Event) string {
+// cut says why a fault was over before its time, or "": the run or its load was over, or somebody else ended it. One whose effect is the end of its
+// victim is over with that, and so is one whose victim the platform had taken out of routing before: that is what it is there for.
+func cut(w *assay.FaultWindow, reverted *assay.Event, ls []assay.Life) string {
 	_, stopped, isStopped := strings.Cut(reverted.Text, "the run was stopped: ")
 	early, isEarly := strings.CutPrefix(reverted.Text, "ended early: ")
 	switch {
@@ -111,10 +111,23 @@ func cut(w *assay.FaultWindow, reverted *assay.Event) string {
 		return stopped
 	case reverted.Time-w.Applied >= w.For || strings.HasPrefix(reverted.Text, "over with its victim"):
 		return ""
+	case isEarly && removed(ls, w.Target, w.Applied, reverted.Time):
+		return ""
 	case isEarly:
 		return early
 	}
 	return "the run was over" // whoever undid it then did not wait
+}
+
+// removed reports whether the platform took an instance out of routing in [begin, end].
+func removed(ls []assay.Life, instance string, begin, end int64) bool {
+	in := func(t int64) bool { return t >= begin && t <= end }
+	for i := range ls {
+		if l := &ls[i]; l.Instance == instance && (in(l.Draining) || slices.ContainsFunc(l.Unready, func(u assay.Interval) bool { return in(u.Begin) })) {
+			return true
+		}
+	}
+	return false
 }
 
 // from returns the first instant at which a fault may have had an effect: it works a

@@ -22,8 +22,9 @@ import (
 // loadStep is how exactly Ollama knows how long loading took: it polls its runner at this period.
 const loadStep = int64(250 * time.Millisecond)
 
-// coldAfter is the load time from which an answer waited for the model; a warm one says about a millisecond.
-const coldAfter = int64(100 * time.Millisecond)
+// coldAfter is the load time from which an answer waited for the model. Ollama looks whether a model is loaded at steps of this length, the first
+// after one; a warm answer says about a millisecond, and on a busy machine a hundred and more.
+const coldAfter = int64(250 * time.Millisecond)
 
 const recorded = "recorded" // the phase of requests that a server recorded
 
