@@ -82,6 +82,7 @@ var examinations = []struct {
 	{"alerts", true, examineAlerts},
 	{"collect", true, examineCollect},
 	{"logs", true, examineLogs},
+	{"gpus", true, examineGPUs},
 	{"k6", true, examineK6},
 }
 

@@ -144,6 +144,7 @@ func (s *session) collectors() map[string]assay.Source {
 		out[fmt.Sprintf("collect.prometheus[%d]", i)] = c
 	}
 	s.followLogs(out)
+	s.gpuSources(out)
 	return out
 }
 

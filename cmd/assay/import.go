@@ -32,6 +32,7 @@ type importOptions struct {
 	release             string
 	slo                 []string
 	inputs              inputFlags
+	xids                string
 }
 
 // imported is what import tells.
@@ -102,6 +103,7 @@ func importCommand(io stdio) *cobra.Command {
 	f.StringArrayVar(&o.slo, "slo", nil, sloHelp)
 	f.StringVarP(&o.output, "output", "o", "text", "text or json")
 	o.inputs.register(f)
+	f.StringVar(&o.xids, "xid-table", "", "`FILE` of rows that say what errors of GPUs (XIDs) mean, in place of ours; the run keeps them")
 	return cmd
 }
 
@@ -147,6 +149,9 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 
 // makeRun makes the run directory of m and fills it with what src emits, which ends at run time end. What fails leaves nothing behind.
 func makeRun(ctx context.Context, o *importOptions, path string, m *assay.Manifest, src assay.Source, end int64) (dir string, err error) {
+	if m.XIDs, err = readXIDTable(o.xids); err != nil {
+		return "", err
+	}
 	name := o.name
 	if name == "" {
 		name, _, _ = strings.Cut(filepath.Base(path), ".")

@@ -11,8 +11,10 @@ import (
 	"github.com/assay-dev/assay/analyzers"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/logs"
+	"github.com/assay-dev/assay/collectors/recorded"
 	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/sandbox"
@@ -37,11 +39,14 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, logs.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, logs.Sources, gpu.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {
 		out = append(out, listed{Part: "import", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
+	}
+	for _, k := range recorded.Kinds {
+		out = append(out, listed{Part: "input", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range plan.Presets {
 		takes, why := k.Takes(plan.Load{})

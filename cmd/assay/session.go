@@ -120,6 +120,9 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if s.plan.Target.Kind == "sandbox" {
 		s.manifest.Target.Simulated = simulated(s.plan)
 	}
+	if s.manifest.XIDs, _, err = s.plan.Collect.XIDRows(); err != nil {
+		return err
+	}
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}

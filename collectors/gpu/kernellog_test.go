@@ -12,7 +12,7 @@ import (
 	"github.com/assay-dev/assay/collectors/input"
 )
 
-func unix(t testing.TB, text string) int64 {
+func instant(t testing.TB, text string) int64 {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestKernelLogOfOthers(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	w := assay.Event{Time: unix(t, "2024-08-30T11:43:14Z"), Kind: assay.EventGPUWatched, Source: "kernel-log",
+	w := assay.Event{Time: instant(t, "2024-08-30T11:43:14Z"), Kind: assay.EventGPUWatched, Source: "kernel-log",
 		Attrs: map[string]string{"start_ns": "1722158127000000000", "end_ns": "1725018194000000000", "cards": "0000:00:05 0000:00:07 0000:00:08 0000:cb:00"}}
 	if d := cmp.Diff(w, events[6]); d != "" {
 		t.Errorf("watched (-want +got):\n%s", d)
@@ -88,14 +88,14 @@ func TestKernelLogLines(t *testing.T) {
 		{"[99999999999999999999.5] x", "", 0, "x", whyNoStamp},
 		{"hello", "", 0, "", whyNoStamp},
 	} {
-		k := &kernelLog{zone: time.UTC, boot: unix(t, "2026-07-14T08:00:00Z"), year: 2026, last: unix(t, "2026-10-06T00:00:00Z")}
+		k := &kernelLog{zone: time.UTC, boot: instant(t, "2026-07-14T08:00:00Z"), year: 2026, last: instant(t, "2026-10-06T00:00:00Z")}
 		if strings.HasPrefix(tc.line, "Okt") {
 			k.last = 0
 		}
 		l, why := k.line([]byte(tc.line))
 		want := logLine{resolution: tc.resolution, text: tc.text}
 		if tc.at != "" {
-			want.at = unix(t, tc.at)
+			want.at = instant(t, tc.at)
 		}
 		for _, host := range []string{"node", "balrog", "a"} {
 			if strings.Contains(tc.line, " "+host+" kernel: ") {

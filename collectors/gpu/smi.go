@@ -234,7 +234,7 @@ func (s *smi) flush() error {
 		return nil
 	}
 	at := s.procs.at
-	out := assay.Scrape{Target: "nvidia-smi processes", Time: at}
+	out := assay.Scrape{Target: processesTarget, Time: at}
 	count := map[string]int{}
 	for _, p := range s.procs.rows {
 		labels := []assay.Label{{Name: "pid", Value: p.pid}, {Name: "process_name", Value: p.name}, {Name: "uuid", Value: p.uuid}}
@@ -284,3 +284,6 @@ func (s *smi) read(in io.Reader, before func()) error {
 		}
 	}
 }
+
+// processesTarget is what processes are told under.
+const processesTarget = "nvidia-smi processes"

@@ -115,26 +115,38 @@ func ParseTable(b []byte) (*Table, error) {
 	}
 	t := &Table{Version: file.Version, Date: file.Date, Source: file.Source, Rows: map[int]XID{}}
 	for i, r := range file.Rows {
-		codes, err := parseCodes(r.Codes)
+		xids, err := r.XID.For(r.Codes)
 		if err != nil {
 			return nil, fmt.Errorf("rows[%d]: %w", i, err)
 		}
-		if !r.Class.Failure() && !slices.Contains(otherClasses, r.Class) {
-			return nil, fmt.Errorf("rows[%d]: class %q is unknown: want one of %v", i, r.Class, slices.Concat(failures, otherClasses))
-		}
-		for _, c := range codes {
-			if _, twice := t.Rows[c]; twice {
-				return nil, fmt.Errorf("rows[%d]: code %d stands twice", i, c)
+		for _, x := range xids {
+			if _, twice := t.Rows[x.Code]; twice {
+				return nil, fmt.Errorf("rows[%d]: code %d stands twice", i, x.Code)
 			}
 			if len(t.Rows) == maxRows {
 				return nil, fmt.Errorf("more than %d codes", maxRows)
 			}
-			x := r.XID
-			x.Code = c
-			t.Rows[c] = x
+			t.Rows[x.Code] = x
 		}
 	}
 	return t, nil
+}
+
+// For returns the row for each of some codes ("13 39-41").
+func (x XID) For(codes string) ([]XID, error) {
+	list, err := parseCodes(codes)
+	if err != nil {
+		return nil, err
+	}
+	if !x.Class.Failure() && !slices.Contains(otherClasses, x.Class) {
+		return nil, fmt.Errorf("class %q is unknown: want one of %v", x.Class, slices.Concat(failures, otherClasses))
+	}
+	var out []XID
+	for _, c := range list {
+		x.Code = c
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 // parseCodes reads "13 39-41".

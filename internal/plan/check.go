@@ -71,6 +71,9 @@ func (p *Plan) defaults() {
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
+	for _, every := range p.Collect.gpuIntervals() {
+		def(every, time.Second)
+	}
 }
 
 // checker gathers what is wrong with the meaning of a plan, each with the place of its setting.
@@ -195,6 +198,7 @@ func (p *Plan) check() error {
 			c.bad(at+".interval", "%v is too short; at least 100ms", s.Interval.D())
 		}
 	}
+	c.gpus(&p.Collect)
 	return c.err()
 }
 

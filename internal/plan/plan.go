@@ -80,6 +80,11 @@ type Collect struct {
 	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces from the target."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
 	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
+
+	NvidiaSMI *NvidiaSMI `yaml:"nvidiaSMI" json:"nvidiaSMI,omitempty" jsonschema:"description=Ask nvidia-smi of this machine about its GPUs and the processes on them."`
+	NVML      *NVML      `yaml:"nvml" json:"nvml,omitempty" jsonschema:"description=Ask the driver's library of this machine by the command assay-nvml: use and memory and clocks of GPUs and their errors as they happen."`
+	KernelLog *KernelLog `yaml:"kernelLog" json:"kernelLog,omitempty" jsonschema:"description=Follow the kernel log of this machine for errors of GPUs."`
+	XIDTable  []XIDRow   `yaml:"xidTable" json:"xidTable,omitempty" jsonschema:"description=Rows of the table of GPU errors in place of the built-in ones."`
 }
 
 // OTLP is where traces are taken in.
