@@ -1,0 +1,127 @@
+package logs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/input"
+)
+
+// lokiPage is how many lines one query gives: Loki's own bound unless it was set otherwise.
+const lokiPage = 5000
+
+var lokiKind = input.Kind{
+	Name: "loki", Things: "lines", Proven: collectors.Documents, By: "a stand-in of Loki's query_range",
+	Help:    "Logs of engines in Loki: http://HOST:3100?query=LOGQL for the window (commas in it as %2C), or what logcli --output=jsonl writes.",
+	Options: options, Read: readLogs, Fetch: fetchLoki,
+}
+
+// A lokiLine is a line with its stream, as logcli writes it.
+type lokiLine struct {
+	Timestamp string            `json:"timestamp"`
+	Labels    map[string]string `json:"labels"`
+	Line      string            `json:"line"`
+
+	at int64
+}
+
+// fetchLoki reads the window of a query, oldest first. A page begins at the instant at which the one before ended, since more lines may bear it.
+func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
+	at, err := url.Parse(f.URL)
+	if err != nil {
+		return err
+	}
+	query := at.Query().Get("query")
+	if query == "" {
+		return fmt.Errorf(`%s has no query: want http://HOST:3100?query={app="vllm"}`, f.URL)
+	}
+	s := openStore(at, f.Token)
+	out := json.NewEncoder(to)
+	from := f.From
+	var seen map[string]bool // lines at from that were written
+	for n := 0; ; {
+		lines, err := s.lines(ctx, query, from, f.To+1)
+		if err != nil {
+			return err
+		}
+		fresh := 0
+		for i := range lines {
+			l := &lines[i]
+			if l.at == from && seen[l.key()] {
+				continue
+			}
+			if l.at != from {
+				from, seen = l.at, nil
+			}
+			if seen == nil {
+				seen = map[string]bool{}
+			}
+			seen[l.key()] = true
+			fresh++
+			if err := out.Encode(l); err != nil {
+				return err
+			}
+		}
+		if n += fresh; n > maxLines {
+			return fmt.Errorf("more than %d lines: want a shorter window or a narrower query", maxLines)
+		}
+		switch {
+		case len(lines) < lokiPage:
+			return nil
+		case fresh == 0:
+			return fmt.Errorf("more than %d lines bear the instant %s: want a narrower query", lokiPage, time.Unix(0, from).UTC().Format(time.RFC3339Nano))
+		}
+	}
+}
+
+func (l *lokiLine) key() string {
+	b, _ := json.Marshal(l.Labels)
+	return string(b) + l.Line
+}
+
+// lines asks for one page.
+func (s *store) lines(ctx context.Context, query string, from, to int64) ([]lokiLine, error) {
+	var a struct {
+		Data struct {
+			Type   string `json:"resultType"`
+			Result []struct {
+				Stream map[string]string   `json:"stream"`
+				Values [][]json.RawMessage `json:"values"`
+			} `json:"result"`
+		} `json:"data"`
+	}
+	q := url.Values{"query": {query}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)}, "limit": {strconv.Itoa(lokiPage)}, "direction": {"forward"}}
+	if err := s.ask(ctx, http.MethodGet, "loki/api/v1/query_range", q, nil, &a); err != nil {
+		return nil, err
+	}
+	if a.Data.Type != "streams" {
+		return nil, fmt.Errorf("the query gives %q: want one that gives lines and not numbers", a.Data.Type)
+	}
+	var out []lokiLine
+	for _, r := range a.Data.Result {
+		for _, v := range r.Values {
+			var stamp string
+			l := lokiLine{Labels: r.Stream}
+			if len(v) < 2 || json.Unmarshal(v[0], &stamp) != nil || json.Unmarshal(v[1], &l.Line) != nil {
+				continue
+			}
+			at, err := strconv.ParseInt(stamp, 10, 64)
+			if err != nil {
+				continue
+			}
+			l.at, l.Timestamp = at, time.Unix(0, at).UTC().Format(time.RFC3339Nano)
+			out = append(out, l)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b lokiLine) int { return cmp.Compare(a.at, b.at) })
+	return out, nil
+}
