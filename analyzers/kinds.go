@@ -44,6 +44,7 @@ func Kinds() []Kind {
 		{"limit", func() assay.Analyzer { return Limit{} }},             // after attribution, which names its cause
 		{"scalability", func() assay.Analyzer { return Scalability{} }},
 		{"k6", func() assay.Analyzer { return K6{} }},
+		{"engine", func() assay.Analyzer { return Engine{} }},
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
 		{"budget", func() assay.Analyzer { return Budget{} }},
 		{"abort", func() assay.Analyzer { return Abort{} }},

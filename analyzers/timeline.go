@@ -3,8 +3,10 @@ package analyzers
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/profile"
 	"github.com/assay-dev/assay/internal/stat"
 )
 
@@ -176,15 +178,17 @@ func (t *timeline) instances(r *assay.Report) {
 	}
 }
 
-// plots are the target's own metrics worth a line, by PromQL over the recorded samples.
+// plots are the target's own metrics worth a line, by PromQL over the recorded samples, or by a quantity of any engine's table.
 var plots = []struct {
 	name, query string
+	q           profile.Quantity
+	reduce      string
 	unit        assay.Unit
 }{
-	{"gpu/busy", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)", assay.Ratio},
-	{"kv/usage", "max(vllm:kv_cache_usage_perc)", assay.Ratio},
-	{"queue/waiting", "sum(vllm:num_requests_waiting)", assay.Count},
-	{"generator/users", "sum(jmeter_threads) or sum(k6_vus)", assay.Count},
+	{"gpu/busy", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)", "", "", assay.Ratio},
+	{"kv/usage", "", profile.KVUsage, "max", assay.Ratio},
+	{"queue/waiting", "", profile.Waiting, "sum", assay.Count},
+	{"generator/users", "sum(jmeter_threads) or sum(k6_vus)", "", "", assay.Count},
 }
 
 func (t *timeline) metrics(r *assay.Report) {
@@ -192,14 +196,55 @@ func (t *timeline) metrics(r *assay.Report) {
 		return
 	}
 	for _, p := range plots {
-		series, err := t.f.Metrics.Range(context.Background(), p.query, t.f.Begin, t.f.End, t.width)
-		if err != nil || len(series) == 0 || len(series[0].Times) == 0 {
+		queries := []string{p.query}
+		if p.q != "" {
+			queries = engineQueries(p.q, p.reduce, time.Duration(t.width))
+		}
+		s, ok := t.fullest(queries)
+		if !ok {
 			continue
 		}
-		s := series[0]
 		s.Name, s.Labels, s.Unit, s.Kind = p.name, nil, p.unit, "line"
 		r.Series = append(r.Series, s)
 	}
+}
+
+// engineQueries returns the PromQL for a gauge of each engine: as it was last seen, and over longer stretches for what was looked at seldom.
+func engineQueries(q profile.Quantity, reduce string, width time.Duration) []string {
+	var out []string
+	for _, kind := range profile.Kinds() {
+		s, _ := profile.For(kind).Spec(q)
+		if s.Type != profile.Gauge {
+			continue
+		}
+		out = append(out, reduce+"("+profile.For(kind).Query(q)+")")
+	}
+	for _, window := range []time.Duration{2 * width, time.Minute, 5 * time.Minute} {
+		for _, kind := range profile.Kinds() {
+			s, _ := profile.For(kind).Spec(q)
+			for _, n := range s.Names {
+				if over := n.Over("max_over_time", window); over != "" {
+					out = append(out, reduce+"("+over+")")
+				}
+			}
+		}
+	}
+	return out
+}
+
+// fullest returns the first series that covers half of the run, else the one with most points.
+func (t *timeline) fullest(queries []string) (best assay.Series, ok bool) {
+	for _, query := range queries {
+		series, err := t.f.Metrics.Range(context.Background(), query, t.f.Begin, t.f.End, t.width)
+		if err != nil || len(series) == 0 || len(series[0].Times) <= len(best.Times) {
+			continue
+		}
+		best, ok = series[0], true
+		if int64(len(best.Times)) >= (t.f.End-t.f.Begin)/t.width/2 {
+			break
+		}
+	}
+	return best, ok
 }
 
 // ecdf adds the empirical distribution of a sketch: values in Values, the share at or below in Lo.

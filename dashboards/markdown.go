@@ -214,6 +214,9 @@ func (m *markdown) extras() {
 	for _, s := range gpuLines(r) {
 		m.printf("* GPU: %s\n", mdText(s))
 	}
+	for _, s := range engineLines(r) {
+		m.printf("* Engine: %s\n", mdText(s))
+	}
 	if s := canaryLine(r); s != "" {
 		m.printf("* Canary: %s\n", mdText(s))
 	}

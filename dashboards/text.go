@@ -58,6 +58,7 @@ func Text(o TextOptions) Render {
 		}
 		p.natural()
 		p.gpu()
+		p.engine()
 		if requestless(r) {
 			p.cold()
 			p.scaling()

@@ -12,7 +12,7 @@ import (
 const sloHelp = "what must hold, for example ttft/p95=2s, error_ratio=1% or e2e/p95{class=search}=300ms; repeatable"
 
 // sloLabels are what a metric of --slo can be of.
-var sloLabels = []string{"phase", "class", "cold", "fault", "by"}
+var sloLabels = []string{"phase", "class", "cold", "fault", "by", "engine"}
 
 // objectivesOf reads the values of --slo: a metric, what it is of in braces, and its bound, an upper one unless more of the metric is better.
 func objectivesOf(slo []string) ([]assay.Objective, error) {
