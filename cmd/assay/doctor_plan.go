@@ -133,6 +133,7 @@ func examineGuards(ctx context.Context, p *patient) {
 
 // examineCollect asks the metrics endpoints. One that does not answer does not keep a run from beginning.
 func examineCollect(ctx context.Context, p *patient) {
+	defer examineKubernetes(ctx, p)
 	for i, c := range p.plan.Collect.Prometheus {
 		err := soon(ctx, func(ctx context.Context) error {
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, or(c.URL, c.HTTPSD), nil)

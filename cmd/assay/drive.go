@@ -145,6 +145,7 @@ func (s *session) collectors() map[string]assay.Source {
 	}
 	s.followLogs(out)
 	s.gpuSources(out)
+	s.watchKubernetes(out)
 	return out
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
+	"github.com/assay-dev/assay/collectors/kubernetes"
 	"github.com/assay-dev/assay/collectors/logs"
 	"github.com/assay-dev/assay/collectors/recorded"
 	"github.com/assay-dev/assay/dashboards"
@@ -39,7 +40,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, logs.Sources, gpu.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, logs.Sources, gpu.Sources, kubernetes.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

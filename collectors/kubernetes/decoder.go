@@ -45,6 +45,9 @@ type Decoder struct {
 	// Live is set where what is read is how things are when it is read.
 	Live bool
 
+	// Gap is how long, in ns, what is read next may have been so before it was seen, where Live is set.
+	Gap int64
+
 	pods    map[string]*pod      // by UID, or namespace and name
 	named   map[string]*pod      // the latest by namespace and name
 	makers  map[string]*maker    // ReplicaSets, Revisions and the like, by namespace, kind and name
@@ -226,7 +229,7 @@ func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 
 // holds reports whether an event is to be told; one from before the beginning is told as of it, if it still held.
 func (d *Decoder) holds(p *pending) bool {
-	if p.Time >= d.From || d.From == 0 {
+	if p.Time+min(p.Resolution, second) > d.From || d.From == 0 {
 		return true
 	}
 	if p.pod == nil {

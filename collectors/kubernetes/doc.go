@@ -27,7 +27,7 @@
 //
 // # What is not told
 //
-// Conditions and container states are in whole seconds. A pod keeps only its last exit and its last change of readiness, so that one dump shows one exit of many
+// Conditions and container states are in whole seconds, cut and not rounded: what happened may lie up to a second after its stamp. A pod keeps only its last exit and its last change of readiness, so that one dump shows one exit of many
 // (the rest is counted) and no loss of readiness that has passed; events are kept for an hour by default. Who wants all watches.
 // The number of replicas that a workload wants has no instant in a dump: only changes that a watch sees or an event tells become records.
 package kubernetes

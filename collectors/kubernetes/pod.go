@@ -84,7 +84,7 @@ func (d *Decoder) takePod(s *Selection, o *Object, gone bool) string {
 	if gone && p.exited == 0 {
 		switch {
 		case d.Live:
-			d.end(p, d.now, second, nil)
+			d.end(p, d.now, max(second, d.Gap), nil)
 		case p.deadline != 0:
 			d.end(p, p.deadline, max(second, p.deadline-p.deleted), nil)
 		default:
@@ -255,7 +255,8 @@ func (d *Decoder) container(p *pod, status *podStatus, c *containerStatus) {
 			d.wasReady(p, ready, from, to, began)
 		}
 		last = to
-		if p.deleted != 0 && to+second >= p.deleted || status.Phase == "Failed" && p.disruption != "" {
+		over := t == c.State.Terminated || c.State.Running == nil // and not started again
+		if over && p.deleted != 0 && to+second >= p.deleted || status.Phase == "Failed" && p.disruption != "" {
 			d.end(p, to, second, t) // what it ends with no longer matters
 			continue
 		}

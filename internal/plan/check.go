@@ -184,6 +184,7 @@ func (p *Plan) check() error {
 	c.alerts(p.Alerts)
 	c.budget(p)
 	c.collectLogs(p.Collect.Logs)
+	c.collectKubernetes(p.Collect.Kubernetes)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {

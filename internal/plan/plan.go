@@ -85,6 +85,8 @@ type Collect struct {
 	NVML      *NVML      `yaml:"nvml" json:"nvml,omitempty" jsonschema:"description=Ask the driver's library of this machine by the command assay-nvml: use and memory and clocks of GPUs and their errors as they happen."`
 	KernelLog *KernelLog `yaml:"kernelLog" json:"kernelLog,omitempty" jsonschema:"description=Follow the kernel log of this machine for errors of GPUs."`
 	XIDTable  []XIDRow   `yaml:"xidTable" json:"xidTable,omitempty" jsonschema:"description=Rows of the table of GPU errors in place of the built-in ones."`
+
+	Kubernetes *KubernetesCollect `yaml:"kubernetes" json:"kubernetes,omitempty" jsonschema:"description=Watch the pods of a cluster and what makes them: lives of instances and why they went. Reads only."`
 }
 
 // OTLP is where traces are taken in.
