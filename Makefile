@@ -1,6 +1,6 @@
 # Two tiers of tests: `make test` is the README's test command, which CI runs; `make full` is what is run before a release: many seeds, kill
 # points, dials and scores, on an otherwise idle machine.
-.PHONY: build test full lint generate bench
+.PHONY: build test test-ollama full lint generate bench
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
@@ -11,6 +11,14 @@ test:
 	go test -race -timeout 20m ./...
 	cd loadgen/k6 && go test -timeout 10m ./...
 	cd loadgen/peer && go test -timeout 10m ./...
+
+# The whole way on an engine that is not ours: Ollama with a small model of random weights. Wants a C++ compiler; building it takes some minutes, once.
+OLLAMA ?= $(CURDIR)/dist/ollama
+$(OLLAMA):
+	GOBIN=$(dir $(OLLAMA)) go install github.com/ollama/ollama@v0.6.8
+
+test-ollama: $(OLLAMA)
+	ASSAY_OLLAMA=$(OLLAMA) go test -count=1 -run TestOllama -v ./cmd/assay
 
 full:
 	ASSAY_FULL=1 go test -timeout 90m -p 1 ./...
