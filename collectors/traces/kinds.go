@@ -7,7 +7,7 @@ import (
 
 // Kinds are the formats of this package.
 var Kinds = []input.Kind{
-	{Name: "otlp", Things: "spans", Help: "OpenTelemetry traces: JSON lines of the collector's file exporter, one OTLP JSON document, protobuf with length prefixes or one bare request.",
+	{Name: "otlp", Things: "spans and points", Help: "OpenTelemetry traces and metrics: JSON lines of the collector's file exporter, one OTLP JSON document, protobuf with length prefixes or one bare request.",
 		Proven: collectors.Live, By: "messages of the OpenTelemetry collector's own encoder", Is: isOTLP, Read: readOTLP},
 	{Name: "jaeger", Things: "spans", Help: "Jaeger's query JSON, as its UI downloads it, or a Jaeger query service at a URL.",
 		Proven: collectors.Recorded, By: "traces of uber-research/CRISP; the HTTP API from its documentation", Is: isJaeger, Read: readJaeger, Fetch: fetchJaeger,

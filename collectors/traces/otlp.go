@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -23,13 +24,18 @@ import (
 const maxBatch = 64 << 20
 
 func isOTLP(_ string, head []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && (bytes.Contains(head, []byte(`"resourceSpans"`)) || bytes.Contains(head, []byte(`"scopeSpans"`)))
+	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && (bytes.Contains(head, []byte(`"resourceSpans"`)) || bytes.Contains(head, []byte(`"scopeSpans"`)) || bytes.Contains(head, []byte(`"resourceMetrics"`)))
 }
 
 // readOTLP tells the three forms apart by the first byte: that of JSON, the tag of a bare message's first field, or that of a length.
 func readOTLP(_ context.Context, in *input.Input, emit func(assay.Record) error) error {
 	in.Limit(maxBatch)
-	t := &otlp{newTaker(in, 1, emit)}
+	t := &otlp{taker: newTaker(in, 1, emit)}
+	defer func() {
+		if left := t.metrics.Left(); left != "" {
+			in.Tally.Note(left, 1)
+		}
+	}()
 	head, err := in.Peek()
 	if err != nil {
 		return err
@@ -47,11 +53,17 @@ func readOTLP(_ context.Context, in *input.Input, emit func(assay.Record) error)
 	return t.end(t.prefixed())
 }
 
-type otlp struct{ *taker }
+type otlp struct {
+	*taker
+	metrics collectors.Points
+}
 
 // batch takes one encoded message.
 func (t *otlp) batch(msg []byte, json bool) error {
 	err := t.spans.OTLP(msg, json, t.keep, t.refuse)
+	if errors.Is(err, collectors.ErrNoTraces) && !json { // a message does not say of which signal it is
+		return t.points(msg, false)
+	}
 	if errors.Is(err, collectors.ErrNoTraces) {
 		t.refuse("a batch that cannot be decoded as OTLP traces")
 		return nil
@@ -124,10 +136,17 @@ func (t *otlp) json(in *input.File) error {
 					}
 					return t.batch(slip(raw), true)
 				})
-			case "resourceMetrics", "resourceLogs":
-				what := map[string]string{"resourceMetrics": "metrics", "resourceLogs": "logs"}[name]
+			case "resourceMetrics", "resource_metrics":
 				return d.list(func() error {
-					t.refuse("a resource's " + what + ", which are no traces")
+					var raw json.RawMessage
+					if err := d.value(&raw); err != nil {
+						return err
+					}
+					return t.points(slices.Concat([]byte(`{"resourceMetrics":[`), raw, []byte("]}")), true)
+				})
+			case "resourceLogs":
+				return d.list(func() error {
+					t.refuse("a resource's logs, which are neither traces nor metrics")
 					return d.skip()
 				})
 			case fetchedName:
