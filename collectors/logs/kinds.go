@@ -7,7 +7,7 @@ import (
 )
 
 // Kinds is the table of this package's formats.
-var Kinds = []input.Kind{logsKind, ollamaKind, elasticKind, lokiKind}
+var Kinds = []input.Kind{logsKind, ollamaKind, elasticKind, lokiKind, nginxKind, envoyKind}
 
 // Sources is the table of this package's live collectors.
 var Sources = []collectors.Kind{

@@ -26,7 +26,14 @@ func told(t *testing.T, k *input.Kind, path string, options map[string]string) (
 	err = s.Run(t.Context(), func(r assay.Record) error {
 		switch r := r.(type) {
 		case *assay.Request:
-			line := fmt.Sprintf("%s+%s %v %v %s", ms(r.Due), ms(r.End-r.Due+1e6), r.Outcome, r.Cold, r.Instance)
+			took := "?"
+			if r.End != 0 {
+				took = ms(r.End - r.Due + 1e6)
+			}
+			line := fmt.Sprintf("%s+%s %v %v %s", ms(r.Due), took, r.Outcome, r.Cold, r.Instance)
+			if r.FirstByte != 0 {
+				line += " first " + ms(r.FirstByte-r.Due+1e6)
+			}
 			if r.TokensOut > 0 {
 				line += fmt.Sprintf(" %d→%d", r.TokensIn, r.TokensOut)
 			}
