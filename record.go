@@ -306,6 +306,8 @@ const (
 
 	EventExemplar = "metric.exemplar" // a metric names a trace as an example; attrs series, trace, value
 
+	EventReadBack = "trace.readback" // traces of our requests were read from a store; attrs requests, asked, came, late, unsettled, last_ns, waited_ns
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
 	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,8 +32,7 @@ type api struct {
 	tenant string // of a store that has several
 	run    string // id of the run, so that those who keep the store can tell whose requests these are; "" for none
 
-	asked int
-	read  int64
+	asked, read atomic.Int64 // requests, bytes of answers
 }
 
 var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: askTimeout}
@@ -57,7 +57,7 @@ func (a *api) get(ctx context.Context, path string, query url.Values, accept str
 }
 
 func (a *api) once(ctx context.Context, path string, query url.Values, accept string) (body []byte, contentType string, status int, err error) {
-	if a.asked++; a.asked > maxAsked {
+	if a.asked.Add(1) > maxAsked {
 		return nil, "", 0, fmt.Errorf("more than %d requests to the store: want a shorter window or a query that chooses fewer traces", maxAsked)
 	}
 	at := strings.TrimRight(a.url, "/") + path
@@ -87,13 +87,13 @@ func (a *api) once(ctx context.Context, path string, query url.Values, accept st
 	}
 	defer resp.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	a.read += int64(len(body))
+	read := a.read.Add(int64(len(body)))
 	switch {
 	case err != nil:
 		return nil, "", 0, fmt.Errorf("GET %s: %w", path, err)
 	case len(body) > maxAnswer:
 		return nil, "", 0, fmt.Errorf("GET %s: an answer of more than %d MiB", path, maxAnswer>>20)
-	case a.read > maxAnswers:
+	case read > maxAnswers:
 		return nil, "", 0, fmt.Errorf("more than %d GiB of answers: want a shorter window or a query that chooses fewer traces", int64(maxAnswers)>>30)
 	}
 	return body, resp.Header.Get("Content-Type"), resp.StatusCode, nil
@@ -151,21 +151,23 @@ func framed(to io.Writer, msg []byte) error {
 	return err
 }
 
-// sliced calls search with the window, and with its halves where that gave as many as it can give.
-func sliced(from, to int64, most int, f *fetched, search func(from, to int64) (found int, err error)) error {
-	n, err := search(from, to)
+// sliced calls search with the window, and with its halves, in multiples of least, where that gave as many as it can give. The search is told
+// whether its slice can be halved: what it finds then is not all, and will be found again.
+func sliced(from, to, least int64, most int, f *fetched, search func(from, to int64, halves bool) (found int, err error)) error {
+	halves := to-from >= 2*least
+	n, err := search(from, to, halves)
 	if err != nil || n < most {
 		return err
 	}
-	if to-from <= minSlice {
+	if !halves {
 		f.Crowded++
 		return nil
 	}
-	mid := from + (to-from)/2
-	if err := sliced(from, mid, most, f, search); err != nil {
+	mid := from + (to-from)/2/least*least
+	if err := sliced(from, mid, least, most, f, search); err != nil {
 		return err
 	}
-	return sliced(mid, to, most, f, search)
+	return sliced(mid, to, least, most, f, search)
 }
 
 // limitOf reads the option limit.

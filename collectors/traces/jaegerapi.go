@@ -13,7 +13,7 @@ import (
 )
 
 // jaegerStore reads from a Jaeger query service.
-type jaegerStore struct{ api }
+type jaegerStore struct{ *api }
 
 // fetchJaeger writes the traces of the window, each once, as the query service gives them.
 func fetchJaeger(ctx context.Context, f *input.Fetching, to io.Writer) error {
@@ -21,7 +21,7 @@ func fetchJaeger(ctx context.Context, f *input.Fetching, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	j := &jaegerStore{api{url: f.URL, token: f.Token}}
+	j := &jaegerStore{&api{url: f.URL, token: f.Token}}
 	var services []string
 	if s := f.Options["service"]; s != "" {
 		services = []string{s}
@@ -41,10 +41,10 @@ func (j *jaegerStore) window(ctx context.Context, services []string, from, to in
 	}
 	seen, told := map[string]bool{}, &fetched{}
 	for _, service := range services {
-		err := sliced(from, to, most, told, func(from, to int64) (int, error) {
+		err := sliced(from, to, minSlice, most, told, func(from, to int64, halves bool) (int, error) {
 			found, err := j.traces(ctx, "/api/traces", url.Values{"service": {service}, "limit": {strconv.Itoa(most)},
 				"start": {strconv.FormatInt(from/1000, 10)}, "end": {strconv.FormatInt(to/1000, 10)}})
-			if err != nil || len(found) >= most && to-from > minSlice {
+			if err != nil || len(found) >= most && halves {
 				return len(found), err
 			}
 			for _, raw := range found {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -19,8 +20,8 @@ const typeProtobuf = "application/protobuf"
 
 // tempo reads from a Grafana Tempo.
 type tempo struct {
-	api
-	old bool // it has no /api/v2
+	*api
+	old atomic.Bool // it has no /api/v2
 }
 
 // fetchTempo searches the window and writes each trace that it finds as a message with its length before it.
@@ -29,16 +30,17 @@ func fetchTempo(ctx context.Context, f *input.Fetching, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	t := &tempo{api: api{url: f.URL, token: f.Token, tenant: f.Options["tenant"]}}
+	t := &tempo{api: &api{url: f.URL, token: f.Token, tenant: f.Options["tenant"]}}
 	return t.window(ctx, f.Options["query"], f.From, f.To, most, func(msg []byte) error { return framed(to, msg) })
 }
 
 // window hands out the traces that a query finds in a window of Unix time, and last what is to be said of them.
 func (t *tempo) window(ctx context.Context, query string, from, to int64, most int, take func(msg []byte) error) error {
 	seen, told := map[string]bool{}, &fetched{}
-	err := sliced(from, to, most, told, func(from, to int64) (int, error) {
+	from, to = from/1e9*1e9, (to+1e9-1)/1e9*1e9 // Tempo takes whole seconds
+	err := sliced(from, to, 1e9, most, told, func(from, to int64, halves bool) (int, error) {
 		ids, err := t.search(ctx, query, from, to, most)
-		if err != nil || len(ids) >= most && to-from > minSlice {
+		if err != nil || len(ids) >= most && halves {
 			return len(ids), err
 		}
 		for _, id := range ids {
@@ -71,7 +73,7 @@ func (t *tempo) window(ctx context.Context, query string, from, to int64, most i
 	return take(told.record())
 }
 
-// search returns the ids of traces, the newest first. Tempo takes whole seconds.
+// search returns the ids of traces in a window, which is widened to whole seconds.
 func (t *tempo) search(ctx context.Context, query string, from, to int64, most int) ([]string, error) {
 	if query == "" {
 		query = "{}"
@@ -104,7 +106,7 @@ func (t *tempo) search(ctx context.Context, query string, from, to int64, most i
 
 // trace returns one trace as a message that [readOTLP] reads, nil where the store does not have it, and whether the store says that it is a part.
 func (t *tempo) trace(ctx context.Context, id string) (msg []byte, partial bool, err error) {
-	if !t.old {
+	if !t.old.Load() {
 		body, typ, status, err := t.get(ctx, "/api/v2/traces/"+id, nil, typeProtobuf)
 		if err != nil {
 			return nil, false, err
@@ -117,7 +119,7 @@ func (t *tempo) trace(ctx context.Context, id string) (msg []byte, partial bool,
 	if err != nil || status == http.StatusNotFound {
 		return nil, false, err
 	}
-	t.old = true
+	t.old.Store(true)
 	return body, false, nil
 }
 
