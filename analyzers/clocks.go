@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/assay-dev/assay"
 )
@@ -144,6 +145,44 @@ func (h *traceHealth) check(r *assay.Report) {
 	}
 	if h.crowded > 0 {
 		r.Trust.Doubts = append(r.Trust.Doubts, fmt.Sprintf("clocks were compared for %d pairs of services; %d pairs of spans of others were not", maxPairs, h.crowded))
+	}
+}
+
+// readBacks adds how many traces of our requests came from each store that was read after the load, and how late the last of them.
+func readBacks(events []assay.Event, r *assay.Report) {
+	for i := range events {
+		e := &events[i]
+		if e.Kind != assay.EventReadBack {
+			continue
+		}
+		n := func(key string) int64 {
+			v, _ := strconv.ParseInt(e.Attrs[key], 10, 64)
+			return v
+		}
+		asked, came, last := n("asked"), n("came"), n("last_ns")
+		labels := map[string]string{"store": e.Source}
+		share := assay.NotMeasured(assay.Ratio, "no answered request asked for a trace")
+		late := assay.NotMeasured(assay.Seconds, "no trace came")
+		if asked > 0 {
+			share = counted(float64(came)/float64(asked), assay.Ratio, int(asked), "traces", "traces of answered requests that came, of those that were asked for")
+		}
+		if came > 0 {
+			late = stretch(last, 0, last, int(came), "traces", fmt.Sprintf("from the first look after the load to the one in which the last trace was there; %d were there at once", came-n("late")))
+		}
+		r.Findings = append(r.Findings, assay.Finding{Metric: "validity/came", Labels: labels, Quantity: share}, assay.Finding{Metric: "validity/late", Labels: labels, Quantity: late})
+		r.Trust.Rows = append(r.Trust.Rows, assay.TrustRow{Name: "traces from " + e.Source, Quantity: share, Limit: fmt.Sprintf("at least %g %%", spanShare*100), OK: asked == 0 || float64(came) >= spanShare*float64(asked)})
+		doubt := func(format string, args ...any) {
+			r.Trust.Doubts = append(r.Trust.Doubts, e.Source+": "+fmt.Sprintf(format, args...))
+		}
+		if float64(came) < spanShare*float64(asked) {
+			doubt("%d of %d traces of our requests, which ask to be sampled, came within %s of the load's end", came, asked, duration(seconds(n("waited_ns"))))
+		}
+		if of := n("requests"); asked < of {
+			doubt("of %d traces %d were asked for, evenly chosen", of, asked)
+		}
+		if k := n("unsettled"); k > 0 {
+			doubt("%d traces still grew when the wait was over: they may lack spans", k)
+		}
 	}
 }
 

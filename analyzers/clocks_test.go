@@ -101,3 +101,27 @@ func TestClocksThatContradictOneAnother(t *testing.T) {
 		t.Errorf("agree %v, %+v", agree, q)
 	}
 }
+
+func TestReadBacks(t *testing.T) {
+	var r assay.Report
+	readBacks([]assay.Event{{Kind: assay.EventReadBack, Source: "tempo", Attrs: map[string]string{"requests": "30000", "asked": "10000", "came": "9000", "late": "500", "unsettled": "2", "last_ns": "12000000000", "waited_ns": "30000000000"}}, {Kind: assay.EventScale}}, &r)
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, fmt.Sprintf("%s %s %.4g [%.4g, %.4g] of %d: %s", f.Metric, f.Labels["store"], f.Quantity.Value, f.Quantity.Lo, f.Quantity.Hi, f.Quantity.N, f.Quantity.Method))
+	}
+	want := []string{
+		"validity/came tempo 0.9 [0.9, 0.9] of 10000: traces of answered requests that came, of those that were asked for",
+		"validity/late tempo 12 [0, 12] of 9000: from the first look after the load to the one in which the last trace was there; 8500 were there at once",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	wantDoubts := []string{
+		"tempo: 9000 of 10000 traces of our requests, which ask to be sampled, came within 30 s of the load's end",
+		"tempo: of 30000 traces 10000 were asked for, evenly chosen",
+		"tempo: 2 traces still grew when the wait was over: they may lack spans",
+	}
+	if diff := cmp.Diff(wantDoubts, r.Trust.Doubts); diff != "" {
+		t.Errorf("doubts (-want +got):\n%s", diff)
+	}
+}

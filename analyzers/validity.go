@@ -28,6 +28,8 @@ func (Validity) Describe() []assay.Desc {
 		{Metric: "validity/credential", Unit: assay.Count, Better: "lower", Help: "Requests that were not served because our own credential was refused, expired or missing. Any makes the run invalid: it says nothing of the target."},
 		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
 		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
+		{Metric: "validity/came", Unit: assay.Ratio, Better: "higher", Help: "Share of the traces of answered requests that a store had, of those it was asked for after the load (label store)."},
+		{Metric: "validity/late", Unit: assay.Seconds, Better: "lower", Help: "How long after the load the last of them came (label store)."},
 		{Metric: "validity/orphans", Unit: assay.Ratio, Better: "lower", Help: "Share of the spans whose parent is not in their trace."},
 		{Metric: "validity/repeated", Unit: assay.Count, Better: "lower", Help: "Spans that came more than once. One of each is taken."},
 		{Metric: "validity/skew", Unit: assay.Seconds, Better: "lower", Help: "Clock of a server minus that of its client, by their spans (labels client and server)."},
@@ -161,6 +163,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 
 	p.spans(check)
 	p.traces.check(r)
+	readBacks(p.f.Events, r)
 	p.gaps(check)
 
 	drift := m.End.ClockDrift

@@ -85,6 +85,7 @@ func (s *session) drive(ctx context.Context) error {
 	}
 	stopWatching()
 	s.sources.Wait()
+	s.readBack()
 	s.metrics.close()
 	return errors.Join(err, failed.err())
 }

@@ -40,7 +40,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, logs.Sources, gpu.Sources, kubernetes.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, gpu.Sources, kubernetes.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

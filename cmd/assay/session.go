@@ -61,6 +61,7 @@ type session struct {
 	day      *gameDay    // nil unless it is one
 	pauses   *phaseClock // nil where nothing stops the clock of the load phases
 	otlp     *collectors.OTLP
+	traceIDs *traceIDs // that are read back; nil where no store is asked
 	window   *live.Window
 	guards   *live.Guards
 	lookouts []*lookout // guards on the users' own metrics
@@ -126,7 +127,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
-	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.lookAhead(ctx), s.alertsAhead(ctx)); err != nil {
+	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.readBackAhead(), s.lookAhead(ctx), s.alertsAhead(ctx)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {
@@ -419,6 +420,9 @@ func (s *session) load() loadgen.Live {
 // emit is where every record of every source passes.
 func (s *session) emit(r assay.Record) error {
 	s.window.Observe(r)
+	if q, ok := r.(*assay.Request); ok {
+		s.traceIDs.see(q)
+	}
 	if e, ok := r.(*assay.Event); ok {
 		s.begun.see(e)
 		s.tell(e)

@@ -71,17 +71,22 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 	asked, began, last := len(left), time.Now(), time.Duration(0)
 	deadline := began.Add(cmp.Or(b.Wait, 30*time.Second))
 	late, cut := 0, 0
+	var told error // why traces could not be had in the last look
 	for look := 1; len(left) > 0; look++ {
 		over := !time.Now().Before(deadline)
 		var next []*awaited
+		failed, ill := 0, error(nil) // in this look
 		err := b.each(ctx, left, func(w *awaited) error {
 			msg, err := s.byID(ctx, w.id.String())
-			if err != nil {
-				return err
+			n := int64(0)
+			if err == nil {
+				n, err = s.spans(ctx, msg, nil)
 			}
-			n, err := s.spans(ctx, msg, nil)
-			if err != nil {
-				return err
+			if err != nil { // of this trace: the others may still be had
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				next, failed, ill = append(next, w), failed+1, err
+				return ctx.Err()
 			}
 			before := w.spans
 			w.spans = n
@@ -110,15 +115,23 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 			}
 			return nil
 		})
+		if ctx.Err() != nil {
+			break
+		}
+		if err == nil && failed == len(left) {
+			err = ill
+		}
 		if err != nil {
 			return fmt.Errorf("read back from %s: %w", b.URL, err)
+		}
+		if over {
+			told = ill
 		}
 		if left = next; over || len(left) == 0 {
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(cmp.Or(b.Every, time.Second)):
 		}
 	}
@@ -128,6 +141,12 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 	e.Text = fmt.Sprintf("%d of %d traces of our requests came", asked-len(left), asked)
 	if err := emit(e); err != nil {
 		return err
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	if told != nil {
+		return fmt.Errorf("read back from %s: %w", b.URL, told)
 	}
 	if err := b.others(ctx, s, emit); err != nil {
 		return fmt.Errorf("read back from %s: %w", b.URL, err)

@@ -68,6 +68,7 @@ func (p *Plan) defaults() {
 	}
 	p.guardDefaults()
 	p.stopDefaults()
+	p.readBackDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
@@ -185,6 +186,7 @@ func (p *Plan) check() error {
 	c.budget(p)
 	c.collectLogs(p.Collect.Logs)
 	c.collectKubernetes(p.Collect.Kubernetes)
+	c.readBack(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {

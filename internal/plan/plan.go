@@ -78,6 +78,8 @@ type Budget struct {
 // Collect says what is watched beside our own requests. The sandbox is watched without asking.
 type Collect struct {
 	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces from the target."`
+	Tempo      []Tempo      `yaml:"tempo" json:"tempo,omitempty" jsonschema:"description=Read the traces of our requests back from Grafana Tempo after the load."`
+	Jaeger     []Jaeger     `yaml:"jaeger" json:"jaeger,omitempty" jsonschema:"description=Read the traces of our requests back from a Jaeger query service after the load."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
 	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
 
