@@ -62,6 +62,24 @@ const (
 	CacheHitTime   Quantity = "cache_hit_time" // of a request that the cache served
 	Evictions      Quantity = "evictions"      // entries that a cache pushed out
 
+	// Of a proxy in front of the platform.
+	HopConnections   Quantity = "hop_connections"          // of clients, open now
+	HopIdle          Quantity = "hop_idle_connections"     // of those, the ones kept open without a request
+	HopAccepted      Quantity = "hop_connections_accepted" // of clients, since it began
+	HopHandled       Quantity = "hop_connections_handled"  // of those, the ones that it had room for
+	HopRequests      Quantity = "hop_requests"             // of clients
+	HopTime          Quantity = "hop_time"                 // that a request spent in the proxy and on its client's wire, not waiting for the upstream
+	ClientGone       Quantity = "client_gone"              // requests whose client went away first
+	UpstreamTime     Quantity = "upstream_time"            // that a request waited for the upstream
+	UpstreamConnect  Quantity = "upstream_connect_time"
+	UpstreamFirst    Quantity = "upstream_first_byte_time" // from asking the upstream to its first byte
+	UpstreamActive   Quantity = "upstream_active"          // requests that the upstream works on
+	UpstreamPending  Quantity = "upstream_pending"         // requests that wait for a connection to the upstream
+	UpstreamOverflow Quantity = "upstream_overflow"        // requests refused since too many were pending
+	UpstreamRetries  Quantity = "upstream_retries"         // times that the upstream was asked again behind the client's back
+	UpstreamTimeouts Quantity = "upstream_timeouts"
+	Ejections        Quantity = "ejections" // of upstream servers that failed too often
+
 	GPUBusy         Quantity = "gpu_busy"
 	GPUTensorActive Quantity = "gpu_tensor_active"
 	GPUDRAMActive   Quantity = "gpu_dram_active"
