@@ -9,6 +9,7 @@ import (
 // counts are the counters of one log. They are told once a second of the log's own time, beginning with zeros, so that their growth is that of the log.
 type counts struct {
 	second int64 // Unix: the one that is under way
+	told   int64 // Unix ns: when the counters were told last
 	begun  bool
 	dirty  bool
 	labels []assay.Label
@@ -88,7 +89,8 @@ func (c *counts) tell(d *decoder) error {
 		return nil
 	}
 	c.dirty = false
-	at := c.second*1e9 + 999_000_000
+	at := max(c.second*1e9+999_000_000, c.told+1_000_000)
+	c.told = at
 	for status, n := range c.codes {
 		if n == 0 {
 			continue

@@ -86,16 +86,19 @@ var (
 	probeAgents = []string{"kube-probe/", "GoogleHC/", "ELB-HealthChecker/", "Envoy/HC", "Prometheus/", "Consul Health Check", "HealthCheck"}
 )
 
+// probing is why a line is no request of a user.
+const probing = "probes and scrapes"
+
 // unwanted says why what was asked for is no request of the model, or "".
 func (d *decoder) unwanted(e *entry, v *values) string {
 	for _, p := range probePaths {
 		if string(e.path) == p {
-			return "probes and scrapes"
+			return probing
 		}
 	}
 	for _, a := range probeAgents {
 		if bytes.HasPrefix(v[agent], []byte(a)) {
-			return "probes and scrapes"
+			return probing
 		}
 	}
 	if d.below != nil && !bytes.HasPrefix(e.path, d.below) {

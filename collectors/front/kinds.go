@@ -32,6 +32,14 @@ var Kinds = []input.Kind{
 		Proven: collectors.Documents, By: "Envoy's documentation of access logs, and lines of public repositories", Is: isEnvoy, Read: reader("envoy")},
 }
 
+// Sources is the table of this package's live collectors.
+var Sources = []collectors.Kind{
+	{Name: "nginx", Help: "Follows the access log of an nginx in front of the platform, over rotation, and looks at its stub_status page: times of the hop and of its upstream, retries, connections, spans.",
+		Proven: collectors.Live, By: "nginx 1.22.1 before the sandbox, with TLS", New: func(c collectors.Clock) assay.Source { return &Log{Kind: "nginx", Clock: c} }},
+	{Name: "envoy", Help: "Follows the access log of an Envoy in front of the platform and scrapes its admin interface.",
+		Proven: collectors.Documents, By: "Envoy's documentation of access logs and statistics", New: func(c collectors.Clock) assay.Source { return &Log{Kind: "envoy", Clock: c} }},
+}
+
 func isNginx(_ string, head []byte) bool {
 	line := firstLine(head)
 	var v values
