@@ -84,6 +84,7 @@ var examinations = []struct {
 	{"traces", true, examineReadBack},
 	{"logs", true, examineLogs},
 	{"gpus", true, examineGPUs},
+	{"front", true, examineFront},
 	{"k6", true, examineK6},
 }
 

@@ -135,24 +135,27 @@ func examineGuards(ctx context.Context, p *patient) {
 func examineCollect(ctx context.Context, p *patient) {
 	defer examineKubernetes(ctx, p)
 	for i, c := range p.plan.Collect.Prometheus {
-		err := soon(ctx, func(ctx context.Context) error {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, or(c.URL, c.HTTPSD), nil)
-			if err != nil {
-				return err
-			}
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}, Timeout: 5 * time.Second}
-			res, err := client.Do(req)
-			if err != nil {
-				return err
-			}
-			defer res.Body.Close()
-			if res.StatusCode != http.StatusOK {
-				return fmt.Errorf("GET %s: status %d", or(c.URL, c.HTTPSD), res.StatusCode)
-			}
-			return nil
-		})
+		err := soon(ctx, func(ctx context.Context) error { return answers(ctx, or(c.URL, c.HTTPSD)) })
 		p.try(err, doubt, "without it the run goes on and knows less", "collect.prometheus[%d]: %s answers", i, or(c.URL, c.HTTPSD))
 	}
+}
+
+// answers asks a URL for its page.
+func answers(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}, Timeout: 5 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: status %d", url, res.StatusCode)
+	}
+	return nil
 }
 
 // examineK6 finds k6 and has it read the plan's scripts.

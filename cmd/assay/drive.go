@@ -147,6 +147,7 @@ func (s *session) collectors() map[string]assay.Source {
 	s.followLogs(out)
 	s.gpuSources(out)
 	s.watchKubernetes(out)
+	s.watchFronts(out)
 	return out
 }
 

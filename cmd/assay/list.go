@@ -11,6 +11,7 @@ import (
 	"github.com/assay-dev/assay/analyzers"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/front"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/kubernetes"
@@ -40,7 +41,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, gpu.Sources, kubernetes.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, front.Sources, gpu.Sources, kubernetes.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

@@ -187,6 +187,7 @@ func (p *Plan) check() error {
 	c.collectLogs(p.Collect.Logs)
 	c.collectKubernetes(p.Collect.Kubernetes)
 	c.readBack(p)
+	c.collectFront(p)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {
