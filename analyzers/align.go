@@ -9,16 +9,18 @@ import (
 // that its service did below it are moved so that it lies in the middle of its caller's, which halves what the network took. A server
 // that worked longer than its client waited is left where it is: who gave up waiting tells nothing of clocks.
 
-// aligned returns the spans by the clock of the request, and whether any had to be moved. The spans themselves are not changed.
+// aligned returns the spans by the clock of the request, and whether any had to be moved because clocks disagree. The spans themselves are not changed.
 func (a *attribution) aligned(r *assay.Request, spans []assay.Span) ([]assay.Span, bool) {
-	strayed := false
+	moved, strayed := false, false
 	for i := range spans {
 		if begin, end, ok := caller(r, spans, &spans[i]); ok && stray(begin, end, spans[i].Start, spans[i].End) != 0 {
-			strayed = true
-			break
+			moved = true
+			if strayed = !coarse(&spans[i], begin, end); strayed {
+				break
+			}
 		}
 	}
-	if !strayed {
+	if !moved {
 		return spans, false
 	}
 	a.moved = append(a.moved[:0], spans...)
@@ -27,7 +29,7 @@ func (a *attribution) aligned(r *assay.Request, spans []assay.Span) ([]assay.Spa
 		a.moved[i].Start += d
 		a.moved[i].End += d
 	}
-	return a.moved, true
+	return a.moved, strayed
 }
 
 // shift returns by how much a span is moved: by what its caller is, and by its own straying.

@@ -50,3 +50,13 @@ func (h hop) above(spans []assay.Span, s *assay.Span) int {
 func (h hop) asks(s *assay.Span) bool {
 	return h.passed && s.Parent == h.span.SpanID && s.Service == h.span.Service
 }
+
+// hopResolution is how far the spans that are made of a hop's access log may lie beside the truth: its stamps are of whole milliseconds, by a clock that it
+// reads once for all that it does at a time.
+const hopResolution = 2_000_000
+
+// coarse reports whether a span of a hop lies outside its caller's by no more than its stamps are coarse.
+func coarse(s *assay.Span, begin, end int64) bool {
+	_, ok := s.Attr("assay.hop")
+	return ok && s.Start >= begin-hopResolution && s.End <= end+hopResolution
+}

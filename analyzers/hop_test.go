@@ -9,6 +9,19 @@ import (
 	"github.com/assay-dev/assay"
 )
 
+// TestHopStamps: a hop's stamps are coarse, which is no disagreement of clocks.
+func TestHopStamps(t *testing.T) {
+	for begin, want := range map[int64]bool{999: false, 990: true, 1001: false} {
+		r, _ := request("")
+		spans := []assay.Span{span(20, 1, "nginx", "POST", assay.SpanServer, begin, 1998, assay.Attr{Key: "assay.hop", Value: "nginx"}), span(21, 20, "nginx", "upstream", assay.SpanClient, begin+5, 1998)}
+		r.End += 20 * ms // so that the span has room
+		got, strayed := Attribution{}.Begin(someFacts(nil)).(*attribution).aligned(r, spans)
+		if strayed != want || got[0].Start < r.Sent || got[1].Start-got[0].Start != 5*ms {
+			t.Errorf("from %d ms: strayed %v, want %v; spans from %d and %d", begin, strayed, want, got[0].Start/ms, got[1].Start/ms)
+		}
+	}
+}
+
 // TestHop lays a proxy before the gateway of TestDecompose. Its spans hang below the client's, as the gateway's do.
 func TestHop(t *testing.T) {
 	proxy := []assay.Span{
