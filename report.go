@@ -296,8 +296,17 @@ type Trust struct {
 	Rules    []string   `json:"rules,omitempty"`    // names of the rules that the problems broke, in their order
 	Doubts   []string   `json:"doubts,omitempty"`   // threats to validity that do not
 	Rows     []TrustRow `json:"rows"`
+	Clocks   []Clock    `json:"clocks,omitempty"`   // coarsest source of each family of findings
 	Machine  string     `json:"machine,omitempty"`  // what the machine of the load can send, as it was calibrated
 	Lateness []Bin      `json:"lateness,omitempty"` // of the sends, from due to the first write
+}
+
+// A Clock is the coarsest source that a family of findings rests on.
+type Clock struct {
+	Family     string `json:"family"` // metrics whose names begin so
+	Source     string `json:"source"`
+	Resolution int64  `json:"resolution_ns"`
+	Error      int64  `json:"error_ns,omitempty"` // of its clock against ours, where it stamps by its own and that is known
 }
 
 // A Bin counts values above the end of the bin before it, up to its own.

@@ -17,10 +17,10 @@ const clusterGap = 5 // as many good ones in a row end an episode
 
 // Describe returns the metrics.
 func (Availability) Describe() []assay.Desc {
-	return []assay.Desc{
+	return append(describeProbes(), []assay.Desc{
 		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) or of time (by=time) that was good in the natural ledger; the interval counts failures by the episode."},
 		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
-	}
+	}...)
 }
 
 // Begin starts a pass.
@@ -90,6 +90,12 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	labelled.Labels = map[string]string{"by": "request"}
 	byTime.Labels = map[string]string{"by": "time"}
 	r.Findings = append(r.Findings, labelled, byTime)
+	for _, k := range probeKinds {
+		r.Findings = append(r.Findings, availabilityOfProbe(p.f, k.metric, k.probe, k.plan))
+	}
+	serving := byTime
+	serving.Metric, serving.Labels = "availability/serving", nil
+	r.Findings = append(r.Findings, serving)
 
 	r.Findings = append(r.Findings, p.errors(&p.all, nil))
 	for _, name := range keys(p.phases) {

@@ -175,7 +175,14 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	check("clock", q, duration(seconds(clockLimit)), step <= clockLimit, "",
 		fmt.Sprintf("the wall clock stepped by %s: spans and events of other processes may lie wrong by as much", duration(seconds(step))))
 
+	t.Clocks = clocksOf(p.f, r, p.total)
 	for _, o := range m.Offsets {
+		if strings.HasPrefix(o.Source, "collect.") { // what they gave was stamped by our clock: theirs matters where people compare
+			if off := max(o.Offset, -o.Offset); off > o.Error {
+				t.Doubts = append(t.Doubts, fmt.Sprintf("the clock of %s stands %s from ours (±%s): compare its own records with care", o.Source, duration(seconds(off)), duration(seconds(o.Error))))
+			}
+			continue
+		}
 		if o.Error > clockLimit {
 			t.Doubts = append(t.Doubts, fmt.Sprintf("the clock of %s is known to ±%s only", o.Source, duration(seconds(o.Error))))
 		}

@@ -137,6 +137,7 @@ type errorRow struct {
 type trustBox struct {
 	Valid                      bool
 	Problems, Doubts, Warnings []string
+	Clocks                     string
 	Machine                    string
 	Lateness                   template.HTML
 	Rows                       []trustRow

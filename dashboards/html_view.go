@@ -84,6 +84,9 @@ func (v *view) tiles(r *assay.Report) {
 
 func (v *view) natural(r *assay.Report) {
 	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s.", Duration(watched(r)), failuresText(r))
+	if s := probesLine(r); s != "" {
+		v.NaturalLine += " " + capital(s) + "."
+	}
 	if len(r.Segments) == 0 {
 		v.NaturalLine = "Not measured, because nothing was watched."
 	}
@@ -270,7 +273,7 @@ func (v *view) requests(r *assay.Report) {
 }
 
 func (v *view) trust(r *assay.Report) {
-	v.Trust = trustBox{Valid: r.Trust.Valid, Doubts: r.Trust.Doubts, Warnings: r.Warnings, Machine: r.Trust.Machine, Lateness: latenessChart("lateness", r)}
+	v.Trust = trustBox{Valid: r.Trust.Valid, Clocks: clocksLine(r, 0), Doubts: r.Trust.Doubts, Warnings: r.Warnings, Machine: r.Trust.Machine, Lateness: latenessChart("lateness", r)}
 	for i, s := range r.Trust.Problems {
 		if i < len(r.Trust.Rules) {
 			s = "rule " + r.Trust.Rules[i] + ": " + s

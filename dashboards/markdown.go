@@ -157,6 +157,9 @@ func (m *markdown) service() {
 	if len(rows) > 0 {
 		m.table([]string{"metric", "value", "n", "method"}, "lrrl", rows)
 	}
+	if s := probesLine(r); s != "" {
+		m.printf("%s.\n\n", capital(mdText(s)))
+	}
 	for _, s := range failuresOfInstances(r) {
 		m.printf("* %s\n", mdText(s))
 	}
@@ -281,6 +284,9 @@ func (m *markdown) trust() {
 	}
 	if r.Trust.Machine != "" {
 		m.printf("This machine: %s.\n\n", mdText(r.Trust.Machine))
+	}
+	if s := clocksLine(r, 0); s != "" {
+		m.printf("%s.\n\n", capital(mdText(s)))
 	}
 	for _, s := range problems(r) {
 		m.printf("* %s\n", mdText(s))

@@ -53,6 +53,9 @@ func (p *page) natural() {
 	} else {
 		p.para("", 2, "availability not measured, because no request was judged")
 	}
+	if s := probesLine(r); s != "" {
+		p.para("", 2, s)
+	}
 	for _, s := range failuresOfInstances(r) {
 		p.para("", 2, s)
 	}
@@ -463,6 +466,9 @@ func (p *page) trust() {
 	p.para("TRUST", 11, head+": "+strings.Join(told, "; "))
 	if r.Trust.Machine != "" {
 		p.para("", 11, "this machine: "+r.Trust.Machine)
+	}
+	if s := clocksLine(r, coarseClock); s != "" {
+		p.para("", 11, s)
 	}
 	for _, s := range problems(r) {
 		p.para("", 11, s)

@@ -81,6 +81,7 @@ var examinations = []struct {
 	{"guards", true, examineGuards},
 	{"alerts", true, examineAlerts},
 	{"collect", true, examineCollect},
+	{"collect", true, examineProbes},
 	{"traces", true, examineReadBack},
 	{"logs", true, examineLogs},
 	{"gpus", true, examineGPUs},

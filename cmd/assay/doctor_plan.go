@@ -131,15 +131,6 @@ func examineGuards(ctx context.Context, p *patient) {
 	}
 }
 
-// examineCollect asks the metrics endpoints. One that does not answer does not keep a run from beginning.
-func examineCollect(ctx context.Context, p *patient) {
-	defer examineKubernetes(ctx, p)
-	for i, c := range p.plan.Collect.Prometheus {
-		err := soon(ctx, func(ctx context.Context) error { return answers(ctx, or(c.URL, c.HTTPSD)) })
-		p.try(err, doubt, "without it the run goes on and knows less", "collect.prometheus[%d]: %s answers", i, or(c.URL, c.HTTPSD))
-	}
-}
-
 // answers asks a URL for its page.
 func answers(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

@@ -148,6 +148,7 @@ func (s *session) collectors() map[string]assay.Source {
 	s.gpuSources(out)
 	s.watchKubernetes(out)
 	s.watchFronts(out)
+	s.probes(out)
 	return out
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/kubernetes"
 	"github.com/assay-dev/assay/collectors/logs"
+	"github.com/assay-dev/assay/collectors/probes"
 	"github.com/assay-dev/assay/collectors/recorded"
 	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/plan"
@@ -41,7 +42,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, front.Sources, gpu.Sources, kubernetes.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, front.Sources, gpu.Sources, kubernetes.Sources, probes.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

@@ -133,6 +133,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.prepareK6(ctx); err != nil {
 		return err
 	}
+	s.clocksAhead(ctx)
 	s.manifest.Attempt = attempt(filepath.Dir(s.dir), s.manifest)
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o755); err != nil {
 		return &status{assay.ExitPreflight, fmt.Errorf("make the directory of runs: %w", err)}

@@ -68,6 +68,7 @@ func (p *Plan) defaults() {
 	}
 	p.guardDefaults()
 	p.stopDefaults()
+	p.Collect.Probes.defaults()
 	p.readBackDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
@@ -184,6 +185,7 @@ func (p *Plan) check() error {
 	c.notify(p.Notify)
 	c.alerts(p.Alerts)
 	c.budget(p)
+	c.probes(p.Collect.Probes, &p.Target)
 	c.collectLogs(p.Collect.Logs)
 	c.collectKubernetes(p.Collect.Kubernetes)
 	c.readBack(p)

@@ -82,6 +82,7 @@ type Collect struct {
 	Jaeger     []Jaeger     `yaml:"jaeger" json:"jaeger,omitempty" jsonschema:"description=Read the traces of our requests back from a Jaeger query service after the load."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
 	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
+	Probes     *Probes      `yaml:"probes" json:"probes,omitempty" jsonschema:"description=Look at liveness and readiness."`
 
 	NvidiaSMI *NvidiaSMI `yaml:"nvidiaSMI" json:"nvidiaSMI,omitempty" jsonschema:"description=Ask nvidia-smi of this machine about its GPUs and the processes on them."`
 	NVML      *NVML      `yaml:"nvml" json:"nvml,omitempty" jsonschema:"description=Ask the driver's library of this machine by the command assay-nvml: use and memory and clocks of GPUs and their errors as they happen."`

@@ -1,0 +1,62 @@
+package analyzers
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts/factstest"
+)
+
+// looked makes the event of a look whose outcome changed, each second.
+func looked(at int64, probe, result string, looks int, pairs ...string) assay.Event {
+	resolution := sec
+	if looks == 1 || len(pairs) > 0 {
+		resolution = 0
+	}
+	return happened(at, assay.EventInstanceProbe, "", "probes", resolution, append([]string{"probe", probe, "result", result, "ok", strconv.FormatBool(result == "ok"),
+		"period_ns", "1000000000", "looks", strconv.Itoa(looks)}, pairs...)...)
+}
+
+// While a simulator starts it is alive, says that it is not ready, and serves: three signals, three availabilities.
+func TestThreeAvailabilities(t *testing.T) {
+	run := &factstest.Run{M: assay.Manifest{Epoch: epoch, Resolution: 1000, End: assay.Ending{Status: assay.EndComplete, At: 100 * sec}}}
+	run.E = []assay.Event{
+		{Time: sec, Kind: assay.EventPhaseBegin, Phase: "steady", Attrs: map[string]string{"role": "steady", "rate": "1"}},
+		looked(sec, "liveness", "ok", 1), looked(sec, "readiness", "refused", 1),
+		looked(6*sec, "readiness", "not_ready", 6), looked(21*sec, "readiness", "ok", 21), looked(50*sec, "readiness", "shed", 50), looked(55*sec, "readiness", "ok", 55),
+		looked(100*sec, "liveness", "ok", 100, "end", "true"), looked(100*sec, "readiness", "ok", 100, "end", "true"),
+		{Time: 100 * sec, Kind: assay.EventPhaseEnd, Phase: "steady"},
+	}
+	for i := range uint64(99) {
+		r := got(i+1, "", int64(i+1)*sec, 100*msec, assay.ColdNo, assay.OK)
+		r.Phase = "steady"
+		if r.Due >= 70*sec && r.Due < 80*sec {
+			r.Outcome = assay.ServerError
+		}
+		run.R = append(run.R, r)
+	}
+	r := assess(t, run, "episodes", "availability")
+	live, ready, serving := r.Find("availability/live"), r.Find("availability/ready"), r.Find("availability/serving")
+	if q := live.Quantity; q.Known() || !strings.Contains(q.Reason, "it was good in all of 99 s") || live.Evidence[0] != "100 looks, one each 1 s; 99 s of natural time" {
+		t.Errorf("live %s, %q", q, live.Evidence)
+	}
+	if q := ready.Quantity; q.N != 2 || math.Abs(q.Value-74.5/99) > 0.006 || !(q.Lo < q.Value && q.Value < q.Hi) || q.Hi > 1 || ready.Evidence[1] != "not ready 15 s, refused 4.5 s, shed 5 s" {
+		t.Errorf("ready %s, %q", q, ready.Evidence)
+	}
+	if q := serving.Quantity; q.N != 1 || math.Abs(q.Value-0.9) > 0.02 {
+		t.Errorf("serving %s", q)
+	}
+}
+
+// A platform that tells of failed probes alone says nothing of how long they were good.
+func TestProbesOfAPlatform(t *testing.T) {
+	run := startRun()
+	run.E = append(run.E, happened(120*sec, assay.EventInstanceProbe, "pod-1", "kubernetes", sec, "probe", "liveness", "ok", "false"))
+	f := assess(t, run, "availability").Find("availability/live")
+	if f.Quantity.Reason != "not measured, because nothing looked at it all the time: collect.probes.live does" {
+		t.Errorf("got %s", f.Quantity)
+	}
+}
