@@ -16,6 +16,9 @@ import (
 	"github.com/assay-dev/assay/collectors/input"
 )
 
+// rounding is by how much the time behind a proxy may seem to exceed the whole, since each is rounded to a millisecond by itself.
+const rounding = 2 * int64(time.Millisecond)
+
 // A hop is one request as a proxy in front logged it.
 type hop struct {
 	at         int64 // Unix ns: when it arrived
@@ -103,8 +106,8 @@ func (h *hop) request() *assay.Request {
 		BytesIn: h.out, BytesOut: h.in}
 	if h.took >= 0 {
 		r.End = h.at + h.took
-		if h.first >= 0 && h.first <= h.took {
-			r.FirstByte = h.at + h.first
+		if h.first >= 0 && h.first <= h.took+rounding {
+			r.FirstByte = h.at + min(h.first, h.took)
 		}
 	}
 	return r
@@ -121,10 +124,10 @@ func (h *hop) spans(name string, n uint64, emit func(assay.Record) error) error 
 	hopID := id("hop")
 	s := &assay.Span{TraceID: h.trace, SpanID: hopID, Parent: h.parent, Name: name, Service: name, Kind: assay.SpanServer, Start: h.at, End: h.at + h.took, Failed: h.outcome.Failed(),
 		Attrs: []assay.Attr{{Key: "http.response.status_code", Value: strconv.Itoa(int(h.status))}}}
-	if err := emit(s); err != nil || h.behind < 0 || h.behind > h.took {
+	if err := emit(s); err != nil || h.behind < 0 || h.behind > h.took+rounding {
 		return err
 	}
-	b := &assay.Span{TraceID: h.trace, SpanID: id("upstream"), Parent: hopID, Name: name + " upstream", Service: name, Kind: assay.SpanClient, Start: h.at, End: h.at + h.behind, Failed: s.Failed,
+	b := &assay.Span{TraceID: h.trace, SpanID: id("upstream"), Parent: hopID, Name: name + " upstream", Service: name, Kind: assay.SpanClient, Start: h.at, End: h.at + min(h.behind, h.took), Failed: s.Failed,
 		Attrs: []assay.Attr{{Key: "server.address", Value: h.upstream}, {Key: "http.request.resend_count", Value: strconv.Itoa(max(h.tries-1, 0))}}}
 	return emit(b)
 }
