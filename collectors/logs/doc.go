@@ -1,4 +1,4 @@
-// Package logs reads what engines and the proxies before them wrote about themselves: start-up lines of vLLM, SGLang, Ollama and Triton, answers of Ollama
+// Package logs reads what engines wrote about themselves: start-up lines of vLLM, SGLang, Ollama and Triton, answers of Ollama
 // that tell how long loading took.
 //
 // # Lines

@@ -6,7 +6,7 @@ import (
 	"github.com/assay-dev/assay/collectors/input"
 )
 
-// Kinds is the table of this package's formats. nginxKind and envoyKind are not in it: package front reads those logs by the same names.
+// Kinds is the table of this package's formats.
 var Kinds = []input.Kind{logsKind, ollamaKind, elasticKind, lokiKind}
 
 // Sources is the table of this package's live collectors.
