@@ -181,7 +181,7 @@ func readBacks(events []assay.Event, r *assay.Report) {
 			doubt("of %d traces %d were asked for, evenly chosen", of, asked)
 		}
 		if k := n("unsettled"); k > 0 {
-			doubt("%d traces still grew when the wait was over: they may lack spans", k)
+			doubt("%d traces still grew, or came in part, when the wait was over: they may lack spans", k)
 		}
 	}
 }

@@ -60,8 +60,8 @@ type open struct {
 
 // calls is what the spans of a trace tell of the model that was called. The same call may be told by who made it and by who answered.
 type calls struct {
-	at, first int64 // Unix ns: start of the span that tells of the first token, and that token
-	in, out   int32 // tokens; -1 where the spans differ, since there were several calls
+	at, end, first int64 // Unix ns: the span that tells of the first token, and that token
+	in, out        int32 // tokens; -1 where the spans differ, since there were several calls
 }
 
 func newRoots() *roots {
@@ -220,7 +220,7 @@ func (r *roots) request(s *assay.Span, epoch int64) *assay.Request {
 		c = calls{}
 		c.see(s)
 		if c.at != 0 {
-			c.first += epoch
+			c.at, c.end, c.first = c.at+epoch, c.end+epoch, c.first+epoch
 		}
 	}
 	if c.in > 0 {
@@ -229,7 +229,7 @@ func (r *roots) request(s *assay.Span, epoch int64) *assay.Request {
 	if c.out > 0 {
 		q.TokensOut = c.out
 	}
-	if first := c.first - epoch; c.first != 0 && c.in >= 0 && c.out >= 0 && first >= q.Due && first <= q.End {
+	if first, ok := c.token(q, epoch); ok {
 		q.FirstToken, q.FirstByte = first, first
 		q.Arrivals = []int64{first}
 	}
@@ -238,6 +238,23 @@ func (r *roots) request(s *assay.Span, epoch int64) *assay.Request {
 
 // tracePhase is the phase of requests that were made out of traces.
 const tracePhase = "load"
+
+// token returns when the first token came, in run time by the clock of the request. A span that tells of it and does not lie within the request was stamped by
+// another clock: it is taken to lie in the middle of it, which errs by no more than half of what both differ in length.
+func (c *calls) token(q *assay.Request, epoch int64) (first int64, ok bool) {
+	if c.first == 0 || c.in < 0 || c.out < 0 {
+		return 0, false
+	}
+	begin, end, first := c.at-epoch, c.end-epoch, c.first-epoch
+	if begin < q.Due || end > q.End {
+		room := (q.End - q.Due) - (end - begin)
+		if room < 0 {
+			return 0, false
+		}
+		first += q.Due + room/2 - begin
+	}
+	return first, first >= q.Due && first <= q.End
+}
 
 func (c *calls) see(s *assay.Span) {
 	one := func(to *int32, keys ...string) {
@@ -256,7 +273,7 @@ func (c *calls) see(s *assay.Span) {
 	one(&c.out, "gen_ai.usage.output_tokens")
 	for _, key := range []string{"gen_ai.response.time_to_first_chunk", "gen_ai.latency.time_to_first_token"} {
 		if v, ok := number(s, key); ok && v >= 0 && v < 1e6 && (c.at == 0 || s.Start < c.at) { // the outermost is the nearest to the user
-			c.at, c.first = s.Start, s.Start+int64(v*1e9)
+			c.at, c.end, c.first = s.Start, s.End, s.Start+int64(v*1e9)
 			return
 		}
 	}

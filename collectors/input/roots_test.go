@@ -91,8 +91,9 @@ func TestRootsBecomeRequests(t *testing.T) {
 		sp(8, 3, 1, "chat", client, 720, 730, "gen_ai.usage.input_tokens", "9", "gen_ai.response.time_to_first_chunk", "0.005"), sp(8, 1, 0, "agent", server, 700, 740, "http.route", "/agent"),
 		// Two requests share a trace; the calls of one are its own.
 		sp(9, 1, 0, "a", client, 800, 810, "gen_ai.response.time_to_first_chunk", "0.002", "gen_ai.usage.output_tokens", "3"), sp(9, 2, 0, "b", client, 820, 830, "rpc.grpc.status_code", "4"),
-		// A first token outside of the request is another clock's.
+		// A call outside of its request was stamped by another clock; one longer than its request tells nothing.
 		sp(10, 1, 0, "c", server, 900, 910, "http.response.status_code", "200"), sp(10, 2, 1, "llm_request", server, 950, 960, "gen_ai.latency.time_to_first_token", "0.001"),
+		sp(11, 1, 0, "d", server, 1000, 1010), sp(11, 2, 1, "llm_request", server, 950, 970, "gen_ai.latency.time_to_first_token", "0.001"),
 	))
 	want := []string{
 		"1: 1 1 load 0+100 ok 200 first 30 tokens 7 40 /v1/completions w-1 cold",
@@ -101,13 +102,14 @@ func TestRootsBecomeRequests(t *testing.T) {
 		"4: 8 1 load 700+40 ok 0 /agent",
 		"5: 9 1 load 800+10 ok 0 first 2 tokens 0 3 a",
 		"6: 9 2 load 820+10 timeout 4 b",
-		"7: a 1 load 900+10 ok 200 c",
+		"7: a 1 load 900+10 ok 200 first 1 c",
+		"8: b 1 load 1000+10 ok 0 d",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	wantNotes := []string{
-		"no input tells of requests, so the root spans of 10 traces were taken for them: 7 requests, as the target saw them",
+		"no input tells of requests, so the root spans of 11 traces were taken for them: 8 requests, as the target saw them",
 		"1 requests stand for a root that was not recorded: each is the earliest span of its trace whose parent is missing, servers' first",
 		"1 root spans are no requests: of the kind internal",
 		"1 root spans are no requests: probes and scrapes",
@@ -118,7 +120,7 @@ func TestRootsBecomeRequests(t *testing.T) {
 	if diff := cmp.Diff(wantNotes, set.Notes); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
-	if set.Model != "tiny" || set.Requests != 7 || set.Resolution != 1000 {
+	if set.Model != "tiny" || set.Requests != 8 || set.Resolution != 1000 {
 		t.Errorf("model %q, %d requests, resolution %d", set.Model, set.Requests, set.Resolution)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -22,7 +21,7 @@ const (
 )
 
 // A ReadBack reads from a tracing store, after the load, the traces of our own requests by their ids, and waits for those that are late. A trace
-// is complete when two looks, Every apart, found as many spans in it; when the wait is over it is taken as it is then. Then it reads the other traces of the
+// is complete when two looks, Every apart, found as many spans in it and the store does not call it a part; when the wait is over it is taken as it is then. Then it reads the other traces of the
 // load's window that Query or Services choose, such as those of cold starts. How many came and how late it tells as an event of kind trace.readback.
 type ReadBack struct {
 	Store    string        // Tempo or Jaeger
@@ -77,7 +76,7 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 		var next []*awaited
 		failed, ill := 0, error(nil) // in this look
 		err := b.each(ctx, left, func(w *awaited) error {
-			msg, err := s.byID(ctx, w.id.String())
+			msg, partial, err := s.byID(ctx, w.id.String())
 			n := int64(0)
 			if err == nil {
 				n, err = s.spans(ctx, msg, nil)
@@ -90,7 +89,7 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 			}
 			before := w.spans
 			w.spans = n
-			complete := n > 0 && n == before
+			complete := n > 0 && n == before && !partial
 			if complete || over && n > 0 {
 				if _, err := s.spans(ctx, msg, b.moved(emit)); err != nil {
 					return err
@@ -230,7 +229,7 @@ func (b *ReadBack) api() *api {
 
 // stored is a store by what is asked of it.
 type stored struct {
-	byID   func(ctx context.Context, id string) (msg []byte, err error) // nil where it is not there
+	byID   func(ctx context.Context, id string) (msg []byte, partial bool, err error) // nil where it is not there
 	window func(ctx context.Context, from, to int64, take func(msg []byte) error) error
 	read   func(context.Context, *input.Input, func(assay.Record) error) error
 }
@@ -239,10 +238,7 @@ func (b *ReadBack) store() (*stored, error) {
 	switch b.Store {
 	case Tempo:
 		t := &tempo{api: b.api()}
-		s := &stored{read: readOTLP, byID: func(ctx context.Context, id string) ([]byte, error) {
-			msg, _, err := t.trace(ctx, id) // one that came in part is settled or not, as others are
-			return msg, err
-		}}
+		s := &stored{read: readOTLP, byID: t.trace}
 		if b.Query != "" {
 			s.window = func(ctx context.Context, from, to int64, take func([]byte) error) error {
 				return t.window(ctx, b.Query, from, to, 1000, take)
@@ -251,12 +247,12 @@ func (b *ReadBack) store() (*stored, error) {
 		return s, nil
 	case Jaeger:
 		j := &jaegerStore{b.api()}
-		s := &stored{read: readJaeger, byID: func(ctx context.Context, id string) ([]byte, error) {
+		s := &stored{read: readJaeger, byID: func(ctx context.Context, id string) ([]byte, bool, error) {
 			found, err := j.traces(ctx, "/api/traces/"+id, nil)
 			if err != nil || len(found) == 0 {
-				return nil, err
+				return nil, false, err
 			}
-			return json.RawMessage(found[0]), nil
+			return found[0], false, nil
 		}}
 		if len(b.Services) > 0 {
 			s.window = func(ctx context.Context, from, to int64, take func([]byte) error) error {
