@@ -14,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
+	"github.com/assay-dev/assay/internal/gpu"
 )
 
 // An exposition reads one target's expositions. A series it has met before is found by its bytes, without reading its labels again.
@@ -25,6 +26,7 @@ type exposition struct {
 
 	maxSamples, maxLabels, maxLabel int
 	repeated                        int // series that stood twice in the last exposition
+	blank                           int // values of DCGM in it that stand for none
 
 	// stamped returns the run time of a sample that has a time of its own, in Unix ms; nil: it counts where it lies near the look.
 	stamped   func(ms, now int64) int64
@@ -56,7 +58,7 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 		return out, fmt.Errorf("content type %q: %w", contentType, err)
 	}
 	x.looks++
-	x.repeated = 0
+	x.repeated, x.blank = 0, 0
 	x.events = x.events[:0]
 	x.waiting = nil
 	for {
@@ -98,6 +100,10 @@ func (x *exposition) read(body []byte, contentType string, now int64, out []assa
 			continue
 		}
 		s.seen = x.looks
+		if gpu.Blank(s.name, value) {
+			x.blank++
+			continue
+		}
 		if len(out) >= x.maxSamples {
 			return out, x.tooMany()
 		}

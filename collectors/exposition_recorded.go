@@ -33,6 +33,9 @@ func (r *Expositions) Read(piece []byte, contentType string, at int64, out []ass
 	return out, r.x.events, r.x.repeated, err
 }
 
+// Blanks returns how many values of the last piece stood for none and were left out: DCGM has numbers for that.
+func (r *Expositions) Blanks() int { return r.x.blank }
+
 // recordedStamp reads a stamp in ms, and what others write in its place: seconds where ms are meant, and ms where seconds are.
 func recordedStamp(ms, _ int64) int64 {
 	switch {

@@ -27,6 +27,7 @@ type scraper struct {
 	parse  exposition
 	out    assay.Scrape
 	warned bool // of repeated series
+	blanks bool // were told of
 }
 
 func newScraper(p *Prometheus, t *target) *scraper {
@@ -80,6 +81,10 @@ func (s *scraper) look(ctx context.Context) {
 	s.p.emit(&s.out)
 	for i := range s.parse.events {
 		s.p.emit(&s.parse.events[i])
+	}
+	if n := s.parse.blank; n > 0 && !s.blanks {
+		s.blanks = true
+		s.p.emit(warning(s.p.Clock, "prometheus", "scrape "+s.target.name+": "+strconv.Itoa(n)+" values of DCGM stand for none (blank, not found, not supported, not permitted) and were left out, here and from then on", "target", s.target.name))
 	}
 	if n := s.parse.repeated; n > 0 && !s.warned {
 		s.warned = true

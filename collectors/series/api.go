@@ -16,6 +16,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
 	"github.com/assay-dev/assay/internal/flatten"
+	"github.com/assay-dev/assay/internal/gpu"
 )
 
 const (
@@ -228,6 +229,10 @@ func (a *api) series() error {
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			a.in.Tally.Reject("no point of a series", 1)
+			continue
+		}
+		if gpu.Blank(a.sample.Name, f) {
+			a.in.Tally.Reject(whyBlank, 1)
 			continue
 		}
 		a.in.Tally.Keep(1)

@@ -84,6 +84,9 @@ type reader struct {
 	out     []assay.Sample
 }
 
+// whyBlank is why a sample of DCGM is none.
+const whyBlank = "a number of DCGM that stands for no value"
+
 // line takes up a line.
 func (r *reader) line(line []byte) error {
 	if line[0] == '#' {
@@ -211,6 +214,9 @@ func reason(err error) string {
 
 func (r *reader) take(samples []assay.Sample, events []assay.Event, again int) error {
 	r.in.Tally.Keep(int64(len(samples)))
+	if n := r.dec.Blanks(); n > 0 {
+		r.in.Tally.Reject(whyBlank, int64(n))
+	}
 	if again > 0 {
 		r.in.Tally.Reject("of a series that stood twice for one instant", int64(again))
 	}
