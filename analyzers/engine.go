@@ -61,6 +61,17 @@ var engineMetrics = []engineMetric{
 	{"cache/prefix/hit_ratio", profile.PrefixHitRatio, engineMean, assay.Ratio, "higher", "Share of the prompt tokens whose KV state was found in the prefix cache."},
 	{"cache/hit_ratio", profile.CacheHitRatio, engineMean, assay.Ratio, "higher", "Share of the look-ups that a cache of answers or data served."},
 	{"cache/evictions", profile.Evictions, engineTotal, assay.Count, "lower", "Entries that a cache pushed out."},
+	{"hop/time/mean", profile.HopTime, engineMean, assay.Seconds, "lower", "Mean time of a request in a proxy in front, without its wait for the upstream."},
+	{"hop/upstream_time/mean", profile.UpstreamTime, engineMean, assay.Seconds, "lower", "Mean time that a request in a proxy waited for the upstream."},
+	{"hop/upstream_connect_time/mean", profile.UpstreamConnect, engineMean, assay.Seconds, "lower", "Mean time from a proxy's asking to its connection to the upstream."},
+	{"hop/upstream_first_byte_time/mean", profile.UpstreamFirst, engineMean, assay.Seconds, "lower", "Mean time from a proxy's asking to the first byte of the upstream."},
+	{"hop/connections/max", profile.HopConnections, enginePeak, assay.Count, "", "Most connections of clients that a proxy had open."},
+	{"hop/pending/max", profile.UpstreamPending, enginePeak, assay.Count, "lower", "Most requests in a proxy that waited for a connection to the upstream."},
+	{"hop/overflow", profile.UpstreamOverflow, engineTotal, assay.Count, "lower", "Requests that a proxy refused since too many were pending."},
+	{"hop/retries", profile.UpstreamRetries, engineTotal, assay.Count, "lower", "Times that a proxy asked the upstream again behind its client's back."},
+	{"hop/timeouts", profile.UpstreamTimeouts, engineTotal, assay.Count, "lower", "Requests that a proxy gave up since the upstream took too long."},
+	{"hop/ejections", profile.Ejections, engineTotal, assay.Count, "lower", "Times that a proxy put a server of the upstream aside since it failed."},
+	{"hop/client_gone", profile.ClientGone, engineTotal, assay.Count, "", "Requests in a proxy whose client went away first: no failures, unless it waited too long."},
 }
 
 // engineQuantiles are the quantities with quantiles, which end in pNN.

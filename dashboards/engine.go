@@ -22,6 +22,7 @@ func (p *page) engine() {
 // engineTimes are the times of a request as servers count them.
 var engineTimes = []struct{ metric, what string }{
 	{"engine/ttft", "TTFT"}, {"engine/itl", "ITL"}, {"engine/tpot", "TPOT"}, {"engine/e2e", "end to end"}, {"engine/queue_time", "queue"}, {"engine/inference_time", "in the model"}, {"engine/prefill_time", "prefill"}, {"engine/decode_time", "decode"},
+	{"hop/time", "the hop itself"}, {"hop/upstream_time", "upstream"}, {"hop/upstream_connect_time", "its connection"}, {"hop/upstream_first_byte_time", "its first byte"},
 }
 
 // engineNumbers are the rest.
@@ -29,6 +30,8 @@ var engineNumbers = []struct{ metric, what string }{
 	{"engine/success/rate", "answered"}, {"engine/tokens_in/rate", "tokens in"}, {"engine/tokens_out/rate", "tokens out"}, {"engine/running/max", "running at most"}, {"engine/waiting/max", "waiting at most"},
 	{"engine/kv_usage/max", "KV cache at most"}, {"engine/preemptions", "preempted"}, {"engine/failures", "failed"}, {"engine/load_time", "load"}, {"engine/startup_time", "start"},
 	{"cache/prefix/hit_ratio", "prefix cache hits"}, {"cache/prefix/saved", "prefill saved"}, {"cache/hit_ratio", "cache hits"}, {"cache/saved", "time saved by the cache"}, {"cache/evictions", "evicted"},
+	{"hop/retries", "upstream asked again"}, {"hop/timeouts", "upstream too slow"}, {"hop/pending/max", "pending at most"}, {"hop/overflow", "refused while too many were pending"}, {"hop/ejections", "servers put aside"},
+	{"hop/connections/max", "connections at most"}, {"hop/client_gone", "clients went away"},
 }
 
 // engineLines tells of each engine: the times it counted, the rest, what it did not tell, and the doubts.
