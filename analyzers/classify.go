@@ -186,7 +186,7 @@ func classify(spans []assay.Span, s *assay.Span) label {
 			return labelStorage
 		}
 	}
-	if _, ok := s.Attr("assay.hop"); ok {
+	if v, _ := s.Attr("assay.hop"); v == "apart" {
 		return labelNetwork
 	}
 	if reason, ok := s.Attr("wait.reason"); ok {

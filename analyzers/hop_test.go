@@ -13,7 +13,7 @@ import (
 func TestHopStamps(t *testing.T) {
 	for begin, want := range map[int64]bool{999: false, 990: true, 1001: false} {
 		r, _ := request("")
-		spans := []assay.Span{span(20, 1, "nginx", "POST", assay.SpanServer, begin, 1998, assay.Attr{Key: "assay.hop", Value: "nginx"}), span(21, 20, "nginx", "upstream", assay.SpanClient, begin+5, 1998)}
+		spans := []assay.Span{span(20, 1, "nginx", "POST", assay.SpanServer, begin, 1998, assay.Attr{Key: "assay.hop", Value: "apart"}), span(21, 20, "nginx", "upstream", assay.SpanClient, begin+5, 1998)}
 		r.End += 20 * ms // so that the span has room
 		got, strayed := Attribution{}.Begin(someFacts(nil)).(*attribution).aligned(r, spans)
 		if strayed != want || got[0].Start < r.Sent || got[1].Start-got[0].Start != 5*ms {
@@ -25,7 +25,7 @@ func TestHopStamps(t *testing.T) {
 // TestHop lays a proxy before the gateway of TestDecompose. Its spans hang below the client's, as the gateway's do.
 func TestHop(t *testing.T) {
 	proxy := []assay.Span{
-		span(20, 1, "nginx", "POST", assay.SpanServer, 1003, 1998, assay.Attr{Key: "assay.hop", Value: "nginx"}),
+		span(20, 1, "nginx", "POST", assay.SpanServer, 1003, 1998, assay.Attr{Key: "assay.hop", Value: "apart"}),
 		span(21, 20, "nginx", "upstream", assay.SpanClient, 1008, 1998),
 	}
 	_, platform := request("no_ready_instance")

@@ -9,6 +9,7 @@ import (
 // counts are the counters of one log. They are told once a second of the log's own time, beginning with zeros, so that their growth is that of the log.
 type counts struct {
 	second int64 // Unix: the one that is under way
+	last   int64 // Unix ns: the latest end of a request in it
 	told   int64 // Unix ns: when the counters were told last
 	begun  bool
 	dirty  bool
@@ -47,14 +48,15 @@ func (c *counts) add(d *decoder, e *entry) error {
 		if c.second = s; !c.begun {
 			c.begun = true
 			c.labels = []assay.Label{{Name: "log", Value: d.log}}
-			if err := c.one(d, "client_gone_total", s*1e9, 0); err != nil {
+			if err := c.one(d, "client_gone_total", c.before(), 0); err != nil {
 				return err
 			}
 		}
 	}
 	c.dirty = true
+	c.last = max(c.last, end)
 	if c.codes[e.code]++; c.codes[e.code] == 1 {
-		if err := c.one(d, "requests_total", c.second*1e9, 0, assay.Label{Name: "code", Value: d.name(code(e.code))}); err != nil {
+		if err := c.one(d, "requests_total", c.before(), 0, assay.Label{Name: "code", Value: d.name(code(e.code))}); err != nil {
 			return err
 		}
 	}
@@ -64,7 +66,7 @@ func (c *counts) add(d *decoder, e *entry) error {
 	if e.retries >= 0 {
 		if c.retries += e.retries; !c.asked {
 			c.asked = true
-			if err := c.one(d, "upstream_retries_total", c.second*1e9, 0); err != nil {
+			if err := c.one(d, "upstream_retries_total", c.before(), 0); err != nil {
 				return err
 			}
 		}
@@ -75,7 +77,7 @@ func (c *counts) add(d *decoder, e *entry) error {
 		}
 		c.sums[i].ns += t
 		if c.sums[i].n++; c.sums[i].n == 1 {
-			if err := c.time(d, i, c.second*1e9, 0, 0); err != nil {
+			if err := c.time(d, i, c.before(), 0, 0); err != nil {
 				return err
 			}
 		}
@@ -83,13 +85,16 @@ func (c *counts) add(d *decoder, e *entry) error {
 	return nil
 }
 
+// before is when a counter that is new in this second was zero.
+func (c *counts) before() int64 { return c.second*1e9 - 1_000_000 }
+
 // tell emits the counters as they stand at the end of the second that is under way.
 func (c *counts) tell(d *decoder) error {
 	if !c.dirty {
 		return nil
 	}
 	c.dirty = false
-	at := max(c.second*1e9+999_000_000, c.told+1_000_000)
+	at := max(c.last, c.told+1_000_000)
 	c.told = at
 	for status, n := range c.codes {
 		if n == 0 {

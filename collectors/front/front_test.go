@@ -110,9 +110,9 @@ func TestNginxTellsOfTheHop(t *testing.T) {
 	format := `$remote_addr [$msec] "$request" $status $body_bytes_sent rt=$request_time ua="$upstream_addr" us="$upstream_status" uct="$upstream_connect_time" uht="$upstream_header_time" urt="$upstream_response_time" tp="$http_traceparent"`
 	_, spans, last, sum := read(t, "nginx", "testdata/nginx-timed.log", time.Date(2026, 11, 25, 20, 13, 17, 0, time.UTC), map[string]string{"format": format})
 	if diff := gocmp.Diff([]string{
-		"nginx GET server 174..296 parent b7ad6b7169203331 nginx", "nginx upstream client 175..296 parent " + serverID(1) + " ",
-		"nginx GET server 321..443 parent b7ad6b7169203332 nginx", "nginx upstream client 321..443 parent " + serverID(2) + " ",
-		"nginx GET server 473..594 parent b7ad6b7169203333 nginx", "nginx upstream client 473..594 parent " + serverID(3) + " ",
+		"nginx GET server 174..296 parent b7ad6b7169203331 apart", "nginx upstream client 175..296 parent " + serverID(1) + " ",
+		"nginx GET server 321..443 parent b7ad6b7169203332 apart", "nginx upstream client 321..443 parent " + serverID(2) + " ",
+		"nginx GET server 473..594 parent b7ad6b7169203333 apart", "nginx upstream client 473..594 parent " + serverID(3) + " ",
 	}, spans); diff != "" {
 		t.Errorf("spans (-want +got):\n%s", diff)
 	}
@@ -151,7 +151,7 @@ func TestEnvoy(t *testing.T) {
 			map[string]float64{"envoy_log_requests_total 418": 1, "envoy_log_client_gone_total": 0, "envoy_log_request_seconds_sum": 0.003, "envoy_log_request_seconds_count": 1,
 				"envoy_log_upstream_first_byte_seconds_sum": 0.001, "envoy_log_upstream_first_byte_seconds_count": 1}},
 		"envoy-json.log": {time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC), []string{"100..740 first 305 200 ok", "1100..1101 first -1 429 throttled  rate limited"},
-			[]string{"envoy POST server 100..740 parent b7ad6b7169203331 envoy", "envoy upstream client 105..740"},
+			[]string{"envoy POST server 100..740 parent b7ad6b7169203331 apart", "envoy upstream client 105..740"},
 			map[string]float64{"envoy_log_requests_total 200": 1, "envoy_log_requests_total 429": 1, "envoy_log_client_gone_total": 0, "envoy_log_upstream_retries_total": 1,
 				"envoy_log_request_seconds_sum": 0.641, "envoy_log_request_seconds_count": 2, "envoy_log_upstream_seconds_sum": 0.635, "envoy_log_upstream_seconds_count": 1,
 				"envoy_log_upstream_first_byte_seconds_sum": 0.2, "envoy_log_upstream_first_byte_seconds_count": 1, "envoy_log_hop_seconds_sum": 0.005, "envoy_log_hop_seconds_count": 1}},

@@ -9,8 +9,12 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// hopAttr marks the span of a hop whose upstream has one below it: what time of it is nobody else's is the hop's and the network's.
-const hopAttr = "assay.hop"
+// hopAttr marks the span of a hop. Its value says whether the upstream's time is told apart, so that what of the hop's time is nobody else's is its own and the network's.
+const (
+	hopAttr  = "assay.hop"
+	hopApart = "apart"
+	hopWhole = "whole"
+)
 
 // spans emits the hop's span of a line that names a trace, and that of the upstream below it where its time is known. A stamp of whole seconds
 // would lay them up to a second beside the rest of the trace, so there is none then.
@@ -35,10 +39,12 @@ func (d *decoder) spans(e *entry) error {
 	if e.retries > 0 {
 		d.attrs = append(d.attrs, assay.Attr{Key: "http.request.resend_count", Value: strconv.FormatInt(e.retries, 10)})
 	}
-	begin, ok := e.asked()
-	if ok {
-		d.attrs = append(d.attrs, assay.Attr{Key: hopAttr, Value: d.kind})
+	hop := hopWhole
+	if e.hop >= 0 {
+		hop = hopApart
 	}
+	d.attrs = append(d.attrs, assay.Attr{Key: hopAttr, Value: hop})
+	begin, ok := e.asked()
 	d.span = assay.Span{TraceID: e.trace, SpanID: own, Parent: e.parent, Name: name, Service: d.kind, Kind: assay.SpanServer,
 		Start: d.run(e.begin), End: d.run(e.end), Failed: e.outcome.Failed(), Attrs: d.attrs}
 	if err := d.emit(&d.span); err != nil || !ok {
