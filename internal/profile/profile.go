@@ -124,6 +124,27 @@ const (
 	ConcurrencyStable Quantity = "concurrency_stable"
 	ConcurrencyPanic  Quantity = "concurrency_panic"
 	ConcurrencyTarget Quantity = "concurrency_target"
+	Requested         Quantity = "requested"   // instances that the cluster was asked for
+	Pending           Quantity = "pending"     // instances that are not scheduled or not started
+	Terminating       Quantity = "terminating" // instances told to stop
+
+	Restarts     Quantity = "restarts"    // processes of instances that were started again
+	ExitReason   Quantity = "exit_reason" // 1 with the reason in a label
+	ExitCode     Quantity = "exit_code"
+	ExitedAt     Quantity = "exited_at"  // s since 1970
+	StartedAt    Quantity = "started_at" // s since 1970
+	InBackOff    Quantity = "in_back_off"
+	Evicted      Quantity = "evicted"
+	OOMs         Quantity = "ooms" // processes killed for their memory
+	Memory       Quantity = "memory"
+	CPUThrottled Quantity = "cpu_throttled" // time for which processes were held for their limit
+
+	ScalerActive  Quantity = "scaler_active"
+	ScalerValue   Quantity = "scaler_value"
+	ScalerLatency Quantity = "scaler_latency"
+	ScalerErrors  Quantity = "scaler_errors"
+	ScaleLoopLag  Quantity = "scale_loop_lag"
+	ScalingPaused Quantity = "scaling_paused"
 )
 
 // The types of series.

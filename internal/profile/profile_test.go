@@ -32,6 +32,8 @@ func TestQueries(t *testing.T) {
 		{vllm.Mean(TokensIn, w), ""},
 		{dcgm.Query(GPUBusy), `DCGM_FI_PROF_GR_ENGINE_ACTIVE or DCGM_FI_DEV_GPU_UTIL * 0.01`},
 		{dcgm.Query(GPUMemUsed, "gpu", "0"), `DCGM_FI_DEV_FB_USED{gpu="0"} * 1048576`},
+		{kn.Query(Requested), `kn_revision_pods_requested or autoscaler_requested_pods`},
+		{For("keda").Query(ScalerLatency), `keda_scaler_metrics_latency_seconds or keda_scaler_metrics_latency * 0.001`},
 		{kn.Query(Desired), `kn_revision_pods_desired or autoscaler_desired_pods`},
 		{kn.Query(Ready), `kn_revision_pods_count or autoscaler_actual_pods`},
 		{kn.Query(Panic), `kn_revision_panic_mode or autoscaler_panic_mode`},
@@ -47,7 +49,7 @@ func TestQueries(t *testing.T) {
 var promQL = parser.NewParser(parser.Options{})
 
 func TestAllQueriesParse(t *testing.T) {
-	if d := cmp.Diff([]string{"amd-gpu", "bentoml", "cloudrun", "dcgm", "dynamo", "envoy", "envoy-log", "intel-gpu", "knative", "kserve", "llamacpp", "lmdeploy", "modal", "nginx", "nim", "nvidia-smi", "ollama", "rayserve", "redis", "sglang", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
+	if d := cmp.Diff([]string{"amd-gpu", "bentoml", "cadvisor", "cloudrun", "dcgm", "dynamo", "envoy", "envoy-log", "intel-gpu", "keda", "knative", "kserve", "kubernetes", "llamacpp", "lmdeploy", "modal", "nginx", "nim", "nvidia-smi", "ollama", "openfaas", "rayserve", "redis", "sglang", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
 	units := []assay.Unit{assay.Seconds, assay.Bytes, assay.Ratio, assay.Count, assay.Tokens, assay.Watts, assay.Joules, assay.Celsius, assay.Hertz, assay.Bandwidth}
@@ -85,7 +87,9 @@ func TestAllQueriesParse(t *testing.T) {
 
 func TestEveryQuantityIsKnownSomewhere(t *testing.T) {
 	for _, q := range []Quantity{Running, Waiting, KVUsage, Preemptions, TokensIn, TokensOut, Success, TTFT, ITL, TPOT, E2E, QueueTime, PrefillTime, DecodeTime,
-		GPUBusy, GPUTensorActive, GPUDRAMActive, GPUMemUsed, GPUMemFree, Desired, Ready, NotReady, Panic, Queued, Concurrency, ConcurrencyStable, ConcurrencyPanic, ConcurrencyTarget} {
+		GPUBusy, GPUTensorActive, GPUDRAMActive, GPUMemUsed, GPUMemFree, Desired, Ready, NotReady, Panic, Queued, Concurrency, ConcurrencyStable, ConcurrencyPanic, ConcurrencyTarget,
+		Requested, Pending, Terminating, Restarts, ExitReason, ExitCode, ExitedAt, StartedAt, InBackOff, Evicted, OOMs, Memory, CPUThrottled,
+		ScalerActive, ScalerValue, ScalerLatency, ScalerErrors, ScaleLoopLag, ScalingPaused} {
 		if !slices.ContainsFunc(Kinds(), func(k string) bool { _, ok := For(k).Spec(q); return ok }) {
 			t.Errorf("no vocabulary has %s", q)
 		}
