@@ -29,6 +29,9 @@ func (s *instanceScan) learnResets(ctx context.Context) error {
 	step := max(second, (f.End-f.Begin)/resetPoints)
 	var exprs []string
 	for _, kind := range profile.Kinds() {
+		if kind == "openfaas" {
+			continue // its gateway counts, which is no instance
+		}
 		p := profile.For(kind)
 		for _, q := range counted {
 			if spec, ok := p.Spec(q); ok && (spec.Type == profile.Counter || spec.Type == profile.Histogram) {

@@ -217,7 +217,7 @@ const podsPath = "/api/v1/namespaces/models/pods"
 func life(name string, created time.Time, ready, restarted, deleted time.Time) map[string]any {
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	meta := map[string]any{"name": name, "namespace": "models", "uid": "uid-" + name, "creationTimestamp": stamp(created), "labels": map[string]any{"app": "web", "pod-template-hash": "a"},
-		"ownerReferences": []any{map[string]any{"kind": "ReplicaSet", "name": "web-a", "controller": true}}}
+		"ownerReferences": []any{map[string]any{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-a", "uid": "uid-set", "controller": true}}}
 	c := map[string]any{"name": "web", "ready": !ready.IsZero(), "restartCount": 0, "state": map[string]any{"running": map[string]any{"startedAt": stamp(created)}}}
 	conditions := []any{map[string]any{"type": "PodScheduled", "status": "True", "lastTransitionTime": stamp(created)}}
 	if !ready.IsZero() {
