@@ -49,7 +49,7 @@ func readLogs(ctx context.Context, in *input.Input, emit func(assay.Record) erro
 		}
 		d.dial.year = year
 	}
-	var u unwrapper
+	li := &lines{dec: d, instance: in.Option("instance")}
 	l := input.Lines{File: in.File}
 	for {
 		raw, err := l.Next()
@@ -59,18 +59,11 @@ func readLogs(ctx context.Context, in *input.Input, emit func(assay.Record) erro
 		if err != nil {
 			return err
 		}
-		ln, n, done := u.unwrap(raw)
-		if !done {
-			continue
-		}
-		if in.Option("instance") != "" {
-			ln.instance = ""
-		}
-		if err := d.take(&ln, n); err != nil {
+		if err := li.take(raw); err != nil {
 			return fmt.Errorf("%s:%d: %w", in.Path, l.N, err)
 		}
 	}
-	if n := u.left(); n > 0 {
+	if n := li.un.left(); n > 0 {
 		in.Tally.Reject("parts of a line whose end is missing", n)
 	}
 	return nil

@@ -66,14 +66,14 @@ func TestTailFollows(t *testing.T) {
 		}
 		wait()
 		add(runner(4))
-		add(strings.Repeat("x", maxTail+5) + "\n")
+		add(strings.Repeat("x", 1<<20+5) + "\n")
 		wait()
 		cancel()
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
 		compare(t, []string{"1s created o:2", "1s phase o:2", "1s ready o:2", "4s created o:3", "6s created o:4",
-			"6.25s run.warning " + path + " cannot be followed: a line of more than 1 MiB, which is passed over"}, got)
+			"6.25s run.warning following a log: " + path + ": a line of more than 1024 KiB is passed over"}, got)
 	})
 }
 
@@ -85,7 +85,7 @@ func TestTailTellsWhatIsNotThere(t *testing.T) {
 		tail := &Tail{Path: filepath.Join(t.TempDir(), "none.log"), Clock: bubble{time.Now()}}
 		if err := tail.Run(ctx, func(r assay.Record) error {
 			n++
-			if e := r.(*assay.Event); e.Kind != assay.EventWarning || !strings.Contains(e.Text, "none.log cannot be followed") {
+			if e := r.(*assay.Event); e.Kind != assay.EventWarning || !strings.Contains(e.Text, "following a log: stat") {
 				t.Errorf("event %+v", e)
 			}
 			return nil
