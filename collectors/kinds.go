@@ -33,6 +33,8 @@ var Kinds = []Kind{
 		Live, "OpenTelemetry Go SDK exporters, gRPC and HTTP", func(c Clock) assay.Source { return &OTLP{Clock: c} }},
 	{"prometheus", "Scrapes Prometheus and OpenMetrics expositions at an interval: static URLs and HTTP service discovery.",
 		Live, "client_golang over HTTP; vLLM, DCGM and Knative names from recordings and documents", func(c Clock) assay.Source { return &Prometheus{Clock: c} }},
+	{"remotewrite", "Takes what a Prometheus or an agent sends by remote write 1.0 and 2.0: samples, native histograms, exemplars, markers of stale series.",
+		Live, "Prometheus 2.42; its own messages of 2.0", func(c Clock) assay.Source { return &RemoteWrite{Clock: c} }},
 	{"events", "Follows a platform's stream of life-cycle events (newline-delimited JSON), resuming where it broke off.",
 		Live, "the embedded sandbox", func(c Clock) assay.Source { return &Events{Clock: c} }},
 }

@@ -83,6 +83,7 @@ var examinations = []struct {
 	{"collect", true, examineCollect},
 	{"collect", true, examineProbes},
 	{"traces", true, examineReadBack},
+	{"writes", true, examineRemoteWrite},
 	{"logs", true, examineLogs},
 	{"gpus", true, examineGPUs},
 	{"front", true, examineFront},

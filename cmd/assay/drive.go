@@ -146,6 +146,7 @@ func (s *session) collectors() map[string]assay.Source {
 	}
 	s.followLogs(out)
 	s.gpuSources(out)
+	s.remoteWrites(out)
 	s.watchKubernetes(out)
 	s.watchFronts(out)
 	s.probes(out)

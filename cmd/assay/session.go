@@ -62,6 +62,7 @@ type session struct {
 	pauses   *phaseClock // nil where nothing stops the clock of the load phases
 	otlp     *collectors.OTLP
 	traceIDs *traceIDs // that are read back; nil where no store is asked
+	writes   *collectors.RemoteWrite
 	window   *live.Window
 	guards   *live.Guards
 	lookouts []*lookout // guards on the users' own metrics
@@ -189,6 +190,9 @@ func (s *session) discard(why error) error {
 		defer cancel()
 		s.platform.Stop(ctx)
 	}
+	if s.writes != nil {
+		s.writes.Close()
+	}
 	if s.otlp != nil {
 		s.otlp.Close()
 	}
@@ -226,7 +230,7 @@ func armedStill(dir string) ([]string, error) {
 
 // listen opens what listens, so that a port in use is found before anything else is started.
 func (s *session) listen() error {
-	if err := s.listenOTLP(); err != nil {
+	if err := errors.Join(s.listenOTLP(), s.listenRemoteWrite()); err != nil {
 		return err
 	}
 	var err error

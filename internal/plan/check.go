@@ -190,6 +190,7 @@ func (p *Plan) check() error {
 	c.collectKubernetes(p.Collect.Kubernetes)
 	c.readBack(p)
 	c.collectFront(p)
+	c.remoteWrite(p.Collect.RemoteWrite)
 	for i, s := range p.Collect.Prometheus {
 		at := fmt.Sprintf("collect.prometheus[%d]", i)
 		if (s.URL == "") == (s.HTTPSD == "") {

@@ -77,12 +77,14 @@ type Budget struct {
 
 // Collect says what is watched beside our own requests. The sandbox is watched without asking.
 type Collect struct {
-	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces from the target."`
+	OTLP       *OTLP        `yaml:"otlp" json:"otlp,omitempty" jsonschema:"description=Take traces and metrics from the target."`
 	Tempo      []Tempo      `yaml:"tempo" json:"tempo,omitempty" jsonschema:"description=Read the traces of our requests back from Grafana Tempo after the load."`
 	Jaeger     []Jaeger     `yaml:"jaeger" json:"jaeger,omitempty" jsonschema:"description=Read the traces of our requests back from a Jaeger query service after the load."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
 	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
 	Probes     *Probes      `yaml:"probes" json:"probes,omitempty" jsonschema:"description=Look at liveness and readiness."`
+
+	RemoteWrite *RemoteWrite `yaml:"remoteWrite" json:"remoteWrite,omitempty" jsonschema:"description=Take samples that a Prometheus or an agent sends by remote write."`
 
 	NvidiaSMI *NvidiaSMI `yaml:"nvidiaSMI" json:"nvidiaSMI,omitempty" jsonschema:"description=Ask nvidia-smi of this machine about its GPUs and the processes on them."`
 	NVML      *NVML      `yaml:"nvml" json:"nvml,omitempty" jsonschema:"description=Ask the driver's library of this machine by the command assay-nvml: use and memory and clocks of GPUs and their errors as they happen."`
