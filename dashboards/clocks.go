@@ -16,9 +16,9 @@ func clocksLine(r *assay.Report, least int64) string {
 		if max(c.Resolution, c.Error) < least {
 			continue
 		}
-		s := c.Family + " ±" + Coarse(seconds(c.Resolution), seconds(c.Resolution)) + " (" + c.Source
+		s := c.Family + " " + within(seconds(c.Resolution)) + " (" + c.Source
 		if c.Error > 0 {
-			s += ", its clock ±" + Coarse(seconds(c.Error), seconds(c.Error))
+			s += ", its clock " + within(seconds(c.Error))
 		}
 		parts = append(parts, s+")")
 	}

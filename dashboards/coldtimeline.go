@@ -66,7 +66,7 @@ func (t shownStart) said() string {
 		head += "ready"
 	}
 	if s.Resolution > 0 {
-		head += ", clocks ±" + Coarse(clock, clock)
+		head += ", clocks " + within(clock)
 	}
 	var parts []string
 	for _, p := range s.Phases {
@@ -139,12 +139,12 @@ func coldLanes(id string, t shownStart) template.HTML {
 			told += ", told by " + p.Source
 		}
 		v.text("t strong", "end", barLeft-8, y+14, clip(words(p.Name), barLeft-16))
-		v.rect("bar f8", x.at(math.Max(0, from-r)), y+8, x.at(math.Min(roof, to+r))-x.at(math.Max(0, from-r)), 4, fmt.Sprintf("±%s", Coarse(r, r)))
+		v.rect("bar f8", x.at(math.Max(0, from-r)), y+8, x.at(math.Min(roof, to+r))-x.at(math.Max(0, from-r)), 4, within(r))
 		v.rect(fmt.Sprintf("bar solid f%d", c), x.at(from), y+3, math.Max(1, x.at(to)-x.at(from)), 14, told)
 		v.rect(fmt.Sprintf("pat p%d", c), x.at(from), y+3, math.Max(1, x.at(to)-x.at(from)), 14, told)
 		note := Coarse(to-from, r)
 		if r > 0 {
-			note += " ±" + Coarse(r, r)
+			note += " " + within(r)
 		}
 		v.text("t", "start", x.at(to)+6, y+14, clip(strings.TrimSpace(note+" "+p.Source), plotWidth-x.at(to)-6))
 	}

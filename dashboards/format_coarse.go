@@ -41,3 +41,11 @@ func toDigit(v, step float64) float64 {
 func Coarse(s, resolution float64) string {
 	return Value(assay.Quantity{Value: s, Lo: s, Hi: s, Confidence: 1, Unit: assay.Seconds, Resolution: resolution})
 }
+
+// within writes the resolution of a clock, in seconds: 250 ms steps are 0.25 s, as what they give is in seconds.
+func within(resolution float64) string {
+	if resolution >= 0.1 {
+		return "±" + In(resolution, wholeSeconds)
+	}
+	return "±" + Duration(resolution)
+}

@@ -39,3 +39,14 @@ func TestCoarse(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestWithin(t *testing.T) {
+	for _, c := range []struct {
+		resolution float64
+		want       string
+	}{{0.25, "±0.25 s"}, {1, "±1 s"}, {0.02, "±20 ms"}, {1e-6, "±1 µs"}, {60, "±60 s"}} {
+		if got := within(c.resolution); got != c.want {
+			t.Errorf("%g: got %q, want %q", c.resolution, got, c.want)
+		}
+	}
+}
