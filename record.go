@@ -289,7 +289,7 @@ const (
 	EventInstanceEjected  = "instance.ejected"  // taken out of routing because it failed
 	EventInstanceDraining = "instance.draining" // told to finish and stop; attr reason
 	EventInstanceExited   = "instance.exited"   // its process ended; attrs reason (scale_in, crash, ...), code, signal
-	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attrs probe (liveness, readiness, startup, inference), ok
+	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attrs ok, probe (liveness, readiness, startup, inference), result; looks that are made all the time tell period_ns, looks and at last end
 
 	// What a drill makes of itself. Each hypothesis is looked at before, during and after the faults.
 	EventHypothesis  = "hypothesis"   // attrs stage (before, during, after), name, ok (true, false, unknown), value; Text says what was seen

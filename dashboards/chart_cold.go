@@ -13,7 +13,7 @@ import (
 // maxStarts bounds the rows of the cold-start drawing; the slowest are kept.
 const maxStarts = 24
 
-// coldGantt draws each start as a row of its phases from its begin to ready. What
+// coldGantt draws each start as a row of its phases from its begin to its end. What
 // no phase covers shows as the hatched ground of the row: the unattributed remainder.
 func coldGantt(id string, starts []assay.Start) (drawing template.HTML, left int) {
 	if len(starts) == 0 {
@@ -21,7 +21,7 @@ func coldGantt(id string, starts []assay.Start) (drawing template.HTML, left int
 	}
 	shown := slices.Clone(starts)
 	if len(shown) > maxStarts {
-		slices.SortStableFunc(shown, func(a, b assay.Start) int { return cmp.Compare(lengthOf(b), lengthOf(a)) })
+		slices.SortStableFunc(shown, func(a, b assay.Start) int { return cmp.Compare(endOf(&b), endOf(&a)) })
 		left = len(shown) - maxStarts
 		shown = shown[:maxStarts]
 		slices.SortStableFunc(shown, func(a, b assay.Start) int { return cmp.Compare(a.Begin, b.Begin) })
@@ -29,7 +29,7 @@ func coldGantt(id string, starts []assay.Start) (drawing template.HTML, left int
 	var names []string
 	most := 0.0
 	for _, st := range shown {
-		most = math.Max(most, lengthOf(st))
+		most = math.Max(most, endOf(&st))
 		for _, p := range st.Phases {
 			if !slices.Contains(names, p.Name) {
 				names = append(names, p.Name)
@@ -40,7 +40,7 @@ func coldGantt(id string, starts []assay.Start) (drawing template.HTML, left int
 	vals, roof := ticks(0, most, 7)
 	top := float64(legendLines(names, barLeft, plotWidth))*20 + 8
 	bottom := top + float64(len(shown))*barPitch
-	s := newSVG(id, plotWidth, bottom+22, "chart", "Cold starts by phase", fmt.Sprintf("%s, the longest %s. Each row runs from what called for the instance to its readiness.",
+	s := newSVG(id, plotWidth, bottom+22, "chart", "Cold starts by phase", fmt.Sprintf("%s, the longest %s. Each row runs from what called for the instance to its readiness, or to the first token of a request that waited for it.",
 		Things(len(shown), "starts"), Duration(most)))
 	legend(s, names, barLeft, 12, plotWidth)
 	x := scale{0, roof, barLeft, barRight}
@@ -59,7 +59,7 @@ func coldGantt(id string, starts []assay.Start) (drawing template.HTML, left int
 		}
 		s.text("t strong", "end", barLeft-8, y+10, clip(st.Instance, barLeft-34))
 		s.text("t", "end", barLeft-8, y+23, clip(sub, barLeft-12))
-		end := lengthOf(st)
+		end := endOf(&st)
 		s.rect("bar f8", x.at(0), y, x.at(end)-x.at(0), 24, "")
 		s.rect("pat p8", x.at(0), y, x.at(end)-x.at(0), 24, "unattributed "+Duration(st.Unattributed))
 		for _, p := range st.Phases {

@@ -201,7 +201,10 @@ func (v *view) costs(r *assay.Report) {
 	for _, p := range parts {
 		row := costRow{Name: words(p.Name), Time: Duration(p.Seconds), Share: Percent(roundShare(p.Seconds / total)), Interval: "not measured"}
 		if f := r.Find("cold/phase/" + p.Name); f != nil {
-			row.Interval = Measure(f.Quantity)
+			row.Interval = Value(f.Quantity)
+			if f.Quantity.Known() {
+				row.Interval = Measure(f.Quantity)
+			}
 		}
 		v.ColdPhases = append(v.ColdPhases, row)
 	}

@@ -244,7 +244,7 @@ func distinct(phases []assay.Interval) []assay.Interval {
 		switch {
 		case twin < 0:
 			out = append(out, p)
-		case p.Resolution < out[twin].Resolution:
+		case p.Resolution != 0 && p.Resolution < out[twin].Resolution: // spans tell none
 			out[twin] = p
 		}
 	}
