@@ -364,6 +364,10 @@ var busyQueries = []string{
 	"avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)",
 	"avg(DCGM_FI_DEV_GPU_UTIL) / 100",
 	"avg(hw_gpu_utilization_ratio)",
+	"avg(nvidia_smi_utilization_gpu_ratio)",
+	"avg(gpu_gfx_activity) / 100",
+	"avg(amd_gpu_gfx_activity) / 100",
+	"avg(xpum_engine_ratio)",
 }
 
 const busyStep = int64(500e6)

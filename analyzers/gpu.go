@@ -168,7 +168,16 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 	case len(sticky) > 0 && logged == 0:
 		warnings = append(warnings, "errors are known by the exporter's last one alone: the same error again does not show")
 	}
-	evidence = append(evidence, fmt.Sprintf("%s by %s; %s of their natural time watched for errors, %s of these by a log or the driver", things(seen, "card"), by, duration(seconds(exposure)), duration(seconds(logged))))
+	how := ", " + duration(seconds(logged)) + " of it by a log or the driver"
+	switch {
+	case exposure == 0:
+		how = ""
+	case logged == 0:
+		how = " by an exporter's last one"
+	case logged == exposure:
+		how = " by a log or the driver"
+	}
+	evidence = append(evidence, fmt.Sprintf("%s by %s; %s of card time, natural and watched for errors%s", things(seen, "card"), by, duration(seconds(exposure)), how))
 	byClass := map[string][]*assay.Episode{}
 	var all []*assay.Episode
 	for i := range f.Episodes {

@@ -68,12 +68,12 @@ func TestGPUFailures(t *testing.T) {
 		warning  string
 	}{
 		{"two cards, watched for half of the run", factstest.Run{M: end, Q: two, E: []assay.Event{xidAt(100, "79"), xidAt(300, "48"), watchedLog(0, 499, "0000:3b:00")}},
-			"499 of 2", "2 cards by nvidia-smi; 17 min of their natural time watched for errors, 17 min of these by a log or the driver", ""},
+			"499 of 2", "2 cards by nvidia-smi; 17 min of card time, natural and watched for errors by a log or the driver", ""},
 		{"no error", factstest.Run{M: end, Q: two, E: []assay.Event{watchedLog(0, 1000, "")}}, "NaN of 0", "2 cards by nvidia-smi; 33 min", ""},
 		{"a log alone", factstest.Run{M: end, E: []assay.Event{xidAt(100, "79"), watchedLog(0, 1000, "0000:3b:00")}}, "1000 of 1", "1 card by the log; 17 min", "the cards are those that the log names"},
 		{"nothing tells of errors", factstest.Run{M: end, Q: two}, "not measured, because nothing told of errors of GPUs", "2 cards seen by nvidia-smi", ""},
 		{"the last error alone", factstest.Run{M: end, Q: cards{"DCGM_FI_DEV_XID_ERRORS": {card(1000, func(i int) float64 { return float64(i / 500 * 79) })}, "DCGM_FI_DEV_FB_USED": {card(1000, always(5))}}},
-			"1000 of 1", "1 card by dcgm; 17 min of their natural time watched for errors, 0 ms", "the same error again does not show"},
+			"1000 of 1", "1 card by dcgm; 17 min of card time, natural and watched for errors by an exporter's last one", "the same error again does not show"},
 		{"a fault's time is not natural", factstest.Run{M: end, Q: two, E: []assay.Event{watchedLog(0, 1000, ""),
 			{Time: 1, Kind: assay.EventPhaseBegin, Phase: "p", Attrs: map[string]string{"role": "steady"}}, {Time: 1000e9, Kind: assay.EventPhaseEnd, Phase: "p"},
 			{Time: 100e9, Kind: assay.EventFaultApplied, Fault: "f", Attrs: map[string]string{"kind": "kill"}}, xidAt(200, "79"), {Time: 400e9, Kind: assay.EventFaultClear, Fault: "f"}}},

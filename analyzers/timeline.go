@@ -3,6 +3,7 @@ package analyzers
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -185,7 +186,7 @@ var plots = []struct {
 	reduce      string
 	unit        assay.Unit
 }{
-	{"gpu/busy", "avg(DCGM_FI_PROF_GR_ENGINE_ACTIVE)", "", "", assay.Ratio},
+	{"gpu/busy", strings.Join(busyQueries, " or "), "", "", assay.Ratio},
 	{"kv/usage", "", profile.KVUsage, "max", assay.Ratio},
 	{"queue/waiting", "", profile.Waiting, "sum", assay.Count},
 	{"generator/users", "sum(jmeter_threads) or sum(k6_vus)", "", "", assay.Count},
