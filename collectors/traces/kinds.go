@@ -19,7 +19,7 @@ var Kinds = []input.Kind{
 	{Name: "zipkin", Things: "spans", Help: "Zipkin's v2 JSON: a list of spans or of traces.",
 		Proven: collectors.Recorded, By: "traces of openzipkin/zipkin", Is: isZipkin, Read: readZipkin},
 	{Name: "xray", Things: "spans", Help: "AWS X-Ray segment documents: one a line, a list, or the output of aws xray batch-get-traces.",
-		Proven: collectors.Documents, By: "X-Ray's documentation of segment documents", Is: isXRay, Read: readXRay},
+		Proven: collectors.Recorded, By: "segments of X-Ray's Go SDK; those of Lambda from the documentation", Is: isXRay, Read: readXRay},
 	{Name: "tempo", Things: "spans", Help: "A Grafana Tempo at a URL, or what was fetched from one.",
 		Proven: collectors.Documents, By: "Tempo's documentation of its HTTP API", Read: readOTLP, Fetch: fetchTempo,
 		Options: []input.Option{

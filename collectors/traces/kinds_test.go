@@ -279,7 +279,7 @@ func TestHostileInputIsAnError(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	z.Write([]byte(`[{"traceId":"1","name":"`))
-	for range 200 {
+	for range 20 {
 		z.Write([]byte(strings.Repeat(" ", 1<<20)))
 	}
 	z.Close()

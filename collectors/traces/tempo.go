@@ -130,8 +130,8 @@ func opened(body []byte, contentType string) (msg []byte, partial bool, err erro
 			Trace  json.RawMessage `json:"trace"`
 			Status json.RawMessage `json:"status"`
 		}
-		if err := json.Unmarshal(body, &answer); err != nil || answer.Trace == nil {
-			return nil, false, fmt.Errorf("an answer of Tempo without a trace: %w", err)
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return nil, false, fmt.Errorf("an answer of Tempo: %w", err)
 		}
 		s := string(answer.Status)
 		return answer.Trace, s == `"PARTIAL"` || s == "1", nil
