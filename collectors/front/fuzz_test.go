@@ -48,7 +48,7 @@ func FuzzRead(f *testing.F) {
 						return fmt.Errorf("request %+v", r)
 					}
 				case *assay.Span:
-					if r.End <= r.Start || r.TraceID.IsZero() || r.SpanID.IsZero() {
+					if r.End < r.Start || r.TraceID.IsZero() || r.SpanID.IsZero() {
 						return fmt.Errorf("span %+v", r)
 					}
 				case *assay.Sample:

@@ -69,6 +69,8 @@ func blame(v *values, e *entry) string {
 		return ", no upstream was asked"
 	case len(v[upstreamConnect]) > 0 && e.connect < 0 && at != "":
 		return ", no connection to the upstream"
+	case len(v[upstreamHeader]) > 0 && e.first < 0 && at != "":
+		return ", the upstream did not answer"
 	case at != "" && at != code(e.code):
 		return ", upstream " + at
 	}

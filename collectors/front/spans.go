@@ -19,7 +19,7 @@ const (
 // spans emits the hop's span of a line that names a trace, and that of the upstream below it where its time is known. A stamp of whole seconds
 // would lay them up to a second beside the rest of the trace, so there is none then.
 func (d *decoder) spans(e *entry) error {
-	if e.trace.IsZero() || e.end <= e.begin {
+	if e.trace.IsZero() || e.end == 0 {
 		return nil
 	}
 	if e.resolution > int64(time.Millisecond) {
@@ -65,7 +65,7 @@ func (e *entry) asked() (int64, bool) {
 	if e.upstream <= 0 || e.hop < 0 {
 		return 0, false
 	}
-	return min(e.begin+e.hop, e.end-1), true
+	return min(e.begin+e.hop, e.end), true
 }
 
 // id makes the id of a span out of what tells the request apart from others.
