@@ -41,6 +41,9 @@ func examineCollect(ctx context.Context, p *patient) {
 			names = namesIn(res.Body)
 			return nil
 		})
+		if err != nil {
+			err = fmt.Errorf("collect.prometheus[%d]: %w", i, err)
+		}
 		p.try(err, doubt, "without it the run goes on and knows less", "collect.prometheus[%d]: %s answers; %s", i, or(c.URL, c.HTTPSD), clock)
 		if err != nil || c.HTTPSD != "" {
 			continue
