@@ -6,6 +6,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/kubernetes"
+	"github.com/assay-dev/assay/dashboards"
 )
 
 // watchKubernetes adds what watches the pods of the target's cluster, if the plan asks for that.
@@ -52,7 +53,7 @@ func examineKubernetes(ctx context.Context, p *patient) {
 		case l.Plural == "pods" && l.Found == 0:
 			p.add(doubt, "check namespace and selector, unless the target is scaled to zero", "collect.kubernetes: no pod is selected in namespace %s", namespace)
 		case l.Plural == "pods":
-			p.ok("collect.kubernetes: %d pods are selected in namespace %s", l.Found, namespace)
+			p.ok("collect.kubernetes: %s selected in namespace %s", dashboards.Things(l.Found, "pods"), namespace)
 		default:
 			seen = append(seen, l.Plural)
 		}

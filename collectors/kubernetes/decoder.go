@@ -229,7 +229,11 @@ func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 
 // holds reports whether an event is to be told; one from before the beginning is told as of it, if it still held.
 func (d *Decoder) holds(p *pending) bool {
-	if p.Time+min(p.Resolution, second) > d.From || d.From == 0 {
+	if d.From == 0 || p.Time >= d.From {
+		return true
+	}
+	if p.Kind != assay.EventInstanceReady && p.Time+min(p.Resolution, second) > d.From { // whole seconds are cut: it may have been later
+		p.Time = d.From
 		return true
 	}
 	if p.pod == nil {
@@ -237,7 +241,7 @@ func (d *Decoder) holds(p *pending) bool {
 	}
 	switch p.Kind {
 	case assay.EventInstanceReady:
-		if !p.pod.readyAt(d.From) {
+		if !p.pod.readyAt(d.From) && !p.pod.readyAt(d.From-second) {
 			return false
 		}
 		if key := p.pod.id + " holds"; !d.told[key] {

@@ -44,7 +44,7 @@ func object(t testing.TB, kind, name, meta, spec, status string) *Object {
 	return o
 }
 
-// pod is one of the deployment web that was created at 09:00 and got ready within the minute, with more in its metadata, status and container.
+// podObject is a pod of the deployment web, with more in its metadata, status and container.
 func podObject(t testing.TB, hash, suffix, created, meta, status, container string) *Object {
 	if container == "" {
 		container = `"state":{"running":{"startedAt":"` + at(created) + `"}}`
@@ -70,7 +70,7 @@ func eventObject(t testing.TB, about, reason, message, when string) *Object {
 	return o
 }
 
-// exits decodes objects, and returns how instances went.
+// told decodes objects, and returns the events of some kinds.
 func told(t testing.TB, d *Decoder, kinds []string, objects ...*Object) []string {
 	t.Helper()
 	for _, o := range objects {

@@ -81,7 +81,7 @@ func (f *follower) run(ctx context.Context) {
 	for {
 		err := f.once(ctx, func() {
 			if told {
-				f.w.tell(fmt.Sprintf("kubernetes: %s are read again after %v", f.of.plural, time.Since(away).Round(time.Millisecond)))
+				f.w.tell(fmt.Sprintf("%s are read again after %v", f.of.plural, time.Since(away).Round(time.Millisecond)))
 			}
 			wait, told, away = first, false, time.Now()
 		})
@@ -95,16 +95,16 @@ func (f *follower) run(ctx context.Context) {
 			away = time.Now()
 		case status == http.StatusNotFound:
 			if !f.of.optional() {
-				f.w.tell(fmt.Sprintf("kubernetes: the cluster has no %s: %s will not be known", f.of.plural, f.of.without))
+				f.w.tell(fmt.Sprintf("the cluster has no %s: %s will not be known", f.of.plural, f.of.without))
 			}
 			return
 		case status == http.StatusForbidden:
-			f.w.tell(fmt.Sprintf("kubernetes: %s may not be read, so %s will not be known: %v", f.of.plural, f.of.without, err))
+			f.w.tell(fmt.Sprintf("%s may not be read, so %s will not be known: %v", f.of.plural, f.of.without, err))
 			return
 		}
 		if err != nil && !told && time.Since(away) >= patience {
 			told = true
-			f.w.tell(fmt.Sprintf("kubernetes: %s are not read: %v", f.of.plural, err))
+			f.w.tell(fmt.Sprintf("%s are not read: %v", f.of.plural, err))
 		}
 		select {
 		case <-ctx.Done():

@@ -232,6 +232,14 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
+// The items of a list that the API server itself answers do not name their kind.
+func TestListOfTheServer(t *testing.T) {
+	got, _, err := lines(t, input.Settings{}, nil, write(t, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"p","creationTimestamp":"2026-11-20T09:00:00Z"}}]}`))
+	if d := cmp.Diff([]string{"09:00:00 instance.created p", "09:00:00 annotation | the latest that is known of the cluster"}, got); err != nil || d != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, d)
+	}
+}
+
 func TestWhatIsKubernetes(t *testing.T) {
 	for head, want := range map[string]bool{
 		`{"apiVersion": "v1", "items": [`:                                    true,

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -153,7 +154,10 @@ func ns(t *time.Time) int64 {
 var errNoObject = errors.New("no object of Kubernetes: want its kind and metadata.name")
 
 // ParseObject reads one object. A watch event is read as its object; verb is then ADDED, MODIFIED, DELETED, BOOKMARK or ERROR, and else empty.
-func ParseObject(raw []byte) (o *Object, verb string, err error) {
+func ParseObject(raw []byte) (o *Object, verb string, err error) { return parseObject(raw, "") }
+
+// parseObject is ParseObject for an object that may not name its kind, as the items of a PodList do not.
+func parseObject(raw []byte, kind string) (o *Object, verb string, err error) {
 	var w struct {
 		Verb   string          `json:"type"`
 		Object json.RawMessage `json:"object"`
@@ -168,7 +172,7 @@ func ParseObject(raw []byte) (o *Object, verb string, err error) {
 	if verb == "ERROR" || verb == "BOOKMARK" {
 		return o, verb, nil
 	}
-	if o.Kind == "" || o.Metadata.Name == "" {
+	if o.Kind = cmp.Or(o.Kind, kind); o.Kind == "" || o.Metadata.Name == "" {
 		return nil, verb, errNoObject
 	}
 	return o, verb, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -64,6 +65,7 @@ func (r *stream) value() (more bool, err error) {
 	if t != json.Delim('{') {
 		return false, errors.New("want objects of Kubernetes, as kubectl get -o json prints them")
 	}
+	kind := ""             // of the items of a list
 	members := []byte("{") // of an object that is no list, to be read as a whole
 	list := 0
 	for r.d.More() {
@@ -76,7 +78,7 @@ func (r *stream) value() (more bool, err error) {
 		if name == "items" && list == 0 {
 			r.lists++
 			list = r.lists
-			if err := r.items(list); err != nil {
+			if err := r.items(list, kind); err != nil {
 				return false, err
 			}
 			continue
@@ -84,6 +86,9 @@ func (r *stream) value() (more bool, err error) {
 		var raw json.RawMessage
 		if err := r.d.Decode(&raw); err != nil {
 			return false, err
+		}
+		if name == "kind" {
+			kind, _ = strings.CutSuffix(strings.Trim(string(raw), `"`), "List")
 		}
 		if len(members)+len(raw) > input.MaxRow {
 			return false, fmt.Errorf("an object of more than %d MiB", input.MaxRow>>20)
@@ -100,13 +105,13 @@ func (r *stream) value() (more bool, err error) {
 	if list != 0 {
 		return true, nil
 	}
-	err = one(append(members, '}'), 0, r.take, r.bad)
+	err = one(append(members, '}'), 0, "", r.take, r.bad)
 	r.passed = err != nil
 	return true, err
 }
 
-// items reads the items of a list, whose key was read.
-func (r *stream) items(list int) error {
+// items reads the items of a list, whose key was read. Their kind is the given one where they name none.
+func (r *stream) items(list int, kind string) error {
 	t, err := r.d.Token()
 	if err != nil || t == nil {
 		return err
@@ -120,7 +125,7 @@ func (r *stream) items(list int) error {
 		if err := r.d.Decode(&raw); err != nil {
 			return err
 		}
-		if err := one(raw, list, r.take, r.bad); err != nil {
+		if err := one(raw, list, kind, r.take, r.bad); err != nil {
 			r.passed = true
 			return err
 		}
@@ -129,8 +134,8 @@ func (r *stream) items(list int) error {
 	return err
 }
 
-func one(raw []byte, list int, take func(*Object, string, int) error, bad func(error)) error {
-	o, verb, err := ParseObject(raw)
+func one(raw []byte, list int, kind string, take func(*Object, string, int) error, bad func(error)) error {
+	o, verb, err := parseObject(raw, kind)
 	if err != nil {
 		bad(err)
 		return nil
@@ -179,7 +184,7 @@ func readYAML(in *input.File, take func(o *Object, verb string, list int) error,
 				bad(err)
 				continue
 			}
-			if err := one(raw, list, take, bad); err != nil {
+			if err := one(raw, list, "", take, bad); err != nil {
 				return err
 			}
 		}

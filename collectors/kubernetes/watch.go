@@ -90,7 +90,7 @@ func (w *Watch) Run(ctx context.Context, emit func(assay.Record) error) error {
 			}
 		case <-tick.C:
 			if err := d.Flush(time.Now().Add(-cmp.Or(w.hold, watchHold)).UnixNano(), pass); err != nil {
-				w.tell("kubernetes: an event was not recorded: " + err.Error())
+				w.tell("an event was not recorded: " + err.Error())
 			}
 		}
 	}
