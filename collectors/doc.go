@@ -2,9 +2,10 @@
 // or follow, and emit what they saw as records. They hold no opinion about what
 // it means.
 //
-//   - [OTLP] takes OpenTelemetry spans over gRPC and HTTP and emits a Span for each.
+//   - [OTLP] takes OpenTelemetry spans and metrics over gRPC and HTTP and emits a Span for each span and Samples for each point.
 //   - [Prometheus] scrapes expositions at an interval, static targets and those an
 //     HTTP service discovery names, and emits a Scrape for each look.
+//   - [RemoteWrite] takes what a Prometheus sends by remote write and emits a Sample for each.
 //   - [Events] follows the life-cycle stream of a platform and emits its Events.
 //
 // Each is a struct whose exported fields are its settings; the zero value of a

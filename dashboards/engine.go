@@ -60,7 +60,7 @@ func engineLines(r *assay.Report) (lines []string) {
 			}
 			times = append(times, s)
 			for _, w := range mean.Warnings {
-				doubts = append(doubts, m.what+": "+w)
+				doubts = append(doubts, m.what+": "+strings.TrimSuffix(w, "."))
 			}
 		}
 		for _, m := range engineNumbers {
@@ -74,7 +74,7 @@ func engineLines(r *assay.Report) (lines []string) {
 				numbers = append(numbers, m.what+" "+Value(f.Quantity))
 				if m.metric == "engine/tokens_out/rate" || m.metric == "engine/failures" {
 					for _, w := range f.Warnings {
-						doubts = append(doubts, m.what+": "+w)
+						doubts = append(doubts, m.what+": "+strings.TrimSuffix(w, "."))
 					}
 				}
 			}
