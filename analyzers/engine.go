@@ -123,6 +123,9 @@ func (p *enginePass) Finish(r *assay.Report) error {
 		if len(e.present) > 0 {
 			r.Findings = append(r.Findings, e.findings(quantiles)...)
 		}
+		if e.err != nil {
+			return e.err
+		}
 	}
 	return nil
 }
