@@ -25,6 +25,7 @@ func (GPU) Describe() []assay.Desc {
 		{Metric: "mtbf/gpu", Unit: assay.Seconds, Better: "higher", Help: "Time of cards watched for errors, in the natural ledger, per failure of a card (applications that their GPU killed, cards, links, nodes); label class for one of these; chi-square interval, one-sided bound without a failure."},
 		{Metric: "failure_rate/gpu", Unit: assay.PerHour, Better: "lower", Help: "Failures of cards per hour of a card watched for errors in the natural ledger; label class for one class."},
 		{Metric: "gpu/errors", Unit: assay.Count, Better: "lower", Help: "Errors that the GPUs' driver told (XIDs) outside of what was injected, by label severity: failure, warning, information, unclassified."},
+		{Metric: "gpu/asks", Unit: assay.Count, Better: "lower", Help: "Cards that asked for a reset, a reboot or their replacement in natural time, by what for."},
 		{Metric: "gpu/throttled", Unit: assay.Ratio, Better: "lower", Help: "Share of the cards' natural time in which clocks were held down, by label class: fault, capacity, environment, configuration, warning."},
 		{Metric: "gpu/ecc/<kind>", Unit: assay.Count, Better: "lower", Help: "Memory errors of GPUs counted in natural time: corrected or uncorrected."},
 		{Metric: "gpu/link/<kind>", Unit: assay.Count, Better: "lower", Help: "Errors of GPUs' links counted in natural time: pcie_replay, nvlink_crc_flit, nvlink_crc_data, nvlink_replay, nvlink_recovery."},
@@ -57,6 +58,7 @@ func (p gpuPass) Finish(r *assay.Report) error {
 	p.errors(r, sightings, len(spans) > 0)
 	p.throttled(ctx, r)
 	p.counters(ctx, r)
+	p.wants(ctx, r)
 	return nil
 }
 

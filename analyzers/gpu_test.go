@@ -132,6 +132,8 @@ func TestGPUThrottled(t *testing.T) {
 			}
 			return 0x5
 		})},
+		"nvidia_smi_remapped_rows_failure": {card(1001, always(1))}, "nvidia_smi_remapped_rows_pending": {card(1001, always(0))},
+		"nvidia_smi_gpu_recovery_action":                   {card(1001, always(2)), card(1001, func(i int) float64 { return float64(i/500) * 1 }), card(1001, always(0))},
 		"nvidia_smi_ecc_errors_uncorrected_volatile_total": {card(1001, func(i int) float64 { return float64(i / 400) })},
 	}})
 	near := func(got, want float64) bool { return got > want-0.002 && got < want+0.002 }
@@ -146,6 +148,9 @@ func TestGPUThrottled(t *testing.T) {
 	}
 	if f := r.Find("gpu/ecc/uncorrected"); f == nil || f.Quantity.Value != 2 {
 		t.Errorf("ECC: %+v", f)
+	}
+	if f := r.Find("gpu/asks"); f == nil || f.Quantity.Value != 3 || !slices.Equal(f.Evidence, []string{"1 card asks to be replaced: memory could not be remapped", "2 cards ask for node reboot"}) {
+		t.Errorf("asks: %+v", f)
 	}
 	for _, m := range []string{"mtbf/gpu", "gpu/throttled", "gpu/ecc/corrected", "gpu/link/nvlink_replay"} {
 		if _, ok := Lookup(m); !ok {

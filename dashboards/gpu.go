@@ -47,6 +47,9 @@ func gpuLines(r *assay.Report) (lines []string) {
 			lines = append(lines, s)
 		}
 	}
+	if f := r.Find("gpu/asks"); f != nil && f.Quantity.Value > 0 {
+		lines = append(lines, strings.Join(f.Evidence, "; "))
+	}
 	var shares []string
 	for i := range r.Findings {
 		if f := &r.Findings[i]; f.Metric == "gpu/throttled" {
