@@ -28,7 +28,8 @@ const (
 var appInsightsKind = input.Kind{
 	Name: "app-insights", Things: "rows", Proven: collectors.Documents, By: "Application Insights' documents of the requests and traces tables and of the query API",
 	Help: "Application Insights' requests and traces of Azure Functions: query answers, JSON lines or CSV. The first request of a new host instance is cold.",
-	Is:   isAppInsights, Read: readAppInsights,
+	Hop:  true, Options: []input.Option{counts},
+	Is: isAppInsights, Read: readAppInsights,
 }
 
 var appInsightsField = regexp.MustCompile(`"tables"\s*:\s*\[|HostInstanceId|"itemType"\s*:\s*"(request|trace)"|AppRoleInstance|cloud_RoleInstance`)

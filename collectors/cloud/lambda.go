@@ -26,8 +26,10 @@ var lambdaKind = input.Kind{
 		{Name: "instance", Help: "log stream of a log that names none"},
 		{Name: "stderr", Help: "file that the runtime interface emulator wrote on stderr while it wrote this one: it has the times"},
 		{Name: "region", Help: "of a log group at a URL; that of the endpoint or of the environment where none is given"},
+		counts,
 	},
-	Is: isLambda, Read: readLambda, Fetch: fetchLogs,
+	Hop: true,
+	Is:  isLambda, Read: readLambda, Fetch: fetchLogs,
 }
 
 var lambdaLine = regexp.MustCompile(`(?m)(^|[\s"])((START|END) RequestId: [0-9a-f-]{36}|REPORT RequestId: |INIT_START Runtime Version|\(rapid\) )|"type"\s*:\s*"platform\.|@requestId|searchedLogStreams`)

@@ -4,7 +4,11 @@ import (
 	"errors"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
+
+// counts is the option that says whether what the platform saw counts as requests. What clients saw counts before it.
+var counts = input.Option{Name: "requests", Help: "yes: its requests count though another input tells of requests"}
 
 // recorded is the phase of requests that a platform recorded: all of them are one steady stretch.
 const recorded = "recorded"

@@ -19,7 +19,8 @@ import (
 var runpodKind = input.Kind{
 	Name: "runpod", Things: "objects", Proven: collectors.Documents, By: "RunPod's documents of job status and endpoint health",
 	Help: "RunPod jobs as its API answers them, in a list or one after another, and answers of an endpoint's health. What delay mixes of queue and start stays mixed.",
-	Is:   isRunPod, Read: readRunPod,
+	Hop:  true, Options: []input.Option{counts},
+	Is: isRunPod, Read: readRunPod,
 }
 
 var runpodField = regexp.MustCompile(`"(delayTime|executionTime)"\s*:|^\s*\{\s*"jobs"\s*:\s*\{\s*"completed"`)

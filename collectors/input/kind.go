@@ -21,7 +21,7 @@ type Kind struct {
 	By      string   // what exactly was proven
 	Options []Option // those that an input may set beside Common
 
-	// Hop says that the kind is of what stands between client and platform, and sees the requests that others tell of: see Set.settle.
+	// Hop says that the kind is of what stands behind the client, a proxy or the platform, and sees the requests that others tell of: see Set.settle.
 	Hop bool
 
 	// Is reports whether a file is of this kind by how it begins, at most MaxHead bytes; nil: cannot be told.

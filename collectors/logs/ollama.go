@@ -31,7 +31,8 @@ const recorded = "recorded" // the phase of requests that a server recorded
 var ollamaKind = input.Kind{
 	Name: "ollama", Things: "answers", Proven: collectors.Recorded, By: "answers of Ollama 0.6.8",
 	Help:    "Answers of Ollama's own API, one JSON object a line: as they were, or as body beside http and total_s. Loading makes them cold.",
-	Options: []input.Option{{Name: "instance", Help: "name of the server; the file's where none is given"}},
+	Options: []input.Option{{Name: "instance", Help: "name of the server; the file's where none is given"}, {Name: "requests", Help: "yes: its requests count though another input tells of requests"}},
+	Hop:     true,
 	Is:      isOllama, Read: readOllama,
 }
 
