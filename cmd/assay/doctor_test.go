@@ -95,7 +95,7 @@ func TestDoctorOfAPlan(t *testing.T) {
 		{"secret", "target: {kind: http, url: '" + up.URL + "', auth: {env: ASSAY_TEST_SECRET}}\n" + load, "credentials", "ok target.auth: found, and not shown", true},
 		{"no secret", "target: {kind: http, url: '" + up.URL + "', auth: {env: ASSAY_TEST_NONE}}\n" + load, "credentials", "fail target.auth.env: the environment variable ASSAY_TEST_NONE is not set", false},
 		{"ports", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {otlp: {grpc: '" + taken.Addr().String() + "', http: '127.0.0.1:0'}}\n", "ports", "fail listen tcp " + taken.Addr().String() + ": bind: address already in use", false},
-		{"metrics", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {prometheus: [{url: '" + up.URL + "/metrics'}]}\n", "collect", "warn GET " + up.URL + "/metrics: status 404", true},
+		{"metrics", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {prometheus: [{url: '" + up.URL + "/metrics'}]}\n", "collect", "warn collect.prometheus[0]: GET " + up.URL + "/metrics: status 404", true},
 		{"writes", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "collect: {remoteWrite: {listen: '" + taken.Addr().String() + "'}}\n", "writes", "fail remote write: listen on " + taken.Addr().String() + ": listen tcp", false},
 		{"guard", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "guards: [{promql: up, prometheus: '" + gone.URL + "', min: 1}]\n", "guards", "fail guard up cannot be asked", false},
 		{"stopped", "target: {kind: http, url: '" + up.URL + "'}\n" + load + "stop: {file: s.js}\n", "credentials", "fail stop.file: ", false},
