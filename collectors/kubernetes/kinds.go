@@ -49,6 +49,14 @@ type recording struct {
 	lists   int // that were read in all inputs
 }
 
+// many refuses more pods than can be held against one another.
+func (r *recording) many(in *input.Input) error {
+	if len(r.pods) > maxPods {
+		return fmt.Errorf("%s: more than %d pods: want fewer by namespace= and selector=", in.Path, maxPods)
+	}
+	return nil
+}
+
 // read reads one input into the shared decoder. Its events are made when all are read.
 func read(ctx context.Context, in *input.Input, _ func(assay.Record) error) error {
 	r, _ := in.State.(*recording)
@@ -80,6 +88,9 @@ func read(ctx context.Context, in *input.Input, _ func(assay.Record) error) erro
 		if r.objects%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err := r.many(in); err != nil {
+			return err
+		}
 		return l.take(o, verb, list)
 	}
 	bad := func(err error) {
@@ -105,6 +116,9 @@ func read(ctx context.Context, in *input.Input, _ func(assay.Record) error) erro
 		return err
 	}
 	l.end()
+	if err := r.many(in); err != nil {
+		return err
+	}
 	if r.Full() {
 		return fmt.Errorf("%s: more than %d events", in.Path, maxEvents)
 	}

@@ -204,6 +204,17 @@ func write(t testing.TB, text string) string {
 	return path
 }
 
+func manyPods(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"metadata":{"name":"p%d"}}`, i)
+	}
+	return b.String()
+}
+
 func TestHostileInput(t *testing.T) {
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'l'; c++ {
@@ -221,6 +232,7 @@ func TestHostileInput(t *testing.T) {
 		"items that are no list":    {`{"apiVersion":"v1","items":7,"kind":"List"}`, "items: want a list"},
 		"stamps of another age":     {`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","creationTimestamp":"9999-01-01T00:00:00Z"}}`, "nothing with a time"},
 		"a stamp that is none":      {`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","creationTimestamp":"yesterday"}}`, "nothing to keep of 1 objects"},
+		"pods without end":          {`{"kind":"PodList","apiVersion":"v1","items":[` + manyPods(20_002) + `]}`, "more than 20000 pods: want fewer by namespace= and selector="},
 		"no JSON":                   {`{"apiVersion":"v1","metadata":{`, "nothing to keep of 1 objects (1 cut short)"},
 		"a list at the top":         {"{}\n[]", "want objects of Kubernetes"},
 	} {

@@ -15,6 +15,7 @@ import (
 // Bounds of what is read.
 const (
 	maxObjects = 1_000_000
+	maxPods    = 20_000  // whose neighbours are looked at for each
 	maxYAML    = 8 << 20 // bytes of one document
 	maxDepth   = 100     // of YAML
 )
