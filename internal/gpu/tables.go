@@ -107,7 +107,7 @@ func ParseTable(b []byte) (*Table, error) {
 			XID   `yaml:",inline"`
 		} `yaml:"rows"`
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := decode(b, &file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if len(file.Rows) == 0 {
@@ -130,6 +130,16 @@ func ParseTable(b []byte) (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// decode reads YAML of a person. The library panics at some that it cannot read.
+func decode(b []byte, v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("no YAML that can be read: %v", r)
+		}
+	}()
+	return yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(v)
 }
 
 // For returns the row for each of some codes ("13 39-41").

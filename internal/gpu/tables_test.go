@@ -116,6 +116,7 @@ func TestRecovery(t *testing.T) {
 
 func FuzzParseTable(f *testing.F) {
 	f.Add("rows:\n  - {codes: \"79 13-14\", meaning: m, action: a, cause: c, class: gpu}\n")
+	f.Add("rows:\n ! 0") // the library panics
 	f.Fuzz(func(t *testing.T, text string) {
 		table, err := ParseTable([]byte(text))
 		if err == nil && (len(table.Rows) == 0 || len(table.Rows) > maxRows) {
