@@ -56,7 +56,7 @@ func (c *counts) add(d *decoder, e *entry) error {
 	c.dirty = true
 	c.last = max(c.last, end)
 	if c.codes[e.code]++; c.codes[e.code] == 1 {
-		if err := c.one(d, "requests_total", c.before(), 0, assay.Label{Name: "code", Value: d.name(code(e.code))}); err != nil {
+		if err := c.one(d, "requests_total", c.before(), 0, assay.Label{Name: "code", Value: code(e.code)}); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,7 @@ func (c *counts) tell(d *decoder) error {
 		if n == 0 {
 			continue
 		}
-		if err := c.one(d, "requests_total", at, float64(n), assay.Label{Name: "code", Value: d.name(code(int32(status)))}); err != nil {
+		if err := c.one(d, "requests_total", at, float64(n), assay.Label{Name: "code", Value: code(int32(status))}); err != nil {
 			return err
 		}
 	}

@@ -38,10 +38,20 @@ type decoder struct {
 	names  map[string]string // texts that come again and again
 }
 
+// Why a line cannot be taken apart.
+const (
+	unlike  = "not of the format that was given"
+	unknown = "of no format that is known: option format may give it"
+)
+
 // line takes one line.
 func (d *decoder) line(b []byte) error {
 	if !d.fit(b) {
-		d.reject("not of the log's format", 1)
+		if d.given != nil {
+			d.reject(unlike, 1)
+		} else {
+			d.reject(unknown, 1)
+		}
 		return nil
 	}
 	e := &d.entry
@@ -50,7 +60,9 @@ func (d *decoder) line(b []byte) error {
 		return nil
 	}
 	d.keep(1)
-	d.coarse = max(d.coarse, e.resolution)
+	if d.coarse = max(d.coarse, e.resolution); e.took < 0 {
+		d.note(untimed[d.kind], 1)
+	}
 	if err := d.counts.add(d, e); err != nil {
 		return err
 	}
@@ -61,6 +73,12 @@ func (d *decoder) line(b []byte) error {
 		return nil
 	}
 	return d.request(e)
+}
+
+// untimed is what is said of lines without the time of their request.
+var untimed = map[string]string{
+	"nginx": "%d lines do not tell how long their requests took: $request_time in the log_format would",
+	"envoy": "%d lines do not tell how long their requests took: %%DURATION%% in the format would",
 }
 
 // fit takes a line apart by the layout that was given, or by one that is in common use.
@@ -118,7 +136,7 @@ func (d *decoder) request(e *entry) error {
 		d.req.FirstByte = d.run(e.begin + e.firstByte)
 	}
 	if d.servers && len(e.server) > 0 {
-		d.req.Instance = d.name(string(e.server))
+		d.req.Instance = d.text(e.server)
 	}
 	return d.emit(&d.req)
 }
@@ -143,6 +161,14 @@ func (d *decoder) name(s string) string {
 	s = strings.ToValidUTF8(strings.Clone(s), "\uFFFD")
 	d.names[s] = s
 	return s
+}
+
+// text returns b as name does, without a copy where it is known.
+func (d *decoder) text(b []byte) string {
+	if known, ok := d.names[string(b)]; ok {
+		return known
+	}
+	return d.name(string(b))
 }
 
 // other reads a stamp in a form that is not the common ones.

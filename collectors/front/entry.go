@@ -3,6 +3,7 @@ package front
 import (
 	"bytes"
 	"strconv"
+	"sync"
 
 	"github.com/assay-dev/assay"
 )
@@ -198,4 +199,13 @@ func attempts(b []byte, do func(element []byte)) (n, retries int64) {
 	return n, retries
 }
 
-func code(n int32) string { return strconv.Itoa(int(n)) }
+// code returns the text of a status, which is less than a thousand.
+func code(n int32) string { return codes()[n] }
+
+var codes = sync.OnceValue(func() []string {
+	out := make([]string, 1000)
+	for i := range out {
+		out[i] = strconv.Itoa(i)
+	}
+	return out
+})

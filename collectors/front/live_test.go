@@ -85,7 +85,7 @@ func TestLog(t *testing.T) {
 		"span nginx POST 1.4s..1.5s", "span nginx upstream 1.45s..1.5s", "200 1 at 1.5s",
 		"span nginx POST 3.43s..3.5s", "span nginx upstream 3.45s..3.5s", "span nginx POST 3.44s..3.5s", "span nginx upstream 3.45s..3.5s", "200 2 at 3.5s", "502 1 at 3.5s",
 		"span nginx POST 5.42s..5.5s", "span nginx upstream 5.45s..5.5s", "200 3 at 5.5s", "502 1 at 5.5s",
-		"run.warning nginx: access.log: 1 of 5 lines were not recorded: not of the log's format",
+		"run.warning nginx: access.log: 1 of 5 lines were not recorded: not of the format that was given",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -30,10 +30,10 @@ func (d *decoder) spans(e *entry) error {
 	if own.IsZero() {
 		own = e.id(0)
 	}
-	d.attrs = append(d.attrs[:0], assay.Attr{Key: "http.response.status_code", Value: d.name(code(e.code))})
+	d.attrs = append(d.attrs[:0], assay.Attr{Key: "http.response.status_code", Value: code(e.code)})
 	name := "request"
 	if len(e.method) > 0 {
-		name = d.name(string(e.method))
+		name = d.text(e.method)
 		d.attrs = append(d.attrs, assay.Attr{Key: "http.request.method", Value: name})
 	}
 	if e.retries > 0 {
@@ -52,7 +52,7 @@ func (d *decoder) spans(e *entry) error {
 	}
 	d.attrs = d.attrs[:0]
 	if len(e.server) > 0 {
-		d.attrs = append(d.attrs, assay.Attr{Key: "server.address", Value: d.name(string(e.server))})
+		d.attrs = append(d.attrs, assay.Attr{Key: "server.address", Value: d.text(e.server)})
 	}
 	d.span = assay.Span{TraceID: e.trace, SpanID: e.id(1), Parent: own, Name: "upstream", Service: d.kind, Kind: assay.SpanClient,
 		Start: d.run(begin), End: d.run(e.end), Failed: e.outcome.Failed(), Attrs: d.attrs}
