@@ -168,7 +168,7 @@ func (g gauge) Range(_ context.Context, expr string, begin, end, step int64) ([]
 	return []assay.Series{s}, nil
 }
 
-// Nobody told whether a request was cold: an instance that was not ready when it came says so; one that was says nothing.
+// Nobody told whether a request was cold: the instance that served it says so, if it was ready or not when it came, beyond the resolution of its clock.
 func TestColdInferredFromReadiness(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -178,7 +178,8 @@ func TestColdInferredFromReadiness(t *testing.T) {
 	}{
 		{"before ready, instance told", 60 * sec, "pod-1", assay.ColdYes},
 		{"within the clock of ready", 100*sec - sec/2, "pod-1", assay.ColdUnknown},
-		{"after ready", 120 * sec, "pod-1", assay.ColdUnknown},
+		{"after ready", 120 * sec, "pod-1", assay.ColdNo},
+		{"after ready, nothing told", 120 * sec, "", assay.ColdUnknown},
 		{"before ready, nothing told", 60 * sec, "", assay.ColdUnknown},
 		{"while no instance was left, nothing told", 155 * sec, "", assay.ColdYes},
 	} {
@@ -192,7 +193,11 @@ func TestColdInferredFromReadiness(t *testing.T) {
 		run.R = []assay.Request{{ID: 1, Due: c.due, Sent: c.due, FirstToken: end, End: end, Outcome: assay.OK, Instance: c.instance}}
 		r := assess(t, run, "cold")
 		q := r.Find("cold/share", "of", "requests").Quantity
-		if got := q.Known() && q.Value == 1; got != (c.want == assay.ColdYes) {
+		got := assay.ColdUnknown
+		if q.Known() {
+			got = map[float64]assay.Cold{0: assay.ColdNo, 1: assay.ColdYes}[q.Value]
+		}
+		if got != c.want {
 			t.Errorf("%s: share %s, want %s", c.name, q, c.want)
 		}
 	}

@@ -53,8 +53,8 @@ func TestLatencySelections(t *testing.T) {
 		case i < 30:
 			run.R[i].Cold = assay.ColdYes
 			run.R[i].FirstToken += 3 * sec
-		case i < 50:
-			run.R[i].Cold = assay.ColdUnknown
+		case i < 50: // where it was served is not told either, or the life of the instance would tell
+			run.R[i].Cold, run.R[i].Instance = assay.ColdUnknown, ""
 		case i < 53:
 			run.R[i].Outcome = assay.ServerError
 		}
@@ -88,7 +88,7 @@ func TestLatencySelections(t *testing.T) {
 	}
 
 	for i := range run.R {
-		run.R[i].Cold = assay.ColdUnknown
+		run.R[i].Cold, run.R[i].Instance = assay.ColdUnknown, ""
 	}
 	run.M.Objectives = nil
 	r = assess(t, run)

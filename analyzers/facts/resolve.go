@@ -156,13 +156,16 @@ func (s *Resolver) watch(f *assay.Facts) {
 }
 
 // infer says whether a served request was cold by what is known of instances: of the one that served it, or, where that is not told, of all, if one was
-// seen to leave and none was left. Within the resolution of the clocks, and where nothing was seen, it stays unknown; that it was warm is never inferred.
+// seen to leave and none was left. Within the resolution of the clocks, and where nothing was seen, it stays unknown. It was warm only where the instance
+// that served it is known to have been ready and in routing when it came.
 func (s *Resolver) infer(r *assay.Request) assay.Cold {
 	if l := lifeAt(s.lives, s.index[r.Instance], answered(r)); l != nil && r.Instance != "" {
 		switch {
 		case l.Ready == 0 || firstOf(l) == l.Ready && r.Due < l.Ready: // there was more of its life than was seen
 		case r.Due+l.Coarse < l.Ready && answered(r)+l.Coarse >= l.Ready:
 			return assay.ColdYes
+		case r.Due > l.Ready+l.Coarse && inRouting(l, r.Due, answered(r)):
+			return assay.ColdNo
 		}
 		return assay.ColdUnknown
 	}
@@ -174,4 +177,19 @@ func (s *Resolver) infer(r *assay.Request) assay.Cold {
 		return assay.ColdYes
 	}
 	return assay.ColdUnknown
+}
+
+// inRouting reports whether a life that was ready at begin stayed so until end, as far as its clocks tell.
+func inRouting(l *assay.Life, begin, end int64) bool {
+	for _, u := range l.Unready {
+		if u.Begin-l.Coarse <= end && (u.End == 0 || u.End+l.Coarse >= begin) {
+			return false
+		}
+	}
+	for _, t := range []int64{l.Draining, l.Exited} {
+		if t != 0 && t-l.Coarse <= begin {
+			return false
+		}
+	}
+	return true
 }

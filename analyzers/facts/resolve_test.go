@@ -42,7 +42,7 @@ func TestResolver(t *testing.T) {
 		Cold     assay.Cold
 		Instance string
 	}
-	for i, want := range []got{{assay.ColdYes, "w-1"}, {assay.ColdNo, "w-2"}, {assay.ColdUnknown, "w-2"}, {assay.ColdUnknown, ""}, {assay.ColdYes, ""}} {
+	for i, want := range []got{{assay.ColdYes, "w-1"}, {assay.ColdNo, "w-2"}, {assay.ColdNo, "w-2"} /* it was ready */, {assay.ColdUnknown, ""}, {assay.ColdYes, ""}} {
 		r := run.R[i]
 		res.Resolve(&r)
 		if (got{r.Cold, r.Instance}) != want {
