@@ -18,6 +18,7 @@ import (
 )
 
 // exposed makes an import of looks at an engine, fifteen seconds apart.
+// The import had something to say at its end.
 func exposed(t *testing.T, looks ...string) *store.Run {
 	t.Helper()
 	w, err := store.Create(filepath.Join(t.TempDir(), "run"), &assay.Manifest{ID: "1", Name: "week", Imported: true, Epoch: time.Now().Add(-time.Hour).UnixNano()})
@@ -52,6 +53,9 @@ func exposed(t *testing.T, looks ...string) *store.Run {
 				t.Fatal(err)
 			}
 		}
+	}
+	if err := w.Emit(&assay.Event{Time: end, Kind: assay.EventWarning, Text: "a line was not recorded"}); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Seal(assay.Ending{Status: assay.EndComplete, At: end}); err != nil {
 		t.Fatal(err)

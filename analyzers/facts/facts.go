@@ -211,8 +211,10 @@ func watched(f *assay.Facts, first, last int64) {
 		earliest(w.Applied)
 		f.End = max(f.End, w.Applied, w.Reverted, w.Clear)
 	}
-	if f.Begin == 0 && len(f.Events) > 0 {
-		f.Begin = f.Events[0].Time
+	for i := range f.Events {
+		if f.Begin == 0 && f.Events[i].Kind != assay.EventWarning { // which an import gives at its end
+			f.Begin = f.Events[i].Time
+		}
 	}
 	if f.Requests == 0 && len(f.Phases) == 0 { // nothing but what the platform told
 		f.End = max(f.End, f.Manifest.End.At)
