@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -33,6 +34,17 @@ func (s *session) formatOf(format string) string {
 		return "@" + s.plan.Path(path)
 	}
 	return format
+}
+
+// frontFormats tests the formats of the proxies' logs.
+func (s *session) frontFormats() error {
+	logs, _ := s.fronts()
+	for _, l := range logs {
+		if err := l.Check(); err != nil {
+			return fmt.Errorf("collect.%s: %w", l.Kind, err)
+		}
+	}
+	return nil
 }
 
 // watchFronts adds what watches the proxies that the plan names.
@@ -75,6 +87,10 @@ func examineFront(ctx context.Context, p *patient) {
 
 func examineLog(p *patient, l *front.Log) {
 	at := "collect." + l.Kind + ".log"
+	if err := l.Check(); err != nil {
+		p.add(wrong, "", "collect.%s: %v", l.Kind, err)
+		return
+	}
 	seen, err := l.Look()
 	switch {
 	case err != nil:

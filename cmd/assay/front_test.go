@@ -234,7 +234,7 @@ func TestDoctorReadsFronts(t *testing.T) {
 			"collect.nginx.log: not told by its lines: how long requests took, the upstream's time, the hop's own time, retries, spans", "have $msec, $request_time", "connection refused"},
 		"  envoy: {log: b.log, admin: 'http://127.0.0.1:1'}\n": {"collect.envoy.log: none of the last 1 lines of " + dir + "/b.log is in a format that is known", "give its format", "connection refused"},
 		"  nginx: {log: none.log}\n":                           {"no such file"},
-		"  nginx: {log: a.log, format: $status}\n":             {`format "$status" tells no time`},
+		"  nginx: {log: a.log, format: $status}\n":             {`fail  collect.nginx: format "$status" tells no time`, "could NOT start"},
 	} {
 		write(t, dir, "p.yaml", head+text)
 		got := assayIn(t, dir, "doctor", filepath.Join(dir, "p.yaml"))
@@ -243,5 +243,9 @@ func TestDoctorReadsFronts(t *testing.T) {
 				t.Errorf("%s: lacks %q:\n%s", text, w, got.out)
 			}
 		}
+	}
+	write(t, dir, "p.yaml", head+"  nginx: {log: a.log, format: $status}\n")
+	if got := assayIn(t, dir, "run", "p.yaml"); got.code != assay.ExitPreflight || !strings.Contains(got.err, `collect.nginx: format "$status" tells no time`) {
+		t.Errorf("run: exit %d, want %d\n%s", got.code, assay.ExitPreflight, got.err)
 	}
 }

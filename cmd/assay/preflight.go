@@ -15,7 +15,7 @@ import (
 // leastSpace is the free space below which a run is not begun.
 const leastSpace = 64 << 20
 
-// preflight checks what can be known before anything is made: that the target answers and the disk has room.
+// preflight checks what can be known before anything is made: that the target answers, the formats of logs can be read and the disk has room.
 func (s *session) preflight(ctx context.Context) error {
 	if s.plan.Target.URL != "" {
 		via, err := proxy(s.plan.Target.Proxy)
@@ -25,6 +25,9 @@ func (s *session) preflight(ctx context.Context) error {
 		if err := reachable(ctx, s.plan.Target.URL, via); err != nil {
 			return err
 		}
+	}
+	if err := s.frontFormats(); err != nil {
+		return err
 	}
 	disk := filepath.Dir(s.dir)
 	for { // the nearest directory that is there

@@ -104,6 +104,15 @@ func (l *Log) decoder(emit func(assay.Record) error) (*decoder, error) {
 	})
 }
 
+// Check tests the settings before anything is followed.
+func (l *Log) Check() error {
+	if l.Format == "" {
+		return nil
+	}
+	_, err := parseFormat(l.Kind, l.Format)
+	return err
+}
+
 // Seen is what the last lines of a log tell.
 type Seen struct {
 	Lines, Known        int64 // lines, and those that can be read; at most those of the last 256 KiB
