@@ -202,3 +202,18 @@ func TestColdInferredFromReadiness(t *testing.T) {
 		}
 	}
 }
+
+// A client that is told that it waited, and not for whom, waited for the instance that became ready while it did.
+func TestColdRequestsFindTheirStart(t *testing.T) {
+	run := startRun()
+	run.R = nil
+	for i, due := range []int64{60 * sec, 99 * sec, 120 * sec} { // ready at 100 s
+		end := max(due, 100*sec) + sec
+		run.R = append(run.R, assay.Request{ID: uint64(i + 1), Due: due, Sent: due, FirstToken: end, End: end, Outcome: assay.OK, Cold: assay.ColdYes})
+	}
+	run.R[2].Cold = assay.ColdNo
+	r := assess(t, run, "cold")
+	if q := r.Find("cold/held").Quantity; q.Value != 2 || len(r.Starts) != 1 || r.Starts[0].Held != 2 {
+		t.Errorf("%s held, starts %+v: want two requests, by one start", q, r.Starts)
+	}
+}

@@ -149,6 +149,10 @@ func TestHiddenRule(t *testing.T) {
 			again(run)
 		}, []hidden{{assay.Planned, "exit", "", 50_000, 0}}},
 		{"two starts and no end", func(run *factstest.Run) { again(run); lose(run) }, []hidden{{assay.Natural, "restart", assay.ConfidenceMedium, 50_000, 2}}},
+		{"two starts and no end, and a request in flight that never ended well", func(run *factstest.Run) {
+			again(run)
+			run.R[20].Outcome, run.R[20].FirstToken, run.R[20].End = assay.Timeout, 0, run.R[20].Due+30*sec // due at 26 s
+		}, []hidden{{assay.Natural, "restart", assay.ConfidenceMedium, 51_100, 1}}},
 		{"only the counters tell", func(run *factstest.Run) { run.Q = counter(50 * sec) }, []hidden{{assay.Natural, "restart", assay.ConfidenceLow, 50_000, 0}}},
 		{"only the counters tell, and requests were lost", func(run *factstest.Run) { run.Q = counter(50 * sec); lose(run) },
 			[]hidden{{assay.Natural, "restart", assay.ConfidenceMedium, 50_000, 1}}},

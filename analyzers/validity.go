@@ -237,6 +237,8 @@ func (p *validityPass) spans(check checkFunc) {
 	switch {
 	case p.f.Spans == 0 && p.total == 0:
 		check("spans", assay.NotMeasured(assay.Ratio, "the run has neither requests nor spans"), limit, true, "", "")
+	case p.f.Spans == 0 && len(p.f.Lives) > 0:
+		check("spans", assay.NotMeasured(assay.Ratio, "the run has no spans"), limit, false, "", "the run has no spans, so there is no attribution")
 	case p.f.Spans == 0:
 		check("spans", assay.NotMeasured(assay.Ratio, "the run has no spans"), limit, false, "", "the run has no spans: nothing tells cold from warm but the client, and there is no attribution")
 	case p.answered == 0:
@@ -310,7 +312,11 @@ func (p *validityPass) warnings(r *assay.Report) {
 		}
 		r.Warnings = append(r.Warnings, text)
 	}
-	if len(order) > 0 {
+	switch len(order) {
+	case 0:
+	case 1:
+		r.Trust.Doubts = append(r.Trust.Doubts, "the run gave a warning")
+	default:
 		r.Trust.Doubts = append(r.Trust.Doubts, fmt.Sprintf("the run gave %d kinds of warnings", len(order)))
 	}
 }

@@ -3,7 +3,6 @@ package facts
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/assay-dev/assay"
@@ -100,11 +99,13 @@ func (s *instanceScan) judgeExit(l *assay.Life) judged {
 	return j
 }
 
-// unseenSince is the first instant at which a life whose end was not seen may have ended: when the first request failed at it in the ten seconds before.
+// unseenSince is the first instant at which a life whose end was not seen may have ended: where the first request stands that failed at it in the ten
+// seconds before, or that was lost in flight, but not before its last good answer.
 func (s *instanceScan) unseenSince(l *assay.Life) int64 {
-	at := s.failed[l.Instance]
-	if i, _ := slices.BinarySearch(at, l.Exited-10*second); i < len(at) && at[i] < l.Exited {
-		return at[i]
+	for _, x := range s.failed[l.Instance] {
+		if x.at < l.Exited && (x.at >= l.Exited-10*second || x.end >= l.Exited) {
+			return min(max(x.at, s.good[l]), l.Exited)
+		}
 	}
 	return l.Exited
 }
@@ -128,13 +129,15 @@ func (s *instanceScan) back(l *assay.Life) int64 {
 	return l.Exited + second
 }
 
-// lostNear counts the requests that failed in [from, to] at an instance, or, where requests do not tell who served them, at all.
+// lostNear counts the requests that failed in [from, to] at an instance, or were in flight then and failed, or, where requests do not tell who served them, at all.
 func (s *instanceScan) lostNear(id string, from, to int64) int {
 	n := 0
-	for _, at := range [][]int64{s.failed[id], s.failed[""]} {
-		lo, _ := slices.BinarySearch(at, from)
-		hi, _ := slices.BinarySearch(at, to+1)
-		n += max(0, hi-lo)
+	for _, of := range [][]failure{s.failed[id], s.failed[""]} {
+		for _, x := range of {
+			if x.at >= from && x.at <= to || x.due <= to && x.end >= from {
+				n++
+			}
+		}
 		if id == "" {
 			break
 		}

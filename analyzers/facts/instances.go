@@ -8,21 +8,30 @@ import (
 	"github.com/assay-dev/assay"
 )
 
+// A failure is a failed request: where it stands (see Stand), and how long it was in flight.
+type failure struct{ at, due, end int64 }
+
 // An instanceScan gathers what the requests tell about instances.
 type instanceScan struct {
 	f      *assay.Facts
-	index  map[string][]int   // of the lives of each instance, in order
-	failed map[string][]int64 // instants of the failed requests of each instance, and under "" of those of which it is not told
+	index  map[string][]int      // of the lives of each instance, in order
+	failed map[string][]failure  // requests of each instance, and under "" those of which it is not told
+	ready  []*assay.Life         // those that were ready, by when
+	good   map[*assay.Life]int64 // last good answer
 	idle   *idleness
 	resets []suspect // of the series of instances
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]int64{}, idle: newIdleness()}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]failure{}, good: map[*assay.Life]int64{}, idle: newIdleness()}
 	for i := range f.Lives {
 		id := f.Lives[i].Instance
 		s.index[id] = append(s.index[id], i)
+		if f.Lives[i].Ready != 0 {
+			s.ready = append(s.ready, &f.Lives[i])
+		}
 	}
+	slices.SortStableFunc(s.ready, func(a, b *assay.Life) int { return cmp.Compare(a.Ready, b.Ready) })
 	return s
 }
 
@@ -49,38 +58,65 @@ func answered(r *assay.Request) int64 { return cmp.Or(r.FirstToken, r.End, r.Due
 func (s *instanceScan) add(r *assay.Request) {
 	s.idle.add(r)
 	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 && len(s.failed) < 1<<16 {
-		s.failed[r.Instance] = append(s.failed[r.Instance], Stand(s.f.Faults, r))
+		s.failed[r.Instance] = append(s.failed[r.Instance], failure{Stand(s.f.Faults, r), r.Due, r.End})
+	}
+	if r.Instance == "" {
+		if l := s.awaited(r); l != nil {
+			hold(l, r)
+		}
+		return
 	}
 	l := s.at(r.Instance, max(r.Due, r.FirstByte, r.FirstToken))
-	if r.Instance == "" || l == nil {
+	if l == nil {
 		return
 	}
 	if r.Outcome == assay.OK {
 		l.Served++
+		s.good[l] = max(s.good[l], answered(r))
 	}
 	if r.FirstToken != 0 && (l.First == 0 || r.FirstToken < l.First) {
 		l.First = r.FirstToken
 	}
 	if r.Cold == assay.ColdYes && (l.Ready == 0 || r.Due <= l.Ready) {
-		l.Held++
-		l.Forced = l.Forced || r.Forced
-		if l.Trigger == 0 || r.Due < l.Trigger {
-			l.Trigger = r.Due
-		}
+		hold(l, r)
 	}
+}
+
+// hold counts a request that waited for the start of an instance.
+func hold(l *assay.Life, r *assay.Request) {
+	l.Held++
+	l.Forced = l.Forced || r.Forced
+	if l.Trigger == 0 || r.Due < l.Trigger {
+		l.Trigger = r.Due
+	}
+}
+
+// awaited is the life whose start a cold request waited for that does not say who served it: the first to be ready while it waited. Nil: none.
+func (s *instanceScan) awaited(r *assay.Request) *assay.Life {
+	if r.Cold != assay.ColdYes {
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(s.ready, r.Due, func(l *assay.Life, t int64) int { return cmp.Compare(l.Ready, t) })
+	if i < len(s.ready) && s.ready[i].Ready <= answered(r)+s.ready[i].Coarse {
+		return s.ready[i]
+	}
+	return nil
 }
 
 func (s *instanceScan) finish() {
 	for i := range s.failed {
-		slices.Sort(s.failed[i])
+		slices.SortFunc(s.failed[i], func(a, b failure) int { return cmp.Compare(a.at, b.at) }) // where they stand
 	}
 }
 
 func (s *instanceScan) lost(e *assay.Episode) int {
-	at := s.failed[e.Instance]
-	lo, _ := slices.BinarySearch(at, e.Begin)
-	hi, _ := slices.BinarySearch(at, e.EndHi+1)
-	return hi - lo
+	n := 0
+	for _, x := range s.failed[e.Instance] {
+		if x.at >= e.Begin && x.at <= e.EndHi || x.due < e.Begin && x.end >= e.Begin {
+			n++
+		}
+	}
+	return n
 }
 
 // instanceEpisodes returns one episode for each stretch in which an instance was down without

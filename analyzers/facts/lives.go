@@ -234,10 +234,18 @@ func (g *register) span(id string, s *start) {
 	l.Phases = append(l.Phases, s.phases...)
 }
 
-// distinct leaves out what a source tells that another told before with a clock as good: the same phase between the same instants.
+// distinct leaves out what a source tells that another told before with a clock as good: the same phase between the same instants. What one source
+// tells of one phase more than once, as an engine does of its weights, is one stretch where it overlaps.
 func distinct(phases []assay.Interval) []assay.Interval {
 	var out []assay.Interval
 	for _, p := range phases {
+		if i := slices.IndexFunc(out, func(q assay.Interval) bool {
+			return q.Name == p.Name && q.Source == p.Source && p.Begin < q.End && q.Begin < p.End
+		}); i >= 0 {
+			q := &out[i]
+			q.Begin, q.End, q.Resolution = min(q.Begin, p.Begin), max(q.End, p.End), max(q.Resolution, p.Resolution)
+			continue
+		}
 		twin := slices.IndexFunc(out, func(q assay.Interval) bool {
 			return q.Name == p.Name && q.Source != p.Source && near(p.Begin, q.Begin, p.Resolution+q.Resolution) && near(p.End, q.End, p.Resolution+q.Resolution)
 		})

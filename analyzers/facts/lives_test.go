@@ -15,6 +15,8 @@ func TestDistinct(t *testing.T) {
 	cluster := assay.Interval{Name: "weights_load", Begin: 10*second + 700*ms, End: 30*second - 300*ms, Resolution: second, Source: "cluster"}
 	spans := assay.Interval{Name: "weights_load", Begin: 10 * second, End: 30 * second, Source: "spans"}
 	other := assay.Interval{Name: "weights_load", Begin: 10 * second, End: 20 * second, Resolution: ms, Source: "metric"}
+	part := assay.Interval{Name: "weights_load", Begin: 12 * second, End: 31 * second, Resolution: second, Source: "log"}
+	later := assay.Interval{Name: "weights_load", Begin: 31 * second, End: 33 * second, Resolution: second, Source: "log"}
 	worker := assay.Interval{Name: "weights_load", Begin: 10 * second, End: 30 * second, Resolution: ms, Source: "log"}
 	for _, c := range []struct {
 		name     string
@@ -23,7 +25,9 @@ func TestDistinct(t *testing.T) {
 		{"the better clock", []assay.Interval{cluster, log}, []assay.Interval{log}},
 		{"spans tell of no clock", []assay.Interval{log, spans}, []assay.Interval{log}},
 		{"they contradict each other", []assay.Interval{log, other}, []assay.Interval{log, other}},
-		{"one source, two workers", []assay.Interval{log, worker}, []assay.Interval{log, worker}},
+		{"one source, two workers", []assay.Interval{log, worker}, []assay.Interval{log}},
+		{"one source, a part and the whole", []assay.Interval{log, part}, []assay.Interval{{Name: "weights_load", Begin: 10 * second, End: 31 * second, Resolution: second, Source: "log"}}},
+		{"one source, twice", []assay.Interval{part, later}, []assay.Interval{part, later}},
 	} {
 		if d := cmp.Diff(c.want, distinct(c.in)); d != "" {
 			t.Errorf("%s (-want +got)\n%s", c.name, d)
