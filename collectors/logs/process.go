@@ -16,13 +16,25 @@ type process struct {
 	of   *decoder
 	name string
 
-	n      int    // lives begun
-	runner string // Ollama: the port of the runner that lives
+	n      int      // lives begun
+	runner string   // Ollama: the port of the runner that was started last
+	older  []runner // Ollama: those before it of which no line told an end
+	counts bool     // Ollama: its log has said how many runners run since the latest start
 	alive  bool
 	ready  bool
 	cause  string
 	begun  map[string]stamp // phases under way
+	last   int64            // Unix ns of the latest line that shows that it lives
 }
+
+// A runner is one of Ollama's.
+type runner struct {
+	port string
+	last int64 // Unix ns of the latest line that shows that it lives
+}
+
+// maxRunners bounds the runners of one server that may live at once.
+const maxRunners = 1000
 
 // id is the name of the life that goes on.
 func (p *process) id() string {
@@ -59,6 +71,8 @@ func (p *process) take(w *pattern, groups []string, at stamp) error {
 		return p.start(at, true)
 	case "runner":
 		return p.run(groups[1], at)
+	case "runners":
+		return p.count(groups[1], at)
 	case "begin":
 		key := w.Phase
 		if w.Keyed {
@@ -105,13 +119,50 @@ func (p *process) start(at stamp, told bool) error {
 	return p.event(assay.EventInstanceStarted, at, "")
 }
 
-// run begins the life of a runner of Ollama, which the server decided to start.
+// run begins the life of a runner of Ollama, which the server decided to start. Ollama logs no line when it unloads a model: the runner before is gone
+// by now at the latest, unless the log counts them, which it does soon after.
 func (p *process) run(port string, at stamp) error {
 	if p.alive && p.runner != "" {
-		p.of.tally.Note("%d runners were gone without a line that says so: Ollama logs none when it unloads a model", 1)
+		p.older = append(p.older, runner{p.runner, p.last})
+		keep := len(p.older)
+		if !p.counts {
+			keep = 0
+		}
+		if err := p.unload(min(keep, maxRunners), at); err != nil {
+			return err
+		}
 	}
-	p.runner, p.alive, p.ready, p.cause, p.begun = port, true, false, "", nil
+	p.runner, p.alive, p.ready, p.cause, p.begun, p.counts, p.last = port, true, false, "", nil, false, at.at
 	return p.event(assay.EventInstanceCreated, at, "")
+}
+
+// count takes up how many runners run.
+func (p *process) count(text string, at stamp) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || p.runner == "" {
+		return nil
+	}
+	p.counts = true
+	if p.alive {
+		n--
+	}
+	return p.unload(max(n, 0), at)
+}
+
+// unload ends the oldest runners but those that are kept. When each ended, nobody wrote: some time since it was last heard of.
+func (p *process) unload(keep int, at stamp) error {
+	latest := p.runner
+	defer func() { p.runner = latest }()
+	for len(p.older) > keep {
+		was := p.older[0]
+		p.older = p.older[1:]
+		p.runner = was.port
+		p.of.tally.Note("%d runners were gone without a line that says so, since Ollama logs none when it unloads a model: each counts as unloaded while idle, at the next start at the latest", 1)
+		if err := p.event(assay.EventInstanceExited, stamp{at.at, max(at.resolution, at.at-was.last)}, "unloaded", "reason", "scale_in"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // phase tells a phase that ended, by how long it took or by where it began.
@@ -151,7 +202,7 @@ func (p *process) nowReady(w *pattern, groups []string, at stamp) error {
 	if p.ready {
 		return nil
 	}
-	p.ready = true
+	p.ready, p.last = true, at.at
 	return p.event(assay.EventInstanceReady, stamp{at.at, max(at.resolution, w.step)}, "")
 }
 
