@@ -62,7 +62,7 @@ type OTLP struct {
 // Counts is what an intake has done so far.
 type Counts struct {
 	Requests   int64 // that were decoded
-	Bad        int64 // that were refused: malformed, too large, unauthorized
+	Bad        int64 // that were refused: malformed, too large, unauthorized, or beyond what assay can stand
 	Spans      int64 // emitted
 	Samples    int64 // emitted
 	PushedBack int64 // requests answered "try again" because the run could not take them

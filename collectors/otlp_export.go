@@ -36,8 +36,14 @@ const (
 const notRecorded = "assay records traces and metrics here; logs are not recorded"
 
 // export takes one decoded-in-transport request, of either transport, and returns the encoded answer. Its
-// errors carry a gRPC status.
-func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte) ([]byte, error) {
+// errors carry a gRPC status. A request that assay cannot stand ends that request only: gRPC lets a panic end the process.
+func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte) (out []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.count(func(c *Counts) { c.Bad++ })
+			out, err = nil, status.Errorf(codes.Internal, "%s: a defect of assay: %v", signalNames[sig], p)
+		}
+	}()
 	if !o.gate.enter() {
 		return nil, status.Error(codes.Unavailable, "the run has ended")
 	}

@@ -89,6 +89,33 @@ func TestOTLPHostileInput(t *testing.T) {
 	until(t, s, "16 bad requests", func() bool { return o.Counts().Bad == 16 })
 }
 
+func TestOTLPOutlivesADefect(t *testing.T) {
+	o := listen(t, &OTLP{})
+	broken := true
+	s := &sink{refuse: func() error {
+		if broken {
+			panic("as if a decoder had one")
+		}
+		return nil
+	}}
+	start(t, o, s)
+	b := body(t, func(ss ptrace.SpanSlice) { addSpan(ss, 1, 1, at(-1), at(0)) })
+	want := "traces: a defect of assay: as if a decoder had one"
+	if err := exportGRPC(t, o, b); status.Code(err) != codes.Internal || !strings.Contains(err.Error(), want) {
+		t.Errorf("gRPC: got %v, want Internal: %s", err, want)
+	}
+	if code, out, _ := post(t, "http://"+o.HTTPAddr()+"/v1/traces", b); code != 500 || !strings.Contains(string(out), want) {
+		t.Errorf("HTTP: got %d %q, want 500 %s", code, out, want)
+	}
+	if got := o.Counts().Bad; got != 2 {
+		t.Errorf("got %d bad requests, want 2", got)
+	}
+	s.do(func() { broken = false })
+	if code, _, _ := post(t, "http://"+o.HTTPAddr()+"/v1/traces", b); code != 200 || len(s.spans) != 1 {
+		t.Errorf("after that, a good request: got %d and %d spans, want 200 and 1", code, len(s.spans))
+	}
+}
+
 func zip(b []byte) []byte {
 	var z bytes.Buffer
 	w := gzip.NewWriter(&z)

@@ -222,6 +222,52 @@ func TestConvertDeltas(t *testing.T) {
 	}
 }
 
+// counted adds a histogram of two boundaries.
+func counted(ms pmetric.MetricSlice, name string, at uint64, counts ...uint64) {
+	m := ms.AppendEmpty()
+	m.SetName(name)
+	m.SetEmptyHistogram().SetAggregationTemporality(deltas)
+	p := m.Histogram().DataPoints().AppendEmpty()
+	p.SetTimestamp(pcommon.Timestamp(at))
+	for _, c := range counts {
+		p.SetCount(p.Count() + c)
+	}
+	p.ExplicitBounds().FromRaw([]float64{1, 2})
+	p.BucketCounts().FromRaw(counts)
+}
+
+func TestConvertDeltasOfAnotherShape(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		fill     func(pmetric.MetricSlice)
+		want     []string
+		rejected map[string]int64
+	}{
+		{"two kinds under one name", func(ms pmetric.MetricSlice) {
+			sumOf(ms, "a", "", deltas, 0, 10, 1)
+			ms.At(0).Sum().SetIsMonotonic(false)
+			counted(ms, "a", 20, 1, 0, 2)
+		}, []string{`a{R} @10 1`, `a_bucket{R,le="1"} @20 1`, `a_bucket{R,le="2"} @20 1`, `a_bucket{R,le="+Inf"} @20 3`, `a_count{R} @20 3`}, nil},
+		{"counts only later", func(ms pmetric.MetricSlice) {
+			counted(ms, "a", 10)
+			counted(ms, "a", 20, 1, 0, 2)
+		}, []string{`a_bucket{R,le="+Inf"} @10 0`, `a_count{R} @10 0`}, map[string]int64{"of delta temporality with other buckets than before": 1}},
+		{"counts only first", func(ms pmetric.MetricSlice) {
+			counted(ms, "a", 10, 1, 0, 2)
+			counted(ms, "a", 20)
+		}, []string{`a_bucket{R,le="1"} @10 1`, `a_bucket{R,le="2"} @10 1`, `a_bucket{R,le="+Inf"} @10 3`, `a_count{R} @10 3`}, map[string]int64{"of delta temporality with other buckets than before": 1}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var o OTLP
+			b := o.Convert(metrics(tt.fill))
+			got := slices.DeleteFunc(lines(b), func(s string) bool { return strings.HasPrefix(s, "target_info") })
+			if d := cmp.Diff(tt.want, got) + cmp.Diff(tt.rejected, b.Rejected); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
 func TestExemplars(t *testing.T) {
 	var o OTLP
 	x := &o.Exemplars
@@ -251,6 +297,8 @@ func TestExemplars(t *testing.T) {
 func FuzzConvert(f *testing.F) {
 	seed := metrics(func(ms pmetric.MetricSlice) {
 		sumOf(ms, "a.b", "s", deltas, 1, 2, math.NaN())
+		counted(ms, "a.b", 3)
+		counted(ms, "a.b", 4, 1, 2, 3)
 		e := ms.AppendEmpty()
 		e.SetName("e")
 		ep := e.SetEmptyExponentialHistogram().DataPoints().AppendEmpty()

@@ -89,6 +89,7 @@ type conversion struct {
 	common []assay.Label
 	newest int64
 
+	kind   pmetric.MetricType
 	name   string
 	labels []assay.Label
 	wrong  string // of the point's labels
@@ -192,10 +193,10 @@ func (c *conversion) put(suffix string, labels []assay.Label, at int64, v float6
 	c.b.Samples = append(c.b.Samples, assay.Sample{Name: c.name + suffix, Labels: labels, Time: at, Value: v})
 }
 
-// key is the series of the present point.
+// key is the series of the present point. Metrics of several kinds may bear one name.
 func (c *conversion) key() string {
 	var b strings.Builder
-	b.WriteString(c.name)
+	b.WriteString(c.name + "\xff" + c.kind.String())
 	for _, l := range c.labels {
 		b.WriteString("\xff" + l.Name + "\xff" + l.Value)
 	}
@@ -214,7 +215,7 @@ func (c *conversion) metric(m pmetric.Metric) {
 			}
 			return
 		}
-		c.name = name
+		c.name, c.kind = name, m.Type()
 		kind()
 	}
 	switch m.Type() {
@@ -324,7 +325,7 @@ func (c *conversion) total(t pmetric.AggregationTemporality, start, end int64, v
 		return slices.Clone(d.values), 0, "" // sent again
 	case end <= d.end || start != 0 && start < d.end:
 		return nil, 0, "of delta temporality, older than one that was taken or overlapping it"
-	case !slices.Equal(bounds, d.bounds):
+	case len(values) != len(d.values) || !slices.Equal(bounds, d.bounds): // a histogram may tell its boundaries and no counts
 		return nil, 0, "of delta temporality with other buckets than before"
 	}
 	d.start, d.end = start, end
