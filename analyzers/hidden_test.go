@@ -161,6 +161,32 @@ func TestHiddenRule(t *testing.T) {
 			again(run)
 			run.Q = counter(53 * sec)
 		}, []hidden{{assay.Natural, "crash", assay.ConfidenceHigh, 50_000, 0}}},
+		{"readiness lost in the instant of the exit, told after it", func(run *factstest.Run) {
+			exit(run, "reason", "evicted")
+			run.E = append(run.E, happened(50*sec, assay.EventInstanceUnready, "p", "k8s", sec))
+			lose(run)
+		}, []hidden{{assay.Natural, "evicted", assay.ConfidenceHigh, 50_000, 2}}},
+		{"readiness lost in the instant of the exit, told before it", func(run *factstest.Run) {
+			run.E = append(run.E, happened(50*sec, assay.EventInstanceUnready, "p", "k8s", sec))
+			exit(run, "reason", "oom", "code", "137")
+			again(run)
+			lose(run)
+		}, []hidden{{assay.Natural, "oom", assay.ConfidenceHigh, 50_000, 2}}},
+		{"readiness told lost after the exit", func(run *factstest.Run) {
+			exit(run, "reason", "oom", "code", "137")
+			run.E = append(run.E, happened(51*sec, assay.EventInstanceUnready, "p", "k8s", sec))
+			lose(run)
+		}, []hidden{{assay.Natural, "oom", assay.ConfidenceHigh, 50_000, 2}}},
+		{"readiness lost a while before the exit", func(run *factstest.Run) {
+			run.E = append(run.E, happened(47*sec, assay.EventInstanceUnready, "p", "k8s", sec))
+			exit(run, "reason", "oom", "code", "137")
+			lose(run)
+		}, []hidden{{assay.Natural, "oom", assay.ConfidenceHigh, 47_000, 2}}},
+		{"readiness lost before an exit that tells nothing", func(run *factstest.Run) {
+			run.E = append(run.E, happened(47*sec, assay.EventInstanceUnready, "p", "k8s", sec))
+			exit(run, "reason", "unknown")
+			lose(run)
+		}, []hidden{{assay.Natural, "instance.unready", "", 47_000, 2}}},
 		{"nothing", func(*factstest.Run) {}, nil},
 	} {
 		run := base()

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -171,6 +172,9 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 			e := assay.Episode{Instance: l.Instance, Cause: u.Name, Begin: u.Begin, BeginLo: u.Begin - cmp.Or(u.Resolution, Probe(f.Manifest))}
 			ending(f, l, &e, used)
 			attribute(f, &e)
+			if e.Ledger == assay.Natural && u.End == l.Exited {
+				s.died(l, &e)
+			}
 			emit(e)
 		}
 		if l.Exited != 0 && !planned(l.Exit) && !inside(claimed[l.Instance], l.Exited) {
@@ -206,6 +210,20 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 		s.corroborate(out, p, emit)
 	}
 	return out
+}
+
+// died gives the episode of an instance that left routing and then ended the cause of that end, where it is told: it says more than a probe that failed.
+func (s *instanceScan) died(l *assay.Life, e *assay.Episode) {
+	if planned(l.Exit) || l.Exit == "" || l.Exit == exitUnknown || l.Exit == exitUnseen {
+		return
+	}
+	j := s.judgeExit(l)
+	if j.planned != "" {
+		return
+	}
+	e.Evidence = append(e.Evidence, fmt.Sprintf("out of routing %.3g s before it ended: %s", float64(l.Exited-e.Begin)/1e9, e.Cause))
+	e.Evidence = append(e.Evidence, j.evidence...)
+	e.Cause, e.Confidence = j.cause, j.confidence
 }
 
 func inside(es []assay.Episode, t int64) bool {

@@ -160,6 +160,9 @@ func (g *register) take(e *assay.Event) {
 		}
 	case assay.EventInstanceUnready, assay.EventInstanceEjected:
 		l := g.of(e.Instance)
+		if l.Exited != 0 && e.Time >= l.Exited {
+			return // that it ended says so already, and why
+		}
 		if n := len(l.Unready); l.Ready != 0 && (n == 0 || l.Unready[n-1].End != 0) {
 			l.Unready = append(l.Unready, assay.Interval{Name: because(e), Begin: e.Time, Resolution: e.Resolution})
 		}
@@ -186,6 +189,9 @@ func (g *register) exit(e *assay.Event) {
 	}
 	l.Code, l.Signal = cmp.Or(l.Code, e.Attrs["code"]), cmp.Or(l.Signal, e.Attrs["signal"])
 	closeUnready(l, e.Time, e.Resolution)
+	if n := len(l.Unready); n > 0 && l.Unready[n-1].Begin >= l.Exited { // told first, and the same
+		l.Unready = l.Unready[:n-1]
+	}
 }
 
 // begins are the phases that only a process that starts goes through. A model may be loaded by one that goes on.
