@@ -14,7 +14,8 @@ import (
 // Bounds of an archive.
 const (
 	maxUnpacked = 16 << 30 // bytes of all members of one
-	maxPacked   = 1000     // times that an archive may unpack to its own size
+	maxPacked   = 1000     // times its own size that an archive or a packed file may unpack to
+	minUnpacked = 64 << 20 // bytes that a small one may unpack to in any case
 )
 
 // isArchive reports whether a path is that of a tar archive.
@@ -50,7 +51,7 @@ func (s *Set) addArchive(o *one) error {
 	if _, err := filepath.Match(pattern, ""); err != nil {
 		return fmt.Errorf("%s: member %q: want a pattern such as *.csv", o.path, pattern)
 	}
-	left := min(maxUnpacked, max(64<<20, st.Size()*maxPacked))
+	left := min(maxUnpacked, max(minUnpacked, st.Size()*maxPacked))
 	t := tar.NewReader(in)
 	n := 0
 	for {

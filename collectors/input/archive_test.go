@@ -3,6 +3,8 @@ package input
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,5 +74,31 @@ func TestArchive(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(temp); len(left) > 0 {
 		t.Errorf("left %v", left)
+	}
+}
+
+// A packed file unpacks to no more than it can hold in earnest, and its reading ends when it is told to, though nothing in it is a record.
+func TestPackedFileIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "in.txt.gz")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	for range 70 {
+		if _, err := z.Write([]byte(strings.Repeat("\n", 1<<20))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), []Spec{{Kind: seconds, Path: path}}, Settings{}); err == nil || !strings.Contains(err.Error(), "unpacks to more than 1000 times its size") {
+		t.Errorf("error %v, want one of the size", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, []Spec{{Kind: seconds, Path: file(t, strings.Repeat("\n", 1<<20))}}, Settings{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was stopped", err)
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ type File struct {
 	Last byte           // that was read last
 
 	in    *bufio.Reader
+	from  *source
 	close func()
 	left  int // bytes until the current row is too long
 	most  int // bytes of a row
@@ -44,16 +47,45 @@ func OpenFile(path string) (*File, error) {
 		f.Close()
 		return nil, fmt.Errorf("%s is a directory: want a file", path)
 	}
-	in := io.Reader(bufio.NewReader(f))
-	if magic, _ := in.(*bufio.Reader).Peek(2); strings.HasSuffix(path, ".gz") || bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		if in, err = gzip.NewReader(in); err != nil {
+	packed := bufio.NewReader(f)
+	from := &source{in: packed, left: math.MaxInt64}
+	if magic, _ := packed.Peek(2); strings.HasSuffix(path, ".gz") || bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		if from.in, err = gzip.NewReader(packed); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("unpack %s: %w", path, err)
 		}
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
+			from.left = max(minUnpacked, st.Size()*maxPacked)
+		}
 	}
-	i := NewFile(path, in, func() { f.Close() })
-	i.Disk = path
+	i := NewFile(path, from, func() { f.Close() })
+	i.Disk, i.from = path, from
 	return i, nil
+}
+
+// A source gives the bytes of a file until its reading is stopped, and no more of one that is packed than it can hold in earnest.
+type source struct {
+	in   io.Reader
+	stop context.Context // nil: nothing stops it
+	left int64           // bytes that it may unpack to
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.stop != nil && s.stop.Err() != nil {
+		return 0, s.stop.Err()
+	}
+	n, err := s.in.Read(p)
+	if s.left -= int64(n); s.left < 0 {
+		return 0, fmt.Errorf("it unpacks to more than %d times its size", maxPacked)
+	}
+	return n, err
+}
+
+// Until stops the reading of a file that was opened when ctx is done: not every byte of a file gives a record, at which whoever takes them could stop it.
+func (i *File) Until(ctx context.Context) {
+	if i.from != nil {
+		i.from.stop = ctx
+	}
 }
 
 // NewFile reads in as the file at path; close, which may be nil, is called by Close.

@@ -339,6 +339,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 		return nil, err
 	}
 	defer f.Close()
+	f.Until(ctx)
 	t, m := &Tally{}, &mover{}
 	f.Zone = o.zone
 	if o.shown != "" {

@@ -290,6 +290,7 @@ func TestHostileInputIsAnError(t *testing.T) {
 		"deep":                {"xray", strings.Repeat("[", 20000), "exceeded max depth"},
 		"deep attributes":     {"otlp", `{"resourceSpans":[` + strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400) + "]}", "nest deeper than 32"},
 		"a length":            {"otlp", "\xff\xff\xff\xff1234", "a message of 4294967295 bytes: want at most 64 MiB"},
+		"zeros":               {"otlp", strings.Repeat("\x00", 8<<10), "more than 1000 empty messages one after another"},
 		"a zipkin span alone": {"zipkin", `{"traceId":"1"}`, "want a list of Zipkin's spans"},
 		"broken JSON":         {"jaeger", `{"data":[}`, "byte 9: invalid character"},
 	} {

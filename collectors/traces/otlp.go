@@ -23,6 +23,9 @@ import (
 // maxBatch bounds one batch of spans.
 const maxBatch = 64 << 20
 
+// maxEmpty bounds the empty messages that may follow one another: zeros without end are each the length of one.
+const maxEmpty = 1000
+
 func isOTLP(_ string, head []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) && (bytes.Contains(head, []byte(`"resourceSpans"`)) || bytes.Contains(head, []byte(`"scopeSpans"`)) || bytes.Contains(head, []byte(`"resourceMetrics"`)))
 }
@@ -81,6 +84,7 @@ func (t *otlp) prefixed() error {
 	defer unpack.Close()
 	var size [4]byte
 	var msg []byte
+	empty := 0
 	for {
 		t.in.Row()
 		switch _, err := io.ReadFull(t.in, size[:]); {
@@ -95,6 +99,14 @@ func (t *otlp) prefixed() error {
 		if n > maxBatch-4 {
 			return fmt.Errorf("%s: a message of %d bytes: want at most %d MiB; is it OTLP JSON, or protobuf with a length of four bytes before each message?", t.in.Path, n, maxBatch>>20)
 		}
+		if n == 0 {
+			t.refuse("an empty message")
+			if empty++; empty > maxEmpty {
+				return fmt.Errorf("%s: more than %d empty messages one after another: is it OTLP JSON, or protobuf with a length of four bytes before each message?", t.in.Path, maxEmpty)
+			}
+			continue
+		}
+		empty = 0
 		msg = append(msg[:0], make([]byte, n)...)
 		if _, err := io.ReadFull(t.in, msg); err != nil {
 			if err == io.EOF || input.CutShort(err) {
