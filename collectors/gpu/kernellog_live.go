@@ -1,18 +1,17 @@
 package gpu
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/tail"
 )
 
 // Kmsg is where the kernel shows its log.
@@ -40,21 +39,16 @@ func (k *FollowKernel) Run(ctx context.Context, emit func(assay.Record) error) e
 	k.log = kernelLog{zone: time.Local, boot: bootTime(), year: time.Now().Year()}
 	k.w = watch{cards: map[string]bool{}}
 	path := cmp.Or(k.Path, Kmsg)
-	open := openFile
-	if path == Kmsg {
-		open = openKmsg
-	}
-	f, err := open(path)
-	if err != nil {
+	if err := isFollowed(path); err != nil {
 		return fmt.Errorf("follow the kernel log: %w", err)
 	}
-	defer f.Close()
 	k.w.begin = max(k.Clock.Now(), 1)
-	for more := true; more; {
-		more = sleep(ctx, followPeriod)
-		if err := f.lines(k.line); err != nil { // what was written last counts too
-			return fmt.Errorf("follow the kernel log: %w", err)
-		}
+	follow := k.file
+	if path == Kmsg {
+		follow = k.kmsg
+	}
+	if err := follow(ctx, path); err != nil {
+		return fmt.Errorf("follow the kernel log: %w", err)
 	}
 	k.w.end = k.Clock.Now()
 	return k.emit(k.w.event("kernel-log"))
@@ -87,102 +81,59 @@ func (k *FollowKernel) line(b []byte, lost string) {
 	_ = k.emit(x.event(l, "kernel-log"))
 }
 
-// A follower hands out the lines that were written since it was asked last.
-type follower interface {
-	lines(func(line []byte, lost string)) error
-	Close() error
-}
-
-// A file is a log in a file, which may be replaced or cut.
-type file struct {
-	path string
-	f    *os.File
-	at   int64
-	rest []byte
-}
-
-func openFile(path string) (follower, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		f.Close()
-		return nil, errors.Join(err, fmt.Errorf("%s is no regular file", path))
-	}
-	return &file{path: path, f: f, at: st.Size()}, nil
-}
-
-// maxFollowed bounds a line, and what is kept of one that is not yet whole.
+// maxFollowed bounds a line of a file.
 const maxFollowed = 64 << 10
 
-func (f *file) lines(each func([]byte, string)) error {
-	if err := f.drain(each); err != nil {
-		return err
-	}
-	now, err := os.Stat(f.path)
-	if err != nil {
-		return nil // it is being replaced
-	}
-	have, err := f.f.Stat()
-	if err != nil {
-		return err
-	}
-	if os.SameFile(now, have) && now.Size() >= f.at {
-		return nil
-	}
-	next, err := os.Open(f.path)
-	if err != nil {
-		return nil
-	}
-	f.f.Close()
-	f.f, f.at, f.rest = next, 0, nil
-	return f.drain(each)
+// file follows a log in a file, which may be replaced or cut.
+func (k *FollowKernel) file(ctx context.Context, path string) error {
+	f := tail.File{Path: path, Interval: followPeriod, MaxLine: maxFollowed,
+		Line:  func(b []byte) error { k.line(b, ""); return nil },
+		Wrong: func(err error) error { k.line(nil, err.Error()); return nil }}
+	return f.Run(ctx)
 }
 
-func (f *file) drain(each func([]byte, string)) error {
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := f.f.ReadAt(buf, f.at)
-		f.at += int64(n)
-		f.rest = append(f.rest, buf[:n]...)
-		for {
-			line, rest, whole := bytes.Cut(f.rest, []byte("\n"))
-			if !whole {
-				break
-			}
-			each(bytes.TrimRight(line, "\r"), "")
-			f.rest = rest
-		}
-		if len(f.rest) > maxFollowed {
-			f.rest = nil
-			each(nil, fmt.Sprintf("a line of %s of more than %d bytes was passed over", f.path, maxFollowed))
-		}
-		if errors.Is(err, io.EOF) || err == nil && n == 0 {
-			f.rest = bytes.Clone(f.rest)
-			return nil
-		}
-		if err != nil {
+// kmsg follows the kernel's own log.
+func (k *FollowKernel) kmsg(ctx context.Context, path string) error {
+	f, err := openKmsg(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for more := true; more; {
+		more = sleep(ctx, followPeriod)
+		if err := f.lines(k.line); err != nil { // what was written last counts too
 			return err
 		}
 	}
+	return nil
 }
 
-func (f *file) Close() error { return f.f.Close() }
+// isFollowed reports why a log cannot be followed.
+func isFollowed(path string) error {
+	if path == Kmsg {
+		f, err := openKmsg(path)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return errors.Join(err, fmt.Errorf("%s is no regular file", path))
+	}
+	return nil
+}
 
 // CanFollow reports why a log cannot be followed, for a person who wants to know beforehand.
 func CanFollow(path string) error {
-	open := openFile
-	if path = cmp.Or(path, Kmsg); path == Kmsg {
-		open = openKmsg
+	err := isFollowed(cmp.Or(path, Kmsg))
+	if err != nil && (strings.Contains(err.Error(), "permission") || strings.Contains(err.Error(), "not permitted")) {
+		return fmt.Errorf("%w: it needs root or CAP_SYSLOG (kernel.dmesg_restrict)", err)
 	}
-	f, err := open(path)
-	if err != nil {
-		if strings.Contains(err.Error(), "permission") || strings.Contains(err.Error(), "not permitted") {
-			return fmt.Errorf("%w: it needs root or CAP_SYSLOG (kernel.dmesg_restrict)", err)
-		}
-		return err
-	}
-	return f.Close()
+	return err
 }

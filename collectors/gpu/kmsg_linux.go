@@ -11,7 +11,7 @@ import (
 // kmsg is the kernel's own log. A read gives one record.
 type kmsg struct{ fd int }
 
-func openKmsg(path string) (follower, error) {
+func openKmsg(path string) (*kmsg, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -23,9 +23,13 @@ func openKmsg(path string) (follower, error) {
 	return &kmsg{fd}, nil
 }
 
-func (k *kmsg) lines(each func([]byte, string)) error {
+// maxRecords bounds what is read at once, so that a kernel that never falls silent cannot hold up the end.
+const maxRecords = 20_000
+
+// lines hands out the records since it was asked last, or that some were lost.
+func (k *kmsg) lines(each func(line []byte, lost string)) error {
 	buf := make([]byte, 16<<10)
-	for {
+	for range maxRecords {
 		n, err := unix.Read(k.fd, buf)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
@@ -48,6 +52,7 @@ func (k *kmsg) lines(each func([]byte, string)) error {
 			each(line, "")
 		}
 	}
+	return nil
 }
 
 func (k *kmsg) Close() error { return unix.Close(k.fd) }
