@@ -302,7 +302,7 @@ const (
 	EventAlert = "alert" // an alert that a drill is meant to raise; attrs alert, state (watched, firing, quiet), gap_ns; Text says what was seen
 
 	EventGPUXID     = "gpu.xid"     // the driver told of an error of a GPU; attrs xid, pci or uuid, host, pid, process, mig, cause, action, class, severity, after, simulated
-	EventGPUWatched = "gpu.watched" // a log or a driver was watched for such errors; attrs start_ns, end_ns, cards
+	EventGPUWatched = "gpu.watched" // a log or a driver was watched for such errors; attrs start_ns, end_ns, cards; without the first two its log holds errors alone and does not say from when to when
 
 	EventExemplar = "metric.exemplar" // a metric names a trace as an example; attrs series, trace, value
 

@@ -22,9 +22,9 @@ type GPU struct{}
 // Describe returns the metrics.
 func (GPU) Describe() []assay.Desc {
 	return []assay.Desc{
-		{Metric: "mtbf/gpu", Unit: assay.Seconds, Better: "higher", Help: "Time of cards watched for errors, in the natural ledger, per failure of a card (applications that their GPU killed, cards, links, nodes); label class for one of these; chi-square interval, one-sided bound without a failure."},
+		{Metric: "mtbf/gpu", Unit: assay.Seconds, Better: "higher", Help: "Time of cards watched for errors, in the natural ledger, per failure of a card, its links, its platform or its node; label class for one of these, or for app: errors of applications, which are no failures of cards; chi-square interval, one-sided bound without a failure."},
 		{Metric: "failure_rate/gpu", Unit: assay.PerHour, Better: "lower", Help: "Failures of cards per hour of a card watched for errors in the natural ledger; label class for one class."},
-		{Metric: "gpu/errors", Unit: assay.Count, Better: "lower", Help: "Errors that the GPUs' driver told (XIDs) outside of what was injected, by label severity: failure, warning, information, unclassified."},
+		{Metric: "gpu/errors", Unit: assay.Count, Better: "lower", Help: "Errors that the GPUs' driver told (XIDs) outside of what was injected, by label severity: failure, application, warning, information, unclassified."},
 		{Metric: "gpu/asks", Unit: assay.Count, Better: "lower", Help: "Cards that asked for a reset, a reboot or their replacement in natural time, by what for."},
 		{Metric: "gpu/throttled", Unit: assay.Ratio, Better: "lower", Help: "Share of the cards' natural time in which clocks were held down, by label class: fault, capacity, environment, configuration, warning."},
 		{Metric: "gpu/ecc/<kind>", Unit: assay.Count, Better: "lower", Help: "Memory errors of GPUs counted in natural time: corrected or uncorrected."},
@@ -49,12 +49,12 @@ func (p gpuPass) Finish(r *assay.Report) error {
 	ctx := context.Background()
 	f := p.f
 	cards, by := cardsSeen(ctx, f)
-	spans, named := facts.GPUWatches(f)
+	spans, named, bare := facts.GPUWatches(f)
 	sightings := facts.Sightings(ctx, f)
 	if len(cards) == 0 && len(spans) == 0 && len(sightings) == 0 {
 		return nil // there are no GPUs that we know of
 	}
-	p.failures(ctx, r, cards, by, spans, named)
+	p.failures(ctx, r, cards, by, spans, named, bare)
 	p.errors(r, sightings, len(spans) > 0)
 	p.throttled(ctx, r)
 	p.counters(ctx, r)
@@ -115,7 +115,7 @@ func held(ctx context.Context, f *assay.Facts, expr, metric string, begin, end, 
 }
 
 // failures reports failures of cards over the time in which they would have been told.
-func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatch, by string, spans []assay.Interval, named []string) {
+func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatch, by string, spans []assay.Interval, named []string, bare bool) {
 	f := p.f
 	begin, end, step := facts.MetricsSpan(f)
 	sticky := map[int64]bool{} // instants at which an exporter shows the last error
@@ -138,7 +138,7 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 				continue
 			}
 			switch {
-			case inLog(at):
+			case inLog(at), bare && len(spans) == 0:
 				exposure, logged = exposure+c.step, logged+c.step
 			case sticky[at]:
 				exposure += c.step
@@ -157,8 +157,21 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 		by = "the log"
 		warnings = append(warnings, "the cards are those that the log names: there may be more, so that the rate is no more than a bound from above")
 	}
+	bare = bare && len(spans) == 0
+	if bare && exposure > 0 {
+		warnings = append(warnings, "the log of errors holds lines of GPUs alone, which does not show that it covers all of the time: that it does was taken for granted")
+	}
 	switch {
-	case len(spans) == 0 && len(sticky) == 0:
+	case bare && exposure == 0:
+		for _, m := range []struct {
+			metric string
+			unit   assay.Unit
+		}{{"mtbf/gpu", assay.Seconds}, {"failure_rate/gpu", assay.PerHour}} {
+			r.Findings = append(r.Findings, assay.Finding{Metric: m.metric, Ledger: assay.Natural, Evidence: []string{things(len(named), "card") + " by the log"},
+				Quantity: assay.NotEstimable(m.unit, len(cardFailures(f)), "failures", "the log holds lines of GPUs alone, which tells nothing of how long they were watched: want the whole log, or metrics of the cards beside it")})
+		}
+		return
+	case len(spans) == 0 && len(sticky) == 0 && !bare:
 		for _, m := range []struct {
 			metric string
 			unit   assay.Unit
@@ -181,10 +194,9 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 	}
 	evidence = append(evidence, fmt.Sprintf("%s by %s; %s of card time, natural and watched for errors%s", things(seen, "card"), by, duration(seconds(exposure)), how))
 	byClass := map[string][]*assay.Episode{}
-	var all []*assay.Episode
+	all := cardFailures(f)
 	for i := range f.Episodes {
 		if e := &f.Episodes[i]; e.Subject == assay.GPU && e.Ledger == assay.Natural {
-			all = append(all, e)
 			byClass[e.Class] = append(byClass[e.Class], e)
 		}
 	}
@@ -197,7 +209,7 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 	}
 	add(r, f, "gpu", all, exposure, evidence, warnings)
 	for _, class := range []gpu.Class{gpu.ClassApp, gpu.ClassPlatform, gpu.ClassLink, gpu.ClassGPU, gpu.ClassNode} {
-		if es := byClass[string(class)]; len(es) > 0 && len(byClass) > 1 {
+		if es := byClass[string(class)]; len(es) > 0 && (len(byClass) > 1 || class == gpu.ClassApp) {
 			n := len(r.Findings)
 			add(r, f, "gpu", es, exposure, evidence[:1:1], warnings)
 			for i := n; i < len(r.Findings); i++ {
@@ -207,10 +219,18 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 	}
 }
 
+// cardFailures returns the natural failures of cards. That an application died of an error of its own is none.
+func cardFailures(f *assay.Facts) (out []*assay.Episode) {
+	for i := range f.Episodes {
+		if e := &f.Episodes[i]; e.Subject == assay.GPU && e.Ledger == assay.Natural && gpu.Class(e.Class) != gpu.ClassApp {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 func classWord(class string) string {
 	switch gpu.Class(class) {
-	case gpu.ClassApp:
-		return "application"
 	case gpu.ClassGPU:
 		return "card"
 	}
@@ -230,6 +250,7 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 		xid   gpu.XID
 		cards map[string]bool
 		n     int
+		ended []string // instances that failed with it
 	}
 	bySeverity := map[string]map[int]*row{}
 	total := map[string]int{}
@@ -238,6 +259,9 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 			continue
 		}
 		sev := s.XID.Class.Severity()
+		if s.XID.Class == gpu.ClassApp {
+			sev = "application"
+		}
 		if bySeverity[sev] == nil {
 			bySeverity[sev] = map[int]*row{}
 		}
@@ -247,10 +271,13 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 			bySeverity[sev][s.XID.Code] = w
 		}
 		w.n++
+		if t := p.ended(&s); t != "" && len(w.ended) < 3 && s.XID.Class.Failure() {
+			w.ended = append(w.ended, t)
+		}
 		w.cards[s.Card] = true
 		total[sev]++
 	}
-	for _, sev := range []string{"failure", "warning", "information", "unclassified"} {
+	for _, sev := range []string{"failure", "application", "warning", "information", "unclassified"} {
 		if total[sev] == 0 && (sev != "failure" || !watched) {
 			continue
 		}
@@ -263,7 +290,8 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 		slices.SortFunc(codes, func(a, b int) int { return cmp.Or(cmp.Compare(rows[b].n, rows[a].n), cmp.Compare(a, b)) })
 		for _, c := range codes {
 			w := rows[c]
-			f.Evidence = append(f.Evidence, fmt.Sprintf("XID %d ×%d on %s (%s; cause: %s; to do: %s)", c, w.n, things(len(w.cards), "card"), w.xid.Meaning, w.xid.Cause, w.xid.Action))
+			s := fmt.Sprintf("XID %d ×%d on %s (%s; cause: %s; to do: %s)", c, w.n, things(len(w.cards), "card"), w.xid.Meaning, w.xid.Cause, w.xid.Action)
+			f.Evidence = append(f.Evidence, strings.Join(append([]string{s}, w.ended...), "; "))
 			if len(f.Evidence) == 10 {
 				break
 			}
@@ -273,6 +301,20 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 		}
 		r.Findings = append(r.Findings, f)
 	}
+}
+
+// endedWithin is how long after an error of a GPU its application ends.
+const endedWithin = 60 * int64(1e9)
+
+// ended tells which instance failed with an error; "" where none did.
+func (p gpuPass) ended(s *facts.Sighting) string {
+	for i := range p.f.Episodes {
+		e := &p.f.Episodes[i]
+		if e.Subject == assay.InstanceOf && e.Begin >= s.At-s.Resolution-int64(1e9) && e.Begin <= s.At+endedWithin {
+			return fmt.Sprintf("%s failed %s after it (%s)", e.Instance, duration(max(0, seconds(e.Begin-s.At))), e.Cause)
+		}
+	}
+	return ""
 }
 
 // counters reports errors that exporters count.

@@ -49,7 +49,11 @@ func gpuReport(t *testing.T, run *factstest.Run) *assay.Report {
 	return r
 }
 
+// watchedLog tells of a log; one from and to -1 holds errors alone.
 func watchedLog(from, to int, cards string) assay.Event {
+	if to < 0 {
+		return assay.Event{Time: 1e9, Kind: assay.EventGPUWatched, Source: "kernel-log", Attrs: map[string]string{"cards": cards}}
+	}
 	return assay.Event{Time: int64(to) * 1e9, Kind: assay.EventGPUWatched, Source: "kernel-log", Attrs: map[string]string{"start_ns": strconv.Itoa(from) + "000000000", "end_ns": strconv.Itoa(to) + "000000000", "cards": cards}}
 }
 
@@ -71,6 +75,9 @@ func TestGPUFailures(t *testing.T) {
 			"499 of 2", "2 cards by nvidia-smi; 17 min of card time, natural and watched for errors by a log or the driver", ""},
 		{"no error", factstest.Run{M: end, Q: two, E: []assay.Event{watchedLog(0, 1000, "")}}, "NaN of 0", "2 cards by nvidia-smi; 33 min", ""},
 		{"a log alone", factstest.Run{M: end, E: []assay.Event{xidAt(100, "79"), watchedLog(0, 1000, "0000:3b:00")}}, "1000 of 1", "1 card by the log; 17 min", "the cards are those that the log names"},
+		{"errors alone", factstest.Run{M: end, E: []assay.Event{xidAt(100, "79"), xidAt(131, "79"), watchedLog(-1, -1, "0000:3b:00")}}, "not estimable", "1 card by the log", ""},
+		{"errors alone, and cards that others saw", factstest.Run{M: end, Q: two, E: []assay.Event{xidAt(100, "79"), watchedLog(-1, -1, "0000:3b:00")}},
+			"2000 of 1", "2 cards by nvidia-smi; 33 min of card time", "holds lines of GPUs alone"},
 		{"nothing tells of errors", factstest.Run{M: end, Q: two}, "not measured, because nothing told of errors of GPUs", "2 cards seen by nvidia-smi", ""},
 		{"the last error alone", factstest.Run{M: end, Q: cards{"DCGM_FI_DEV_XID_ERRORS": {card(1000, func(i int) float64 { return float64(i / 500 * 79) })}, "DCGM_FI_DEV_FB_USED": {card(1000, always(5))}}},
 			"1000 of 1", "1 card by dcgm; 17 min of card time, natural and watched for errors by an exporter's last one", "the same error again does not show"},
@@ -106,13 +113,21 @@ func TestGPUClassesAndErrors(t *testing.T) {
 	for _, f := range r.Findings {
 		got[f.Metric+" "+f.Labels["class"]+f.Labels["severity"]] = f.Quantity.Value
 	}
-	want := map[string]float64{"mtbf/gpu ": 1200, "failure_rate/gpu ": 3, "mtbf/gpu app": 1800, "failure_rate/gpu app": 2, "mtbf/gpu node": 3600, "failure_rate/gpu node": 1,
-		"gpu/errors failure": 3, "gpu/errors warning": 1, "gpu/errors information": 1, "gpu/errors unclassified": 1}
+	want := map[string]float64{"mtbf/gpu ": 3600, "failure_rate/gpu ": 1, "mtbf/gpu app": 1800, "failure_rate/gpu app": 2, "mtbf/gpu node": 3600, "failure_rate/gpu node": 1,
+		"gpu/errors failure": 1, "gpu/errors application": 2, "gpu/errors warning": 1, "gpu/errors information": 1, "gpu/errors unclassified": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	f := r.Find("gpu/errors", "severity", "failure")
-	if d := cmp.Diff([]string{"XID 31 ×2 on 1 card (MMU fault; cause: application first; to do: restart app)", "XID 79 ×1 on 1 card (fallen off the bus; cause: hardware, power or PCIe; to do: restart machine)"}, f.Evidence); d != "" {
+	if d := cmp.Diff([]string{"XID 79 ×1 on 1 card (fallen off the bus; cause: hardware, power or PCIe; to do: restart machine)"}, f.Evidence); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	r = gpuReport(t, &factstest.Run{M: assay.Manifest{End: assay.Ending{At: 3600e9}}, E: []assay.Event{xidAt(100, "31"), watchedLog(0, 3600, "0000:3b:00"),
+		{Time: 1e9, Kind: assay.EventInstanceReady, Instance: "vllm-0"}, {Time: 102e9, Kind: assay.EventInstanceExited, Instance: "vllm-0", Attrs: map[string]string{"reason": "crash"}}}})
+	if q := r.Find("mtbf/gpu").Quantity; q.N != 0 || q.Lo == 0 {
+		t.Errorf("an error of an application is a failure of its card: %+v", q)
+	}
+	if d := cmp.Diff([]string{"XID 31 ×1 on 1 card (MMU fault; cause: application first; to do: restart app); vllm-0 failed 2 s after it (crash)"}, r.Find("gpu/errors", "severity", "application").Evidence); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	if r := gpuReport(t, &factstest.Run{}); len(r.Findings) != 0 {

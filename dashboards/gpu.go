@@ -18,7 +18,7 @@ func (p *page) gpu() {
 }
 
 // severities are how the errors of a GPU are told of, in order.
-var severities = []struct{ name, what string }{{"failure", "serious errors"}, {"warning", "early warnings"}, {"information", "notices"}, {"unclassified", "unclassified errors"}}
+var severities = []struct{ name, what string }{{"failure", "serious errors"}, {"application", "application errors"}, {"warning", "early warnings"}, {"information", "notices"}, {"unclassified", "unclassified errors"}}
 
 // gpuCounts are errors that exporters count, worth a word where there are any.
 var gpuCounts = []struct{ metric, what string }{{"gpu/ecc/uncorrected", "uncorrected ECC errors"}, {"gpu/ecc/corrected", "corrected ECC errors"}, {"gpu/link/pcie_replay", "PCIe replays"},

@@ -244,13 +244,15 @@ func madeBy(f *assay.Facts, t int64) string {
 	return best
 }
 
-// GPUWatches returns the stretches of time in which errors of GPUs would have been told by a log or a driver, and the cards that those name.
-func GPUWatches(f *assay.Facts) (spans []assay.Interval, cards []string) {
+// GPUWatches returns the stretches of time in which errors of GPUs would have been told by a log or a driver, and the cards that those name. bare says that
+// a log holds errors alone, which does not tell for how long there were none.
+func GPUWatches(f *assay.Facts) (spans []assay.Interval, cards []string, bare bool) {
 	for i := range f.Events {
 		e := &f.Events[i]
 		if e.Kind != assay.EventGPUWatched {
 			continue
 		}
+		bare = bare || e.Attrs["start_ns"] == "" && e.Attrs["end_ns"] == ""
 		if begin, end := stamp(f.Manifest, e.Attrs["start_ns"]), stamp(f.Manifest, e.Attrs["end_ns"]); end > begin {
 			spans = append(spans, assay.Interval{Name: e.Source, Begin: begin, End: end})
 		}
@@ -260,5 +262,5 @@ func GPUWatches(f *assay.Facts) (spans []assay.Interval, cards []string) {
 			}
 		}
 	}
-	return spans, cards
+	return spans, cards, bare
 }

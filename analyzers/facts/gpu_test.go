@@ -124,8 +124,8 @@ func TestGPUWatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spans, cards := GPUWatches(f)
-	if d := cmp.Diff([]assay.Interval{{Name: "kernel-log", Begin: 1e9, End: 5e9}, {Name: "nvml", Begin: 2e9, End: 6e9}}, spans); d != "" || !cmp.Equal(cards, []string{"a", "b", "c"}) {
-		t.Errorf("%s%v", d, cards)
+	spans, cards, bare := GPUWatches(f)
+	if d := cmp.Diff([]assay.Interval{{Name: "kernel-log", Begin: 1e9, End: 5e9}, {Name: "nvml", Begin: 2e9, End: 6e9}}, spans); d != "" || !cmp.Equal(cards, []string{"a", "b", "c"}) || bare {
+		t.Errorf("%s%v %v", d, cards, bare)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,12 @@ func isKernelLog(_ string, head []byte) bool {
 	return false
 }
 
+// ofGPU finds lines that are kept where a log is searched for those of GPUs. Only others show that the log told of all that happened.
+var ofGPU = regexp.MustCompile(`(?i)nvrm|nvidia|xid|\bgpu\b`)
+
+// loaded begins the driver's first line: from there on the log tells of it.
+const loaded = "NVRM: loading NVIDIA"
+
 // maxCards bounds the cards that a log may name.
 const maxCards = 4096
 
@@ -63,6 +70,7 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 		k.year = st.ModTime().In(in.Zone).Year()
 	}
 	w := watch{cards: map[string]bool{}}
+	others := false // lines that a log of errors alone does not hold
 	lines := &input.Lines{File: in.File}
 	for {
 		in.Row()
@@ -97,11 +105,18 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 			in.Tally.Reject(whyNoGPU, 1)
 		}
 		w.add(l)
+		others = others || !ofGPU.MatchString(l.text) || strings.HasPrefix(l.text, loaded)
 	}
 	if w.begin == 0 {
 		return nil
 	}
-	return emit(w.event("kernel-log"))
+	e := w.event("kernel-log")
+	if !others {
+		delete(e.Attrs, "start_ns")
+		delete(e.Attrs, "end_ns")
+		in.Tally.Note("it holds lines of GPUs alone, as grep leaves them: how long they were watched for errors is not known", 1)
+	}
+	return emit(e)
 }
 
 // A watch is the stretch of time of which a log tells, and the cards that it names.

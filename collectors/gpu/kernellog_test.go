@@ -2,6 +2,9 @@ package gpu
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +54,25 @@ func TestKernelLogOfOthers(t *testing.T) {
 		Attrs: map[string]string{"start_ns": "1722158127000000000", "end_ns": "1725018194000000000", "cards": "0000:00:05 0000:00:07 0000:00:08 0000:cb:00"}}
 	if d := cmp.Diff(w, events[6]); d != "" {
 		t.Errorf("watched (-want +got):\n%s", d)
+	}
+}
+
+// Lines of errors alone, as grep leaves them, do not tell how long they were watched for.
+func TestKernelLogOfErrorsAlone(t *testing.T) {
+	const xid = "2026-11-20T10:09:59Z gpu-1 kernel: NVRM: Xid (PCI:0000:1b:00): 79, GPU has fallen off the bus.\n2026-11-20T10:10:30Z gpu-1 kernel: NVRM: Xid (PCI:0000:1b:00): 45, Ch 1\n"
+	for text, watched := range map[string]string{xid: "", xid + "2026-11-20T10:11:00Z gpu-1 kernel: usb 1-1: new device\n": strconv.FormatInt(instant(t, "2026-11-20T10:09:59Z"), 10)} {
+		path := filepath.Join(t.TempDir(), "kern.log")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, events, _, err := readAll(t, &KernelLog, path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(events, func(e assay.Event) bool { return e.Kind == assay.EventGPUWatched })
+		if i < 0 || events[i].Attrs["start_ns"] != watched || events[i].Attrs["cards"] != "0000:1b:00" {
+			t.Errorf("%s: %+v", text, events)
+		}
 	}
 }
 
