@@ -145,8 +145,9 @@ type Life struct {
 	Trigger  int64      `json:"trigger_ns"` // arrival of the first request that had to wait for it, if one did
 	Created  int64      `json:"created_ns"`
 	Started  int64      `json:"started_ns"`
-	Ready    int64      `json:"ready_ns"`       // first time in routing
-	First    int64      `json:"first_token_ns"` // first token it gave to anyone
+	Ready    int64      `json:"ready_ns"`            // first time in routing
+	First    int64      `json:"first_token_ns"`      // first token it gave to anyone
+	Worked   int64      `json:"worked_ns,omitempty"` // first good answer it gave; only where nothing told when it was ready
 	Draining int64      `json:"draining_ns"`
 	Exited   int64      `json:"exited_ns"`
 	Exit     string     `json:"exit,omitempty"` // reason of the exit

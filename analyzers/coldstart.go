@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 	"github.com/assay-dev/assay/internal/stat"
 )
 
@@ -78,7 +79,7 @@ func (b *starts) of(l *assay.Life) (assay.Start, bool) {
 	case l.Ready != 0:
 	case waited:
 		until, how = l.First, "trigger to the first token: nothing told when it was ready"
-	case !b.readiness && l.Exited == 0 && last != 0:
+	case !b.readiness && (l.Exited == 0 || l.Worked != 0 || facts.Reloaded(l)) && last != 0:
 		until, how = last, "first to last phase: nothing told when it was ready"
 	default:
 		return s, false

@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -133,9 +134,10 @@ func natural2(f *assay.Facts, es []assay.Episode) int {
 	return n
 }
 
-// inService returns how long an instance was in routing in the natural ledger.
+// inService returns how long an instance was in routing in the natural ledger. Where nothing told when that began it is taken to be from its first good answer on.
 func inService(f *assay.Facts, l *assay.Life) int64 {
-	if l.Ready == 0 {
+	begin := cmp.Or(l.Ready, l.Worked)
+	if begin == 0 {
 		return 0
 	}
 	end := f.End
@@ -144,13 +146,13 @@ func inService(f *assay.Facts, l *assay.Life) int64 {
 			end = min(end, t)
 		}
 	}
-	sum := facts.Within(f, assay.Natural, l.Ready, end)
+	sum := facts.Within(f, assay.Natural, begin, end)
 	for _, u := range l.Unready {
 		until := u.End
 		if until == 0 {
 			until = end
 		}
-		sum -= facts.Within(f, assay.Natural, max(u.Begin, l.Ready), min(until, end))
+		sum -= facts.Within(f, assay.Natural, max(u.Begin, begin), min(until, end))
 	}
 	return max(0, sum)
 }

@@ -56,13 +56,17 @@ func (s *instanceScan) judgeExit(l *assay.Life) judged {
 	case "oom", "evicted", "preempted", "node":
 		j.evidence = append(j.evidence, "unclean exit: "+l.Exit)
 		return j
-	case "", exitUnknown, exitUnseen:
+	case "", exitUnknown, exitUnseen, exitReload:
 	default:
 		if ordered && l.Exit == "crash" && l.Code != "" && l.Code != "0" {
 			j.planned = fmt.Sprintf("it was draining, and an %s is no crash then", status)
 			return j
 		}
 		j.evidence = append(j.evidence, "unclean exit: "+l.Exit)
+		return j
+	}
+	if l.Exit == exitReload && lost == 0 {
+		j.cause, j.planned = exitReload, "its model was loaded once more and nobody lost a request with it, which is no failure by itself"
 		return j
 	}
 	j.cause = "exit"
@@ -76,7 +80,11 @@ func (s *instanceScan) judgeExit(l *assay.Life) judged {
 	}
 	if again {
 		j.cause = "restart"
-		j.evidence = append(j.evidence, "its process was started anew and no decision of the platform tells why")
+		told := "its process was started anew and no decision of the platform tells why"
+		if l.Exit == exitReload {
+			told = "its model was loaded once more and no decision of the platform tells why"
+		}
+		j.evidence = append(j.evidence, told)
 	}
 	if l.Exit == exitUnseen {
 		j.evidence = append(j.evidence, "its end was not seen")

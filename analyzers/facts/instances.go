@@ -74,6 +74,9 @@ func (s *instanceScan) add(r *assay.Request) {
 	if r.Outcome == assay.OK {
 		l.Served++
 		s.good[l] = max(s.good[l], answered(r))
+		if at := answered(r); l.Ready == 0 && (l.Worked == 0 || at < l.Worked) {
+			l.Worked = at
+		}
 	}
 	if r.FirstToken != 0 && (l.First == 0 || r.FirstToken < l.First) {
 		l.First = r.FirstToken
@@ -180,11 +183,11 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 		if l.Exited != 0 && !planned(l.Exit) && !inside(claimed[l.Instance], l.Exited) {
 			j := s.judgeExit(l)
 			e := assay.Episode{Instance: l.Instance, Cause: j.cause, Begin: l.Exited, BeginLo: l.Exited, Evidence: j.evidence}
-			if l.Ready == 0 {
+			if l.Ready == 0 && l.Worked == 0 && l.Exit != exitReload {
 				e.Cause = "start failed: " + e.Cause
 			}
 			ending(f, l, &e, used)
-			if l.Exit == exitUnseen {
+			if l.Exit == exitUnseen || l.Exit == exitReload {
 				e.Begin = s.unseenSince(l)
 				e.BeginLo = e.Begin
 			}
@@ -292,10 +295,14 @@ func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]boo
 				continue
 			}
 			// First itself, started again; then those that say so; a platform that gives no such reason replaces by whatever it creates next.
-			if n.Ready == 0 || (pass == 0) != (n.Instance == l.Instance) || pass == 1 && n.Reason != "replace" || pass == 2 && n.Reason == "scale_out" {
+			up := n.Ready
+			if pass == 0 {
+				up = back(l, n)
+			}
+			if up == 0 || (pass == 0) != (n.Instance == l.Instance) || pass == 1 && n.Reason != "replace" || pass == 2 && n.Reason == "scale_out" {
 				continue
 			}
-			if better(n.Ready, 0) {
+			if better(up, 0) {
 				by = n.Instance
 			}
 			break
@@ -320,6 +327,14 @@ func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]boo
 		resolution = Probe(f.Manifest)
 	}
 	e.End, e.EndHi = max(e.Begin, at-resolution), at
+}
+
+// back is when an instance was up in the life n after l: ready, or else at its first good answer, or where nothing but loads is told when its model was loaded.
+func back(l, n *assay.Life) int64 {
+	if at := cmp.Or(n.Ready, n.Worked); at != 0 || l.Exit != exitReload {
+		return at
+	}
+	return lastPhase(n)
 }
 
 // unwanted returns the first instant after t at which the autoscaler wanted no more

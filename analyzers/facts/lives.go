@@ -22,7 +22,11 @@ const (
 const (
 	exitUnknown = "unknown" // its source does not say why
 	exitUnseen  = "unseen"  // nobody saw it: the process was started anew
+	exitReload  = "reload"  // its model was loaded once more, and nothing else is told of it
 )
+
+// Reloaded reports whether all that is told of a life's end is that the model was loaded once more.
+func Reloaded(l *assay.Life) bool { return l.Exit == exitReload }
 
 func planned(reason string) bool {
 	switch reason {
@@ -123,8 +127,13 @@ func (g *register) anew(id string) *assay.Life {
 
 // unseen ends the latest life of an id, of which nobody saw the end, at the start of the next.
 func (g *register) unseen(id string, at int64) *assay.Life {
+	return g.over(id, at, exitUnseen)
+}
+
+// over ends the latest life of an id for a reason, at the start of the next.
+func (g *register) over(id string, at int64, reason string) *assay.Life {
 	l := g.of(id)
-	l.Exited, l.Exit = at, exitUnseen
+	l.Exited, l.Exit = at, reason
 	closeUnready(l, at, 0)
 	return g.anew(id)
 }
@@ -210,11 +219,21 @@ func (g *register) phase(e *assay.Event) {
 	switch {
 	case l.Exited != 0 && p.Begin+p.Resolution >= l.Exited && p.End > l.Exited:
 		l = g.anew(e.Instance)
+	case p.Name == weightsLoad && onlyLoads(l) && late(lastPhase(l)+second):
+		l = g.over(e.Instance, p.Begin, exitReload)
+		l.Reason = exitReload
 	case !slices.Contains(begins, p.Name) || !slices.ContainsFunc(l.Phases, func(q assay.Interval) bool { return q.Name == p.Name }):
 	case late(l.Ready), l.Ready == 0 && late(lastPhase(l)+second):
 		l = g.unseen(e.Instance, p.Begin) // it was up, or as good as, and goes through it once more
 	}
 	l.Phases = append(l.Phases, p)
+}
+
+const weightsLoad = "weights_load"
+
+// onlyLoads reports whether nothing is told of a life but loads of its model, so that each is the only sign of a start.
+func onlyLoads(l *assay.Life) bool {
+	return len(l.Phases) > 0 && l.Created == 0 && l.Started == 0 && l.Ready == 0 && !slices.ContainsFunc(l.Phases, func(p assay.Interval) bool { return p.Name != weightsLoad })
 }
 
 // lastPhase is the end of what was told of a start so far.
