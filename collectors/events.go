@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // Events follows a platform's stream of life-cycle events: newline-delimited JSON at URL, which takes the
@@ -51,7 +52,7 @@ var _ assay.Source = (*Events)(nil)
 func (e *Events) Run(ctx context.Context, emit func(assay.Record) error) error {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("events: %q is no URL such as http://host:port/admin/events", e.URL)
+		return fmt.Errorf("events: %q is no URL such as http://host:port/admin/events", ask.Shown(e.URL))
 	}
 	transport := &http.Transport{DisableCompression: true, ResponseHeaderTimeout: 5 * time.Second}
 	defer transport.CloseIdleConnections()
@@ -65,7 +66,7 @@ func (e *Events) Run(ctx context.Context, emit func(assay.Record) error) error {
 	for {
 		got, err := e.follow(ctx, *u, func() {
 			if told {
-				e.tell(fmt.Sprintf("event stream %s is back after %s", u.Redacted(), time.Duration(e.Clock.Now()-away).Round(time.Millisecond)))
+				e.tell(fmt.Sprintf("event stream %s is back after %s", ask.Shown(e.URL), time.Duration(e.Clock.Now()-away).Round(time.Millisecond)))
 			}
 			told = false
 		})
@@ -77,7 +78,7 @@ func (e *Events) Run(ctx context.Context, emit func(assay.Record) error) error {
 		}
 		if !told && e.Clock.Now()-away >= patience {
 			told = true
-			e.tell(fmt.Sprintf("event stream %s is away: %v", u.Redacted(), err))
+			e.tell(fmt.Sprintf("event stream %s is away: %v", ask.Shown(e.URL), err))
 		}
 		if !sleep(ctx, wait) {
 			break

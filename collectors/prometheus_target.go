@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // A target is one exposition, ready to be scraped.
@@ -27,7 +28,7 @@ type target struct {
 func fixedTarget(t Target) (*target, error) {
 	u, err := url.Parse(t.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("prometheus: target %q is no URL such as http://host:port/metrics", t.URL)
+		return nil, fmt.Errorf("prometheus: target %q is no URL such as http://host:port/metrics", ask.Shown(t.URL))
 	}
 	return newTarget(u, t.Labels), nil
 }
@@ -84,9 +85,10 @@ func (d *discovery) look(ctx context.Context) ([]*target, bool) {
 func (d *discovery) ask(ctx context.Context) ([]*target, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.p.Timeout)
 	defer cancel()
+	shown := ask.Shown(d.p.Discovery)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.p.Discovery, nil)
 	if err != nil {
-		return nil, fmt.Errorf("discover targets at %s: %w", d.p.Discovery, err)
+		return nil, fmt.Errorf("discover targets at %s: %w", shown, ask.Unnamed(err))
 	}
 	req.Header.Set("Accept", typeJSON)
 	if d.p.RunID != "" {
@@ -94,23 +96,23 @@ func (d *discovery) ask(ctx context.Context) ([]*target, error) {
 	}
 	resp, err := d.p.client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("discover targets: %w", err)
+		return nil, fmt.Errorf("discover targets at %s: %w", shown, ask.Unnamed(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("discover targets at %s: status %s", req.URL.Redacted(), resp.Status)
+		return nil, fmt.Errorf("discover targets at %s: status %s", shown, resp.Status)
 	}
 	const limit = 8 << 20
 	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("discover targets at %s: %w", req.URL.Redacted(), err)
+		return nil, fmt.Errorf("discover targets at %s: %w", shown, err)
 	}
 	if len(body) > limit {
-		return nil, fmt.Errorf("discover targets at %s: answer is larger than %d bytes", req.URL.Redacted(), limit)
+		return nil, fmt.Errorf("discover targets at %s: answer is larger than %d bytes", shown, limit)
 	}
 	found, err := parseDiscovery(body, d.p.MaxTargets)
 	if err != nil {
-		return nil, fmt.Errorf("discover targets at %s: %w", req.URL.Redacted(), err)
+		return nil, fmt.Errorf("discover targets at %s: %w", shown, err)
 	}
 	return found, nil
 }

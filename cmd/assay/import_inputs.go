@@ -19,6 +19,7 @@ import (
 	"github.com/assay-dev/assay/collectors/input"
 	"github.com/assay-dev/assay/collectors/recorded"
 	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // inputFlags are the inputs that flags name: one repeatable flag for each kind of recording.
@@ -102,6 +103,9 @@ func (f *inputFlags) specs(o *importOptions, args []string) ([]input.Spec, error
 
 // guess tells what a file is by how it begins.
 func guess(path string) (*input.Kind, error) {
+	if strings.Contains(path, "://") {
+		return nil, fmt.Errorf("%s: a URL is given to the flag of its kind, such as --prometheus", ask.Shown(path))
+	}
 	f, err := input.OpenFile(path)
 	if err != nil {
 		return nil, err
@@ -159,8 +163,8 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 		kinds[s.Kind.Name] = true
 	}
 	m := &assay.Manifest{Epoch: set.Epoch, Objectives: objectives, Resolution: set.Resolution,
-		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(specs[0].Path)), Model: cmp.Or(o.model, set.Model), Release: o.release}}
-	dir, err := makeRun(ctx, o, specs[0].Path, m, set, set.End)
+		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(ask.Shown(specs[0].Path))), Model: cmp.Or(o.model, set.Model), Release: o.release}}
+	dir, err := makeRun(ctx, o, ask.Shown(specs[0].Path), m, set, set.End)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/credential"
 )
 
@@ -37,7 +38,7 @@ type awsCaller struct {
 
 // newCaller takes the region from the option, from the endpoint's own name, or as AWS's chain does, which also has the keys.
 func newCaller(ctx context.Context, at *url.URL, region, service, version, prefix string) (*awsCaller, error) {
-	c := &awsCaller{endpoint: at.Scheme + "://" + at.Host + "/", region: region, service: service, version: version, prefix: prefix, client: &http.Client{Timeout: awsLimit}}
+	c := &awsCaller{endpoint: at.Scheme + "://" + at.Host + "/", region: region, service: service, version: version, prefix: prefix, client: &http.Client{Timeout: awsLimit, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}} // keys go nowhere else
 	if parts := strings.Split(at.Hostname(), "."); c.region == "" && len(parts) > 3 && parts[len(parts)-2] == "amazonaws" {
 		c.region = parts[1]
 	}
@@ -57,8 +58,8 @@ func newCaller(ctx context.Context, at *url.URL, region, service, version, prefi
 }
 
 // call makes one request, again while AWS says that there are too many.
-func (c *awsCaller) call(ctx context.Context, operation string, ask, answer any) error {
-	body, err := json.Marshal(ask)
+func (c *awsCaller) call(ctx context.Context, operation string, query, answer any) error {
+	body, err := json.Marshal(query)
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func (c *awsCaller) once(ctx context.Context, operation string, body []byte) ([]
 	}
 	res, err := c.client.Do(req)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, ask.Unnamed(err)
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxPage+1))

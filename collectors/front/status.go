@@ -15,6 +15,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // A Status looks at nginx's stub_status page at an interval, each look a Scrape with the series that nginx-prometheus-exporter makes of it. A look that
@@ -39,7 +40,7 @@ const maxStatus = 4096
 func (s *Status) Run(ctx context.Context, emit func(assay.Record) error) error {
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("nginx: %q is no URL such as http://host/stub_status", s.URL)
+		return fmt.Errorf("nginx: %q is no URL such as http://host/stub_status", ask.Shown(s.URL))
 	}
 	s.target = u.Host + u.Path
 	every := cmp.Or(s.Interval, time.Second)

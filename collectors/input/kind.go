@@ -9,6 +9,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/suggest"
 )
 
@@ -76,13 +77,13 @@ func ParseSpec(k *Kind, text string) (Spec, error) {
 			break
 		}
 		if known := k.options(); !slices.Contains(known, name) {
-			return s, fmt.Errorf("--%s %s: option %q is unknown; %s", k.Name, text, name, suggest.Meant(name, known))
+			return s, fmt.Errorf("--%s %s: option %q is unknown; %s", k.Name, ask.Shown(text), name, suggest.Meant(name, known))
 		}
 		if s.Options == nil {
 			s.Options = map[string]string{}
 		}
 		if _, ok := s.Options[name]; ok {
-			return s, fmt.Errorf("--%s %s: option %q is given twice", k.Name, text, name)
+			return s, fmt.Errorf("--%s %s: option %q is given twice", k.Name, ask.Shown(text), name)
 		}
 		s.Options[name], s.Path = value, s.Path[:i]
 	}
@@ -103,6 +104,14 @@ func (k *Kind) options() []string {
 // remote reports whether the input is to be fetched.
 func (s *Spec) remote() bool {
 	return s.Kind.Fetch != nil && (strings.HasPrefix(s.Path, "http://") || strings.HasPrefix(s.Path, "https://"))
+}
+
+// reads says what an input of the kind can be.
+func (k *Kind) reads() string {
+	if k.Fetch != nil {
+		return "files, and URLs of http and https"
+	}
+	return "files only"
 }
 
 // An Input is one recording while its kind reads it.

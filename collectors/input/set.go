@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 const (
@@ -180,14 +181,14 @@ func (s *Set) add(ctx context.Context, spec Spec) error {
 	if name := spec.Options["zone"]; name != "" {
 		z, err := time.LoadLocation(name)
 		if err != nil {
-			return fmt.Errorf("%s: zone %q is unknown: want a name such as Europe/Berlin, or UTC", spec.Path, name)
+			return fmt.Errorf("%s: zone %q is unknown: want a name such as Europe/Berlin, or UTC", ask.Shown(spec.Path), name)
 		}
 		o.zone = z
 	}
 	if text := spec.Options["shift"]; text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("%s: shift %q: want a duration such as -1h or 250ms", spec.Path, text)
+			return fmt.Errorf("%s: shift %q: want a duration such as -1h or 250ms", ask.Shown(spec.Path), text)
 		}
 		o.shift = int64(d)
 	}
@@ -195,6 +196,8 @@ func (s *Set) add(ctx context.Context, spec Spec) error {
 		if err := s.fetch(ctx, o); err != nil {
 			return err
 		}
+	} else if shown := ask.Shown(spec.Path); shown != spec.Path || strings.Contains(shown, "://") {
+		return fmt.Errorf("%s: the kind %s reads %s", shown, spec.Kind.Name, spec.Kind.reads())
 	} else if st, err := os.Stat(spec.Path); err != nil {
 		return err
 	} else if st.IsDir() {
@@ -233,7 +236,10 @@ func (s *Set) addDir(o *one) error {
 // fetch gets an input from its store into a file.
 func (s *Set) fetch(ctx context.Context, o *one) error {
 	if s.settings.From == 0 || s.settings.To == 0 {
-		return fmt.Errorf("%s: want --from and --to, the window to fetch", o.spec.Path)
+		return fmt.Errorf("%s: want --from and --to, the window to fetch", ask.Shown(o.spec.Path))
+	}
+	if _, err := ask.Parse(o.spec.Path); err != nil {
+		return err
 	}
 	f, err := os.CreateTemp(s.settings.Temp, "input-*")
 	if err != nil {
@@ -242,9 +248,9 @@ func (s *Set) fetch(ctx context.Context, o *one) error {
 	s.temp = append(s.temp, f.Name())
 	err = o.spec.Kind.Fetch(ctx, &Fetching{URL: o.spec.Path, From: s.settings.From, To: s.settings.To, Token: s.settings.Token, Options: o.spec.Options}, f)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("fetch from %s: %w", o.spec.Path, err)
+		return fmt.Errorf("fetch from %s: %w", ask.Shown(o.spec.Path), err)
 	}
-	o.path, o.shown = f.Name(), o.spec.Path
+	o.path, o.shown = f.Name(), ask.Shown(o.spec.Path)
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // page is how many documents one search gives.
@@ -30,13 +31,13 @@ func isHit(_ string, head []byte) bool { return hitLine.Match(head) }
 
 // fetchElastic reads the window of an index, page after page from one point in time, oldest first, and writes each document's source as a line.
 func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := url.Parse(f.URL)
+	at, err := ask.Parse(f.URL)
 	if err != nil {
 		return err
 	}
 	index := strings.Trim(at.Path, "/")
 	if index == "" {
-		return fmt.Errorf("%s names no index: want http://HOST:9200/INDEX", f.URL)
+		return fmt.Errorf("%s names no index: want http://HOST:9200/INDEX", ask.Shown(f.URL))
 	}
 	i := strings.LastIndexByte(index, '/') + 1
 	at.Path = "/" + index[:i]
@@ -50,7 +51,7 @@ func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {
 		return err
 	}
 	defer drop()
-	ask := map[string]any{"size": page, "pit": map[string]any{"id": pit, "keep_alive": "1m"}, "query": map[string]any{"bool": map[string]any{"filter": filters}},
+	query := map[string]any{"size": page, "pit": map[string]any{"id": pit, "keep_alive": "1m"}, "query": map[string]any{"bool": map[string]any{"filter": filters}},
 		"sort": []any{map[string]any{"@timestamp": map[string]any{"order": "asc"}}}, "track_total_hits": false}
 	out := json.NewEncoder(to)
 	for n := 0; ; {
@@ -63,7 +64,7 @@ func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {
 				} `json:"hits"`
 			} `json:"hits"`
 		}
-		if err := s.ask(ctx, http.MethodPost, "_search", nil, ask, &a); err != nil {
+		if err := s.ask(ctx, http.MethodPost, "_search", nil, query, &a); err != nil {
 			return err
 		}
 		for _, h := range a.Hits.Hits {
@@ -78,9 +79,9 @@ func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {
 			return nil
 		}
 		if a.PIT != "" {
-			ask["pit"] = map[string]any{"id": a.PIT, "keep_alive": "1m"}
+			query["pit"] = map[string]any{"id": a.PIT, "keep_alive": "1m"}
 		}
-		ask["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort
+		query["search_after"] = a.Hits.Hits[len(a.Hits.Hits)-1].Sort
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // lokiPage is how many lines one query gives: Loki's own bound unless it was set otherwise.
@@ -36,13 +37,13 @@ type lokiLine struct {
 
 // fetchLoki reads the window of a query, oldest first. A page begins at the instant at which the one before ended, since more lines may bear it.
 func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := url.Parse(f.URL)
+	at, err := ask.Parse(f.URL)
 	if err != nil {
 		return err
 	}
 	query := at.Query().Get("query")
 	if query == "" {
-		return fmt.Errorf(`%s has no query: want http://HOST:3100?query={app="vllm"}`, f.URL)
+		return fmt.Errorf(`%s has no query: want http://HOST:3100?query={app="vllm"}`, ask.Shown(f.URL))
 	}
 	s := openStore(at, f.Token)
 	out := json.NewEncoder(to)

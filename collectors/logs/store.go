@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // Bounds of what a store is asked for.
@@ -27,10 +29,13 @@ type store struct {
 }
 
 func openStore(at *url.URL, token string) *store {
-	s := &store{base: *at, token: token, client: &http.Client{Timeout: storeWait}}
+	s := &store{base: *at, token: token, client: &http.Client{Timeout: storeWait, CheckRedirect: stay}}
 	s.base.RawQuery, s.base.Fragment = "", ""
 	return s
 }
+
+// stay follows no redirect: the token and the password in a URL are this store's.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // A refusal is an answer that is no success.
 type refusal struct {
@@ -66,7 +71,7 @@ func (s *store) ask(ctx context.Context, method, path string, query url.Values, 
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(raw))
 	if err != nil {
-		return err
+		return ask.Unnamed(err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -76,7 +81,7 @@ func (s *store) ask(ctx context.Context, method, path string, query url.Values, 
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s %s: %w", method, u.Path, ask.Unnamed(err)) // the caller names the store
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))

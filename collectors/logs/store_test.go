@@ -2,8 +2,10 @@ package logs
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -15,6 +17,26 @@ import (
 )
 
 const begin = int64(1767225600) * 1e9
+
+// TestStoreFollowsNoRedirect: a bearer token goes to the store that it was given for, and to no other port.
+func TestStoreFollowsNoRedirect(t *testing.T) {
+	for name, fetch := range map[string]func(context.Context, *input.Fetching, io.Writer) error{"loki": fetchLoki, "elasticsearch": fetchElastic} {
+		t.Run(name, func(t *testing.T) {
+			other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				t.Errorf("another server was asked with %q", r.Header.Get("Authorization"))
+			}))
+			defer other.Close()
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
+			}))
+			defer srv.Close()
+			err := fetch(t.Context(), &input.Fetching{URL: srv.URL + "/logs?query=x", From: begin, To: begin + 1e9, Token: "secret"}, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), "307") {
+				t.Errorf("got %v, want the redirect to be an error", err)
+			}
+		})
+	}
+}
 
 // document is the i-th of many lines of one pod; the first and the last are those of a start.
 func document(i, n int) (at int64, text string) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/profile"
 	"github.com/assay-dev/assay/internal/promapi"
 )
@@ -41,7 +42,7 @@ func fetch(ctx context.Context, f *input.Fetching, to io.Writer) error {
 		return err
 	}
 	if names, err = wanted(names, f.Options["match"]); err != nil {
-		return fmt.Errorf("%s: %w", f.URL, err)
+		return fmt.Errorf("%s: %w", ask.Shown(f.URL), err)
 	}
 	w := &fetching{c: c, to: to, step: step}
 	for group := range slices.Chunk(names, namesAtOne) {

@@ -12,6 +12,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // The stores that can be read back from.
@@ -121,7 +122,7 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 			err = ill
 		}
 		if err != nil {
-			return fmt.Errorf("read back from %s: %w", b.URL, err)
+			return fmt.Errorf("read back from %s: %w", ask.Shown(b.URL), err)
 		}
 		if over {
 			told = ill
@@ -145,10 +146,10 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 		return nil
 	}
 	if told != nil {
-		return fmt.Errorf("read back from %s: %w", b.URL, told)
+		return fmt.Errorf("read back from %s: %w", ask.Shown(b.URL), told)
 	}
 	if err := b.others(ctx, s, emit); err != nil {
-		return fmt.Errorf("read back from %s: %w", b.URL, err)
+		return fmt.Errorf("read back from %s: %w", ask.Shown(b.URL), err)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (c *Client) Silence(ctx context.Context, s Silence) (id string, err error) 
 		return "", err
 	}
 	if out.ID == "" {
-		return "", fmt.Errorf("%s: the answer names no silence", c.URL)
+		return "", fmt.Errorf("%s: the answer names no silence", ask.Shown(c.URL))
 	}
 	return out.ID, nil
 }
@@ -126,7 +126,7 @@ func NotDone(err error) bool {
 func (c *Client) ask(ctx context.Context, method, path string, in, out any) error {
 	if err := c.try(ctx, method, path, in, out); err != nil {
 		where, _, _ := strings.Cut(path, "?")
-		return fmt.Errorf("%s %s%s: %w", method, strings.TrimRight(c.URL, "/"), where, err)
+		return fmt.Errorf("%s %s%s: %w", method, strings.TrimRight(ask.Shown(c.URL), "/"), where, err)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ var plain = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) err
 func (s *Server) Do(ctx context.Context, method, path, kind string, body []byte, most int) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(s.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, unnamed(err)
+		return 0, nil, Unnamed(err)
 	}
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
@@ -51,7 +51,7 @@ func (s *Server) Do(ctx context.Context, method, path, kind string, body []byte,
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, nil, unnamed(err)
+		return 0, nil, Unnamed(err)
 	}
 	defer resp.Body.Close()
 	if answer, err = io.ReadAll(io.LimitReader(resp.Body, int64(most)+1)); err != nil {
@@ -63,7 +63,8 @@ func (s *Server) Do(ctx context.Context, method, path, kind string, body []byte,
 	return resp.StatusCode, answer, nil
 }
 
-func unnamed(err error) error {
+// Unnamed returns what net/http and net/url say is wrong, without the URL that their errors show, which may hold secrets.
+func Unnamed(err error) error {
 	var of *url.Error
 	if errors.As(err, &of) {
 		return of.Err

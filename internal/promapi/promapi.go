@@ -36,7 +36,7 @@ const maxAnswer = 4 << 20
 func (c *Client) Query(ctx context.Context, promql string) ([]Sample, error) {
 	data, err := c.ask(ctx, promql)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.URL, err)
+		return nil, fmt.Errorf("ask %s: %w", ask.Shown(c.URL), err)
 	}
 	return data.samples()
 }
@@ -176,7 +176,7 @@ func (c *Client) AlertRules(ctx context.Context) ([]string, error) {
 		} `json:"groups"`
 	}
 	if err := c.get(ctx, "/api/v1/rules?type=alert", &data); err != nil {
-		return nil, fmt.Errorf("ask %s: %w", c.URL, err)
+		return nil, fmt.Errorf("ask %s: %w", ask.Shown(c.URL), err)
 	}
 	var names []string
 	for _, g := range data.Groups {

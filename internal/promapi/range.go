@@ -25,7 +25,7 @@ func (c *Client) Values(ctx context.Context, label string, from, to time.Time) (
 	var out []string
 	path := "/api/v1/label/" + url.PathEscape(label) + "/values?" + url.Values{"start": {unix(from)}, "end": {unix(to)}}.Encode()
 	if err := c.get(ctx, path, &out); err != nil {
-		return nil, fmt.Errorf("ask %s for the values of %s: %w", c.URL, label, err)
+		return nil, fmt.Errorf("ask %s for the values of %s: %w", ask.Shown(c.URL), label, err)
 	}
 	return out, nil
 }
@@ -35,14 +35,14 @@ func (c *Client) Range(ctx context.Context, promql string, from, to time.Time, s
 	form := url.Values{"query": {promql}, "start": {unix(from)}, "end": {unix(to)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)}}.Encode()
 	status, b, err := (*ask.Server)(c).Do(ctx, http.MethodPost, "/api/v1/query_range", "application/x-www-form-urlencoded", []byte(form), maxRange)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s for %s: %w", c.URL, promql, err)
+		return nil, fmt.Errorf("ask %s for %s: %w", ask.Shown(c.URL), promql, err)
 	}
 	var r result
 	if err := parse(b, status, &r); err != nil {
-		return nil, fmt.Errorf("ask %s for %s: %w", c.URL, promql, err)
+		return nil, fmt.Errorf("ask %s for %s: %w", ask.Shown(c.URL), promql, err)
 	}
 	if r.Type != "matrix" {
-		return nil, fmt.Errorf("ask %s for %s: the answer is a %s: want a matrix", c.URL, promql, r.Type)
+		return nil, fmt.Errorf("ask %s for %s: the answer is a %s: want a matrix", ask.Shown(c.URL), promql, r.Type)
 	}
 	return b, nil
 }
