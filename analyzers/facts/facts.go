@@ -161,7 +161,11 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	if err := learnLoads(ctx, f); err != nil {
 		return nil, nil, err
 	}
+	told := len(f.Lives) > 0 // by events and spans
 	if err := instances.learnResets(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := instances.learnPods(ctx, told); err != nil {
 		return nil, nil, err
 	}
 

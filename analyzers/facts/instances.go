@@ -21,6 +21,7 @@ type instanceScan struct {
 	good   map[*assay.Life]int64 // last good answer
 	idle   *idleness
 	resets []suspect // of the series of instances
+	pods   []podFailure
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
@@ -208,6 +209,10 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 		if !inside(claimed[e.Instance], e.Begin) {
 			emit(e)
 		}
+	}
+	n := len(out) // each that is counted outside of them is one of its own
+	for i := range s.pods {
+		s.join(out[:n], &s.pods[i], emit)
 	}
 	for _, p := range s.resets {
 		s.corroborate(out, p, emit)

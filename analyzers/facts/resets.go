@@ -3,7 +3,6 @@ package facts
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
@@ -11,11 +10,11 @@ import (
 	"github.com/assay-dev/assay/internal/profile"
 )
 
-// restartGauge tells when a process began, in seconds since 1970. A server of several processes may tell of each in turn.
-const restartGauge = "process_start_time_seconds"
-
 // counted are the quantities whose counters are looked at: those of engines, that only a new process sets back.
 var counted = []profile.Quantity{profile.Success, profile.TokensOut, profile.TokensIn, profile.E2E, profile.TTFT}
+
+// gateways are the vocabularies of what stands in front of instances and is none.
+var gateways = []string{"openfaas", "envoy", "nginx"}
 
 // resetPoints bounds how finely series are looked at.
 const resetPoints = 5000
@@ -27,40 +26,47 @@ func (s *instanceScan) learnResets(ctx context.Context) error {
 		return nil
 	}
 	step := max(second, (f.End-f.Begin)/resetPoints)
-	var exprs []string
-	for _, kind := range profile.Kinds() {
-		if kind == "openfaas" {
-			continue // its gateway counts, which is no instance
-		}
-		p := profile.For(kind)
-		for _, q := range counted {
-			if spec, ok := p.Spec(q); ok && (spec.Type == profile.Counter || spec.Type == profile.Histogram) {
-				exprs = append(exprs, p.Query(q))
-			}
-		}
-	}
 	found := map[string][]suspect{}
 	known := len(s.index) > 0
-	for _, expr := range append(exprs, restartGauge) { // the gauge last: any process has one, and only those of engines are instances
-
-		series, err := f.Metrics.Range(ctx, expr, f.Begin, f.End, step)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", expr, err)
-		}
+	take := func(series []assay.Series, gauge bool, every int64) {
 		for i := range series {
-			id := s.ownerOf(series[i].Labels, known, expr == restartGauge)
+			id := s.ownerOf(series[i].Labels, known, gauge)
 			if id == "" || len(series[i].Times) == 0 {
 				continue
 			}
 			if !known {
 				s.seen(id, series[i].Times[0])
 			}
-			for _, p := range fallsOf(&series[i], expr == restartGauge, f.Manifest.Epoch) {
+			for _, p := range fallsOf(&series[i], gauge, f.Manifest.Epoch) {
 				p.id = id
+				if every > step {
+					p.lo -= every - step // the look that is held at a step was made before
+				}
 				found[id] = append(found[id], p)
 			}
 		}
 	}
+	for _, kind := range profile.Kinds() {
+		if slices.Contains(gateways, kind) {
+			continue
+		}
+		p := profile.For(kind)
+		for _, q := range counted {
+			if spec, ok := p.Spec(q); ok && (spec.Type == profile.Counter || spec.Type == profile.Histogram) {
+				series, every, err := lookedAt(ctx, f, p, q, step)
+				if err != nil {
+					return err
+				}
+				take(series, false, every)
+			}
+		}
+	}
+	// The gauge last: any process has one, and only those of engines are instances.
+	series, every, err := lookedAt(ctx, f, profile.For("prometheus"), profile.ProcessStart, step)
+	if err != nil {
+		return err
+	}
+	take(series, true, every)
 	for _, id := range sortedKeys(found) {
 		ps := found[id]
 		slices.SortFunc(ps, func(a, b suspect) int { return cmp.Compare(a.hi, b.hi) })

@@ -128,16 +128,20 @@ const (
 	Pending           Quantity = "pending"     // instances that are not scheduled or not started
 	Terminating       Quantity = "terminating" // instances told to stop
 
-	Restarts     Quantity = "restarts"    // processes of instances that were started again
-	ExitReason   Quantity = "exit_reason" // 1 with the reason in a label
-	ExitCode     Quantity = "exit_code"
-	ExitedAt     Quantity = "exited_at"  // s since 1970
-	StartedAt    Quantity = "started_at" // s since 1970
-	InBackOff    Quantity = "in_back_off"
-	Evicted      Quantity = "evicted"
-	OOMs         Quantity = "ooms" // processes killed for their memory
-	Memory       Quantity = "memory"
-	CPUThrottled Quantity = "cpu_throttled" // time for which processes were held for their limit
+	Restarts   Quantity = "restarts"    // processes of instances that were started again
+	ExitReason Quantity = "exit_reason" // 1 with the reason in a label
+	ExitCode   Quantity = "exit_code"
+	ExitedAt   Quantity = "exited_at"  // s since 1970
+	StartedAt  Quantity = "started_at" // s since 1970
+	InBackOff  Quantity = "in_back_off"
+	PodReady   Quantity = "pod_ready"
+
+	AnswersScrape Quantity = "answers_scrape" // 1 or 0, by target
+	ProcessStart  Quantity = "process_start"  // s since 1970
+	Evicted       Quantity = "evicted"
+	OOMs          Quantity = "ooms" // processes killed for their memory
+	Memory        Quantity = "memory"
+	CPUThrottled  Quantity = "cpu_throttled" // time for which processes were held for their limit
 
 	ScalerActive  Quantity = "scaler_active"
 	ScalerValue   Quantity = "scaler_value"
@@ -305,6 +309,9 @@ func Detect(names []string) []string {
 	}
 	var hits []hit
 	for _, p := range load() {
+		if p.Kind == "prometheus" {
+			continue // every target has these
+		}
 		found := make(map[Quantity]bool)
 		for _, n := range names {
 			for _, q := range p.index[n] {

@@ -22,6 +22,33 @@ func (p *Profile) Query(q Quantity, pairs ...string) string {
 	})
 }
 
+// Last returns the PromQL for the latest look within window at what Query gives: for series that are looked at less often than the store holds a sample for
+// the present one. Quotients have none.
+func (p *Profile) Last(q Quantity, window time.Duration, pairs ...string) string {
+	return p.overEach(q, "last_over_time", window, pairs)
+}
+
+// Looks returns the PromQL for how often each series of what Query gives was looked at within window.
+func (p *Profile) Looks(q Quantity, window time.Duration, pairs ...string) string {
+	return p.overEach(q, "count_over_time", window, pairs)
+}
+
+func (p *Profile) overEach(q Quantity, function string, window time.Duration, pairs []string) string {
+	return p.alternatives(q, func(n Name) string {
+		suffix, scale := "", n.Scale
+		switch {
+		case n.Type == Histogram || n.Type == Summary:
+			suffix, scale = "_count", 1
+		case n.Type != Gauge && n.Type != Counter || n.Per != "":
+			return ""
+		}
+		if function == "count_over_time" {
+			scale = 1
+		}
+		return scaled(function+"("+n.selector(suffix, pairs)+span(window)+")", scale)
+	})
+}
+
 // divisor returns what a gauge is divided by, with the operator.
 func (n Name) divisor(pairs []string) string {
 	if n.Per == "" {
