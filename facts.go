@@ -195,6 +195,7 @@ type Facts struct {
 	Segments []Segment
 	Episodes []Episode // of the service, of instances and of GPUs
 	Lives    []Life
+	Inits    []Life // starts that only spans of requests tell of: nothing is known of what became of these instances, and they are not among Lives
 	Events   []Event
 	Metrics  Metrics          // nil when the run has none
 	Requests int              // in the run

@@ -10,6 +10,7 @@ import (
 	"sort"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 )
 
 // Attribution says where the end-to-end time of delivered requests went: six classes that sum,
@@ -90,6 +91,7 @@ type attribution struct {
 	edges   []int64
 	moved   []assay.Span // of a trace whose clocks disagree, by one clock
 	strayed int          // such traces
+	inits   bool         // spans tell of instances that initialize
 	seen    int
 	skipped int // traced but not delivered, or inside a fault
 }
@@ -131,6 +133,7 @@ func (a *attribution) Traces(block []assay.Trace) {
 		if strayed {
 			a.strayed++
 		}
+		a.inits = a.inits || slices.ContainsFunc(spans, func(s assay.Span) bool { return facts.Initializes(spans, &s) })
 		d := a.decompose(r, spans)
 		phase, stress := r.Phase, false
 		if p := a.f.PhaseOf(r.Phase); p != nil {
@@ -270,6 +273,9 @@ func (a *attribution) evidence(class int, s scopeShares) []string {
 	case classConcurrency:
 		return []string{"waiting for a slot while the accelerators had idle capacity"}
 	case classCold:
+		if a.inits {
+			return []string{"waiting at the gateway while no instance was ready, or for one to initialize"}
+		}
 		return []string{"waiting at the gateway while no instance was ready"}
 	}
 	return []string{"our own send lateness, time inside spans that no child covers, and steps in which the accelerator idled"}

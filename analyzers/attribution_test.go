@@ -122,6 +122,29 @@ func TestEngineWithoutChildSpans(t *testing.T) {
 	}
 }
 
+// What an instance does to initialize is a cold start, whoever tells of it, and so is all that lies in it.
+func TestInitializingIsAColdStart(t *testing.T) {
+	cold := assay.Attr{Key: "faas.coldstart", Value: "true"}
+	db := assay.Attr{Key: "db.system.name", Value: "v"}
+	for name, tt := range map[string]struct {
+		spans []assay.Span
+		want  float32
+	}{
+		"X-Ray": {[]assay.Span{span(2, 0, "fn", "fn", assay.SpanServer, 1000, 2000), span(3, 2, "fn", "fn", assay.SpanServer, 1700, 2000, cold),
+			span(4, 3, "fn", "Initialization", assay.SpanInternal, 1100, 1700)}, 0.6},
+		"a layer":         {[]assay.Span{span(2, 0, "fn", "POST", assay.SpanServer, 1000, 2000, cold), span(3, 2, "fn", "init fn", assay.SpanUnspecified, 1000, 1900, cold), span(4, 3, "fn", "get", assay.SpanClient, 1200, 1400, db)}, 0.9},
+		"the runtime":     {[]assay.Span{span(2, 0, "fn", "POST", assay.SpanServer, 1000, 2000), span(3, 2, "fn", "platform.initRuntimeDone", assay.SpanInternal, 1000, 1400, cold)}, 0.4},
+		"of a warm one":   {[]assay.Span{span(2, 0, "fn", "POST", assay.SpanServer, 1000, 2000), span(3, 2, "fn", "init session", assay.SpanInternal, 1000, 1400)}, 0},
+		"what is no init": {[]assay.Span{span(2, 0, "fn", "POST", assay.SpanServer, 1000, 2000, cold), span(3, 2, "fn", "initial checks", assay.SpanInternal, 1000, 1400)}, 0},
+	} {
+		r := &assay.Request{Due: 1000 * ms, Sent: 1000 * ms, End: 2000 * ms, Outcome: assay.OK}
+		d := Attribution{}.Begin(someFacts(nil)).(*attribution).decompose(r, tt.spans)
+		if got := d.class[classCold]; math.Abs(float64(got-tt.want)) > 1e-5 || math.Abs(d.total()-1) > 1e-5 {
+			t.Errorf("%s: %.3f s of %.3f are cold start, want %.3f of 1", name, got, d.total(), tt.want)
+		}
+	}
+}
+
 func TestAttributionReport(t *testing.T) {
 	f := someFacts(nil)
 	p := Attribution{}.Begin(f).(*attribution)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 )
 
 // How the time of one request is charged
@@ -19,7 +20,7 @@ import (
 //   - a span of a proxy that tells its upstream's time apart (assay.hop): network, and so is its upstream's where spans of what it asked lie below it;
 //   - a span of kind client whose callee's span lies in another service: network (the gap at both edges);
 //   - a span with db.* or object-store attributes, or named so: storage;
-//   - waiting because no instance is ready: cold start;
+//   - waiting because no instance is ready, and all that an instance does to initialize (facts.Initializes): cold start;
 //   - waiting for KV blocks, preemption, recompute, swapping: memory;
 //   - waiting for a slot (per-instance limit, batch full): what the running work lacks. With accelerators busy at
 //     least busyHigh it is compute, at most busyLow it is concurrency, shared linearly between; unexplained where no accelerator metric tells;
@@ -130,6 +131,12 @@ func (a *attribution) charge(d *decomposition, n node, from, to int64) {
 // appendNodes places the spans on the request's time line with their depth and label.
 func appendNodes(out []node, r *assay.Request, spans []assay.Span) []node {
 	h := hopOf(spans)
+	var inits []assay.SpanID
+	for i := range spans {
+		if facts.Initializes(spans, &spans[i]) {
+			inits = append(inits, spans[i].SpanID)
+		}
+	}
 	for i := range spans {
 		s := &spans[i]
 		n := node{begin: max(s.Start, r.Due), end: min(s.End, r.End), busy: 1}
@@ -139,6 +146,9 @@ func appendNodes(out []node, r *assay.Request, spans []assay.Span) []node {
 		n.depth = depth(spans, s) + h.above(spans, s)
 		if n.label = classify(spans, s); h.asks(s) {
 			n.label = labelNetwork
+		}
+		if within(inits, spans, s) {
+			n.label = labelCold
 		}
 		if n.label == labelPrefill || n.label == labelDecode {
 			n.busy = busyShare(spans, s)
@@ -168,6 +178,17 @@ func parentOf(spans []assay.Span, s *assay.Span) *assay.Span {
 		}
 	}
 	return nil
+}
+
+// within reports whether a span is one of those given or lies below one.
+func within(ids []assay.SpanID, spans []assay.Span, s *assay.Span) bool {
+	for d := 0; len(ids) > 0 && s != nil && d < 64; d++ {
+		if slices.Contains(ids, s.SpanID) {
+			return true
+		}
+		s = parentOf(spans, s)
+	}
+	return false
 }
 
 func depth(spans []assay.Span, s *assay.Span) int {

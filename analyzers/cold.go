@@ -102,8 +102,9 @@ func (c *coldPass) Finish(r *assay.Report) error {
 	var natural, forced []assay.Start
 	holding, held := 0, 0
 	b := newStarts(c.f, c.quick)
-	for i := range c.f.Lives {
-		s, ok := b.of(&c.f.Lives[i])
+	lives := slices.Concat(c.f.Lives, c.f.Inits)
+	for i := range lives {
+		s, ok := b.of(&lives[i])
 		if !ok {
 			continue
 		}

@@ -217,3 +217,33 @@ func TestColdRequestsFindTheirStart(t *testing.T) {
 		t.Errorf("%s held, starts %+v: want two requests, by one start", q, r.Starts)
 	}
 }
+
+// Where nothing but spans tells of starts, each is one, and its instance is not taken to have lived on.
+func TestColdToldBySpansOnly(t *testing.T) {
+	run := startRun()
+	run.E, run.R = nil, nil
+	cold := []assay.Attr{{Key: "faas.coldstart", Value: "true"}, {Key: "faas.instance", Value: "i-1"}}
+	for i := range 2 {
+		due := 10*sec + int64(i)*20*sec
+		run.R = append(run.R, assay.Request{ID: uint64(i + 1), Due: due, Sent: due, End: due + 4*sec, Outcome: assay.OK, NoSchedule: true})
+	}
+	run.T = []assay.Trace{{Request: &run.R[0], Spans: []assay.Span{
+		{SpanID: assay.SpanID{1}, Name: "POST", Kind: assay.SpanServer, Start: 10 * sec, End: 14 * sec, Attrs: cold},
+		{SpanID: assay.SpanID{2}, Parent: assay.SpanID{1}, Name: "init fn", Kind: assay.SpanInternal, Start: 10500 * msec, End: 13500 * msec}}},
+		{Request: &run.R[1], Spans: []assay.Span{{SpanID: assay.SpanID{3}, Name: "POST", Kind: assay.SpanServer, Start: 30 * sec, End: 34 * sec}}}}
+	r := assess(t, run, "cold", "mtbf")
+	want := []assay.Start{{Instance: "i-1", Begin: 10 * sec, End: 13500 * msec, Held: 1}}
+	var got []assay.Start
+	for _, s := range r.Starts {
+		got = append(got, assay.Start{Instance: s.Instance, Begin: s.Begin, End: s.End, Held: s.Held})
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("starts (-want +got):\n%s", diff)
+	}
+	if sh := r.Starts[0].Shares; len(sh) != 1 || sh[0].Name != "init" || sh[0].Seconds != 3 || r.Starts[0].Unattributed != 0.5 {
+		t.Errorf("init took %+v, want 3 s of 3.5", sh)
+	}
+	if v := r.Find("mtbf/instance").Quantity; v.Known() {
+		t.Errorf("MTBF of instances %s: nothing told how long they lived", v)
+	}
+}

@@ -242,9 +242,12 @@ func requestless(r *assay.Report) bool {
 // unrequested names what a run without requests cannot show.
 const unrequested = "load, latency, goodput, availability, MTBF of the service, limit, overload, bottleneck: not measured, because the run holds no requests"
 
+// recording reports whether a run was made by nobody's plan: others recorded it.
+func recording(r *assay.Report) bool { return r.PlanHash == "" && r.Seed == 0 }
+
 // noFaults says why a run has no injected faults.
 func noFaults(r *assay.Report) string {
-	if r.PlanHash == "" && r.Seed == 0 {
+	if recording(r) {
 		return "none: a recording was made, and no fault injected"
 	}
 	return "not measured, because the plan injects no faults"

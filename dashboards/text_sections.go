@@ -249,7 +249,24 @@ func (p *page) cold() {
 	}
 }
 
-func coldLine(r *assay.Report) string {
+func coldLine(r *assay.Report) string { return startsLine(r) + coldRequests(r) }
+
+// coldRequests says what the cold requests of a recording took: LATENCY speaks of those that were warm, and nobody forced a start whose wait would tell.
+func coldRequests(r *assay.Report) string {
+	f := r.Find("e2e/p50", "cold", "cold")
+	if !recording(r) || f == nil || f.Quantity.N == 0 {
+		return ""
+	}
+	s := "; " + Things(f.Quantity.N, "cold requests") + ": E2E"
+	for i, m := range []string{"p50", "max"} {
+		if f := r.Find("e2e/"+m, "cold", "cold"); f != nil && f.Quantity.Known() {
+			s += strings.Repeat(",", min(i, 1)) + " " + m + " " + Value(f.Quantity)
+		}
+	}
+	return s
+}
+
+func startsLine(r *assay.Report) string {
 	if len(r.Starts) == 0 {
 		s := reasonOf(r, "cold/start/worst", "not measured, because no instance started in the run")
 		if f := r.Find("cold/forced", "forced", "true"); f != nil { // only the requests tell

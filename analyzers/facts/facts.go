@@ -109,6 +109,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 					f.Traced++
 				}
 				res.learn(t)
+				if !t.Request.Canary {
+					f.Inits = learnInits(f.Inits, t)
+				}
 				continue
 			}
 			learnStart(starts, t)
@@ -120,6 +123,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	}
 
 	f.Lives = lives(m, events, starts)
+	if slices.SortStableFunc(f.Inits, func(a, b assay.Life) int { return cmp.Compare(a.Created, b.Created) }); len(f.Lives) > 0 {
+		f.Inits = nil // what tells of lives tells of these starts
+	}
 	res.watch(f)
 	f.Faults = faults(m, events, f.Lives)
 	f.Phases = phases(events)

@@ -1,6 +1,12 @@
 package facts
 
-import "github.com/assay-dev/assay"
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
 
 // A start is what the spans of one cold start tell, for platforms that emit no events of it.
 type start struct {
@@ -36,4 +42,61 @@ func learnStart(starts map[string]*start, t *assay.Trace) {
 		}
 	}
 	starts[id] = s
+}
+
+// Initializes reports whether a span tells how long an instance took to initialize for what it then served: internal, named so, and it or its parent says that
+// the instance was cold. Those of AWS X-Ray are named Initialization, those of OpenTelemetry's Lambda layer platform.initRuntimeDone, others init or init of something.
+func Initializes(spans []assay.Span, s *assay.Span) bool {
+	if s.Kind != assay.SpanInternal && s.Kind != assay.SpanUnspecified {
+		return false
+	}
+	switch name := strings.ToLower(s.Name); {
+	case name == "initialization", name == "platform.initruntimedone", name == "init", strings.HasPrefix(name, "init "):
+	default:
+		return false
+	}
+	p := callerOf(spans, s)
+	return startedCold(s) || p != nil && startedCold(p)
+}
+
+func startedCold(s *assay.Span) bool {
+	v, _ := s.Attr("faas.coldstart")
+	return v == "true"
+}
+
+func callerOf(spans []assay.Span, s *assay.Span) *assay.Span {
+	if i := slices.IndexFunc(spans, func(p assay.Span) bool { return p.SpanID == s.Parent }); i >= 0 && !s.Parent.IsZero() && &spans[i] != s {
+		return &spans[i]
+	}
+	return nil
+}
+
+// maxInits bounds the starts that spans of requests tell of.
+const maxInits = 1 << 16
+
+// learnInits adds the starts that the spans of a served request tell of, as lives that are known for no more than their start: when such an instance went nobody
+// tells, so they give no exposure.
+func learnInits(inits []assay.Life, t *assay.Trace) []assay.Life {
+	for i := range t.Spans {
+		s := &t.Spans[i]
+		if len(inits) >= maxInits || !Initializes(t.Spans, s) || s.End < s.Start {
+			continue
+		}
+		id, _ := s.Attr("faas.instance")
+		id = cmp.Or(id, s.Instance)
+		if p := callerOf(t.Spans, s); p != nil && id == "" {
+			id, _ = p.Attr("faas.instance")
+			id = cmp.Or(id, p.Instance)
+		}
+		if id == "" {
+			id = cmp.Or(s.Service, "instance") + "?" // which of its instances is not told
+		}
+		l := assay.Life{Instance: id, Ledger: assay.Natural, Created: s.Start, Ready: s.End, Phases: []assay.Interval{{Name: "init", Begin: s.Start, End: s.End, Source: "spans"}}}
+		if r := t.Request; r.Due < s.End && s.Start < answered(r) {
+			hold(&l, r)
+			l.First = r.FirstToken
+		}
+		inits = append(inits, l)
+	}
+	return inits
 }
