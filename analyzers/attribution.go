@@ -94,6 +94,8 @@ type attribution struct {
 	inits   bool         // spans tell of instances that initialize
 	seen    int
 	skipped int // traced but not delivered, or inside a fault
+
+	requests, naming int // those of the run, and those of them that name a trace
 }
 
 type scope struct {
@@ -113,8 +115,15 @@ func (Attribution) Begin(f *assay.Facts) assay.Pass {
 	return &attribution{f: f, busy: readBusyness(context.Background(), f), scopes: map[string]*scope{}}
 }
 
-// Requests does nothing: attribution needs traces.
-func (a *attribution) Requests([]assay.Request) {}
+// Requests counts those that name a trace: attribution needs traces.
+func (a *attribution) Requests(block []assay.Request) {
+	a.requests += len(block)
+	for i := range block {
+		if !block[i].TraceID.IsZero() {
+			a.naming++
+		}
+	}
+}
 
 // Traces decomposes each delivered request.
 func (a *attribution) Traces(block []assay.Trace) {
@@ -188,6 +197,13 @@ func (a *attribution) Finish(r *assay.Report) error {
 	}
 	if a.scopes[""] == nil {
 		because := "no delivered request outside faults and stress has spans of the target"
+		if a.f.Spans > 0 && a.f.Traced == 0 && a.requests > 0 {
+			because = fmt.Sprintf("%s, and 0 of %d requests name a trace", things(a.f.Spans, "span"), a.requests)
+			if a.naming > 0 {
+				because = fmt.Sprintf("%s, and none is of the traces that %d of %d requests name", things(a.f.Spans, "span"), a.naming, a.requests)
+			}
+			because = "there are " + because
+		}
 		for _, n := range classNames {
 			r.Findings = append(r.Findings, assay.Finding{Metric: "bottleneck/" + n, Ledger: assay.Natural,
 				Quantity: assay.NotMeasured(assay.Ratio, because)})

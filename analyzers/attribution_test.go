@@ -185,6 +185,25 @@ func TestAttributionReport(t *testing.T) {
 	}
 }
 
+// Spans that no request can be joined to are told of, with what is missing.
+func TestAttributionOfSpansThatNoRequestNames(t *testing.T) {
+	for trace, want := range map[assay.TraceID]string{
+		{}:  "not measured, because there are 9 spans, and 0 of 2 requests name a trace",
+		{1}: "not measured, because there are 9 spans, and none is of the traces that 1 of 2 requests name",
+	} {
+		f := someFacts(nil)
+		f.Spans, f.Traced = 9, 0
+		p, r := Attribution{}.Begin(f), &assay.Report{}
+		p.(*attribution).Requests([]assay.Request{{TraceID: trace}, {}})
+		if err := p.Finish(r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Find("bottleneck/unexplained").Quantity.Reason; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
 func TestAttributionWithoutTraces(t *testing.T) {
 	report := &assay.Report{}
 	if err := (Attribution{}).Begin(someFacts(nil)).Finish(report); err != nil {

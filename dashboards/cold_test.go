@@ -21,3 +21,15 @@ func TestColdRequestsOfARecording(t *testing.T) {
 		t.Errorf("none cold: got %s, want %s", got, want)
 	}
 }
+
+// What a run cannot show is not laid to a want of spans where there are some.
+func TestSpansThatNoRequestNames(t *testing.T) {
+	r := &assay.Report{}
+	if got, want := unseen(r), "limit, faults, instances, cold starts, bottleneck, scaling: not measured, because the run has no fault, no span and no event of an instance"; got != want {
+		t.Errorf("no spans: %s, want %s", got, want)
+	}
+	r.Findings = []assay.Finding{{Metric: "bottleneck/unexplained", Quantity: assay.NotMeasured(assay.Ratio, "there are 4 spans, and 0 of 2 requests name a trace")}}
+	if got, want := unseen(r), "limit, faults, instances, cold starts, scaling: not measured, because the run has no fault and no event of an instance; bottleneck: not measured, because there are 4 spans, and 0 of 2 requests name a trace"; got != want {
+		t.Errorf("no trace is named: %s, want %s", got, want)
+	}
+}

@@ -226,11 +226,23 @@ func unseen(r *assay.Report) string {
 	if !plain(r) {
 		return ""
 	}
-	what := []string{"faults", "instances", "cold starts", "bottleneck", "scaling"}
+	what, because, apart := []string{"faults", "instances", "cold starts", "bottleneck", "scaling"}, "no fault, no span and no event of an instance", ""
+	if s := unjoined(r); s != "" {
+		what, because, apart = slices.Delete(what, 3, 4), "no fault and no event of an instance", "; bottleneck: "+s
+	}
 	if r.Limit == nil {
 		what = append([]string{"limit"}, what...)
 	}
-	return strings.Join(what, ", ") + ": not measured, because the run has no fault, no span and no event of an instance"
+	return strings.Join(what, ", ") + ": not measured, because the run has " + because + apart
+}
+
+// unjoined says why the spans of a run tell nothing of its requests; "" where there are none or they do.
+func unjoined(r *assay.Report) string {
+	f := r.Find("bottleneck/unexplained")
+	if f == nil || !strings.HasPrefix(f.Quantity.Reason, "not measured, because there are ") {
+		return ""
+	}
+	return f.Quantity.Reason
 }
 
 // requestless reports whether a run holds no requests: it was made of what others recorded of instances, traces or metrics.

@@ -53,6 +53,8 @@ var fields = []field{
 	{"phase", "stretch of the run", false},
 	{"class", "tenant, label or kind of request", false},
 	{"instance", "instance that served it", false},
+	{"trace", "its trace: 32 hexadecimal digits, a traceparent, or an id of AWS X-Ray", false},
+	{"id", "its own id: of rows that have the same and were due at the same instant one counts", false},
 	{"cold", "whether it waited for an instance to start: true or false", false},
 }
 
@@ -156,6 +158,7 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 			c.columns[f.name] = col
 			continue
 		case taken[f.name]: // it is for something else
+		case f.name == "id": // what a column of that name holds may be anyone's
 		case has(f.name) || open:
 			c.columns[f.name] = Column{Name: f.name}
 		}
@@ -249,6 +252,13 @@ func (c *columned) fill(line int, r *row) error {
 	r.Phase = "load"
 	if text := c.of("phase"); text != "" {
 		r.Phase = c.names.of(text)
+	}
+	r.id = c.of("id")
+	if text := c.of("trace"); text != "" && text != "-" {
+		var ok bool
+		if r.TraceID, ok = traceOf(text); !ok {
+			c.tally.note(tracelessText, 1)
+		}
 	}
 	r.Class, r.Instance = c.names.of(c.of("class")), c.names.of(c.of("instance"))
 	switch text := strings.ToLower(c.of("cold")); text {

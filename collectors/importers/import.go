@@ -37,6 +37,7 @@ type Import struct {
 	Planned    bool     // the source tells when each request was due
 	Dated      bool     // the epoch is the source's, not a guess
 	Warnings   []string // about the source, in words
+	Duplicates int      // rows that were left out, since they were told before
 
 	settings Settings
 	zero     int64 // stamp of the source at run time 0
@@ -117,12 +118,22 @@ func Open(ctx context.Context, s Settings) (*Import, error) {
 		im.phases = append(im.phases, *p)
 	}
 	slices.SortFunc(im.phases, func(a, b phase) int { return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.name, b.name)) })
-	im.levels, im.Warnings = t.levels, t.warnings()
+	im.levels, im.Warnings, im.Duplicates = t.levels, t.warnings(), t.twice
 	return im, nil
 }
 
-// each reads all files.
+// each reads all files. A row that was told before is left out.
 func (im *Import) each(ctx context.Context, t *tally, do func(*row) error) error {
+	var s seen
+	all := do
+	do = func(r *row) error {
+		if s.twice(r) {
+			t.note(twiceText, 1)
+			t.twice++
+			return nil
+		}
+		return all(r)
+	}
 	for _, path := range im.settings.Paths {
 		if err := im.file(ctx, path, t, do); err != nil {
 			return err

@@ -304,6 +304,37 @@ func TestTableOfOutcomes(t *testing.T) {
 }
 
 // TestExceptions: what JMeter's exceptions mean, before and after the answer had begun.
+// A table names the trace of each request, and its id, by which a row that is told twice is known. A column that is only called id says nothing of either.
+func TestTableOfTraces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.csv")
+	const id = "5759e988bd862e3fe1be46a994272793"
+	text := "due,latency,status,key,id,trace\n1767258000,1,200,a,7," + id + "\n1767258001,1,200,b,7,00-" + id + "-00f067aa0ba902b7-01\n" +
+		"1767258002,1,200,c,7,Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1\n1767258003,1,200,d,7,not one\n1767258003,1,200,d,7,-\n1767258004,1,200,d,7,\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := assay.TraceID{0x57, 0x59, 0xe9, 0x88, 0xbd, 0x86, 0x2e, 0x3f, 0xe1, 0xbe, 0x46, 0xa9, 0x94, 0x27, 0x27, 0x93}
+	for columns, n := range map[string]int{"id=key": 5, "": 6} {
+		c, err := ParseColumns(columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		im, got := read(t, Settings{Kind: "csv", Paths: []string{path}, Columns: c})
+		if len(got.Requests) != n || im.Duplicates != 6-n {
+			t.Fatalf("columns %q: %d requests and %d duplicates, want %d of 6", columns, len(got.Requests), im.Duplicates, n)
+		}
+		for i, r := range got.Requests {
+			if r.TraceID != want && i < 3 || !r.TraceID.IsZero() && i >= 3 {
+				t.Errorf("columns %q, request %d: trace %x", columns, i+1, r.TraceID)
+			}
+		}
+		warnings := []string{fmt.Sprintf(tracelessText, 1), fmt.Sprintf(twiceText, 1)}[:1+6-n]
+		if d := cmp.Diff(warnings, im.Warnings); d != "" {
+			t.Errorf("columns %q: warnings (-want +got):\n%s", columns, d)
+		}
+	}
+}
+
 func TestExceptions(t *testing.T) {
 	for _, c := range []struct {
 		class, message string

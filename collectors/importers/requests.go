@@ -2,6 +2,8 @@ package importers
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -64,6 +66,10 @@ func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) 
 	in.Tally.Keep(int64(im.Requests))
 	in.Tally.Resolution = im.Resolution
 	unix := *im
+	if im.Duplicates > 0 { // counted, and so told
+		in.Tally.Reject("duplicates: another has the same id and was due at the same instant", int64(im.Duplicates))
+		unix.Warnings = slices.DeleteFunc(slices.Clone(im.Warnings), func(w string) bool { return w == fmt.Sprintf(twiceText, im.Duplicates) })
+	}
 	unix.zero, unix.End = im.zero-im.Epoch, im.End+im.Epoch
 	return unix.Run(ctx, emit)
 }

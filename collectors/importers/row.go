@@ -18,7 +18,8 @@ type row struct {
 	assay.Request
 	due                            int64
 	sent, firstByte, firstTok, end int64
-	times                          int // how many requests it stands for, all alike; 0: 1
+	times                          int    // how many requests it stands for, all alike; 0: 1
+	id                             string // its own, where its source tells one
 
 	path string
 	line int
@@ -38,6 +39,7 @@ type tally struct {
 	notes  map[string]int // what was left out or taken for something, and how often
 	order  []string
 	levels map[level]map[int64]float64 // by second: the most
+	twice  int                         // rows that were told before
 }
 
 // A level is a series of how loaded the generator was.
