@@ -16,6 +16,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 )
 
@@ -50,7 +51,8 @@ type OTLP struct {
 
 	httpLis, grpcLis net.Listener
 	gate             gate
-	work             chan struct{} // bounds requests being decoded at once
+	work             chan struct{} // bounds requests whose bodies are in memory
+	patience         time.Duration // for one of them; otlpPatience where it is 0
 	emit             func(assay.Record) error
 	flat             flatten.OTLP
 
@@ -79,7 +81,10 @@ const (
 	otlpMaxValue  = 4096
 	otlpMaxOffset = 24 * time.Hour
 	otlpGrace     = time.Second
-	otlpAtOnce    = 8 // requests decoded at once
+	otlpAtOnce    = 8                // requests read and decoded at once
+	otlpPatience  = 3 * time.Second  // for a slot, less than what exporters wait for an answer
+	otlpReading   = 30 * time.Second // of one request
+	intakeConns   = 512              // connections at once; others wait until one ends
 )
 
 var _ assay.Source = (*OTLP)(nil)
@@ -158,7 +163,7 @@ func (o *OTLP) Run(ctx context.Context, emit func(assay.Record) error) error {
 	hs := &http.Server{
 		Handler:           o.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		ReadTimeout:       otlpReading,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
@@ -170,7 +175,7 @@ func (o *OTLP) Run(ctx context.Context, emit func(assay.Record) error) error {
 			return
 		}
 		wg.Go(func() {
-			if err := f(l); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
+			if err := f(netutil.LimitListener(l, intakeConns)); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, grpc.ErrServerStopped) {
 				errs <- fmt.Errorf("otlp: serve %s on %s: %w", what, l.Addr(), err)
 			}
 		})

@@ -1,7 +1,6 @@
 package collectors
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -27,7 +26,6 @@ func BenchmarkOTLP(b *testing.B) {
 	}
 	js, _ := td.MarshalJSON()
 	o := &OTLP{Clock: clock.New()}
-	o.work = make(chan struct{}, 1)
 	o.gate.open()
 	o.emit = func(assay.Record) error { return nil }
 	for _, bb := range []struct {
@@ -39,7 +37,7 @@ func BenchmarkOTLP(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(bb.body)))
 			for b.Loop() {
-				if _, err := o.export(context.Background(), traces, bb.enc, bb.body); err != nil {
+				if _, err := o.export(traces, bb.enc, bb.body); err != nil {
 					b.Fatal(err)
 				}
 			}

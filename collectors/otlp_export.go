@@ -1,11 +1,13 @@
 package collectors
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -35,9 +37,31 @@ const (
 
 const notRecorded = "assay records traces and metrics here; logs are not recorded"
 
-// export takes one decoded-in-transport request, of either transport, and returns the encoded answer. Its
+// slot takes one of the slots for requests that are in memory, and waits for it a little. It is taken before a body is read, so that a run that
+// cannot keep up holds no more bodies than there are slots; its error asks the sender to try again.
+func (o *OTLP) slot(ctx context.Context) (release func(), err error) {
+	release = func() { <-o.work }
+	select {
+	case o.work <- struct{}{}:
+		return release, nil
+	default:
+	}
+	t := time.NewTimer(cmp.Or(o.patience, otlpPatience))
+	defer t.Stop()
+	select {
+	case o.work <- struct{}{}:
+		return release, nil
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	case <-t.C:
+		o.count(func(c *Counts) { c.PushedBack++ })
+		return nil, status.Errorf(codes.Unavailable, "the run is busy with %d requests: try again", otlpAtOnce)
+	}
+}
+
+// export takes one request whose body was read, of either transport, and returns the encoded answer. Its
 // errors carry a gRPC status. A request that assay cannot stand ends that request only: gRPC lets a panic end the process.
-func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte) (out []byte, err error) {
+func (o *OTLP) export(sig signal, enc encoding, body []byte) (out []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			o.count(func(c *Counts) { c.Bad++ })
@@ -48,12 +72,6 @@ func (o *OTLP) export(ctx context.Context, sig signal, enc encoding, body []byte
 		return nil, status.Error(codes.Unavailable, "the run has ended")
 	}
 	defer o.gate.leave()
-	select {
-	case o.work <- struct{}{}:
-		defer func() { <-o.work }()
-	case <-ctx.Done():
-		return nil, status.FromContextError(ctx.Err()).Err()
-	}
 	if err := checkShape(sig, enc, body, maxMessages); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "decode %s: %v", signalNames[sig], err)
 	}

@@ -21,7 +21,9 @@ func (o *OTLP) grpcServer() *grpc.Server {
 	s := grpc.NewServer(
 		grpc.ForceServerCodecV2(bytesCodec{}),
 		grpc.MaxRecvMsgSize(cmp.Or(o.MaxBody, otlpMaxBody)), // also bounds what is decompressed
-		grpc.MaxConcurrentStreams(64),
+		grpc.MaxConcurrentStreams(16),
+		grpc.InitialWindowSize(grpcWindow), // what a connection may send before it is read is bounded, and not made larger where it is fast
+		grpc.InitialConnWindowSize(grpcWindow),
 		grpc.MaxHeaderListSize(64<<10),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: 10 * time.Minute}),
@@ -30,24 +32,38 @@ func (o *OTLP) grpcServer() *grpc.Server {
 	for sig, service := range [...]string{"trace.v1.TraceService", "metrics.v1.MetricsService", "logs.v1.LogsService"} {
 		s.RegisterService(&grpc.ServiceDesc{
 			ServiceName: "opentelemetry.proto.collector." + service,
-			Methods: []grpc.MethodDesc{{MethodName: "Export", Handler: func(_ any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-				var body []byte
-				if err := dec(&body); err != nil {
-					o.count(func(c *Counts) { c.Bad++ })
-					return nil, err
-				}
-				resp, err := o.export(ctx, signal(sig), protobuf, body)
-				if status.Code(err) == codes.InvalidArgument {
-					o.count(func(c *Counts) { c.Bad++ })
-				}
-				return resp, err
-			}}},
+			Streams:     []grpc.StreamDesc{{StreamName: "Export", Handler: func(_ any, s grpc.ServerStream) error { return o.call(s, signal(sig)) }}},
 		}, nil)
 	}
 	return s
 }
 
-// tap refuses a call without the token before its message is read.
+// call answers one export. To the sender a stream of one message each way is the same as a plain call; here it leaves the message unread until there
+// is a slot for it.
+func (o *OTLP) call(s grpc.ServerStream, sig signal) error {
+	release, err := o.slot(s.Context())
+	if err != nil {
+		return err
+	}
+	defer release()
+	var body []byte
+	if err := s.RecvMsg(&body); err != nil {
+		o.count(func(c *Counts) { c.Bad++ })
+		return err
+	}
+	resp, err := o.export(sig, protobuf, body)
+	if err != nil {
+		if status.Code(err) == codes.InvalidArgument {
+			o.count(func(c *Counts) { c.Bad++ })
+		}
+		return err
+	}
+	return s.SendMsg(resp)
+}
+
+const grpcWindow = 256 << 10 // bytes
+
+// tap refuses a call without the token before its message is read, and bounds how long that may take.
 func (o *OTLP) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	var header string
 	if v := info.Header.Get("authorization"); len(v) > 0 {
@@ -57,6 +73,8 @@ func (o *OTLP) tap(ctx context.Context, info *tap.Info) (context.Context, error)
 		o.count(func(c *Counts) { c.Bad++ })
 		return nil, status.Error(codes.Unauthenticated, "this intake demands its token as authorization: Bearer …")
 	}
+	ctx, cancel := context.WithTimeout(ctx, otlpPatience+otlpReading)
+	context.AfterFunc(ctx, cancel)
 	return ctx, nil
 }
 

@@ -70,6 +70,12 @@ func (o *OTLP) serve(w http.ResponseWriter, r *http.Request, sig signal) {
 		fail(http.StatusUnsupportedMediaType, status.Errorf(codes.InvalidArgument, "content type %q is neither %s nor %s", r.Header.Get("Content-Type"), typeProtobuf, typeJSON))
 		return
 	}
+	release, err := o.slot(r.Context())
+	if err != nil {
+		fail(httpStatus(status.Code(err)), err)
+		return
+	}
+	defer release()
 	buf := buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= 1<<20 { // one huge batch must not stay in memory
@@ -81,7 +87,7 @@ func (o *OTLP) serve(w http.ResponseWriter, r *http.Request, sig signal) {
 		fail(code, status.Error(codes.InvalidArgument, err.Error()))
 		return
 	}
-	resp, err := o.export(r.Context(), sig, enc, buf.Bytes())
+	resp, err := o.export(sig, enc, buf.Bytes())
 	if err != nil {
 		fail(httpStatus(status.Code(err)), err)
 		return

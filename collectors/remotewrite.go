@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/snappy"
+	"golang.org/x/net/netutil"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
@@ -117,7 +118,7 @@ func (r *RemoteWrite) Run(ctx context.Context, emit func(assay.Record) error) er
 	mux.HandleFunc("/api/v1/write", r.serve)
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	errs := make(chan error, 1)
-	go func() { errs <- s.Serve(r.lis) }()
+	go func() { errs <- s.Serve(netutil.LimitListener(r.lis, intakeConns)) }()
 	var err error
 	select {
 	case <-ctx.Done():
