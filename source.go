@@ -1,6 +1,12 @@
 package assay
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrFull is what emit returns where the record was not taken since the disk does not keep up. It was counted; later ones may be taken.
+var ErrFull = errors.New("the disk does not keep up: record dropped")
 
 // A Source emits records until ctx is done or it has nothing more to say.
 //

@@ -22,7 +22,7 @@ func (s *session) drive(ctx context.Context) error {
 	var failed sourceErrors
 	for name, src := range s.collectors() {
 		s.sources.Go(func() {
-			if err := src.Run(watch, s.emit); err != nil { // the run goes on without it, and says so
+			if err := src.Run(watch, s.emitOf(watch, src)); err != nil { // the run goes on without it, and says so
 				s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("%s: %v", name, err)})
 			}
 		})

@@ -424,6 +424,12 @@ func (s *session) load() loadgen.Live {
 
 // emit is where every record of every source passes.
 func (s *session) emit(r assay.Record) error {
+	s.observe(r)
+	return s.store.Emit(r)
+}
+
+// observe shows a record to those who follow the run.
+func (s *session) observe(r assay.Record) {
 	s.window.Observe(r)
 	if q, ok := r.(*assay.Request); ok {
 		s.traceIDs.see(q)
@@ -436,7 +442,6 @@ func (s *session) emit(r assay.Record) error {
 			s.meter.Observe(e)
 		}
 	}
-	return s.store.Emit(r)
 }
 
 func host() assay.Host {

@@ -37,6 +37,7 @@ var _ assay.Source = (*Log)(nil)
 
 // Run follows the log until ctx is done.
 func (l *Log) Run(ctx context.Context, emit func(assay.Record) error) error {
+	emit = tail.Through(emit)
 	l.rejected, l.notes = map[string]int64{}, map[string]int64{}
 	d, err := l.decoder(emit)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/internal/ask"
+	"github.com/assay-dev/assay/internal/tail"
 )
 
 // A Status looks at nginx's stub_status page at an interval, each look a Scrape with the series that nginx-prometheus-exporter makes of it. A look that
@@ -38,6 +39,7 @@ const maxStatus = 4096
 
 // Run looks until ctx is done.
 func (s *Status) Run(ctx context.Context, emit func(assay.Record) error) error {
+	emit = tail.Through(emit)
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("nginx: %q is no URL such as http://host/stub_status", ask.Shown(s.URL))

@@ -28,6 +28,7 @@ var _ assay.Source = (*Tail)(nil)
 
 // Run follows the file until ctx is done.
 func (t *Tail) Run(ctx context.Context, emit func(assay.Record) error) error {
+	emit = tail.Through(emit)
 	zone := t.Zone
 	if zone == nil {
 		zone = time.Local

@@ -6,11 +6,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/assay-dev/assay"
 )
 
 // What Emit returns when a record was not taken. Such a record is counted as unrecorded.
 var (
-	ErrFull   = errors.New("the disk does not keep up: record dropped")
+	ErrFull   = assay.ErrFull
 	ErrClosed = errors.New("the run is no longer open for writing")
 )
 
