@@ -21,6 +21,7 @@ type decoder struct {
 	instance string // of lines that name none
 	dial     dial
 	latest   stamp
+	fits     func(at int64) string // why a stamp, in Unix ns, cannot be true; nil: all can
 	emit     func(assay.Record) error
 
 	procs map[string]*process
@@ -36,7 +37,7 @@ var otherWorker = regexp.MustCompile(`(?i)\b(?:Worker_)?(?:TP|PP|DP|EP)[1-9]\d*\
 func (d *decoder) take(l *line, n int64) error {
 	text := strings.TrimSpace(l.text)
 	own := d.dial.read(text)
-	at := l.stamp
+	at, odd := l.stamp, ""
 	if at.at == 0 {
 		at = own
 	}
@@ -44,7 +45,12 @@ func (d *decoder) take(l *line, n int64) error {
 		at = d.latest
 		at.resolution = max(at.resolution, int64(time.Second))
 	} else {
-		d.latest = at
+		if d.fits != nil {
+			odd = d.fits(at.at)
+		}
+		if odd == "" {
+			d.latest = at
+		}
 	}
 	if text == "" || len(text) > 64<<10 {
 		d.tally.Reject("says nothing we record", n)
@@ -57,6 +63,9 @@ func (d *decoder) take(l *line, n int64) error {
 		return nil
 	case at.at == 0:
 		d.tally.Reject("no stamp, nor one on a line before it", n)
+		return nil
+	case odd != "":
+		d.tally.Reject(odd, n)
 		return nil
 	case (p.Is == "phase" || p.Is == "begin" || p.Is == "end") && otherWorker.MatchString(prefix(text)):
 		d.tally.Reject("said by the first worker too", n)

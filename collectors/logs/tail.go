@@ -33,18 +33,49 @@ func (t *Tail) Run(ctx context.Context, emit func(assay.Record) error) error {
 	if zone == nil {
 		zone = time.Local
 	}
+	var tally input.Tally
+	begin := time.Now().UnixNano()
 	in := &lines{instance: t.Instance}
-	in.dec = newDecoder(&input.Tally{}, cmp.Or(t.Instance, instanceFrom(t.Path)), zone, time.Now(), func(r assay.Record) error {
+	in.dec = newDecoder(&tally, cmp.Or(t.Instance, instanceFrom(t.Path)), zone, time.Now(), func(r assay.Record) error {
 		if e, ok := r.(*assay.Event); ok { // instants in its attributes stay in Unix time, as facts read them
 			e.Time = t.Clock.FromUnix(e.Time)
 		}
 		return emit(r)
 	})
-	f := &tail.File{Path: t.Path, Interval: t.Interval, Line: in.take, Wrong: func(err error) error {
-		return emit(&assay.Event{Time: cmp.Or(t.Clock.Now(), 1), Kind: assay.EventWarning, Source: "logs", Text: fmt.Sprintf("following a log: %v", err)})
-	}}
-	return f.Run(ctx)
+	in.dec.fits = func(at int64) string {
+		switch {
+		case at < begin-slack:
+			return tooEarly
+		case at > time.Now().UnixNano()+slack:
+			return tooLate
+		}
+		return ""
+	}
+	warn := func(text string) error {
+		return emit(&assay.Event{Time: cmp.Or(t.Clock.Now(), 1), Kind: assay.EventWarning, Source: "logs", Text: "following a log: " + text})
+	}
+	f := &tail.File{Path: t.Path, Interval: t.Interval, Line: in.take, Wrong: func(err error) error { return warn(err.Error()) }}
+	if err := f.Run(ctx); err != nil {
+		return err
+	}
+	for _, why := range []string{tooEarly, tooLate} {
+		if n := tally.Rejected[why]; n > 0 {
+			if err := warn(fmt.Sprintf("%s: %d of %d lines were left out: %s; is its clock right, and its zone?", t.Path, n, tally.Read(), why)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
+
+// slack is how far, in ns, a stamp of a line that is written now may lie before the run or after now: clocks differ, and programs write late.
+const slack = int64(time.Minute)
+
+// Why a stamp of a line that is written now cannot be true.
+const (
+	tooEarly = "stamped more than a minute before they were followed"
+	tooLate  = "stamped more than a minute ahead"
+)
 
 // lines takes raw lines out of their wrapping and to the decoder.
 type lines struct {
