@@ -41,6 +41,12 @@ var familyNames = [families]string{"request_seconds", "upstream_seconds", "upstr
 // of one worker are in order and those of several nearly: one that is late counts in the second that is under way.
 func (c *counts) add(d *decoder, e *entry) error {
 	end := cmp.Or(e.end, e.begin)
+	if d.now != nil {
+		var err error
+		if end, err = c.live(d, end); err != nil {
+			return err
+		}
+	}
 	if s := end / 1e9; !c.begun || s > c.second {
 		if err := c.tell(d); err != nil {
 			return err
@@ -83,6 +89,22 @@ func (c *counts) add(d *decoder, e *entry) error {
 		}
 	}
 	return nil
+}
+
+// live returns when a line that is written now counts: not ahead of now, or what comes after it would wait for that second, nor long ago. Where the
+// clock itself was set back by more than a bit, the counters go on from now.
+func (c *counts) live(d *decoder, end int64) (int64, error) {
+	now := d.now()
+	if c.begun && c.second*1e9 > now+3e9 {
+		if err := c.tell(d); err != nil {
+			return 0, err
+		}
+		c.second, c.last, c.told = now/1e9-1, 0, 0
+	}
+	if end > now || end < now-slack {
+		end = now
+	}
+	return end, nil
 }
 
 // before is when a counter that is new in this second was zero.

@@ -2,6 +2,7 @@ package front
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type decoder struct {
 	servers  bool   // the address of the upstream is the instance
 	requests bool
 	run      func(unix int64) int64 // to the time of the records
+	now      func() int64           // Unix ns; nil for what was recorded
 	emit     func(assay.Record) error
 	keep     func(n int64)
 	reject   func(reason string, n int64)
@@ -37,6 +39,12 @@ type decoder struct {
 	attrs  []assay.Attr
 	names  map[string]string // texts that come again and again
 }
+
+// slack is how far, in ns, a stamp of a line that is written now may lie ahead: clocks differ.
+const slack = int64(time.Minute)
+
+// ahead is why a line that is written now is left out.
+const ahead = "stamped more than a minute ahead"
 
 // Why a line cannot be taken apart.
 const (
@@ -57,6 +65,10 @@ func (d *decoder) line(b []byte) error {
 	e := &d.entry
 	if why := d.read(&d.values, e); why != "" {
 		d.reject(why, 1)
+		return nil
+	}
+	if d.now != nil && cmp.Or(e.end, e.begin) > d.now()+slack {
+		d.reject(ahead, 1)
 		return nil
 	}
 	d.keep(1)

@@ -77,3 +77,38 @@ func TestLogGoesOn(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestLogStamps: one line whose stamp is ahead does not silence the counters, and one that is far ahead does not count.
+func TestLogStamps(t *testing.T) {
+	got := follow(t, "$msec $status", map[int]string{1: at(1), 2: at(3600), 3: at(33), 4: at(4), 5: at(5), 6: at(6) + "\n" + at(-5000)}, nil)
+	want := []string{"999ms nginx_log_client_gone_total 0", "999ms nginx_log_requests_total 0", "1s nginx_log_requests_total 1", "1s nginx_log_client_gone_total 0",
+		"3.25s nginx_log_requests_total 2", "3.25s nginx_log_client_gone_total 0", "4s nginx_log_requests_total 3", "4s nginx_log_client_gone_total 0",
+		"5s nginx_log_requests_total 4", "5s nginx_log_client_gone_total 0", "6.25s nginx_log_requests_total 6", "6.25s nginx_log_client_gone_total 0",
+		"access.log: 6 lines do not tell how long their requests took: $request_time in the log_format would",
+		"access.log: 1 of 7 lines were not recorded: stamped more than a minute ahead"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestCountsClockSetBack: where the clock of the machine is set back, the counters go on at once.
+func TestCountsClockSetBack(t *testing.T) {
+	now := int64(1_800_000_000e9)
+	var got []string
+	d := &decoder{kind: "nginx", now: func() int64 { return now }, run: func(unix int64) int64 { return unix - 1_800_000_000e9 }, emit: func(r assay.Record) error {
+		if s := r.(*assay.Sample); s.Name == "nginx_log_requests_total" {
+			got = append(got, fmt.Sprintf("%v %v", time.Duration(s.Time), s.Value))
+		}
+		return nil
+	}}
+	for _, step := range []time.Duration{0, time.Second, -time.Hour, time.Second, time.Second} {
+		now += int64(step)
+		if err := d.counts.add(d, &entry{end: now, code: 200, took: -1, upstream: -1, connect: -1, first: -1, hop: -1, retries: -1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"-1ms 0", "0s 1", "1s 2", "-59m59s 3", "-59m58s 4"}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -90,7 +90,7 @@ func (l *Log) warn(emit func(assay.Record) error, text string) error {
 }
 
 func (l *Log) decoder(emit func(assay.Record) error) (*decoder, error) {
-	d := &decoder{kind: l.Kind, log: filepath.Base(l.Path), zone: cmp.Or(l.Zone, time.Local), emit: emit,
+	d := &decoder{kind: l.Kind, log: filepath.Base(l.Path), zone: cmp.Or(l.Zone, time.Local), emit: emit, now: func() int64 { return time.Now().UnixNano() },
 		keep: func(n int64) { l.kept += n }, reject: func(why string, n int64) { l.rejected[why] += n }, note: func(text string, n int64) { l.notes[text] += n }}
 	if l.Clock != nil {
 		d.run = l.Clock.FromUnix
