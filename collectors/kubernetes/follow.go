@@ -67,6 +67,7 @@ type follower struct {
 	version   string             // to watch from; "" to list
 	alive     time.Time          // when it was known last that nothing is missed
 	gap       int64              // ns: since then, while a list is read
+	gone      int                // times in a row that the version was too old, with nothing heard in between
 }
 
 // run follows until ctx is done or the kind cannot be read.
@@ -90,9 +91,11 @@ func (f *follower) run(ctx context.Context) {
 			return
 		case errors.Is(err, errGone):
 			f.version = ""
-			continue
+			if f.gone++; f.gone == 1 { // that is how a watch goes that was away for long
+				continue
+			}
 		case err == nil: // it was open and ended: that is how watches end
-			away = time.Now()
+			f.gone, away = 0, time.Now()
 		case status == http.StatusNotFound:
 			if !f.of.optional() {
 				f.w.tell(fmt.Sprintf("the cluster has no %s: %s will not be known", f.of.plural, f.of.without))
@@ -115,8 +118,14 @@ func (f *follower) run(ctx context.Context) {
 	}
 }
 
-// once lists, if that is due, and watches until that ends. Good is called when the server answers.
-func (f *follower) once(ctx context.Context, good func()) error {
+// once lists, if that is due, and watches until that ends. Good is called when the server answers, but not for a list or a watch that was begun since the
+// version was too old again: it may be so once more.
+func (f *follower) once(ctx context.Context, answers func()) error {
+	good := func() {
+		if f.gone <= 1 {
+			answers()
+		}
+	}
 	if f.version == "" {
 		if err := f.list(ctx); err != nil {
 			return err
@@ -152,6 +161,10 @@ func (f *follower) once(ctx context.Context, good func()) error {
 		}
 		if err := f.event(ctx, e.Type, e.Object); err != nil {
 			return err
+		}
+		if f.gone > 0 {
+			f.gone = 0
+			good()
 		}
 	}
 }
