@@ -17,7 +17,8 @@ import (
 const (
 	second    = int64(time.Second)
 	source    = "kubernetes"
-	maxEvents = 1_000_000
+	maxEvents = 1_000_000 // that wait
+	maxTold   = 4_000_000 // of a whole run
 
 	maxWaiting = 100_000 // events about pods that are not known yet
 )
@@ -47,6 +48,9 @@ type Decoder struct {
 
 	// Gap is how long, in ns, what is read next may have been so before it was seen, where Live is set.
 	Gap int64
+
+	// Lost counts events that were not made since there were more than are kept.
+	Lost int64
 
 	pods    map[string]*pod      // by UID, or namespace and name
 	named   map[string]*pod      // the latest by namespace and name
@@ -179,7 +183,11 @@ func (d *Decoder) tell(p *pod, key string, e assay.Event) {
 		id, e.Instance = p.id, p.name
 	}
 	key = id + " " + key
-	if d.told[key] || len(d.pending) >= maxEvents {
+	if d.told[key] {
+		return
+	}
+	if len(d.pending) >= maxEvents || len(d.told) >= maxTold {
+		d.Lost++
 		return
 	}
 	d.told[key] = true
@@ -189,9 +197,10 @@ func (d *Decoder) tell(p *pod, key string, e assay.Event) {
 }
 
 // Full reports whether there were more events than a decoder keeps.
-func (d *Decoder) Full() bool { return len(d.pending) >= maxEvents }
+func (d *Decoder) Full() bool { return len(d.pending) >= maxEvents || d.Lost > 0 }
 
-// Flush hands out, in order of time, the events that were learned by the instant heard (Unix ns), each with what is known of its reason.
+// Flush hands out, in order of time, the events that were learned by the instant heard (Unix ns), each with what is known of its reason. Where emit fails,
+// the event that it did not take and those after it come again.
 func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 	d.settle()
 	var now, later []pending
@@ -221,6 +230,7 @@ func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 		}
 		d.explain(p)
 		if err := emit(&p.Event); err != nil {
+			d.pending = append(now[i:], later...)
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors"
 	"github.com/assay-dev/assay/internal/kube"
+	"github.com/assay-dev/assay/internal/tail"
 )
 
 // Sources are what watches a cluster.
@@ -79,6 +80,7 @@ func (w *Watch) Run(ctx context.Context, emit func(assay.Record) error) error {
 		e.Time = w.Clock.FromUnix(e.Time)
 		return emit(&e)
 	}
+	refused := ""
 	tick := time.NewTicker(watchStep)
 	defer tick.Stop()
 	for open := true; open; {
@@ -89,12 +91,17 @@ func (w *Watch) Run(ctx context.Context, emit func(assay.Record) error) error {
 				d.Take(selection, h.object, h.gone, h.at)
 			}
 		case <-tick.C:
-			if err := d.Flush(time.Now().Add(-cmp.Or(w.hold, watchHold)).UnixNano(), pass); err != nil {
-				w.tell("an event was not recorded: " + err.Error())
+			err := d.Flush(time.Now().Add(-cmp.Or(w.hold, watchHold)).UnixNano(), pass)
+			if err != nil && err.Error() != refused {
+				refused = err.Error()
+				w.tell("events wait to be recorded: " + refused)
 			}
 		}
 	}
-	return d.Flush(1<<62, pass)
+	if d.Lost > 0 {
+		w.tell(fmt.Sprintf("%d events were left out: more than are kept", d.Lost))
+	}
+	return d.Flush(1<<62, tail.Through(pass)) // the last time: what is not taken now has been counted
 }
 
 // prepare finds the API server and reads the settings.
