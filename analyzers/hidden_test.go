@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 	"github.com/assay-dev/assay/analyzers/facts/factstest"
 )
 
@@ -54,7 +56,7 @@ func TestHiddenRestartOfOllama(t *testing.T) {
 	if d := cmp.Diff(want, hiddenOf(r)); d != "" {
 		t.Errorf("(-want +got)\n%s\n%+v", d, r.Episodes)
 	}
-	if e := r.Episodes[1].Evidence; len(e) != 2 || e[0] != "an answer was cold 0.42 s after one that was warm" {
+	if e := r.Episodes[1].Evidence; len(e) != 2 || e[0] != "an answer was cold 420 ms after one that was warm" {
 		t.Errorf("evidence %q", e)
 	}
 	if e := r.Episodes[0].Evidence; len(e) != 2 || !strings.HasPrefix(e[1], "explained: it had been idle for 5.56 s") {
@@ -63,6 +65,43 @@ func TestHiddenRestartOfOllama(t *testing.T) {
 	f := r.Find("mtbf/instance")
 	if f.Quantity.N != 1 || len(f.Warnings) != 1 || !strings.Contains(f.Warnings[0], "of 1 failures 1 are of low confidence") {
 		t.Errorf("MTBF %s, warnings %q", f.Quantity, f.Warnings)
+	}
+}
+
+// Where nobody says who answered, a cold answer after a warm one may be one instance more: it is a failure only of a target that is one server.
+func TestColdAnswersOfNobody(t *testing.T) {
+	for kind, want := range map[string][]hidden{
+		"csv":         nil,
+		"lambda":      nil,
+		"ollama":      {{assay.Natural, "restart", assay.ConfidenceLow, 15_500, 0}},
+		"logs+ollama": {{assay.Natural, "restart", assay.ConfidenceLow, 15_500, 0}},
+	} {
+		run := &factstest.Run{M: assay.Manifest{Epoch: epoch, Imported: true, Resolution: 1000, Target: assay.Target{Kind: kind}, End: assay.Ending{Status: assay.EndComplete, At: 30 * sec}}}
+		run.R = []assay.Request{got(1, "", 14*sec, 80*msec, assay.ColdNo, assay.OK), got(2, "", 15*sec, 80*msec, assay.ColdNo, assay.OK),
+			got(3, "", 15500*msec, 1130*msec, assay.ColdYes, assay.OK), got(4, "", 17*sec, 80*msec, assay.ColdNo, assay.OK)}
+		if d := cmp.Diff(want, hiddenOf(assess(t, run, "episodes"))); d != "" {
+			t.Errorf("%s (-want +got)\n%s", kind, d)
+		}
+	}
+}
+
+// BenchmarkLives is a platform that starts an instance every second for a day.
+func BenchmarkLives(b *testing.B) {
+	run := &factstest.Run{M: assay.Manifest{Epoch: epoch, Imported: true, Resolution: 1000, End: assay.Ending{Status: assay.EndComplete, At: 86_401 * sec}}}
+	for i := range int64(86_400) {
+		id := fmt.Sprintf("p%d", i%2000)
+		run.E = append(run.E, happened(i*sec+1, assay.EventInstanceStarted, id, "k8s", sec), happened(i*sec+1, assay.EventInstanceReady, id, "k8s", sec), happened((i+1)*sec, assay.EventInstanceExited, id, "k8s", sec))
+		outcome := assay.OK
+		if i%100 == 0 {
+			outcome = assay.Timeout
+		}
+		run.R = append(run.R, got(uint64(i+1), id, i*sec+1, 20*msec, assay.ColdUnknown, outcome))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := facts.Compute(b.Context(), run); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -3,7 +3,8 @@ package facts
 import (
 	"cmp"
 	"fmt"
-	"strconv"
+	"slices"
+	"time"
 
 	"github.com/assay-dev/assay"
 )
@@ -14,7 +15,8 @@ import (
 // says that a process was started anew is looked for everywhere: an exit, or none that was seen, before a start under the same id; series that begin
 // again at zero; another instance that answers; an answer that was cold right after one that was warm. Where something explains it (the
 // autoscaler, a rollout, recycling, idleness) it is planned. Otherwise it is a failure of the instance, with a confidence: high where an unclean exit was
-// seen, medium where requests were lost, low where neither was. The status of an exit alone is no crash: a server that drains after SIGTERM may end with 1.
+// seen, medium where requests were lost, low where neither was. Where answers do not say who gave them, a cold one after a warm one may as well be one
+// instance more, or one that was recycled: unless requests were lost it counts only of a target that is one server. The status of an exit alone is no crash: a server that drains after SIGTERM may end with 1.
 
 // explainWithin is how long before a restart its explanation may lie: a drain may take as long.
 const explainWithin = 60 * second
@@ -110,7 +112,8 @@ func (s *instanceScan) judgeExit(l *assay.Life) judged {
 // unseenSince is the first instant at which a life whose end was not seen may have ended: where the first request stands that failed at it in the ten
 // seconds before, or that was lost in flight, but not before its last good answer.
 func (s *instanceScan) unseenSince(l *assay.Life) int64 {
-	for _, x := range s.failed[l.Instance] {
+	of := s.failed[l.Instance]
+	for _, x := range of.around(l.Exited-10*second, l.Exited) {
 		if x.at < l.Exited && (x.at >= l.Exited-10*second || x.end >= l.Exited) {
 			return min(max(x.at, s.good[l]), l.Exited)
 		}
@@ -120,9 +123,9 @@ func (s *instanceScan) unseenSince(l *assay.Life) int64 {
 
 // after returns the next life in the same slot, or nil.
 func (s *instanceScan) after(l *assay.Life) *assay.Life {
-	slot := slotOf(l.Instance)
-	for i := range s.f.Lives { // in order
-		if n := &s.f.Lives[i]; n != l && n.Again && firstOf(n) >= l.Exited && slotOf(n.Instance) == slot {
+	of := s.place(slotOf(l.Instance))
+	for _, n := range of.lives[of.from(l.Exited):] {
+		if n != l && n.Again {
 			return n
 		}
 	}
@@ -139,55 +142,25 @@ func (s *instanceScan) back(l *assay.Life) int64 {
 
 // lostNear counts the requests that failed in [from, to] at an instance, or were in flight then and failed, or, where requests do not tell who served them, at all.
 func (s *instanceScan) lostNear(id string, from, to int64) int {
-	n := 0
-	for _, of := range [][]failure{s.failed[id], s.failed[""]} {
-		for _, x := range of {
-			if x.at >= from && x.at <= to || x.due <= to && x.end >= from {
-				n++
-			}
-		}
-		if id == "" {
-			break
-		}
+	n := s.failed[id].within(from, to)
+	if id != "" {
+		n += s.failed[""].within(from, to)
 	}
 	return n
 }
 
 // explained says what explains that an instance ended, or was started anew, at t; "" where nothing does.
 func (s *instanceScan) explained(id string, t int64) string {
-	wanted := -1
-	for i := range s.f.Events {
-		e := &s.f.Events[i]
-		if e.Time > t+max(second, e.Resolution) {
-			break
-		}
-		recent := e.Time >= t-explainWithin
-		switch e.Kind {
-		case assay.EventScale:
-			n, err := strconv.Atoi(e.Attrs["desired"])
-			if err != nil {
-				continue
-			}
-			if recent && wanted >= 0 && n < wanted {
-				return fmt.Sprintf("the autoscaler wanted %d instead of %d", n, wanted)
-			}
-			wanted = n
-		case "rollout":
-			if recent {
-				return "a rollout"
-			}
-		case assay.EventInstanceDraining:
-			if recent && e.Instance == id {
-				return "it was draining"
-			}
-		case assay.EventInstanceExited:
-			if recent && e.Instance == id && planned(e.Attrs["reason"]) {
-				return "it was told to end: " + e.Attrs["reason"]
+	for _, of := range [][]reason{s.decided, s.asked[id]} {
+		i, _ := slices.BinarySearchFunc(of, t-explainWithin, func(r reason, t int64) int { return cmp.Compare(r.at, t) })
+		for ; i < len(of) && of[i].at <= t+max(second, s.coarsest); i++ {
+			if of[i].at <= t+max(second, of[i].resolution) {
+				return of[i].why
 			}
 		}
 	}
 	if gap, idle := s.idle.before(id, t); idle {
-		return fmt.Sprintf("it had been idle for %.3g s", float64(gap)/1e9)
+		return "it had been idle for " + length(gap)
 	}
 	return ""
 }
@@ -221,16 +194,21 @@ func (s *instanceScan) episode(p suspect) assay.Episode {
 
 // told reports whether the lives of instances tell of a start or an end of the id in [from, to].
 func (s *instanceScan) told(id string, from, to int64) bool {
-	for i := range s.f.Lives {
-		l := &s.f.Lives[i]
-		if id != "" && slotOf(l.Instance) != slotOf(id) {
-			continue
+	slot := ""
+	if id != "" {
+		slot = slotOf(id)
+	}
+	of := s.place(slot)
+	for _, l := range of.lives[of.from(from-explainWithin):] {
+		if firstOf(l) > to {
+			break
 		}
-		if began := firstOf(l); l.Ready != 0 && began <= to && l.Ready >= from && began >= from-explainWithin || l.Exited != 0 && l.Exited >= from && l.Exited <= to {
+		if l.Ready != 0 && l.Ready >= from {
 			return true
 		}
 	}
-	return false
+	i, _ := slices.BinarySearch(of.exits, from)
+	return i < len(of.exits) && of.exits[i] <= to
 }
 
 // coldAfter says what a cold answer showed.
@@ -238,5 +216,19 @@ func coldAfter(gap int64) string {
 	if gap <= 0 {
 		return "an answer was cold while others were in flight at the same instance, which had been warm"
 	}
-	return fmt.Sprintf("an answer was cold %.3g s after one that was warm", float64(gap)/1e9)
+	return "an answer was cold " + length(gap) + " after one that was warm"
+}
+
+// length is a length of time to three digits.
+func length(ns int64) string {
+	switch v := float64(ns); {
+	case ns >= 1000*second:
+		return time.Duration(ns).Round(time.Second).String()
+	case ns >= second:
+		return fmt.Sprintf("%.3g s", v/1e9)
+	case ns >= second/1000:
+		return fmt.Sprintf("%.3g ms", v/1e6)
+	default:
+		return fmt.Sprintf("%.3g µs", v/1e3)
+	}
 }

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 )
@@ -129,6 +130,11 @@ func (d *idleness) before(id string, t int64) (int64, bool) {
 	return gap, gap > d.threshold(id)
 }
 
+// oneServer reports whether all answers of a target come from one process a model, as those of Ollama do.
+func oneServer(m *assay.Manifest) bool {
+	return slices.Contains(strings.Split(m.Target.Kind, "+"), "ollama")
+}
+
 // hiddenCold returns the episodes of instances whose answers alone tell that they were started anew.
 func (s *instanceScan) hiddenCold() []assay.Episode {
 	var out []assay.Episode
@@ -136,6 +142,9 @@ func (s *instanceScan) hiddenCold() []assay.Episode {
 	for _, p := range s.idle.cold {
 		gap := s.idle.by[p.id].gaps[seen[p.id]]
 		seen[p.id]++
+		if p.id == "" && p.lost == 0 && !oneServer(s.f.Manifest) {
+			continue
+		}
 		if s.told(p.id, p.lo, p.end) {
 			continue // its life tells more
 		}

@@ -9,23 +9,27 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// A failure is a failed request: where it stands (see Stand), and how long it was in flight.
-type failure struct{ at, due, end int64 }
-
 // An instanceScan gathers what the requests tell about instances.
 type instanceScan struct {
 	f      *assay.Facts
 	index  map[string][]int      // of the lives of each instance, in order
-	failed map[string][]failure  // requests of each instance, and under "" those of which it is not told
+	failed map[string]*failures  // requests of each instance, and under "" those of which it is not told
 	ready  []*assay.Life         // those that were ready, by when
 	good   map[*assay.Life]int64 // last good answer
 	idle   *idleness
 	resets []suspect // of the series of instances
 	pods   []podFailure
+
+	places   map[string]*place   // see place
+	placed   int                 // lives that are in places
+	scales   []scaling           // in order
+	decided  []reason            // decisions of the platform
+	asked    map[string][]reason // what each instance was asked to do
+	coarsest int64               // resolution of these
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string][]failure{}, good: map[*assay.Life]int64{}, idle: newIdleness()}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string]*failures{}, good: map[*assay.Life]int64{}, idle: newIdleness()}
 	for i := range f.Lives {
 		id := f.Lives[i].Instance
 		s.index[id] = append(s.index[id], i)
@@ -59,8 +63,15 @@ func answered(r *assay.Request) int64 { return cmp.Or(r.FirstToken, r.End, r.Due
 
 func (s *instanceScan) add(r *assay.Request) {
 	s.idle.add(r)
-	if r.Outcome.Failed() && len(s.failed[r.Instance]) < 1<<16 && len(s.failed) < 1<<16 {
-		s.failed[r.Instance] = append(s.failed[r.Instance], failure{Stand(s.f.Faults, r), r.Due, r.End})
+	if r.Outcome.Failed() {
+		of := s.failed[r.Instance]
+		if of == nil && len(s.failed) < mostFailures {
+			of = &failures{}
+			s.failed[r.Instance] = of
+		}
+		if of != nil {
+			of.add(failure{Stand(s.f.Faults, r), r.Due, r.End})
+		}
 	}
 	if r.Instance == "" {
 		if l := s.awaited(r); l != nil {
@@ -109,14 +120,15 @@ func (s *instanceScan) awaited(r *assay.Request) *assay.Life {
 }
 
 func (s *instanceScan) finish() {
-	for i := range s.failed {
-		slices.SortFunc(s.failed[i], func(a, b failure) int { return cmp.Compare(a.at, b.at) }) // where they stand
+	for _, of := range s.failed {
+		slices.SortFunc(of.of, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
 	}
+	s.reasons()
 }
 
 func (s *instanceScan) lost(e *assay.Episode) int {
 	n := 0
-	for _, x := range s.failed[e.Instance] {
+	for _, x := range s.failed[e.Instance].around(e.Begin, e.EndHi) {
 		if x.at >= e.Begin && x.at <= e.EndHi || x.due < e.Begin && x.end >= e.Begin {
 			n++
 		}
@@ -161,7 +173,7 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 			emit(e)
 			continue
 		}
-		ending(f, l, &e, used)
+		s.ending(l, &e, used)
 		emit(e)
 	}
 	for i := range f.Lives {
@@ -174,7 +186,7 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 				continue
 			}
 			e := assay.Episode{Instance: l.Instance, Cause: u.Name, Begin: u.Begin, BeginLo: u.Begin - cmp.Or(u.Resolution, Probe(f.Manifest))}
-			ending(f, l, &e, used)
+			s.ending(l, &e, used)
 			attribute(f, &e)
 			if e.Ledger == assay.Natural && u.End == l.Exited {
 				s.died(l, &e)
@@ -187,7 +199,7 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 			if l.Ready == 0 && l.Worked == 0 && l.Exit != exitReload {
 				e.Cause = "start failed: " + e.Cause
 			}
-			ending(f, l, &e, used)
+			s.ending(l, &e, used)
 			if l.Exit == exitUnseen || l.Exit == exitReload {
 				e.Begin = s.unseenSince(l)
 				e.BeginLo = e.Begin
@@ -274,8 +286,12 @@ func firstSign(f *assay.Facts, l *assay.Life, w *assay.FaultWindow) int64 {
 	return first
 }
 
+// replacedWithin is how long after an end an instance may be created in place of it.
+const replacedWithin = 3600 * second
+
 // ending finds when the instance, or one that replaced it, was ready, or when it was no longer wanted.
-func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]bool) {
+func (s *instanceScan) ending(l *assay.Life, e *assay.Episode, used map[string]bool) {
+	f := s.f
 	at := int64(0)
 	var resolution int64
 	better := func(t, r int64) bool {
@@ -294,9 +310,15 @@ func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]boo
 	}
 	by := ""
 	for pass := range 4 {
-		for i := range f.Lives {
-			n := &f.Lives[i]
-			if n == l || pass > 0 && used[n.Instance] || n.Created == 0 || n.Created < e.Begin-Probe(f.Manifest) {
+		of := s.place("")
+		if pass == 0 {
+			of = s.place(slotOf(l.Instance))
+		}
+		for _, n := range of.lives[of.from(e.Begin-Probe(f.Manifest)):] {
+			if pass > 0 && (at != 0 && firstOf(n) > at || firstOf(n) > e.Begin+replacedWithin) {
+				break
+			}
+			if n == l || pass > 0 && used[n.Instance] || n.Created == 0 {
 				continue
 			}
 			// First itself, started again; then those that say so; a platform that gives no such reason replaces by whatever it creates next.
@@ -316,7 +338,7 @@ func ending(f *assay.Facts, l *assay.Life, e *assay.Episode, used map[string]boo
 			break
 		}
 	}
-	if t := unwanted(f, l, e.Begin); t != 0 && (at == 0 || t < at) {
+	if t := s.unwanted(l, e.Begin); t != 0 && (at == 0 || t < at) {
 		// Nobody waits for it any more: down, but not for want of recovery.
 		e.End, e.EndHi = t, t
 		return
@@ -344,7 +366,11 @@ func back(l, n *assay.Life) int64 {
 
 // unwanted returns the first instant after t at which the autoscaler wanted no more
 // instances than were in routing without l, or 0.
-func unwanted(f *assay.Facts, l *assay.Life, t int64) int64 {
+func (s *instanceScan) unwanted(l *assay.Life, t int64) int64 {
+	i, _ := slices.BinarySearchFunc(s.scales, t+1, func(c scaling, t int64) int { return cmp.Compare(c.at, t) })
+	if i == len(s.scales) {
+		return 0
+	}
 	alive := t // it may have died a moment before the injector could say so
 	if l.Exited != 0 {
 		alive = min(alive, l.Exited)
@@ -354,22 +380,17 @@ func unwanted(f *assay.Facts, l *assay.Life, t int64) int64 {
 			alive = min(alive, u.Begin)
 		}
 	}
-	before := routed(f.Lives, alive-1)
-	for i := range f.Events {
-		e := &f.Events[i]
-		if e.Time <= t || e.Kind != assay.EventScale {
+	before := routed(s.f.Lives, alive-1)
+	for _, c := range s.scales[i:] {
+		if c.desired >= before {
 			continue
 		}
-		desired, err := strconv.Atoi(e.Attrs["desired"])
-		if err != nil || desired >= before {
-			continue
-		}
-		n := routed(f.Lives, e.Time)
-		if InRouting(l, e.Time) {
+		n := routed(s.f.Lives, c.at)
+		if InRouting(l, c.at) {
 			n--
 		}
-		if desired <= n {
-			return e.Time
+		if c.desired <= n {
+			return c.at
 		}
 	}
 	return 0
