@@ -207,7 +207,7 @@ func (c *columned) fill(line int, r *row) error {
 		}
 		var ok bool
 		if at[i], _, ok = c.in.Instant(text, c.unit(name)); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
-			return c.in.Bad(line, name, text, "a date, or a number with the right unit")
+			return c.in.BadRow(line, name, text, "a date, or a number with the right unit")
 		}
 		seen[i] = true
 	}
@@ -222,7 +222,7 @@ func (c *columned) fill(line int, r *row) error {
 	case seen[1]:
 		r.due, r.sent, r.NoSchedule = at[1], 0, true
 	default:
-		return c.in.Bad(line, "due and sent", "", "one of them")
+		return c.in.BadRow(line, "due and sent", "", "one of them")
 	}
 	from := max(0, r.sent)
 	for _, x := range []struct {
@@ -235,7 +235,7 @@ func (c *columned) fill(line int, r *row) error {
 		}
 		v, ok := input.Number(text, c.unit(x.name))
 		if !ok || v < 0 {
-			return c.in.Bad(line, x.name, text, "a number that is not negative")
+			return c.in.BadRow(line, x.name, text, "a number that is not negative")
 		}
 		if *x.to = v; x.name != "retry_after" {
 			*x.to += from
@@ -243,7 +243,7 @@ func (c *columned) fill(line int, r *row) error {
 	}
 	if seen[2] {
 		if r.end = at[2] - r.due; r.end < 0 {
-			return c.in.Bad(line, "end", c.of("end"), "an instant after the request was due")
+			return c.in.BadRow(line, "end", c.of("end"), "an instant after the request was due")
 		}
 	}
 	if err := c.counts(line, r); err != nil {
@@ -268,7 +268,7 @@ func (c *columned) fill(line int, r *row) error {
 	case "false", "0", "warm":
 		r.Cold = assay.ColdNo
 	default:
-		return c.in.Bad(line, "cold", text, "true or false")
+		return c.in.BadRow(line, "cold", text, "true or false")
 	}
 	return c.outcome(line, r)
 }
@@ -291,7 +291,7 @@ func (c *columned) counts(line int, r *row) error {
 		}
 		v, err := strconv.ParseFloat(text, 64) // some tools write counts as 12.0
 		if err != nil || !(v >= 0 && v <= x.most) || v != math.Trunc(v) {
-			return c.in.Bad(line, x.name, text, "a count")
+			return c.in.BadRow(line, x.name, text, "a count")
 		}
 		x.to(int64(v))
 	}
@@ -330,11 +330,11 @@ func (c *columned) outcome(line int, r *row) error {
 		}
 	default:
 		if err := r.Outcome.UnmarshalText([]byte(text)); err != nil {
-			return c.in.Bad(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
+			return c.in.BadRow(line, "outcome", text, "an outcome of ours such as ok or timeout, or true or false")
 		}
 	}
 	if r.Outcome == assay.OK && r.end == unseen && !c.untimed {
-		return c.in.Bad(line, "latency", "", "one, since the request was served")
+		return c.in.BadRow(line, "latency", "", "one, since the request was served")
 	}
 	return nil
 }
@@ -363,6 +363,9 @@ func openCSV(in *input.File, s *Settings, t *tally) (reader, error) {
 func (c *csvRows) next(r *row) error {
 	if err := c.table.next(); err != nil {
 		return err
+	}
+	if n := len(c.table.fields); n > c.table.width && strings.TrimSpace(strings.Join(c.table.fields[c.table.width:], "")) != "" {
+		return c.in.BadRow(c.table.line, "fields", strconv.Itoa(n), "as many as the header has")
 	}
 	if err := c.fill(c.table.line, r); err != nil {
 		return c.table.torn(err)
@@ -407,7 +410,7 @@ func (j *jsonRows) next(r *row) error {
 			j.tally.note(tornText, 1)
 			return io.EOF
 		}
-		return j.Bad(j.N, "the line", string(b), "a JSON object")
+		return j.BadRow(j.N, "the line", string(b), "a JSON object")
 	}
 	if j.columns == nil {
 		if err := j.resolve(j.given, func(name string) bool { _, ok := j.member(name); return ok }, true, j.N); err != nil {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -34,13 +35,15 @@ type Import struct {
 	Epoch      int64 // Unix ns of run time 0
 	End        int64 // run time: of the last answer
 	Requests   int
-	Planned    bool     // the source tells when each request was due
-	Dated      bool     // the epoch is the source's, not a guess
-	Warnings   []string // about the source, in words
-	Duplicates int      // rows that were left out, since they were told before
+	Planned    bool             // the source tells when each request was due
+	Dated      bool             // the epoch is the source's, not a guess
+	Warnings   []string         // about the source, in words
+	Rejected   map[string]int64 // rows of a table that are no requests, by reason
+	Duplicates int              // rows that were left out, since they were told before
 
 	settings Settings
 	zero     int64 // stamp of the source at run time 0
+	first    int64 // stamp of the first request
 	phases   []phase
 	levels   map[level]map[int64]float64
 }
@@ -65,24 +68,14 @@ func Open(ctx context.Context, s Settings) (*Import, error) {
 	im := &Import{settings: s}
 	var t tally
 	phases := map[string]*phase{}
-	begin, end, first := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
+	begin, end := int64(math.MaxInt64), int64(math.MinInt64)
 	err := im.each(ctx, &t, func(r *row) error {
 		if im.Requests == 0 {
-			first, im.Dated = r.due, r.due >= year2000
+			im.first, im.Dated = r.due, r.due >= year2000
 			im.Planned = !r.NoSchedule
 		}
-		switch {
-		case im.Dated && r.due < year2000:
-			return r.bad("its stamp is %s: want one after the year 2000", time.Unix(0, r.due).UTC().Format(time.DateOnly))
-		case im.Dated && s.Latest != 0 && r.due > s.Latest:
-			return r.bad("its stamp is %s: want none of the future", time.Unix(0, r.due).UTC().Format(time.RFC3339))
-		case r.due-first >= spread || first-r.due >= spread:
-			return r.bad("its stamp lies %v from that of the first row: want less than 31 days", time.Duration(r.due-first).Round(time.Hour))
-		}
-		for _, d := range []int64{r.sent, r.firstByte, r.firstTok, r.end} {
-			if d != unseen && (d >= spread || d <= -spread) {
-				return r.bad("an instant of it lies %v from its stamp: want less than 31 days", time.Duration(d).Round(time.Hour))
-			}
+		if err := im.fits(r); err != nil {
+			return err
 		}
 		last := r.due + max(0, r.end)
 		begin, end = min(begin, r.due), max(end, last)
@@ -98,6 +91,9 @@ func Open(ctx context.Context, s Settings) (*Import, error) {
 		im.Requests += max(1, r.times)
 		return nil
 	})
+	if err == nil {
+		err = t.unread.Err(int64(im.Requests))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
@@ -119,7 +115,29 @@ func Open(ctx context.Context, s Settings) (*Import, error) {
 	}
 	slices.SortFunc(im.phases, func(a, b phase) int { return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.name, b.name)) })
 	im.levels, im.Warnings, im.Duplicates = t.levels, t.warnings(), t.twice
+	if n := t.unread.N(); n > 0 {
+		im.Rejected = t.unread.Reasons()
+		im.Warnings = append(im.Warnings, fmt.Sprintf("%d of %d rows are no requests: %s", n, n+int64(im.Requests), strings.Join(t.unread.Words(), ", ")))
+	}
 	return im, nil
+}
+
+// fits says what is wrong with the instants of a row beside those of the first.
+func (im *Import) fits(r *row) error {
+	switch {
+	case im.Dated && r.due < year2000:
+		return r.unfit("one after the year 2000", "its stamp is %s", time.Unix(0, r.due).UTC().Format(time.DateOnly))
+	case im.Dated && im.settings.Latest != 0 && r.due > im.settings.Latest:
+		return r.unfit("none of the future", "its stamp is %s", time.Unix(0, r.due).UTC().Format(time.RFC3339))
+	case r.due-im.first >= spread || im.first-r.due >= spread:
+		return r.unfit("less than 31 days from the first row", "its stamp lies %v from that of the first row", time.Duration(r.due-im.first).Round(time.Hour))
+	}
+	for _, d := range []int64{r.sent, r.firstByte, r.firstTok, r.end} {
+		if d != unseen && (d >= spread || d <= -spread) {
+			return r.unfit("its other instants within 31 days", "an instant of it lies %v from its stamp", time.Duration(d).Round(time.Hour))
+		}
+	}
+	return nil
 }
 
 // each reads all files. A row that was told before is left out.
@@ -167,13 +185,13 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 		if err == io.EOF {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := do(&r); err != nil {
+		if err == nil {
+			err = do(&r)
+		}
+		if err != nil && !(Tabular(k.Name) && t.unread.Take(err, 1)) { // a bad line of results means a broken file, one of a table does not
 			return err
 		}
 	}
@@ -184,6 +202,9 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 func (im *Import) Run(ctx context.Context, emit func(assay.Record) error) error {
 	id := uint64(0)
 	err := im.each(ctx, &tally{}, func(r *row) error {
+		if err := im.fits(r); err != nil {
+			return err
+		}
 		q := &r.Request
 		q.Due = r.due - im.zero
 		for _, x := range []struct {

@@ -213,13 +213,13 @@ func TestErrorsSayWhere(t *testing.T) {
 		"bad.json:1: 1 fields: want 12":            {Kind: "vegeta", Paths: []string{write(t, "bad.json", "[]\n[]\n")}},
 		"no column for due or sent":                csv("latency", "1\n"),
 		"no column for latency or end":             csv("due", "1\n"),
-		`bad.csv:3: due "soon": want a date, or`:   csv("due,latency", "1,2\nsoon,2\n1,2\n"),
-		`bad.csv:2: latency "-1": want a number`:   csv("due,latency", "1,-1\n1,1\n"),
-		`bad.csv:2: status "2e9": want a count`:    csv("due,latency,status", "1,1,2e9\n1,1,1\n"),
-		`bad.csv:2: outcome "meh": want an outc`:   csv("due,latency,outcome", "1,1,meh\n1,1,ok\n"),
-		`bad.csv:2: latency "": want one, since`:   csv("due,latency,outcome", "1,,ok\n1,1,ok\n"),
-		`bad.csv:2: end "1": want an instant af`:   csv("due,end", "2,1\n1,1\n"),
-		`bad.csv:2: cold "maybe": want true or `:   csv("due,latency,cold", "1,1,maybe\n1,1,true\n"),
+		`bad.csv:3: due "soon": want a date, or`:   csv("due,latency", "1,2\nsoon,2\nsoon,2\n"),
+		`bad.csv:2: latency "-1": want a number`:   csv("due,latency", "1,-1\n1,-1\n"),
+		`bad.csv:2: status "2e9": want a count`:    csv("due,latency,status", "1,1,2e9\n1,1,2e9\n"),
+		`bad.csv:2: outcome "meh": want an outc`:   csv("due,latency,outcome", "1,1,meh\n1,1,meh\n"),
+		`bad.csv:2: latency "": want one, since`:   csv("due,latency,outcome", "1,,ok\n1,,ok\n"),
+		`bad.csv:2: end "1": want an instant af`:   csv("due,end", "2,1\n2,1\n"),
+		`bad.csv:2: cold "maybe": want true or `:   csv("due,latency,cold", "1,1,maybe\n1,1,maybe\n"),
 		`bad.csv:1: no column "took" for latenc`:   {Kind: "csv", Paths: []string{write(t, "bad.csv", "due\n1\n")}, Columns: Columns{"latency": {Name: "took"}}},
 		`bad.jsonl: no object has a member "tok`:   {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", `{"due":1,"latency":1}`+"\n")}, Columns: Columns{"tokens_in": {Name: "tok"}}},
 		`bad.jsonl:1: the line "[1]": want a JS`:   {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", "[1]\n{}\n")}},
@@ -237,6 +237,45 @@ func TestErrorsSayWhere(t *testing.T) {
 	cancel()
 	if _, err := Open(ctx, Settings{Paths: []string{"testdata/plain.jtl"}}); err == nil {
 		t.Error("a canceled context reads on")
+	}
+}
+
+// Rows of a table that cannot be read are rejected, with the reason and the line of the first; both readings reject the same.
+func TestBadRowsOfTables(t *testing.T) {
+	const good = "1767225600,1,200\n1767225601,1,500\n1767225602,1,200\n1767225603,1,200\n1767225604,1,200\n1767225605,1,200\n"
+	for _, tt := range []struct {
+		kind, text string
+		want       map[string]int64
+	}{
+		{"csv", "due,latency,status\n" + good + "NaN,1,200\n-5,1,200\n,1,200\n1767225610,NaN,200\n1767225610,-3,200\n", map[string]int64{
+			"due: want a date, or a number with the right unit (first on line 8)": 2, "due and sent: want one of them (first on line 10)": 1, "latency: want a number that is not negative (first on line 11)": 2}},
+		{"csv", "due,latency,status\n" + good + "1767225610,1e300,200\n1767225610,1,abc\n1767225610,1\n12,1,200\n1767225611,1,200,9\n1767225610,1,\"200\"x\n", map[string]int64{
+			"latency: want a number that is not negative (first on line 8)": 1, "status: want a count (first on line 9)": 1, "fewer fields than the header has (first on line 10)": 1,
+			"stamp: want one after the year 2000 (first on line 11)": 1, "fields: want as many as the header has (first on line 12)": 1, "want CSV with quotes doubled inside quotes (first on line 13)": 1}},
+		{"csv", "due,latency,status\n1767225610\n" + good + "1767225699,1,200,\n", map[string]int64{"fewer fields than the header has (first on line 2)": 1}},
+		{"jsonl", `{"due":1767225600,"latency":1}` + "\n[1]\n" + `{"due":"x","latency":1}` + "\n" + `{"due":1767225601,"latency":1}` + "\n", map[string]int64{
+			"the line: want a JSON object (first on line 2)": 1, "due: want a date, or a number with the right unit (first on line 3)": 1}},
+	} {
+		im, err := Open(t.Context(), Settings{Kind: tt.kind, Paths: []string{write(t, "bad."+tt.kind, tt.text)}})
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		n := 0
+		if err := im.Run(t.Context(), func(r assay.Record) error {
+			if _, ok := r.(*assay.Request); ok {
+				n++
+			}
+			return nil
+		}); err != nil || n != im.Requests {
+			t.Errorf("%s: %d requests, then %d, %v", tt.text, im.Requests, n, err)
+		}
+		if d := cmp.Diff(tt.want, im.Rejected); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.text, d)
+		}
+		if w := im.Warnings[len(im.Warnings)-1]; !strings.Contains(w, "rows are no requests: ") {
+			t.Errorf("warnings %q", im.Warnings)
+		}
 	}
 }
 

@@ -34,11 +34,9 @@ func openParquet(in *input.File, s *Settings, t *tally) (reader, error) {
 
 func (p *parquetRows) next(r *row) error {
 	line, err := p.rows.Next()
-	if err == nil {
-		err = p.fill(line, r)
-	}
 	if err != nil {
 		p.rows.Close()
+		return err
 	}
-	return err
+	return p.fill(line, r)
 }

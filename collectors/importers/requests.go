@@ -64,11 +64,17 @@ func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) 
 		in.State = im
 	}
 	in.Tally.Keep(int64(im.Requests))
+	for reason, n := range im.Rejected {
+		in.Tally.Reject(reason, n)
+	}
 	in.Tally.Resolution = im.Resolution
 	unix := *im
+	if len(im.Rejected) > 0 {
+		unix.Warnings = im.Warnings[:len(im.Warnings)-1] // the tally tells it
+	}
 	if im.Duplicates > 0 { // counted, and so told
 		in.Tally.Reject("duplicates: another has the same id and was due at the same instant", int64(im.Duplicates))
-		unix.Warnings = slices.DeleteFunc(slices.Clone(im.Warnings), func(w string) bool { return w == fmt.Sprintf(twiceText, im.Duplicates) })
+		unix.Warnings = slices.DeleteFunc(slices.Clone(unix.Warnings), func(w string) bool { return w == fmt.Sprintf(twiceText, im.Duplicates) })
 	}
 	unix.zero, unix.End = im.zero-im.Epoch, im.End+im.Epoch
 	return unix.Run(ctx, emit)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // unseen is an offset of an instant that was not seen.
@@ -34,12 +35,18 @@ func (r *row) bad(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", r.path, r.line, fmt.Sprintf(format, args...))
 }
 
+// unfit says what is wrong with an instant of the row, and what is wanted. The other rows may be good.
+func (r *row) unfit(want, format string, args ...any) error {
+	return &input.RowError{Reason: "stamp: want " + want, Line: r.line, Err: r.bad(format+": want "+want, args...)}
+}
+
 // A tally gathers what is to be told beside the requests. It is filled by the first reading only.
 type tally struct {
 	notes  map[string]int // what was left out or taken for something, and how often
 	order  []string
 	levels map[level]map[int64]float64 // by second: the most
 	twice  int                         // rows that were told before
+	unread input.Unread                // rows of tables
 }
 
 // A level is a series of how loaded the generator was.

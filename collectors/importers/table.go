@@ -22,7 +22,8 @@ type table struct {
 	width  int // fields that a row must have
 	fields []string
 	line   int
-	again  bool // fields are yet to be used
+	again  bool  // fields are yet to be used, or err to be told
+	err    error // of the row that is yet to be used
 }
 
 // newTable starts to read with the delimiter that cuts the first line into most fields.
@@ -56,9 +57,24 @@ func (t *table) named() {
 
 // next reads the next row that is not empty; io.EOF at the end.
 func (t *table) next() error {
+	if err := t.read(); err != nil {
+		var row *input.RowError
+		if errors.As(err, &row) {
+			return t.torn(err)
+		}
+		return err
+	}
+	if n := len(t.fields); n < t.width {
+		return t.torn(&input.RowError{Reason: "fewer fields than the header has", Line: t.line, Err: fmt.Errorf("%s:%d: %d fields: want %d", t.in.Path, t.line, n, t.width)})
+	}
+	return nil
+}
+
+// read reads the next row that is not empty, whatever its width.
+func (t *table) read() error {
 	if t.again {
 		t.again = false
-		return nil
+		return t.err
 	}
 	for {
 		t.in.Row()
@@ -69,7 +85,7 @@ func (t *table) next() error {
 		var bad *csv.ParseError
 		switch {
 		case errors.As(err, &bad):
-			return t.torn(fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", t.in.Path, bad.Line, bad.Err))
+			return &input.RowError{Reason: "want CSV with quotes doubled inside quotes", Line: bad.Line, Err: fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", t.in.Path, bad.Line, bad.Err)}
 		case input.CutShort(err):
 			t.tally.note(tornText, 1)
 			return io.EOF
@@ -83,19 +99,17 @@ func (t *table) next() error {
 		if len(fields) == 1 && strings.TrimSpace(fields[0]) == "" {
 			continue
 		}
-		if len(fields) < t.width {
-			return t.torn(fmt.Errorf("%s:%d: %d fields: want %d", t.in.Path, t.line, len(fields), t.width))
-		}
 		return nil
 	}
 }
 
-// torn returns err, or io.EOF where what is wrong is a last line without its end. Nothing can be read afterwards.
+// torn returns err, or io.EOF where what is wrong is a last line without its end. The row after it is read next.
 func (t *table) torn(err error) error {
-	t.in.Row()
-	if _, end := t.csv.Read(); end == io.EOF && t.in.Last != '\n' {
+	if end := t.read(); end == io.EOF && t.in.Last != '\n' {
 		t.tally.note(tornText, 1)
 		return io.EOF
+	} else {
+		t.again, t.err = true, end
 	}
 	return err
 }

@@ -41,7 +41,11 @@ func OpenRows(f *File) (Rows, error) {
 func Need(r Rows, f *File, line int, column, what string) (string, error) {
 	text, ok := r.Get(column)
 	if !ok {
-		return "", fmt.Errorf("%s:%d: no column %q for %s: there are %s", f.Path, line, column, what, list(r.Columns()))
+		err := fmt.Errorf("%s:%d: no column %q for %s: there are %s", f.Path, line, column, what, list(r.Columns()))
+		if _, object := r.(*jsonRows); object && line > 1 { // objects need not be alike
+			return "", &RowError{Reason: fmt.Sprintf("no column %q for %s", column, what), Line: line, Err: err}
+		}
+		return "", err
 	}
 	return text, nil
 }

@@ -60,7 +60,7 @@ func (r *csvRows) Next() (int, error) {
 		case err == io.EOF:
 			return 0, err
 		case errors.As(err, &bad):
-			return 0, fmt.Errorf("%s:%d: %w: want CSV with quotes doubled inside quotes", r.f.Path, bad.Line, bad.Err)
+			return bad.Line, r.f.BadRow(bad.Line, "quotes", bad.Err.Error(), "CSV with quotes doubled inside quotes")
 		case errors.Is(err, ErrLong):
 			return 0, fmt.Errorf("%s:%d: %w", r.f.Path, r.line+1, err)
 		case err != nil:

@@ -20,7 +20,7 @@ func (r *jsonRows) Next() (int, error) {
 	}
 	r.object = nil
 	if err := json.Unmarshal(b, &r.object); err != nil || r.object == nil {
-		return 0, r.lines.Bad(r.lines.N, "the line", string(b), "a JSON object")
+		return r.lines.N, r.lines.BadRow(r.lines.N, "the line", string(b), "a JSON object")
 	}
 	return r.lines.N, nil
 }

@@ -65,7 +65,7 @@ func readEvents(ctx context.Context, in *input.Input, emit func(assay.Record) er
 		}
 		h.meanings[strings.ToLower(value)] = meaning{kind, reason}
 	}
-	return each(ctx, in, h.row)
+	return each(ctx, in, h.row, func() int64 { return 1 })
 }
 
 func isKnown(kind string) bool {
@@ -133,7 +133,7 @@ func (h *happened) stretch(e *assay.Event, rows input.Rows, line int) error {
 	} else if h.lasts {
 		d, ok := input.Number(text, h.end.unit)
 		if !ok || d < 0 || d > int64(30*24*time.Hour) {
-			return h.in.Bad(line, h.end.column, text, "a length of less than 30 days that is not negative")
+			return h.in.BadRow(line, h.end.column, text, "a length of less than 30 days that is not negative")
 		}
 		end = begin + d
 	} else {
@@ -143,7 +143,7 @@ func (h *happened) stretch(e *assay.Event, rows input.Rows, line int) error {
 		}
 	}
 	if end < begin {
-		return h.in.Bad(line, h.end.column, strconv.FormatInt(end, 10), "an instant after the beginning")
+		return h.in.BadRow(line, h.end.column, strconv.FormatInt(end, 10), "an instant after the beginning")
 	}
 	e.Kind, e.Time = assay.EventInstancePhase, end
 	e.Attrs = map[string]string{"phase": h.phase, "start_ns": strconv.FormatInt(begin, 10), "end_ns": strconv.FormatInt(end, 10), "source": "table"}

@@ -57,7 +57,7 @@ func readSamples(ctx context.Context, in *input.Input, emit func(assay.Record) e
 		}
 		s.wide = append(s.wide, metric{column, name})
 	}
-	return each(ctx, in, s.row)
+	return each(ctx, in, s.row, func() int64 { return int64(max(1, len(s.wide))) })
 }
 
 func (s *samples) row(rows input.Rows, line int) error {
@@ -72,7 +72,7 @@ func (s *samples) row(rows input.Rows, line int) error {
 			return err
 		}
 		if len(text) > maxText {
-			return s.in.Bad(line, c, text, fmt.Sprintf("at most %d bytes", maxText))
+			return s.in.BadRow(line, c, text, fmt.Sprintf("at most %d bytes", maxText))
 		}
 		if text != "" {
 			s.sample.Labels = append(s.sample.Labels, assay.Label{Name: metricName(c), Value: text})

@@ -34,30 +34,37 @@ func (s stamp) at(in *input.Input, rows input.Rows, line int, what string) (int6
 	}
 	ns, _, ok := in.Instant(text, s.unit)
 	if !ok || ns > math.MaxInt64/2 || ns < 0 {
-		return 0, in.Bad(line, s.column, text, "a date, or a number with the right unit")
+		return 0, in.BadRow(line, s.column, text, "a date, or a number with the right unit")
 	}
 	return ns, nil
 }
 
-// each calls row for each row of a table.
-func each(ctx context.Context, in *input.Input, row func(rows input.Rows, line int) error) error {
+// each calls row for each row of a table. Rows that cannot be read are rejected, each as the number of things that cells tells, unless they are most of it.
+func each(ctx context.Context, in *input.Input, row func(rows input.Rows, line int) error, cells func() int64) error {
 	rows, err := input.OpenRows(in.File)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	var bad input.Unread
 	for n := 0; ; n++ {
 		line, err := rows.Next()
 		if err == io.EOF {
-			return nil
+			for reason, n := range bad.Reasons() {
+				in.Tally.Reject(reason, n)
+			}
+			return bad.Err(in.Tally.Read() - bad.N())
+		}
+		if err != nil && !bad.Take(err, cells()) {
+			return err
 		}
 		if err != nil {
-			return err
+			continue
 		}
 		if n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := row(rows, line); err != nil {
+		if err := row(rows, line); err != nil && !bad.Take(err, cells()) {
 			return err
 		}
 	}

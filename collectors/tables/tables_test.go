@@ -143,6 +143,30 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Rows that cannot be read are rejected, unless they are most of a table.
+func TestBadRows(t *testing.T) {
+	const good = "1767225600,a,1\n1767225601,a,2\n1767225602,a,3\n"
+	for _, tt := range []struct {
+		kind, spec string
+		want       map[string]int64
+	}{
+		{"samples", file(t, "x.csv", "ts,pod,v\n"+good+"soon,a,1\n-5,a,1\n") + ",time=ts,labels=pod,values=v", map[string]int64{"ts: want a date, or a number with the right unit (first on line 5)": 2}},
+		{"samples", file(t, "x.jsonl", `{"ts":1767225600,"v":1}`+"\n{}\n[\n"+`{"ts":1767225601,"v":1}`+"\n"+`{"ts":1767225602,"v":1}`+"\n") + ",time=ts,values=v",
+			map[string]int64{`no column "ts" for time (first on line 2)`: 1, "the line: want a JSON object (first on line 3)": 1}},
+		{"happened", file(t, "x.csv", "ts,pod,v\n"+good+"1767225603,a,-1\n") + ",begin=ts,duration=v,phase=weights_load,instance=pod",
+			map[string]int64{"v: want a length of less than 30 days that is not negative (first on line 5)": 1}},
+	} {
+		_, sum, err := read(t, tt.kind, tt.spec)
+		if err != nil || sum.Kept != 3 {
+			t.Errorf("%s: %v, %+v", tt.kind, err, sum)
+			continue
+		}
+		if d := cmp.Diff(tt.want, sum.Rejected); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.kind, d)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	csv := file(t, "x.csv", "ts,pod,v\n1767225600,a,word\n")
 	for _, tt := range []struct{ kind, spec, want string }{
@@ -156,7 +180,7 @@ func TestRefused(t *testing.T) {
 		{"samples", csv + ",time=ts,labels=node,values=v", `no column "node" for labels`},
 		{"samples", file(t, "bad.parquet", "PAR1 and nothing more"), "want the option time"},
 		{"samples", file(t, "bad.parquet", "PAR1 and nothing more") + ",time=ts", "bad.parquet: "},
-		{"samples", file(t, "bad.jsonl", "{\"ts\":1767225600,\"v\":1}\n{") + ",time=ts", `bad.jsonl:2: the line "{": want a JSON object`},
+		{"samples", file(t, "bad.jsonl", "{\"ts\":1767225600,\"v\":1}\n{\n{") + ",time=ts", `bad.jsonl:2: the line "{": want a JSON object`},
 		{"happened", csv, "want the options time and event"},
 		{"happened", csv + ",time=ts,event=v,map=word:ready", `map "word:ready": want value:event, where event is one of instance.created`},
 		{"happened", csv + ",begin=ts,phase=warmup,instance=pod", "want begin=COLUMN, and end=COLUMN or duration=COLUMN"},
