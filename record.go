@@ -306,7 +306,7 @@ const (
 
 	EventExemplar = "metric.exemplar" // a metric names a trace as an example; attrs series, trace, value
 
-	EventReadBack = "trace.readback" // traces of our requests were read from a store; attrs requests, asked, came, late, unsettled, last_ns, waited_ns
+	EventReadBack = "trace.readback" // traces of our requests were read from a store; attrs requests, asked, came, late, unsettled, last_ns, waited_ns, unasked
 
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision

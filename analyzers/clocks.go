@@ -180,6 +180,9 @@ func readBacks(events []assay.Event, r *assay.Report) {
 		if of := n("requests"); asked < of {
 			doubt("of %d traces %d were asked for, evenly chosen", of, asked)
 		}
+		if k := n("unasked"); k > 0 {
+			doubt("%d traces could not be asked for to the end: the store was too slow for the wait, so they may be there", k)
+		}
 		if k := n("unsettled"); k > 0 {
 			doubt("%d traces still grew, or came in part, when the wait was over: they may lack spans", k)
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ const (
 
 // A ReadBack reads from a tracing store, after the load, the traces of our own requests by their ids, and waits for those that are late. A trace
 // is complete when two looks, Every apart, found as many spans in it and the store does not call it a part; when the wait is over it is taken as it is then. Then it reads the other traces of the
-// load's window that Query or Services choose, such as those of cold starts. How many came and how late it tells as an event of kind trace.readback.
+// load's window that Query or Services choose, such as those of cold starts. How many came and how late it tells as an event of kind trace.readback, and
+// how many a slow store left no time to ask for.
 type ReadBack struct {
 	Store    string        // Tempo or Jaeger
 	URL      string        // of the store
@@ -38,6 +40,7 @@ type ReadBack struct {
 	From, To int64 // Unix ns: the load's window
 	Clock    collectors.Clock
 
+	grace time.Duration // for the last look, after Wait; lastLook where it is 0
 	mu    sync.Mutex
 	taken map[assay.TraceID]bool
 }
@@ -47,6 +50,7 @@ var _ assay.Source = (*ReadBack)(nil)
 const (
 	maxAwaited = 10_000 // traces that are awaited; of more, evenly chosen ones
 	atOnce     = 8      // requests to a store at once
+	lastLook   = 10 * time.Second
 )
 
 // An awaited is a trace until it is taken.
@@ -70,14 +74,21 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 	}
 	asked, began, last := len(left), time.Now(), time.Duration(0)
 	deadline := began.Add(cmp.Or(b.Wait, 30*time.Second))
-	late, cut := 0, 0
+	asking, done := context.WithDeadline(ctx, deadline.Add(cmp.Or(b.grace, lastLook)))
+	defer done()
+	late, cut, unasked := 0, 0, 0
 	var told error // why traces could not be had in the last look
 	for look := 1; len(left) > 0; look++ {
 		over := !time.Now().Before(deadline)
 		var next []*awaited
-		failed, ill := 0, error(nil) // in this look
-		err := b.each(ctx, left, func(w *awaited) error {
-			msg, partial, err := s.byID(ctx, w.id.String())
+		failed, slow, ill := 0, 0, error(nil) // in this look
+		until := deadline
+		if over {
+			until, _ = asking.Deadline()
+			slices.SortStableFunc(left, func(a, b *awaited) int { return cmp.Compare(b.spans, a.spans) }) // those that are known to be there
+		}
+		rest, err := b.each(ctx, until, left, func(w *awaited) error {
+			msg, partial, err := s.byID(asking, w.id.String())
 			n := int64(0)
 			if err == nil {
 				n, err = s.spans(ctx, msg, nil)
@@ -85,7 +96,11 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 			if err != nil { // of this trace: the others may still be had
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				next, failed, ill = append(next, w), failed+1, err
+				if next = append(next, w); asking.Err() != nil {
+					slow++
+				} else {
+					failed, ill = failed+1, err
+				}
 				return ctx.Err()
 			}
 			before := w.spans
@@ -125,9 +140,9 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 			return fmt.Errorf("read back from %s: %w", ask.Shown(b.URL), err)
 		}
 		if over {
-			told = ill
+			told, unasked = ill, slow+len(rest)
 		}
-		if left = next; over || len(left) == 0 {
+		if left = append(next, rest...); over || len(left) == 0 {
 			break
 		}
 		select {
@@ -139,6 +154,10 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 		"requests": strconv.Itoa(len(b.Asked)), "asked": strconv.Itoa(asked), "came": strconv.Itoa(asked - len(left)), "late": strconv.Itoa(late), "unsettled": strconv.Itoa(cut),
 		"last_ns": strconv.FormatInt(int64(last), 10), "waited_ns": strconv.FormatInt(int64(time.Since(began)), 10)}}
 	e.Text = fmt.Sprintf("%d of %d traces of our requests came", asked-len(left), asked)
+	if unasked > 0 {
+		e.Attrs["unasked"] = strconv.Itoa(unasked)
+		e.Text += fmt.Sprintf("; the store was too slow to be asked for %d of the others to the end", unasked)
+	}
 	if err := emit(e); err != nil {
 		return err
 	}
@@ -154,8 +173,8 @@ func (b *ReadBack) Run(ctx context.Context, emit func(assay.Record) error) error
 	return nil
 }
 
-// each calls do for all that are awaited, several at once, until one fails.
-func (b *ReadBack) each(ctx context.Context, all []*awaited, do func(*awaited) error) error {
+// each calls do for all that are awaited, several at once, until one fails or an instant has come. It returns those that were not begun.
+func (b *ReadBack) each(ctx context.Context, until time.Time, all []*awaited, do func(*awaited) error) (rest []*awaited, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	work := make(chan *awaited)
@@ -169,17 +188,21 @@ func (b *ReadBack) each(ctx context.Context, all []*awaited, do func(*awaited) e
 			}
 		})
 	}
-	for _, w := range all {
+	end := time.NewTimer(time.Until(until))
+	defer end.Stop()
+	for i, w := range all {
 		select {
 		case work <- w:
 			continue
 		case <-ctx.Done():
+		case <-end.C:
 		}
+		rest = all[i:]
 		break
 	}
 	close(work)
 	wg.Wait()
-	return context.Cause(ctx)
+	return rest, context.Cause(ctx)
 }
 
 // others reads what Query or Services choose, without what was taken by its id.
