@@ -51,10 +51,12 @@ type functionLog struct {
 	sample assay.Sample
 
 	timeless bool // an invocation had no time
+
+	again func(key string) bool // whether a line was told before
 }
 
 func readLambda(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
-	l := &functionLog{path: in.Path, tally: in.Tally, emit: emit, zone: in.Zone, named: in.Option("instance"), envs: map[string]*environment{}}
+	l := &functionLog{again: in.Again, path: in.Path, tally: in.Tally, emit: emit, zone: in.Zone, named: in.Option("instance"), envs: map[string]*environment{}}
 	if path := in.Option("stderr"); path != "" {
 		var err error
 		if l.other, err = openCompanion(path, in.Zone, in.Tally); err != nil {
@@ -169,6 +171,10 @@ func (l *functionLog) line(en *entry) error {
 	}
 	if l.other != nil {
 		return l.other.join(l, &h)
+	}
+	if h.at != 0 && h.id != "" && l.again(fmt.Sprint(h.what, h.at, h.id, h.stream, " ", string(text))) { // an invocation that is tried again has its id, and another time
+		l.tally.Reject(input.Duplicate, 1)
+		return nil
 	}
 	return l.happen(&h)
 }

@@ -1,15 +1,18 @@
 package cloud
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"encoding/json"
 
+	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
 )
 
@@ -168,5 +171,40 @@ func TestLambdaFetch(t *testing.T) {
 	}
 	if _, err := input.Open(t.Context(), []input.Spec{{Kind: &lambdaKind, Path: srv.URL + "/other", Options: map[string]string{"region": "eu-central-1"}}}, settings); err == nil || !strings.Contains(err.Error(), "InvalidParameterException") {
 		t.Errorf("another group: %v", err)
+	}
+}
+
+// Of two exports that overlap each invocation counts once; one that was tried again under its id is another.
+func TestLambdaOverlap(t *testing.T) {
+	const id, other = "11111111-1111-1111-1111-111111111111", "21111111-1111-1111-1111-111111111111"
+	run := func(second int, id string) string {
+		at := fmt.Sprintf("2026-11-20T10:00:%02d", second)
+		return at + ".000Z START RequestId: " + id + " Version: $LATEST\n" + at + ".200Z END RequestId: " + id + "\n" +
+			at + ".200Z REPORT RequestId: " + id + "\tDuration: 200.00 ms\tBilled Duration: 200 ms\tMemory Size: 512 MB\tMax Memory Used: 100 MB\t\n"
+	}
+	dir := t.TempDir()
+	var specs []input.Spec
+	for name, text := range map[string]string{"a.log": run(1, id) + run(5, other), "b.log": run(5, other) + run(9, id)} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, input.Spec{Kind: &lambdaKind, Path: path})
+	}
+	s, err := input.Open(t.Context(), specs, input.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := s.Run(t.Context(), func(r assay.Record) error {
+		if _, ok := r.(*assay.Request); ok {
+			n++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := s.Summaries[1].Rejected[input.Duplicate]; n != 3 || s.Requests != 3 || d != 3 {
+		t.Errorf("%d requests, %d of the set, %d lines told before: want 3 each", n, s.Requests, d)
 	}
 }

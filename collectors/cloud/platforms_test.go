@@ -28,6 +28,11 @@ func TestPlatforms(t *testing.T) {
 				"2900+100 server_error unknown w1: the job failed", "3000 runpod_job_delay_milliseconds worker_id=w1 10", "3000 runpod_job_execution_milliseconds worker_id=w1 90",
 				"5000+1000 timeout unknown : timed out by the platform", "6000 runpod_job_delay_milliseconds 0", "6000 runpod_job_execution_milliseconds 1000"},
 			map[string]int64{"not finished": 1, "says not how long it took": 1}},
+		{"a RunPod job that was asked for twice", &runpodKind, "jobs.json", `[
+			{"id":"a","status":"IN_PROGRESS"},
+			{"id":"a","status":"FAILED","executionTime":90,"createdAt":"2026-01-01T00:00:00Z"},
+			{"id":"a","status":"FAILED","executionTime":90,"createdAt":"2026-01-01T00:00:00Z"}]`, nil,
+			[]string{"0+90 server_error unknown : the job failed", "90 runpod_job_execution_milliseconds 90"}, map[string]int64{"not finished": 1, input.Duplicate: 1}},
 		{"RunPod health", &runpodKind, "health.jsonl", `{"timestamp":"2026-01-01T00:00:00Z","jobs":{"completed":3,"failed":1,"inQueue":2},"workers":{"idle":0,"throttled":4}}` + "\n", nil,
 			[]string{"0 runpod_endpoint_jobs state=completed 3", "0 runpod_endpoint_jobs state=failed 1", "0 runpod_endpoint_jobs state=inQueue 2",
 				"0 runpod_endpoint_workers state=idle 0", "0 runpod_endpoint_workers state=throttled 4"}, nil},

@@ -62,6 +62,9 @@ func readRunPod(ctx context.Context, in *input.Input, emit func(assay.Record) er
 			return o.health(in, changed, emit)
 		}
 		r, why := o.request()
+		if why == "" && o.ID != "" && in.Again(o.ID) {
+			why = input.Duplicate
+		}
 		if why != "" {
 			in.Tally.Reject(why, 1)
 			return nil

@@ -236,6 +236,14 @@ func TestRequestsCountOnce(t *testing.T) {
 	client := input.Kind{Name: "client", Things: "lines", Read: kindOf(t, "nginx").Read}
 	ng, en := kindOf(t, "nginx"), kindOf(t, "envoy")
 	log, json := "testdata/nginx-json.log", "testdata/envoy-json.log"
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.log") // that of a second server, which happens to tell the same
+	if err := os.WriteFile(other, append(text, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	no, yes := map[string]string{"requests": "no"}, map[string]string{"requests": "yes"}
 	for name, tt := range map[string]struct {
 		specs []input.Spec
@@ -243,7 +251,8 @@ func TestRequestsCountOnce(t *testing.T) {
 		ids   int
 	}{
 		"alone":           {[]input.Spec{{Kind: ng, Path: log}}, []int64{6}, 6},
-		"two of one kind": {[]input.Spec{{Kind: ng, Path: log}, {Kind: ng, Path: log}}, []int64{6, 6}, 12},
+		"two of one kind": {[]input.Spec{{Kind: ng, Path: log}, {Kind: ng, Path: other}}, []int64{6, 6}, 12},
+		"twice the same":  {[]input.Spec{{Kind: ng, Path: log}, {Kind: ng, Path: log}}, []int64{6, 0}, 6},
 		"two kinds":       {[]input.Spec{{Kind: en, Path: json}, {Kind: ng, Path: log}}, []int64{2, 0}, 2},
 		"beside a client": {[]input.Spec{{Kind: ng, Path: log}, {Kind: &client, Path: log}}, []int64{0, 6}, 6},
 		"asked for":       {[]input.Spec{{Kind: ng, Path: log, Options: yes}, {Kind: &client, Path: log}}, []int64{6, 6}, 12},

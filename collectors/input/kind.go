@@ -122,6 +122,7 @@ type Input struct {
 	State any   // the kind's own, kept from the first reading to the second; shared by the inputs of a kind with a Finish
 
 	options map[string]string
+	told    *told // by the inputs of the kind
 }
 
 // Option returns a setting of the input, "" where none was given.

@@ -69,6 +69,7 @@ type Set struct {
 	temp     []string           // files that were fetched
 	roots    *roots             // of traces; nil where an input tells of requests
 	stamps   int64              // ns: resolution of the coarsest stamps of spans
+	told     map[string]*told   // in this reading, by kind; those of spans, of all kinds, by ""
 }
 
 // one is an input of a set.
@@ -84,6 +85,8 @@ type one struct {
 	resolution int64 // ns: of the stamps of its requests
 	held       []assay.Event
 	mute       bool // its requests are left out
+	twin       *one // an earlier input that holds the same
+	left       bool // it is left out, since that one is read
 }
 
 // joined is what the inputs of a kind that has a Finish share.
@@ -117,12 +120,17 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 			s.joined[k.Name] = &joined{last: o}
 		}
 	}
+	if err := s.twins(); err != nil {
+		return nil, err
+	}
+	s.told = map[string]*told{}
 	begin, end := int64(math.MaxInt64), int64(math.MinInt64)
 	var first, last string
 	for _, o := range s.inputs {
 		if err := s.measure(ctx, o); err != nil {
 			return nil, err
 		}
+		s.alike(o, &o.summary)
 		s.Summaries = append(s.Summaries, o.summary)
 		if o.summary.Begin == 0 {
 			continue
@@ -303,7 +311,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 	if j := s.joined[o.spec.Kind.Name]; j != nil && j.last != o {
 		sum.Joined = true
 	}
-	if sum.Kept == 0 {
+	if sum.Kept == 0 && sum.Rejected[Duplicate] == 0 {
 		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind)
 	}
 	return nil
@@ -355,7 +363,9 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	if j := s.joined[o.spec.Kind.Name]; j != nil {
 		state, finish = &j.state, j.last == o
 	}
-	in := &Input{File: f, Tally: t, From: s.settings.From, State: *state, options: o.spec.Options}
+	in := &Input{File: f, Tally: t, From: s.settings.From, State: *state, options: o.spec.Options, told: s.toldOf(o.spec.Kind.Name)}
+	spans := s.toldOf("")
+	single := strings.HasPrefix(o.spec.Kind.Things, "spans") // each thing is one span
 	n := 0
 	pass := func(r assay.Record) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {
@@ -369,6 +379,11 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			t.Note("%d records left out: "+why, 1)
 			return nil
 		}
+		if sp, ok := r.(*assay.Span); ok && single && spans.span(sp) {
+			t.Kept--
+			t.Reject(Duplicate, 1)
+			return nil
+		}
 		return emit(r)
 	}
 	if err = o.spec.Kind.Read(ctx, in, pass); err == nil && finish {
@@ -376,6 +391,13 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	}
 	*state = in.State
 	return t, err
+}
+
+func (s *Set) toldOf(what string) *told {
+	if s.told[what] == nil {
+		s.told[what] = newTold()
+	}
+	return s.told[what]
 }
 
 // unfit says why the instants of a record, in Unix time, cannot be those of this run; "" if they can.
@@ -396,7 +418,11 @@ func (s *Set) unfit(r assay.Record) string {
 func (s *Set) Run(ctx context.Context, emit func(assay.Record) error) error {
 	var id uint64
 	m := &mover{}
+	s.told = map[string]*told{}
 	for _, o := range s.inputs {
+		if o.left {
+			continue
+		}
 		_, err := s.read(ctx, o, func(r assay.Record) error {
 			r = m.move(r, -s.Epoch)
 			switch r := r.(type) {
