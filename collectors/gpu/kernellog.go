@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assay-dev/assay/collectors/input"
 )
 
 // A logLine is one message of the kernel.
@@ -33,8 +35,9 @@ const (
 type kernelLog struct {
 	zone *time.Location
 	boot int64 // Unix ns at which the machine's clock of messages was zero; 0: not known
-	year int   // of stamps without one; 0: not known
-	last int64 // latest stamp of a form without a year: where it goes back, a year has passed
+	year int   // of the first stamp without one; 0: not known
+	end  int64 // Unix ns: when the log was written last, where the year is that of then; 0: the year was named
+	last int64 // latest stamp of a form without a year: others lie in the year in which they are nearest to it
 }
 
 var (
@@ -137,7 +140,7 @@ func (k *kernelLog) layout(layout, stamp, zone string, resolution int64, text st
 	return logLine{at: t.UnixNano(), resolution: resolution, text: text}, ""
 }
 
-// syslog reads a stamp without a year, which is the input's or the one after where months went back.
+// syslog reads a stamp without a year.
 func (k *kernelLog) syslog(m []string) (logLine, string) {
 	month, ok := months[strings.ToLower(m[1])]
 	if !ok {
@@ -146,13 +149,17 @@ func (k *kernelLog) syslog(m []string) (logLine, string) {
 	if k.year == 0 {
 		return logLine{text: m[5]}, whyNoYear
 	}
-	stamp := func() (logLine, string) {
-		return k.layout("2006-1-_2 15:04:05", strconv.Itoa(k.year)+"-"+strconv.Itoa(int(month))+"-"+m[2]+" "+m[3], "", fraction(m[4]), m[5])
+	year := k.year
+	if k.last != 0 {
+		day, _ := strconv.Atoi(strings.TrimSpace(m[2]))
+		year = input.YearOf(k.last, func(year int) int64 { return time.Date(year, month, day, 0, 0, 0, 0, k.zone).UnixNano() })
 	}
-	l, why := stamp()
-	if why == "" && l.at < k.last-180*24*int64(time.Hour) {
-		k.year++
-		l, why = stamp()
+	stamp := func(year int) (logLine, string) {
+		return k.layout("2006-1-_2 15:04:05", strconv.Itoa(year)+"-"+strconv.Itoa(int(month))+"-"+m[2]+" "+m[3], "", fraction(m[4]), m[5])
+	}
+	l, why := stamp(year)
+	if why == "" && k.last == 0 && k.end != 0 && l.at > k.end+24*int64(time.Hour) { // it began before the turn of the year
+		l, why = stamp(year - 1)
 	}
 	if why != "" {
 		return l, why

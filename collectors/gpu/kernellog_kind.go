@@ -67,7 +67,7 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 			return fmt.Errorf("%s: year %q: want a year such as 2026", in.Path, text)
 		}
 	} else if st, err := os.Stat(in.Path); err == nil {
-		k.year = st.ModTime().In(in.Zone).Year()
+		k.year, k.end = st.ModTime().In(in.Zone).Year(), st.ModTime().UnixNano()
 	}
 	w := watch{cards: map[string]bool{}}
 	others := false // lines that a log of errors alone does not hold

@@ -128,7 +128,17 @@ func TestKernelLogLines(t *testing.T) {
 			t.Errorf("%s:\n got %+v, %q\nwant %+v, %q", tc.line, l, why, want, tc.why)
 		}
 	}
-	k := &kernelLog{zone: time.UTC}
+	// Around the turn of a year lines come out of order, and the log was written last after it.
+	k := &kernelLog{zone: time.UTC, year: 2027, end: instant(t, "2027-01-10T00:00:00Z")}
+	for _, tc := range [][2]string{
+		{"Sep 30 12:00:00", "2026-09-30T12:00:00Z"}, {"Dec 31 23:59:58", "2026-12-31T23:59:58Z"}, {"Jan  1 00:00:01", "2027-01-01T00:00:01Z"},
+		{"Dec 31 23:59:59", "2026-12-31T23:59:59Z"}, {"Jan  1 00:00:02", "2027-01-01T00:00:02Z"}, {"Dec 31 23:59:59", "2026-12-31T23:59:59Z"}, {"Jan  5 00:00:03", "2027-01-05T00:00:03Z"},
+	} {
+		if l, why := k.line([]byte(tc[0] + " a kernel: x")); why != "" || l.at != instant(t, tc[1]) {
+			t.Errorf("%s: got %v %s, want %s", tc[0], time.Unix(0, l.at).UTC(), why, tc[1])
+		}
+	}
+	k = &kernelLog{zone: time.UTC}
 	for line, want := range map[string]string{"[ 1843.308145] x": whyNoBoot, "Oct 06 17:59:27 a kernel: x": whyNoYear} {
 		if _, why := k.line([]byte(line)); why != want {
 			t.Errorf("%s: %q, want %q", line, why, want)

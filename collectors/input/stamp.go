@@ -34,6 +34,18 @@ func Instant(text string, unit int64, zone *time.Location) (ns int64, dated, ok 
 	return 0, false, false
 }
 
+// YearOf returns the year of a stamp that names none: the one in which it is nearest to the latest stamp of its log, in Unix ns. Lines of several processes
+// come out of order, so at the turn of a year either may follow the other. of gives the stamp's instant in a year.
+func YearOf(latest int64, of func(year int) int64) int {
+	year := time.Unix(0, latest).UTC().Year()
+	for y := year - 1; y <= year; y++ {
+		if of(y) >= latest-183*24*int64(time.Hour) {
+			return y
+		}
+	}
+	return year + 1
+}
+
 // Number reads a decimal number of units as nanoseconds, exactly; what is finer than one is rounded off.
 func Number(text string, unit int64) (int64, bool) {
 	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {

@@ -15,12 +15,12 @@ type stamp struct {
 	resolution int64
 }
 
-// A dial turns stamps into instants. One without a year has the year of the log's end, and of each turn of the year before it.
+// A dial turns stamps into instants. The first one without a year has that of the log's end, or the one before; others the one that is nearest to the latest.
 type dial struct {
-	zone *time.Location
-	year int // of the log's first line that tells none; 0: that of latest
-	last time.Month
-	end  time.Time // when the log was written last
+	zone   *time.Location
+	year   int       // of the log's first line that tells none; 0: that of end
+	latest int64     // Unix ns: of the stamps that tell none; 0: there was none
+	end    time.Time // when the log was written last
 }
 
 // Forms of stamps within a line.
@@ -94,14 +94,16 @@ func (d *dial) yearless(m []string) stamp {
 	of := func(year int) time.Time {
 		return time.Date(year, month, n[1], n[2], n[3], n[4], ns, d.zone)
 	}
-	if d.year == 0 {
-		if d.year = d.end.Year(); of(d.year).After(d.end.Add(24 * time.Hour)) {
-			d.year--
+	year := d.year
+	switch {
+	case d.latest != 0:
+		year = input.YearOf(d.latest, func(year int) int64 { return of(year).UnixNano() })
+	case year == 0:
+		if year = d.end.Year(); of(year).After(d.end.Add(24 * time.Hour)) {
+			year--
 		}
-	} else if d.last == time.December && month == time.January {
-		d.year++
 	}
-	d.last = month
-	s.at = of(d.year).UnixNano()
+	s.at = of(year).UnixNano()
+	d.latest = max(d.latest, s.at)
 	return s
 }
