@@ -13,6 +13,7 @@ import (
 
 const (
 	maxTraces  = 2_000_000 // whose roots are kept
+	manyRoots  = 16        // of one trace, from which on they are found by their ids
 	maxOpen    = 8_000_000 // spans that are kept until the root of their trace is seen
 	fewClasses = 16        // services or routes, at most, that are told apart as classes
 )
@@ -41,8 +42,34 @@ type roots struct {
 // traced is what is known of one trace.
 type traced struct {
 	roots []root
-	open  []open // its spans, as long as no root was seen
+	index map[assay.SpanID]int // of roots; nil while they are few
+	open  []open               // its spans, as long as no root was seen
 	calls
+}
+
+// find returns the place of a root, -1 where it is none.
+func (t *traced) find(id assay.SpanID) int {
+	if t.index == nil {
+		return slices.IndexFunc(t.roots, func(o root) bool { return o.id == id })
+	}
+	if i, ok := t.index[id]; ok {
+		return i
+	}
+	return -1
+}
+
+// add takes up a root.
+func (t *traced) add(r root) {
+	t.roots = append(t.roots, r)
+	switch {
+	case t.index != nil:
+		t.index[r.id] = len(t.roots) - 1
+	case len(t.roots) == manyRoots:
+		t.index = make(map[assay.SpanID]int, 2*manyRoots)
+		for i := range t.roots {
+			t.index[t.roots[i].id] = i
+		}
+	}
 }
 
 type root struct {
@@ -91,8 +118,8 @@ func (r *roots) see(s *assay.Span) {
 	if s.Parent.IsZero() {
 		r.open -= len(t.open)
 		t.open = nil
-		if !slices.ContainsFunc(t.roots, func(o root) bool { return o.id == s.SpanID }) {
-			t.roots = append(t.roots, root{id: s.SpanID, why: why})
+		if t.find(s.SpanID) < 0 {
+			t.add(root{id: s.SpanID, why: why})
 			r.count(s.Start, s.End, why)
 		}
 		if why == "" {
@@ -155,7 +182,7 @@ func (r *roots) finish() error {
 		if best == nil {
 			r.headless++
 		} else {
-			t.roots = append(t.roots, root{id: best.id, why: best.why})
+			t.add(root{id: best.id, why: best.why})
 			r.count(best.start, best.end, best.why)
 			if best.why == "" {
 				r.orphans++
@@ -208,7 +235,7 @@ func (r *roots) request(s *assay.Span, epoch int64) *assay.Request {
 	if t == nil {
 		return nil
 	}
-	i := slices.IndexFunc(t.roots, func(o root) bool { return o.id == s.SpanID })
+	i := t.find(s.SpanID)
 	if i < 0 || t.roots[i].done || t.roots[i].why != "" {
 		return nil
 	}
