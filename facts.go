@@ -195,7 +195,8 @@ type Facts struct {
 	Segments []Segment
 	Episodes []Episode // of the service, of instances and of GPUs
 	Lives    []Life
-	Inits    []Life // starts that only spans of requests tell of: nothing is known of what became of these instances, and they are not among Lives
+	Inits    []Life    // starts that only spans of requests tell of: nothing is known of what became of these instances, and they are not among Lives
+	Outside  []Episode // failures of instances before or after the watch, which no exposure stands against: they are in no count
 	Events   []Event
 	Metrics  Metrics          // nil when the run has none
 	Requests int              // in the run

@@ -226,6 +226,10 @@ func TestHiddenRule(t *testing.T) {
 			exit(run, "reason", "unknown")
 			lose(run)
 		}, []hidden{{assay.Natural, "instance.unready", "", 47_000, 2}}},
+		{"before anything was watched", func(run *factstest.Run) {
+			exit(run, "reason", "oom", "code", "137")
+			run.R = run.R[60:]
+		}, nil},
 		{"nothing", func(*factstest.Run) {}, nil},
 	} {
 		run := base()

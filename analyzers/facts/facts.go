@@ -187,7 +187,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	for i := range service {
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}
-	f.Episodes = slices.Concat(service, instanceEpisodes(f, instances), gpuEpisodes(ctx, f))
+	f.Episodes = slices.Concat(service, watchedOnly(f, instanceEpisodes(f, instances)), gpuEpisodes(ctx, f))
 	slices.SortStableFunc(f.Episodes, func(a, b assay.Episode) int {
 		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.Subject, a.Subject), cmp.Compare(a.Instance, b.Instance))
 	})

@@ -59,7 +59,7 @@ type Set struct {
 	Resolution int64 // ns: of the coarsest stamps of requests; 0 where there are none
 	Summaries  []Summary
 	Requests   int64    // of all inputs, or made out of their traces
-	Notes      []string // on those that were made out of traces
+	Notes      []string // on requests that were made out of traces, and on inputs of different times
 	Model      string   // that the traces name, where they name one
 
 	settings Settings
@@ -152,7 +152,11 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	s.Epoch = begin - lead
 	s.End = end - s.Epoch
 	s.settle()
-	return s, s.derive()
+	if err := s.derive(); err != nil {
+		return nil, err
+	}
+	s.Notes = append(s.Notes, apart(s.Summaries)...)
+	return s, nil
 }
 
 // derive has requests made out of traces where no input tells of any.
