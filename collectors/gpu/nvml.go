@@ -42,6 +42,7 @@ type NVML struct {
 const (
 	nvmlStarts  = 5
 	nvmlWait    = time.Second // before the second start; then twice as long each time
+	nvmlEnd     = 2 * time.Second // for it to end
 	nvmlMaxLine = 4 << 20
 	nvmlMaxCard = 1024
 )
@@ -95,13 +96,18 @@ func (n *NVML) once(ctx context.Context, path string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--interval", cmp.Or(n.Interval, time.Second).String())
-	cmd.WaitDelay = 2 * time.Second
+	cmd.WaitDelay = nvmlEnd
+	ownGroup(cmd) // it may be a script that starts the program
 	in, err := cmd.StdinPipe() // it ends when this ends, thus with us whatever becomes of us
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	cmd.Cancel = in.Close // it ends by itself then, and is killed if it does not
+	var kill *time.Timer
+	cmd.Cancel = func() error { // it ends by itself then, and is killed with all that it started if it does not
+		kill = time.AfterFunc(nvmlEnd, func() { _ = killGroup(cmd) })
+		return in.Close()
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -117,6 +123,9 @@ func (n *NVML) once(ctx context.Context, path string) error {
 	}
 	_, _ = io.Copy(io.Discard, out)
 	err = cmd.Wait()
+	if kill != nil {
+		kill.Stop()
+	}
 	n.end = n.Clock.Now()
 	if readErr != nil {
 		return readErr

@@ -30,12 +30,16 @@ type NvidiaSMI struct {
 	emit   func(assay.Record) error
 	seen   map[string]bool // targets of the look before
 	away   string          // why the last look failed; "" if it did not
+
+	exec  func(*exec.Cmd) error // runs a query; nil: its Run
+	hangs chan error            // of a query that could not even be killed; nil: there is none
 }
 
 // Defaults and bounds of NvidiaSMI.
 const (
 	smiInterval  = time.Second
 	smiTimeout   = 10 * time.Second
+	smiKill      = time.Second // from the end of a query that is killed
 	smiMaxAnswer = 4 << 20
 )
 
@@ -235,16 +239,42 @@ func (n *NvidiaSMI) warn(text string) {
 	}
 }
 
-// run runs nvidia-smi and returns what it says; with an error, what it said too.
+// run runs nvidia-smi and returns what it says; with an error, what it said too. While a query hangs that could not be killed there is no other.
 func (n *NvidiaSMI) run(ctx context.Context, args ...string) ([]byte, error) {
+	if n.hangs != nil {
+		select {
+		case <-n.hangs:
+			n.hangs = nil
+		default:
+			return nil, errors.New("a query before still hangs in the driver")
+		}
+	}
 	limit := cmp.Or(n.Timeout, smiTimeout)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, n.path, args...)
-	cmd.WaitDelay = time.Second // a process that hangs in the driver cannot even be killed
+	ownGroup(cmd) // it may be a script that starts the program
+	cmd.Cancel = func() error { return killGroup(cmd) }
+	cmd.WaitDelay = smiKill
 	out := &bounded{most: smiMaxAnswer}
 	cmd.Stdout, cmd.Stderr = out, out
-	err := cmd.Run()
+	done := make(chan error, 1)
+	go func() { // not waited for where it hangs in the driver: such a process cannot even be killed
+		if n.exec != nil {
+			done <- n.exec(cmd)
+			return
+		}
+		done <- cmd.Run()
+	}()
+	killed := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(2*smiKill, func() { close(killed) }) })()
+	var err error
+	select {
+	case err = <-done:
+	case <-killed:
+		n.hangs = done
+		return nil, fmt.Errorf("it took longer than %v and could not be killed: it hangs in the driver", limit)
+	}
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
 		err = fmt.Errorf("it took longer than %v and was killed", limit)
