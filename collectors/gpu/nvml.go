@@ -24,7 +24,7 @@ import (
 
 // NVML asks the driver's library through the command assay-nvml, which is a process of its own since a library that fails takes its process
 // with it. It records a Scrape of each card at an interval and an event gpu.xid for each error that the driver tells of. When the command dies the run is
-// told, and it is started again, a few times.
+// told, and it is started again, a few times in a row; errors count as watched for only while it lived.
 type NVML struct {
 	Interval time.Duration    // between looks; 1 s by default
 	Path     string           // of assay-nvml; "" looks beside assay and on PATH
@@ -33,15 +33,18 @@ type NVML struct {
 	emit   func(assay.Record) error
 	cards  map[string]gpu.NVMLCard // by UUID
 	driver string
-	begin  int64 // since when errors are told; 0: they are not
-	end    int64
+	begin  int64  // since when errors are told in this life of the command; 0: they are not
+	end    int64  // of that life
 	fatal  string // what it said of having nothing to ask
+
+	live func(ctx context.Context, path string) error // one life of the command; nil: once
 }
 
 // Bounds of NVML.
 const (
-	nvmlStarts  = 5
-	nvmlWait    = time.Second // before the second start; then twice as long each time
+	nvmlStarts  = 5               // in a row without a minute well in between
+	nvmlWell    = time.Minute     // after which the next end counts as the first
+	nvmlWait    = time.Second     // before the second start; then twice as long each time
 	nvmlEnd     = 2 * time.Second // for it to end
 	nvmlMaxLine = 4 << 20
 	nvmlMaxCard = 1024
@@ -62,25 +65,27 @@ func (n *NVML) Run(ctx context.Context, emit func(assay.Record) error) error {
 		}
 	}
 	n.emit, n.cards = emit, map[string]gpu.NVMLCard{}
+	live := n.once
+	if n.live != nil {
+		live = n.live
+	}
 	wait := nvmlWait
 	var err error
-	for range nvmlStarts {
-		err = n.once(ctx, path)
-		if ctx.Err() != nil || n.fatal != "" {
-			break
+	for starts := 1; ; starts++ {
+		begin := n.Clock.Now()
+		err = live(ctx, path)
+		if n.end = n.Clock.Now(); n.end-begin >= int64(nvmlWell) {
+			starts, wait = 1, nvmlWait
 		}
-		n.warn(fmt.Sprintf("assay-nvml ended: %v; it is started again in %v", err, wait))
-		if !sleep(ctx, wait) {
+		again := ctx.Err() == nil && n.fatal == "" && starts < nvmlStarts
+		if again {
+			n.warn(fmt.Sprintf("assay-nvml ended: %v; it is started again in %v", err, wait))
+		}
+		n.watched()
+		if !again || !sleep(ctx, wait) {
 			break
 		}
 		wait *= 2
-	}
-	if n.begin != 0 {
-		w := watch{begin: n.begin, end: max(n.end, n.begin), cards: map[string]bool{}}
-		for _, c := range n.cards {
-			w.card(shortPCI(c.PCI))
-		}
-		_ = n.emit(w.event("nvml"))
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -91,13 +96,26 @@ func (n *NVML) Run(ctx context.Context, emit func(assay.Record) error) error {
 	return fmt.Errorf("nvml: assay-nvml ended %d times: %w", nvmlStarts, err)
 }
 
+// watched tells from when to when one life of the command told of errors: before and after it nobody did.
+func (n *NVML) watched() {
+	if n.begin == 0 {
+		return
+	}
+	w := watch{begin: n.begin, end: max(n.end, n.begin), cards: map[string]bool{}}
+	for _, c := range n.cards {
+		w.card(shortPCI(c.PCI))
+	}
+	_ = n.emit(w.event("nvml"))
+	n.begin = 0
+}
+
 // once runs the command until it ends or ctx is done.
 func (n *NVML) once(ctx context.Context, path string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--interval", cmp.Or(n.Interval, time.Second).String())
 	cmd.WaitDelay = nvmlEnd
-	ownGroup(cmd) // it may be a script that starts the program
+	ownGroup(cmd)              // it may be a script that starts the program
 	in, err := cmd.StdinPipe() // it ends when this ends, thus with us whatever becomes of us
 	if err != nil {
 		return err
@@ -126,7 +144,6 @@ func (n *NVML) once(ctx context.Context, path string) error {
 	if kill != nil {
 		kill.Stop()
 	}
-	n.end = n.Clock.Now()
 	if readErr != nil {
 		return readErr
 	}
@@ -174,7 +191,6 @@ func (n *NVML) line(b []byte) error {
 	case l.Event != nil:
 		n.event(l.Event)
 	}
-	n.end = n.Clock.Now()
 	return nil
 }
 
