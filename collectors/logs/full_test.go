@@ -35,7 +35,7 @@ func follow(t *testing.T, text func() string, emit func(*assay.Event) error) (er
 	return err
 }
 
-// TestTailGoesOn: a record that is not taken costs that record and no more; an error that ends the recording ends the source.
+// TestTailGoesOn: a record (here the exit of the first runner) that is not taken costs that record and no more; an error that ends the recording ends the source.
 func TestTailGoesOn(t *testing.T) {
 	runners := func() (text string) {
 		for port := 1; port <= 4; port++ {
@@ -47,7 +47,7 @@ func TestTailGoesOn(t *testing.T) {
 		fault error
 		want  []string
 	}{
-		{assay.ErrFull, []string{"created o:1", "created o:3", "created o:4"}},
+		{assay.ErrFull, []string{"created o:1", "created o:2", "exited o:2", "created o:3", "exited o:3", "created o:4"}},
 		{errors.New("closed"), []string{"created o:1"}},
 	} {
 		var got []string
