@@ -8,20 +8,28 @@ import (
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/kubernetes"
 	"github.com/assay-dev/assay/collectors/logs"
+	"github.com/assay-dev/assay/collectors/traces"
 )
 
-// emitOf is emit for a source of a run. One that reads what stays where it is, as the lines of a log do, waits for a disk that does not keep up: nothing of
-// it need be lost.
+// emitOf is emit for a source of a run. One that can wait waits for a disk that does not keep up: nothing of it need be lost.
 func (s *session) emitOf(ctx context.Context, src assay.Source) func(assay.Record) error {
-	switch src.(type) {
-	case *logs.Tail, *front.Log, *gpu.FollowKernel, *kubernetes.Watch:
-		record := waiting(ctx, s.store)
-		return func(r assay.Record) error {
-			s.observe(r)
-			return record(r)
-		}
+	if !canWait(src) {
+		return s.emit
 	}
-	return s.emit
+	record := waiting(ctx, s.store)
+	return func(r assay.Record) error {
+		s.observe(r)
+		return record(r)
+	}
+}
+
+// canWait tells of sources that read what stays where it is, as the lines of a log and the traces of a store do.
+func canWait(src assay.Source) bool {
+	switch src.(type) {
+	case *logs.Tail, *front.Log, *gpu.FollowKernel, *kubernetes.Watch, *traces.ReadBack:
+		return true
+	}
+	return false
 }
 
 // A recorder takes records, as a store.Writer does.

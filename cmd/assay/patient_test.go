@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/logs"
+	"github.com/assay-dev/assay/collectors/traces"
 )
 
 // A fullDisk has no room: whoever waits, waits until the end.
@@ -23,6 +26,15 @@ func (f *fullDisk) EmitWait(ctx context.Context, _ assay.Record) error {
 	}
 	f.end()
 	return ctx.Err()
+}
+
+// TestCanWait: what a source would lose for good it does not lose for want of room; what is pushed to us the sender keeps.
+func TestCanWait(t *testing.T) {
+	for src, want := range map[assay.Source]bool{&traces.ReadBack{}: true, &logs.Tail{}: true, &collectors.OTLP{}: false, &collectors.Prometheus{}: false} {
+		if got := canWait(src); got != want {
+			t.Errorf("%T: %v, want %v", src, got, want)
+		}
+	}
 }
 
 // TestPatient: a record that finds no room until the end is counted once, and a disk that is broken is told at once.

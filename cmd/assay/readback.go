@@ -89,9 +89,9 @@ func (s *session) readBack() {
 	for i, b := range list {
 		b.RunID, b.Clock, b.Asked = s.manifest.ID, s.clock, s.traceIDs.ids
 		b.From, b.To = s.clock.Epoch()+s.loadBegan, s.clock.Epoch()+s.loadEnded+int64(time.Second)
-		fmt.Fprintf(s.io.err, "%s: reading traces back from %s, for at most %v\n", at[i], b.URL, b.Wait)
+		fmt.Fprintf(s.io.err, "%s: reading traces back from %s, waiting at most %v for late ones\n", at[i], b.URL, b.Wait)
 		wg.Go(func() {
-			if err := b.Run(ctx, s.emit); err != nil {
+			if err := b.Run(ctx, s.emitOf(ctx, b)); err != nil {
 				s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("%s: %v", at[i], err)})
 			}
 		})
