@@ -203,7 +203,20 @@ type Facts struct {
 	Spans    int              // in the run; 0 when there are none
 	Retried  map[uint64]Chain // requests that were sent again, by id; nil where the plan repeats none
 	Traced   int              // requests that have at least one span of the target
+	Counted  *Counted         // what counters tell of requests where the run holds none; nil where nothing counted them
 	Repeated int64            // spans that came more than once, of which one was taken
+}
+
+// Counted is what counters tell of requests: how many were served and how many failed between two looks.
+type Counted struct {
+	Of       string     // name of the counters; empty where they cannot be used
+	Step     int64      // ns between two looks, which is as well as any instant is known
+	Good     int        // served
+	Bad      int        // failed
+	Clusters int        // stretches of steps with failures
+	Longest  int        // failures in the largest of them
+	Spans    []Interval // for which they tell, in order
+	Unfit    []string   // counters that were seen and do not tell served from failed, where Of is empty
 }
 
 // A Chain is a request that was sent more than once, seen as one: its user waited from the first due on, for the last attempt.

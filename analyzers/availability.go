@@ -19,14 +19,20 @@ const clusterGap = 5 // as many good ones in a row end an episode
 func (Availability) Describe() []assay.Desc {
 	return append(describeProbes(), []assay.Desc{
 		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) or of time (by=time) that was good in the natural ledger; the interval counts failures by the episode."},
+		{Metric: "requests/counted", Unit: assay.Count, Help: "Requests that counters tell of as served or failed, in a run that holds no requests: availability, error_ratio and mtbf/service are then from these counters."},
 		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
 	}...)
 }
 
 // Begin starts a pass.
 func (Availability) Begin(f *assay.Facts) assay.Pass {
-	return &availabilityPass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence},
+	p := &availabilityPass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence},
 		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}, wrong: wrongTimesOf(f)}
+	if c := f.Counted; isCounted(f) {
+		p.watch.Spans = c.Spans
+		p.all.clusters = stat.Clusters{Gap: clusterGap, N: c.Clusters, Good: c.Good, Bad: c.Bad, Longest: c.Longest}
+	}
+	return p
 }
 
 type tally struct {
@@ -76,6 +82,12 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	}
 	if n := p.all.doubted; n > 0 {
 		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were served while the canary's answers were wrong, and judge nothing: their content was not looked into", n))
+	}
+	if isCounted(p.f) {
+		byRequest.Evidence = append(byRequest.Evidence, countedBy(p.f))
+		byTime.Evidence = append(byTime.Evidence, countedBy(p.f))
+		r.Findings = append(r.Findings, assay.Finding{Metric: "requests/counted", Ledger: assay.Natural, Evidence: []string{countedBy(p.f)},
+			Quantity: counted(float64(p.f.Counted.Good+p.f.Counted.Bad), assay.Count, 1, "run", "growth of counters")})
 	}
 	if !byRequest.Quantity.Known() {
 		if w := worstRecovery(r); w > 0 {

@@ -29,8 +29,12 @@ func (MTBF) Describe() []assay.Desc {
 // Begin starts a pass.
 func (MTBF) Begin(f *assay.Facts) assay.Pass {
 	rules := facts.RulesOf(f.Manifest, f.Phases)
-	return &mtbfPass{f: f, watch: facts.Watch{Silence: rules.Silence},
+	p := &mtbfPass{f: f, watch: facts.Watch{Silence: rules.Silence},
 		strict: facts.NewDetector(rules.Scaled(0.5), f.Faults), loose: facts.NewDetector(rules.Scaled(2), f.Faults)}
+	if isCounted(f) {
+		p.watch.Spans = f.Counted.Spans
+	}
+	return p
 }
 
 type mtbfPass struct {
@@ -74,7 +78,9 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	if total > 0 && natural*5 < total {
 		warnings = append(warnings, "less than a fifth of the run is natural: the rest is faults, washout or overload")
 	}
-	if n := loadShown(service); n > 0 {
+	if isCounted(f) {
+		evidence = append(evidence, countedBy(f))
+	} else if n := loadShown(service); n > 0 {
 		few, many := natural2(f, p.loose.Finish(f.End)), natural2(f, p.strict.Finish(f.End))
 		if few != n || many != n {
 			warnings = append(warnings, fmt.Sprintf("the count hangs on the definition of an episode: %d as defined, %d with its numbers halved, %d with them doubled", n, many, few))

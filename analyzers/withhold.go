@@ -71,11 +71,15 @@ func unasked(f *assay.Facts, r *assay.Report) {
 	if f.Requests > 0 {
 		return
 	}
+	counted, why := isCounted(f), uncountedWhy(f)
 	for i := range r.Findings {
 		q := &r.Findings[i].Quantity
 		m := r.Findings[i].Metric
+		if (m == "mtbf/service" || m == "failure_rate/service") && counted {
+			continue
+		}
 		if m == "mtbf/service" || m == "failure_rate/service" || strings.HasPrefix(q.Reason, "not measured, because no request") || strings.HasPrefix(q.Reason, "not measured, because no delivered request") {
-			r.Findings[i] = assay.Finding{Metric: m, Labels: r.Findings[i].Labels, Ledger: r.Findings[i].Ledger, Quantity: assay.NotMeasured(q.Unit, noRequests)}
+			r.Findings[i] = assay.Finding{Metric: m, Labels: r.Findings[i].Labels, Ledger: r.Findings[i].Ledger, Quantity: assay.NotMeasured(q.Unit, why)}
 		}
 	}
 }

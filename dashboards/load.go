@@ -248,11 +248,21 @@ func unjoined(r *assay.Report) string {
 // requestless reports whether a run holds no requests: it was made of what others recorded of instances, traces or metrics.
 func requestless(r *assay.Report) bool {
 	f := r.Find("mtbf/service")
-	return f != nil && f.Quantity.Reason == "not measured, because the run holds no requests"
+	return f != nil && strings.HasPrefix(f.Quantity.Reason, withoutRequests) || requestsCounted(r)
 }
 
+const withoutRequests = "not measured, because the run holds no requests"
+
+// requestsCounted reports whether a run holds no requests, but counters that tell how they ended.
+func requestsCounted(r *assay.Report) bool { return r.Find("requests/counted") != nil }
+
 // unrequested names what a run without requests cannot show.
-const unrequested = "load, latency, goodput, availability, MTBF of the service, limit, overload, bottleneck: not measured, because the run holds no requests"
+func unrequested(r *assay.Report) string {
+	if requestsCounted(r) {
+		return "load, latency, goodput, limit, overload, bottleneck: " + withoutRequests + ", only counters of them"
+	}
+	return "load, latency, goodput, availability, MTBF of the service, limit, overload, bottleneck: " + reasonOf(r, "mtbf/service", withoutRequests)
+}
 
 // recording reports whether a run was made by nobody's plan: others recorded it.
 func recording(r *assay.Report) bool { return r.PlanHash == "" && r.Seed == 0 }
@@ -476,7 +486,7 @@ func (v *view) load(r *assay.Report) {
 
 // failuresText says how often the service failed of itself. Requests that fail here and there make no failure of the service; they are told beside it.
 func failuresText(r *assay.Report) string {
-	if requestless(r) {
+	if requestless(r) && !requestsCounted(r) {
 		return Things(naturalFailures(r, assay.InstanceOf), "failures") + " of instances"
 	}
 	return Things(naturalFailures(r, assay.Service), "failures") + " of the service" + instanceFailures(r) + failedRequests(r)

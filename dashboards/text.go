@@ -62,7 +62,7 @@ func Text(o TextOptions) Render {
 		if requestless(r) {
 			p.cold()
 			p.scaling()
-			p.para("UNSEEN", 11, unrequested)
+			p.para("UNSEEN", 11, unrequested(r))
 		} else if s := unseen(r); s != "" {
 			if len(overloaded(r)) > 0 {
 				p.overload()
@@ -219,6 +219,9 @@ func scoreLine(r *assay.Report) string {
 		}
 	}
 	if requestless(r) && len(r.Objectives) == 0 {
+		if f := availability(r); requestsCounted(r) && f != nil && f.Quantity.Known() {
+			return "no gated objectives; availability " + Value(f.Quantity) + " by counters"
+		}
 		return "no gated objectives; a recording without requests"
 	}
 	s := fmt.Sprintf("%d/%d gated objectives hold", hold, len(r.Objectives))

@@ -22,7 +22,7 @@ func (p *page) natural() {
 	}
 	subjects := []string{"service", "instance"}
 	switch {
-	case requestless(r):
+	case requestless(r) && !requestsCounted(r):
 		subjects = subjects[1:]
 	case plain(r):
 		subjects = subjects[:1]
@@ -47,7 +47,7 @@ func (p *page) natural() {
 		}
 		p.para("", 2, strings.Join(parts, "; "))
 	}
-	if f := availability(r); requestless(r) {
+	if f := availability(r); requestless(r) && !requestsCounted(r) {
 	} else if f != nil {
 		p.para("", 2, "availability "+Measure(f.Quantity))
 	} else {

@@ -175,6 +175,10 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 		return nil, nil, err
 	}
 
+	var counted []assay.Episode
+	if f.Counted, counted, err = learnCounted(ctx, f); err != nil {
+		return nil, nil, err
+	}
 	for i := range f.Faults {
 		w := &f.Faults[i]
 		w.Washout = washout(f, w, trails.Users(f, i))
@@ -184,6 +188,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 		f.Lives[i].Ledger = exitLedger(f, &f.Lives[i])
 	}
 	service := canaries.join(detector.Finish(f.End), f.End)
+	service = append(service, counted...)
 	for i := range service {
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}

@@ -14,7 +14,7 @@ import (
 var counted = []profile.Quantity{profile.Success, profile.TokensOut, profile.TokensIn, profile.E2E, profile.TTFT}
 
 // gateways are the vocabularies of what stands in front of instances and is none.
-var gateways = []string{"openfaas", "envoy", "nginx"}
+var gateways = []string{"openfaas", "envoy", "nginx", "http"}
 
 // resetPoints bounds how finely series are looked at.
 const resetPoints = 5000
