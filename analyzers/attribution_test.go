@@ -114,11 +114,20 @@ func TestDecompositionSums(t *testing.T) {
 func TestEngineWithoutChildSpans(t *testing.T) {
 	r := &assay.Request{Due: 1000 * ms, Sent: 1000 * ms, End: 2000 * ms, Outcome: assay.OK}
 	a := func(k, v string) assay.Attr { return assay.Attr{Key: "gen_ai.latency." + k, Value: v} }
-	spans := []assay.Span{span(2, 1, "vllm", "llm_request", assay.SpanServer, 1100, 1900, a("time_in_queue", "0.3"), a("time_in_model_prefill", "0.1"), a("time_in_model_decode", "0.4"))}
-	d := Attribution{}.Begin(someFacts(constant(1))).(*attribution).decompose(r, spans)
-	want := [classes]float32{classCompute: 0.8, classNetwork: 0.2}
-	if diff := cmp.Diff(want, d.class, cmpopts.EquateApprox(0, 1e-5)); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	for name, tt := range map[string]struct {
+		attrs []assay.Attr
+		want  [classes]float32
+	}{
+		"stages":                 {[]assay.Attr{a("time_in_queue", "0.3"), a("time_in_model_prefill", "0.1"), a("time_in_model_decode", "0.4")}, [classes]float32{classCompute: 0.8, classNetwork: 0.2}},
+		"first token and end":    {[]assay.Attr{a("time_in_queue", "0.3"), a("time_to_first_token", "0.4"), a("e2e", "0.7")}, [classes]float32{classCompute: 0.7, classNetwork: 0.2, classUnexplained: 0.1}},
+		"no end":                 {[]assay.Attr{a("time_in_queue", "0.3"), a("time_to_first_token", "0.4")}, [classes]float32{classNetwork: 0.2, classUnexplained: 0.8}},
+		"a token before its due": {[]assay.Attr{a("time_in_queue", "0.3"), a("time_to_first_token", "0.2"), a("e2e", "0.7")}, [classes]float32{classNetwork: 0.2, classUnexplained: 0.8}},
+	} {
+		spans := []assay.Span{span(2, 1, "vllm", "llm_request", assay.SpanServer, 1100, 1900, tt.attrs...)}
+		d := Attribution{}.Begin(someFacts(constant(1))).(*attribution).decompose(r, spans)
+		if diff := cmp.Diff(tt.want, d.class, cmpopts.EquateApprox(0, 1e-5)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
 	}
 }
 

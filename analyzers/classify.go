@@ -274,11 +274,17 @@ func number(s *assay.Span, key string) (float64, bool) {
 }
 
 // engineStages reconstructs queue, prefill and decode of an engine span that tells them as attributes (vLLM's
-// gen_ai.latency.*) instead of child spans. Nil where it has children or no such attributes.
+// gen_ai.latency.*) instead of child spans, or when its first token came and its answer was complete. Nil where it has children or no such attributes.
 func engineStages(spans []assay.Span, s *assay.Span) []node {
 	queue, okQ := number(s, "gen_ai.latency.time_in_queue")
 	prefill, okP := number(s, "gen_ai.latency.time_in_model_prefill")
 	decode, okD := number(s, "gen_ai.latency.time_in_model_decode")
+	if first, ok := number(s, "gen_ai.latency.time_to_first_token"); ok && okQ && !okP { // some versions tell when the first token and the last came, and no stages
+		prefill, okP = first-queue, first >= queue
+		if whole, ok := number(s, "gen_ai.latency.e2e"); ok && !okD {
+			decode, okD = whole-first, whole >= first
+		}
+	}
 	if !okQ || !okP || !okD {
 		return nil
 	}

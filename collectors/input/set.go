@@ -143,7 +143,11 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 		}
 	}
 	if end < begin {
-		return nil, errors.New("import: nothing with a time in any input")
+		var notes []string
+		for i := range s.Summaries {
+			notes = append(notes, s.Summaries[i].Notes...)
+		}
+		return nil, errors.New("import: nothing with a time in any input" + also(notes))
 	}
 	if end-begin > longest {
 		return nil, fmt.Errorf("import: the records span %d days, from %s in %s to %s in %s: want at most %d; --from and --to leave out what is not wanted",
@@ -316,9 +320,17 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		sum.Joined = true
 	}
 	if sum.Kept == 0 && sum.Rejected[Duplicate] == 0 {
-		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind)
+		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?%s", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind, also(sum.Notes))
 	}
 	return nil
+}
+
+// also adds what was noted, which may be why, to an error.
+func also(notes []string) string {
+	if len(notes) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(notes[:min(len(notes), 3)], "; ") + ")"
 }
 
 // phase takes up the beginning or the end of a stretch of load.

@@ -15,6 +15,8 @@ import (
 // maxTrace bounds what is held of one trace, since the processes that its spans name may stand behind them.
 const maxTrace = 64 << 20
 
+const year2000 = 946684800 * int64(time.Second)
+
 type jaegerSpan struct {
 	TraceID    string `json:"traceID"`
 	SpanID     string `json:"spanID"`
@@ -48,6 +50,11 @@ func isJaeger(_ string, head []byte) bool {
 
 func readJaeger(_ context.Context, in *input.Input, emit func(assay.Record) error) error {
 	j := &jaeger{taker: newTaker(in, 1000, emit), doc: newDocument(in.File)}
+	defer func() {
+		if j.undated > 0 {
+			in.Tally.Note("%d spans are stamped before the year 2000: option epoch= says what their stamps count from", j.undated)
+		}
+	}()
 	if text := in.Option("epoch"); text != "" {
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {
@@ -63,6 +70,7 @@ type jaeger struct {
 	doc   *document
 	epoch int64 // Unix ns of stamp 0
 
+	undated   int64    // spans whose stamps count from something else, which was not told
 	held      [][]byte // the spans of the trace that is being read
 	size      int
 	processes map[string]*jaegerProcess
@@ -140,6 +148,9 @@ func (j *jaeger) take(raw []byte) error {
 	if !ok || !okay {
 		j.refuse("no start time or no duration")
 		return nil
+	}
+	if start+j.epoch < year2000 {
+		j.undated++
 	}
 	out := &assay.Span{TraceID: j.trace(s.TraceID), SpanID: j.id(s.SpanID), Name: s.Name, Start: start + j.epoch, End: start + j.epoch + took}
 	out.Parent = j.parent(&s)

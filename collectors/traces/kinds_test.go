@@ -145,6 +145,20 @@ func TestJaeger(t *testing.T) {
 	}
 }
 
+// Stamps that count from no date are told of, with the option that gives one.
+func TestJaegerWithoutADate(t *testing.T) {
+	path := write(t, []byte(`{"data":[{"traceID":"a","spans":[{"traceID":"a","spanID":"1","operationName":"o","startTime":0,"duration":100},{"traceID":"a","spanID":"2","operationName":"o","startTime":50,"duration":100}]}]}`))
+	specs := []input.Spec{{Kind: kind(t, "jaeger"), Path: path}}
+	if _, err := input.Open(t.Context(), specs, input.Settings{}); err == nil || !strings.Contains(err.Error(), "2 spans are stamped before the year 2000: option epoch= says what their stamps count from") {
+		t.Errorf("error %v, want one that names epoch", err)
+	}
+	specs[0].Options = map[string]string{"epoch": "2026-01-01T00:00:00Z"}
+	s, err := input.Open(t.Context(), specs, input.Settings{})
+	if err != nil || len(s.Summaries[0].Notes) > 0 || s.Summaries[0].Kept != 2 {
+		t.Errorf("%+v: %v, want both spans", s, err)
+	}
+}
+
 func TestXRay(t *testing.T) {
 	spans, tally, err := read(t, kind(t, "xray"), "testdata/xray-ddb.json")
 	if err != nil {
