@@ -356,7 +356,9 @@ func (e *engine) quantile(n profile.Name, at float64) assay.Quantity {
 			lower = b.le
 		}
 		v := b.le
-		if b.count > below {
+		if i == 0 && lower == 0 {
+			v = math.NaN() // nothing but its end is known of the first bucket
+		} else if b.count > below {
 			v = lower + (b.le-lower)*(at*total-below)/(b.count-below)
 		}
 		return measured(v*scale, lower*scale, b.le*scale, assay.Seconds, count, "observations", method)
