@@ -56,6 +56,7 @@ type Manifest struct {
 	Canary     int64           `json:"canary_period_ns,omitempty"` // from one canary to the next; 0 without
 	Attempt    int             `json:"attempt,omitempty"`
 	Imported   bool            `json:"imported,omitempty"`
+	Untimed    bool            `json:"untimed,omitempty"`     // its source tells no time of some requests: they were laid end to end, and no rate or exposure can be known
 	Machine    *Calibration    `json:"calibration,omitempty"` // nil: this machine was not calibrated
 	XIDs       []XIDRow        `json:"xid_rows,omitempty"`    // rows of the table of GPU errors that stand in place of ours
 	End        Ending          `json:"end"`

@@ -87,6 +87,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 		}
 	}
 	unasked(f, r)
+	untimed(f, r)
 	withhold(r)
 	for i := range objectives {
 		r.Objectives = append(r.Objectives, judge(r, &objectives[i]))

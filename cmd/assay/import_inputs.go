@@ -162,7 +162,7 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 	for _, s := range specs {
 		kinds[s.Kind.Name] = true
 	}
-	m := &assay.Manifest{Epoch: set.Epoch, Objectives: objectives, Resolution: set.Resolution,
+	m := &assay.Manifest{Epoch: set.Epoch, Objectives: objectives, Resolution: set.Resolution, Untimed: set.Untimed,
 		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(ask.Shown(specs[0].Path))), Model: cmp.Or(o.model, set.Model), Release: o.release}}
 	dir, err := makeRun(ctx, o, ask.Shown(specs[0].Path), m, set, set.End)
 	if err != nil {

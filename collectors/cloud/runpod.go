@@ -81,6 +81,7 @@ func readRunPod(ctx context.Context, in *input.Input, emit func(assay.Record) er
 		default:
 			r.Due = next
 			next += took
+			in.Tally.Untimed = true
 			in.Tally.Note("%d jobs tell no time: they were laid end to end, up to when the file was changed last", 1)
 		}
 		r.End = r.Due + took

@@ -29,6 +29,7 @@ func (s *Set) settle() {
 		}
 		if sum.Requests > 0 {
 			s.Resolution = max(s.Resolution, o.resolution)
+			s.Untimed = s.Untimed || o.untimed
 		}
 	}
 }

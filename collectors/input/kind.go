@@ -133,6 +133,7 @@ type Tally struct {
 	Kept       int64
 	Rejected   map[string]int64 // by reason
 	Resolution int64            // ns: of the stamps of its requests
+	Untimed    bool             // some of its requests have no time, and were laid end to end
 
 	notes map[string]int64
 	order []string

@@ -60,6 +60,7 @@ type Set struct {
 	Summaries  []Summary
 	Requests   int64    // of all inputs, or made out of their traces
 	Notes      []string // on requests that were made out of traces, and on inputs of different times
+	Untimed    bool     // an input that tells of requests tells no time of some
 	Model      string   // that the traces name, where they name one
 
 	settings Settings
@@ -85,6 +86,7 @@ type one struct {
 	resolution int64 // ns: of the stamps of its requests
 	held       []assay.Event
 	mute       bool // its requests are left out
+	untimed    bool // some of its requests have no time
 	twin       *one // an earlier input that holds the same
 	left       bool // it is left out, since that one is read
 }
@@ -311,7 +313,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		sum.Begin, sum.End = 0, 0
 	}
 	sum.Kind, sum.Path, sum.Things = o.spec.Kind.Name, cmp.Or(o.shown, o.path), o.spec.Kind.Things
-	o.resolution = t.Resolution
+	o.resolution, o.untimed = t.Resolution, t.Untimed
 	if sum.Spans > 0 {
 		s.stamps = max(s.stamps, t.Resolution)
 	}

@@ -162,6 +162,7 @@ func readOllama(ctx context.Context, in *input.Input, emit func(assay.Record) er
 		} else {
 			r.Due, r.End = next, next+x.took
 			next = r.End
+			in.Tally.Untimed = true
 			in.Tally.Note("%d answers tell no time: they were laid end to end, up to when the file was changed last", 1)
 		}
 		if begin == 0 || r.Due < begin {
