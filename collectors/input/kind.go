@@ -135,6 +135,7 @@ type Tally struct {
 	Resolution int64            // ns: of the stamps of its requests
 	Untimed    bool             // some of its requests have no time, and were laid end to end
 
+	out   int64 // of those rejected: read well, and not of this run
 	notes map[string]int64
 	order []string
 }

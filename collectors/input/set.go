@@ -321,7 +321,7 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 	if j := s.joined[o.spec.Kind.Name]; j != nil && j.last != o {
 		sum.Joined = true
 	}
-	if sum.Kept == 0 && sum.Rejected[Duplicate] == 0 {
+	if sum.Kept == 0 && sum.Rejected[Duplicate] == 0 && t.out == 0 {
 		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?%s", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind, also(sum.Notes))
 	}
 	return nil
@@ -385,6 +385,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	spans := s.toldOf("")
 	single := strings.HasPrefix(o.spec.Kind.Things, "spans") // each thing is one span
 	n := 0
+	var out leftOut
 	pass := func(r assay.Record) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -394,7 +395,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			stamps(r, o.shift)
 		}
 		if why := s.unfit(r); why != "" {
-			t.Note("%d records left out: "+why, 1)
+			out.add(why, r)
 			return nil
 		}
 		if sp, ok := r.(*assay.Span); ok && single && spans.span(sp) {
@@ -402,12 +403,14 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			t.Reject(Duplicate, 1)
 			return nil
 		}
+		out.things += thingsIn(r)
 		return emit(r)
 	}
 	if err = o.spec.Kind.Read(ctx, in, pass); err == nil && finish {
 		err = o.spec.Kind.Finish(ctx, in, pass)
 	}
 	*state = in.State
+	out.tell(t)
 	return t, err
 }
 
