@@ -68,6 +68,7 @@ type Set struct {
 	phases   map[string]*phase
 	joined   map[string]*joined // by kind: those whose inputs are read as one
 	temp     []string           // files that were fetched
+	passed   map[string]error   // by directory: why the first file that was passed over was
 	roots    *roots             // of traces; nil where an input tells of requests
 	stamps   int64              // ns: resolution of the coarsest stamps of spans
 	told     map[string]*told   // in this reading, by kind; those of spans, of all kinds, by ""
@@ -85,10 +86,12 @@ type one struct {
 
 	resolution int64 // ns: of the stamps of its requests
 	held       []assay.Event
-	mute       bool // its requests are left out
-	untimed    bool // some of its requests have no time
-	twin       *one // an earlier input that holds the same
-	left       bool // it is left out, since that one is read
+	mute       bool   // its requests are left out
+	untimed    bool   // some of its requests have no time
+	twin       *one   // an earlier input that holds the same
+	left       bool   // it is left out, since that one is read
+	dir        string // that it was found in; "": it was named
+	over       bool   // it holds nothing of its kind
 }
 
 // joined is what the inputs of a kind that has a Finish share.
@@ -129,7 +132,7 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	begin, end := int64(math.MaxInt64), int64(math.MinInt64)
 	var first, last string
 	for _, o := range s.inputs {
-		if err := s.measure(ctx, o); err != nil {
+		if err := s.measure(ctx, o); err != nil && !s.passOver(ctx, o, err) {
 			return nil, err
 		}
 		s.alike(o, &o.summary)
@@ -143,6 +146,9 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 		if o.summary.End > end {
 			end, last = o.summary.End, o.summary.Path
 		}
+	}
+	if err := s.onlyPassed(); err != nil {
+		return nil, err
 	}
 	if end < begin {
 		var notes []string
@@ -224,30 +230,6 @@ func (s *Set) add(ctx context.Context, spec Spec) error {
 		return s.addArchive(o)
 	}
 	s.inputs = append(s.inputs, o)
-	return nil
-}
-
-// addDir takes up the files of a directory, by name, without those that are hidden.
-func (s *Set) addDir(o *one) error {
-	entries, err := os.ReadDir(o.path)
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, e := range entries {
-		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if n++; n > maxFiles {
-			return fmt.Errorf("%s holds more than %d files", o.path, maxFiles)
-		}
-		f := *o
-		f.path = filepath.Join(o.path, e.Name())
-		s.inputs = append(s.inputs, &f)
-	}
-	if n == 0 {
-		return fmt.Errorf("%s holds no file", o.path)
-	}
 	return nil
 }
 

@@ -75,6 +75,44 @@ func file(t *testing.T, text string) string {
 
 const base = 1_700_000_000
 
+// A directory stands for the files in it and below, but for what is none of its kind.
+func TestDirectory(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	licence, below := put("LICENSE", "none of them\n"), put("ns_pod/c/0.log", fmt.Sprintf("%d\n", base))
+	put(".hidden/x", "1\n")
+	s, err := Open(t.Context(), []Spec{{Kind: seconds, Path: dir}}, Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, sum := range s.Summaries {
+		got = append(got, fmt.Sprintf("%s %d of %d %s %v", sum.Path, sum.Kept, sum.Read, sum.Things, sum.Rejected))
+	}
+	want := []string{licence + " 0 of 1 files map[nothing in it is of the kind seconds:1]", below + " 1 of 1 lines map[]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("summaries (-want +got):\n%s", diff)
+	}
+	if err := s.Run(t.Context(), func(assay.Record) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "ns_pod")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), []Spec{{Kind: seconds, Path: dir}}, Settings{}); err == nil || !strings.Contains(err.Error(), "LICENSE: nothing to keep of 1 lines") {
+		t.Errorf("nothing but a licence: %v", err)
+	}
+}
+
 func TestSetIsOneRunOfManyInputs(t *testing.T) {
 	a, b := file(t, fmt.Sprintf("%d\nx\n%d\n", base+5, base+6)), file(t, fmt.Sprintf("%d\n12\n%d\n", base+3600, base+9999))
 	s, err := Open(t.Context(), []Spec{{Kind: seconds, Path: a}, {Kind: seconds, Path: b, Options: map[string]string{"shift": "-1h", "instance": "w-1"}}},
