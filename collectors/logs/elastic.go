@@ -21,13 +21,13 @@ const page = 2000
 
 var elasticKind = input.Kind{
 	Name: "elasticsearch", Things: "lines", Proven: collectors.Documents, By: "a stand-in of the search API of Elasticsearch 8 and OpenSearch 2",
-	Help: "Logs of engines in Elasticsearch or OpenSearch: http://HOST:9200/INDEX?q=QUERY for the window, or hits one a line.",
-	Is:   isHit, Options: options, Read: readLogs, Fetch: fetchElastic,
+	Help: "Logs of engines in Elasticsearch or OpenSearch: http://HOST:9200/INDEX?q=QUERY for the window, or a file of what _search answered or of hits one a line.",
+	Is:   isHit, Options: options, Read: readStore, Fetch: fetchElastic,
 }
 
 var hitLine = regexp.MustCompile(`^\s*\{.*"_source"\s*:`)
 
-func isHit(_ string, head []byte) bool { return hitLine.Match(head) }
+func isHit(_ string, head []byte) bool { return hitLine.Match(head) || searchBodyHead.Match(head) }
 
 // fetchElastic reads the window of an index, page after page from one point in time, oldest first, and writes each document's source as a line.
 func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {

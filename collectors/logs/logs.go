@@ -33,6 +33,27 @@ func isLog(_ string, head []byte) bool { return knownLine.Match(head) }
 
 // readLogs reads a log.
 func readLogs(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
+	li, err := newLines(in, emit)
+	if err != nil {
+		return err
+	}
+	l := input.Lines{File: in.File}
+	for {
+		raw, err := l.Next()
+		if err == io.EOF {
+			return li.end(in.Tally)
+		}
+		if err != nil {
+			return err
+		}
+		if err := li.take(raw); err != nil {
+			return fmt.Errorf("%s:%d: %w", in.Path, l.N, err)
+		}
+	}
+}
+
+// newLines makes what takes the lines of an input.
+func newLines(in *input.Input, emit func(assay.Record) error) (*lines, error) {
 	instance := in.Option("instance")
 	if instance == "" {
 		instance = instanceFrom(in.Path)
@@ -45,26 +66,17 @@ func readLogs(ctx context.Context, in *input.Input, emit func(assay.Record) erro
 	if text := in.Option("year"); text != "" {
 		year, err := strconv.Atoi(text)
 		if err != nil || year < 2000 || year > 2200 {
-			return fmt.Errorf("year %q: want a year such as 2026", text)
+			return nil, fmt.Errorf("year %q: want a year such as 2026", text)
 		}
 		d.dial.year = year
 	}
-	li := &lines{dec: d, instance: in.Option("instance")}
-	l := input.Lines{File: in.File}
-	for {
-		raw, err := l.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := li.take(raw); err != nil {
-			return fmt.Errorf("%s:%d: %w", in.Path, l.N, err)
-		}
-	}
+	return &lines{dec: d, instance: in.Option("instance")}, nil
+}
+
+// end counts what is left of a line without its end.
+func (li *lines) end(t *input.Tally) error {
 	if n := li.un.left(); n > 0 {
-		in.Tally.Reject("parts of a line whose end is missing", n)
+		t.Reject("parts of a line whose end is missing", n)
 	}
 	return nil
 }

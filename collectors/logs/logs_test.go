@@ -144,6 +144,27 @@ func TestOllamaUnloads(t *testing.T) {
 	}
 }
 
+// What a store answered is read as it came: newest first, pretty or not, one answer after the other.
+func TestSavedAnswers(t *testing.T) {
+	loki := `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"v-0"},"values":[["1769904005000000000","INFO:     Application startup complete."],
+		["1769904000000000000","INFO 02-01 00:00:00 [a.py:1] vLLM API server version 0.15.1"],["x","y"]]}]}}`
+	search := `{"took":1,"hits":{"total":{"value":2},"hits":[{"_id":"1","_source":{"@timestamp":"2026-02-01T00:00:05Z","message":"INFO:     Application startup complete.","kubernetes":{"pod_name":"v-0"}}},
+		{"_id":"2","_source":{"@timestamp":"2026-02-01T00:00:00Z","message":"INFO 02-01 00:00:00 [a.py:1] vLLM API server version 0.15.1","kubernetes":{"pod_name":"v-0"}}}]}}`
+	for _, tt := range []struct {
+		k          *input.Kind
+		text       string
+		read, kept int64
+	}{{&lokiKind, loki, 3, 2}, {&lokiKind, loki + "\n" + strings.ReplaceAll(loki, "v-0", "v-1"), 6, 4}, {&elasticKind, search, 2, 2}, {&elasticKind, strings.ReplaceAll(search, "\n", ""), 2, 2}} {
+		if !tt.k.Is("", []byte(tt.text)) {
+			t.Errorf("%s is not known by how it begins: %s", tt.k.Name, tt.text)
+		}
+		got, sum, _ := told(t, tt.k, put(t, "answer.json", tt.text), nil)
+		if len(got) < 2 || !strings.Contains(got[0], "started v-0") || !strings.Contains(got[1], "5000±1") || !strings.Contains(got[1], "ready v-0") || sum.Read != tt.read || sum.Kept != tt.kept {
+			t.Errorf("%s: %q, %d of %d", tt.k.Name, got, sum.Kept, sum.Read)
+		}
+	}
+}
+
 const vllm = `INFO 12-31 23:59:50 [__init__.py:216] Automatically detected platform cuda.
 (APIServer pid=1) INFO 12-31 23:59:55 [api_server.py:1351] vLLM API server version 0.15.1
 (EngineCore_DP0 pid=7) INFO 12-31 23:59:57 [core.py:97] Initializing a V1 LLM engine (v0.15.1) with config: model='m'

@@ -22,8 +22,8 @@ const lokiPage = 5000
 
 var lokiKind = input.Kind{
 	Name: "loki", Things: "lines", Proven: collectors.Documents, By: "a stand-in of Loki's query_range",
-	Help:    "Logs of engines in Loki: http://HOST:3100?query=LOGQL for the window (commas in it as %2C), or what logcli --output=jsonl writes.",
-	Options: options, Read: readLogs, Fetch: fetchLoki,
+	Help: "Logs of engines in Loki: http://HOST:3100?query=LOGQL for the window (commas in it as %2C), or a file of what query_range answered or logcli --output=jsonl writes.",
+	Is:   isLokiBody, Options: options, Read: readStore, Fetch: fetchLoki,
 }
 
 // A lokiLine is a line with its stream, as logcli writes it.
@@ -91,32 +91,42 @@ func (l *lokiLine) key() string {
 
 // lines asks for one page.
 func (s *store) lines(ctx context.Context, query string, from, to int64) ([]lokiLine, error) {
-	var a struct {
-		Data struct {
-			Type   string `json:"resultType"`
-			Result []struct {
-				Stream map[string]string   `json:"stream"`
-				Values [][]json.RawMessage `json:"values"`
-			} `json:"result"`
-		} `json:"data"`
-	}
+	var a lokiAnswer
 	q := url.Values{"query": {query}, "start": {strconv.FormatInt(from, 10)}, "end": {strconv.FormatInt(to, 10)}, "limit": {strconv.Itoa(lokiPage)}, "direction": {"forward"}}
 	if err := s.ask(ctx, http.MethodGet, "loki/api/v1/query_range", q, nil, &a); err != nil {
 		return nil, err
 	}
+	lines, _, err := a.lines()
+	return lines, err
+}
+
+// A lokiAnswer is what query_range gives.
+type lokiAnswer struct {
+	Data struct {
+		Type   string `json:"resultType"`
+		Result []struct {
+			Stream map[string]string   `json:"stream"`
+			Values [][]json.RawMessage `json:"values"`
+		} `json:"result"`
+	} `json:"data"`
+}
+
+// lines returns the lines of all streams, oldest first, and how many could not be read.
+func (a *lokiAnswer) lines() (out []lokiLine, unread int64, err error) {
 	if a.Data.Type != "streams" {
-		return nil, fmt.Errorf("the query gives %q: want one that gives lines and not numbers", a.Data.Type)
+		return nil, 0, fmt.Errorf("the query gives %q: want one that gives lines and not numbers", a.Data.Type)
 	}
-	var out []lokiLine
 	for _, r := range a.Data.Result {
 		for _, v := range r.Values {
 			var stamp string
 			l := lokiLine{Labels: r.Stream}
 			if len(v) < 2 || json.Unmarshal(v[0], &stamp) != nil || json.Unmarshal(v[1], &l.Line) != nil {
+				unread++
 				continue
 			}
 			at, err := strconv.ParseInt(stamp, 10, 64)
 			if err != nil {
+				unread++
 				continue
 			}
 			l.at, l.Timestamp = at, time.Unix(0, at).UTC().Format(time.RFC3339Nano)
@@ -124,5 +134,5 @@ func (s *store) lines(ctx context.Context, query string, from, to int64) ([]loki
 		}
 	}
 	slices.SortStableFunc(out, func(a, b lokiLine) int { return cmp.Compare(a.at, b.at) })
-	return out, nil
+	return out, unread, nil
 }
