@@ -17,6 +17,7 @@ import (
 // answers to --query-gpu and --query-compute-apps may follow one another.
 type smi struct {
 	zone *time.Location
+	none func()       // told of each stamp without a zone; nil: it is ours
 	at   func() int64 // stamp of rows without one; nil: they are rejected
 	cuda string       // CUDA version, where something tells it
 
@@ -92,6 +93,9 @@ func (s *smi) stamp(row []string) (int64, string) {
 	t, err := time.ParseInLocation("2006/01/02 15:04:05.999", text, s.zone)
 	if err != nil {
 		return 0, "timestamp is no YYYY/MM/DD hh:mm:ss.mmm"
+	}
+	if s.none != nil {
+		s.none()
 	}
 	return t.UnixNano(), ""
 }

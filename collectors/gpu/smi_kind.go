@@ -51,7 +51,7 @@ func isCapture(head []byte) bool {
 }
 
 func readSMI(_ context.Context, in *input.Input, emit func(assay.Record) error) error {
-	s := &smi{zone: in.Zone, keep: in.Tally.Keep, reject: in.Tally.Reject, emit: emit}
+	s := &smi{zone: in.Zone, none: func() { in.NoZone(1) }, keep: in.Tally.Keep, reject: in.Tally.Reject, emit: emit}
 	if text := in.Option("time"); text != "" {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {

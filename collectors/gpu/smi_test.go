@@ -137,7 +137,7 @@ func TestCapturesAsTheirExporterReadsThem(t *testing.T) {
 			if d := cmp.Diff(want, values(scrapes)); d != "" {
 				t.Errorf("%s %s (-want +got):\n%s", name, stage, d)
 			}
-			if sum.Read != sum.Kept+sum.Rejected[whyNotThere]+sum.Rejected[whyDeprecated]+sum.Rejected[whyText] || len(sum.Notes) != 1 {
+			if sum.Read != sum.Kept+sum.Rejected[whyNotThere]+sum.Rejected[whyDeprecated]+sum.Rejected[whyText] || len(sum.Notes) != 2 {
 				t.Errorf("%+v", sum)
 			}
 		}

@@ -42,6 +42,7 @@ type Import struct {
 	Duplicates int              // rows that were left out, since they were told before
 
 	settings Settings
+	zoneless int64 // stamps without a zone
 	zero     int64 // stamp of the source at run time 0
 	first    int64 // stamp of the first request
 	phases   []phase
@@ -114,7 +115,7 @@ func Open(ctx context.Context, s Settings) (*Import, error) {
 		im.phases = append(im.phases, *p)
 	}
 	slices.SortFunc(im.phases, func(a, b phase) int { return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.name, b.name)) })
-	im.levels, im.Warnings, im.Duplicates = t.levels, t.warnings(), t.twice
+	im.levels, im.Warnings, im.Duplicates, im.zoneless = t.levels, t.warnings(), t.twice, t.zoneless
 	if n := t.unread.N(); n > 0 {
 		im.Rejected = t.unread.Reasons()
 		im.Warnings = append(im.Warnings, fmt.Sprintf("%d of %d rows are no requests: %s", n, n+int64(im.Requests), strings.Join(t.unread.Words(), ", ")))
@@ -183,6 +184,10 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 		var r row
 		err := rd.next(&r)
 		if err == io.EOF {
+			if note := in.ZoneNote(); note != "" && im.settings.Zone == nil {
+				t.note(note, 1)
+			}
+			t.zoneless += in.Zoneless()
 			return nil
 		}
 		if n%1024 == 0 && ctx.Err() != nil {

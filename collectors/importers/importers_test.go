@@ -83,7 +83,7 @@ func TestFormats(t *testing.T) {
 		{"jtl without a header, with dates, semicolons and a torn end", Settings{Paths: []string{"testdata/headless.jtl"}}, from - ms, []assay.Request{
 			{Class: "a", Outcome: assay.Loading, Status: 503, Error: "503", Due: 1501 * ms, Sent: 1501 * ms, FirstByte: 1516 * ms, End: 1516 * ms, BytesIn: 10, BytesOut: 20},
 			{Class: "a", Outcome: assay.OK, Status: 200, Due: ms, Sent: ms, FirstByte: 10 * ms, End: 11 * ms, BytesIn: 10, BytesOut: 20}},
-			[]string{fmt.Sprintf(tornText, 1)}, []assay.Sample{levelOf("jmeter_threads", "headless.jtl", 1, 2), levelOf("jmeter_threads", "headless.jtl", 1001, 1)}, "load 1..1516"},
+			[]string{fmt.Sprintf(tornText, 1), "3 stamps name no time zone: UTC was taken"}, []assay.Sample{levelOf("jmeter_threads", "headless.jtl", 1, 2), levelOf("jmeter_threads", "headless.jtl", 1001, 1)}, "load 1..1516"},
 		{"jtl in XML, nested, with a torn end", Settings{Paths: []string{"testdata/nested.jtl"}}, from - ms, []assay.Request{
 			{Class: "home", Outcome: assay.OK, Status: 200, Due: 251 * ms, Sent: 251 * ms, FirstByte: 331 * ms, End: 371 * ms, BytesIn: 512, BytesOut: 180},
 			{Class: "predict", Outcome: assay.WrongContent, Status: 200, Error: "assertion failed: says yes", Due: ms, Sent: ms, FirstByte: 851 * ms, End: 898 * ms, BytesIn: 640, BytesOut: 2048},

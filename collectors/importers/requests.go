@@ -64,6 +64,7 @@ func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) 
 		in.State = im
 	}
 	in.Tally.Keep(int64(im.Requests))
+	in.NoZone(im.zoneless)
 	for reason, n := range im.Rejected {
 		in.Tally.Reject(reason, n)
 	}

@@ -42,11 +42,12 @@ func (r *row) unfit(want, format string, args ...any) error {
 
 // A tally gathers what is to be told beside the requests. It is filled by the first reading only.
 type tally struct {
-	notes  map[string]int // what was left out or taken for something, and how often
-	order  []string
-	levels map[level]map[int64]float64 // by second: the most
-	twice  int                         // rows that were told before
-	unread input.Unread                // rows of tables
+	notes    map[string]int // what was left out or taken for something, and how often
+	order    []string
+	levels   map[level]map[int64]float64 // by second: the most
+	twice    int                         // rows that were told before
+	zoneless int64                       // stamps without a zone
+	unread   input.Unread                // rows of tables
 }
 
 // A level is a series of how loaded the generator was.

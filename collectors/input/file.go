@@ -22,10 +22,11 @@ const (
 
 // A File is one file, unpacked. Read goes no further than a row may reach: whoever reads row by row calls Row before each.
 type File struct {
-	Path string         // as people know it
-	Disk string         // where it lies; "" where it is no file on disk
-	Zone *time.Location // of stamps that name none
-	Last byte           // that was read last
+	Path     string         // as people know it
+	Disk     string         // where it lies; "" where it is no file on disk
+	Zone     *time.Location // of stamps that name none
+	zoneless int64          // stamps without one
+	Last     byte           // that was read last
 
 	in    *bufio.Reader
 	from  *source

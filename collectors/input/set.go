@@ -393,6 +393,9 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	}
 	*state = in.State
 	out.tell(t)
+	if note := f.ZoneNote(); note != "" && o.spec.Options["zone"] == "" {
+		t.Note(note+"; zone= names another", 1)
+	}
 	return t, err
 }
 

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -15,7 +16,30 @@ var dates = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05",
 
 // Instant reads a number of units, or a date, which is in the file's zone unless it says otherwise, as nanoseconds.
 func (i *File) Instant(text string, unit int64) (ns int64, dated, ok bool) {
-	return Instant(text, unit, i.Zone)
+	ns, dated, ok = Instant(text, unit, i.Zone)
+	if dated && zoneless(text) {
+		i.NoZone(1)
+	}
+	return ns, dated, ok
+}
+
+// zoneless reports whether a date ends without a zone.
+func zoneless(text string) bool {
+	return !strings.HasSuffix(text, "Z") && !strings.ContainsAny(text[min(len(text), 11):], "+-")
+}
+
+// NoZone counts stamps that name no zone, so that the file's was taken.
+func (i *File) NoZone(n int64) { i.zoneless += n }
+
+// Zoneless returns how many stamps named no zone.
+func (i *File) Zoneless() int64 { return i.zoneless }
+
+// ZoneNote says how many stamps named no zone, "" for none.
+func (i *File) ZoneNote() string {
+	if i.zoneless == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d stamps name no time zone: %v was taken", i.zoneless, i.Zone)
 }
 
 // Instant reads a number of units, or a date, which is in zone unless it says otherwise, as nanoseconds.

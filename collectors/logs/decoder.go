@@ -21,6 +21,7 @@ type decoder struct {
 	instance string // of lines that name none
 	dial     dial
 	latest   stamp
+	assumed  func()                // told of each line whose stamp names no zone; nil: nobody asks
 	fits     func(at int64) string // why a stamp, in Unix ns, cannot be true; nil: all can
 	emit     func(assay.Record) error
 
@@ -83,6 +84,9 @@ func (d *decoder) take(l *line, n int64) error {
 		d.procs[l.instance] = pr
 	}
 	d.tally.Keep(n)
+	if d.assumed != nil && l.stamp.at == 0 && own.at != 0 && d.dial.bare {
+		d.assumed()
+	}
 	return pr.take(p, groups, at)
 }
 

@@ -70,6 +70,13 @@ func newLines(in *input.Input, emit func(assay.Record) error) (*lines, error) {
 		}
 		d.dial.year = year
 	}
+	d.assumed = func() {
+		in.NoZone(1)
+		if d.dial.guessed {
+			in.Tally.Note(fmt.Sprintf("stamps name no year: %d was taken for the first, that of the file's last change; year= names another", d.dial.first), 1)
+			d.dial.guessed = false
+		}
+	}
 	return &lines{dec: d, instance: in.Option("instance")}, nil
 }
 

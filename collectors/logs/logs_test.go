@@ -144,6 +144,14 @@ func TestOllamaUnloads(t *testing.T) {
 	}
 }
 
+// Who reads the report is told which year and zone were taken.
+func TestZoneAndYearAreTold(t *testing.T) {
+	_, sum, _ := told(t, &logsKind, put(t, "v.log", vllm), nil)
+	compare(t, []string{"stamps name no year: 2025 was taken for the first, that of the file's last change; year= names another", "8 stamps name no time zone: UTC was taken; zone= names another"}, sum.Notes)
+	_, sum, _ = told(t, &logsKind, put(t, "v.log", vllm), map[string]string{"zone": "Europe/Berlin", "year": "2025"})
+	compare(t, nil, sum.Notes)
+}
+
 // What a store answered is read as it came: newest first, pretty or not, one answer after the other.
 func TestSavedAnswers(t *testing.T) {
 	loki := `{"status":"success","data":{"resultType":"streams","result":[{"stream":{"pod":"v-0"},"values":[["1769904005000000000","INFO:     Application startup complete."],

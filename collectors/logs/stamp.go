@@ -21,6 +21,10 @@ type dial struct {
 	year   int       // of the log's first line that tells none; 0: that of end
 	latest int64     // Unix ns: of the stamps that tell none; 0: there was none
 	end    time.Time // when the log was written last
+
+	bare    bool // the stamp read last names no zone
+	guessed bool // a year was taken from end
+	first   int  // that year
 }
 
 // Forms of stamps within a line.
@@ -33,6 +37,7 @@ var (
 
 // read reads the stamp that a line bears; none is a stamp of zero.
 func (d *dial) read(text string) stamp {
+	d.bare = false
 	if m := isoStamp.FindStringSubmatch(text); m != nil {
 		return d.date(m[1])
 	}
@@ -48,9 +53,12 @@ func (d *dial) read(text string) stamp {
 	return stamp{}
 }
 
+var zoned = regexp.MustCompile(`(?:Z|[+-]\d{2}:?\d{2})$`)
+
 // date reads a date with its year.
 func (d *dial) date(text string) stamp {
 	text = strings.Replace(text, ",", ".", 1)
+	d.bare = !zoned.MatchString(text)
 	at, _, ok := input.Instant(text, 1, d.zone)
 	if !ok {
 		t, err := time.Parse("2006-01-02T15:04:05Z0700", strings.Replace(text, " ", "T", 1))
@@ -90,6 +98,7 @@ func (d *dial) yearless(m []string) stamp {
 		s.resolution = fraction("." + m[5])
 		ns, _ = strconv.Atoi((m[5] + "000000000")[:9])
 	}
+	d.bare = true
 	month := time.Month(n[0])
 	of := func(year int) time.Time {
 		return time.Date(year, month, n[1], n[2], n[3], n[4], ns, d.zone)
@@ -102,6 +111,7 @@ func (d *dial) yearless(m []string) stamp {
 		if year = d.end.Year(); of(year).After(d.end.Add(24 * time.Hour)) {
 			year--
 		}
+		d.guessed, d.first = true, year
 	}
 	s.at = of(year).UnixNano()
 	d.latest = max(d.latest, s.at)

@@ -143,6 +143,20 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// Who reads the report is told which zone was taken for stamps that name none.
+func TestZoneIsTold(t *testing.T) {
+	for spec, want := range map[string]int{
+		file(t, "x.csv", "ts,v\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts":                    1,
+		file(t, "x.csv", "ts,v\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts,zone=Europe/Berlin": 0,
+		file(t, "x.csv", "ts,v\n2026-11-20T10:00:00+01:00,1\n1795168800,2\n") + ",time=ts":                        0,
+	} {
+		_, sum, err := read(t, "samples", spec)
+		if err != nil || len(sum.Notes) != want || want == 1 && sum.Notes[0] != "1 stamps name no time zone: UTC was taken; zone= names another" {
+			t.Errorf("%s: %v, %q", spec, err, sum.Notes)
+		}
+	}
+}
+
 // Rows that cannot be read are rejected, unless they are most of a table.
 func TestBadRows(t *testing.T) {
 	const good = "1767225600,a,1\n1767225601,a,2\n1767225602,a,3\n"
