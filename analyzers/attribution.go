@@ -188,7 +188,7 @@ func (a *attribution) keepSlow(r *assay.Request, d decomposition) {
 // Finish adds the shares of each scope, the ranking, and the shares of the slowest requests.
 func (a *attribution) Finish(r *assay.Report) error {
 	coverage := fmt.Sprintf("%d of %d requests have spans of the target", a.f.Traced, a.f.Requests)
-	if a.strayed > 0 {
+	if a.strayed*100 > a.f.Traced { // one in a while is a machine that stood still
 		coverage += fmt.Sprintf("; in %d of them clocks disagree, and spans were placed within their callers'", a.strayed)
 	}
 	var names []string

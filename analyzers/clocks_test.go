@@ -58,6 +58,17 @@ func TestAServerThatOutlivesItsClientIsNotMoved(t *testing.T) {
 	}
 }
 
+// A server logs and counts when its client has the last byte already: that shows nothing of clocks, until it is late by more than such work takes.
+func TestAServerThatEndsAfterTheLastByteIsNotMoved(t *testing.T) {
+	for late, want := range map[int64]bool{1: false, 2: false, 3: true} {
+		r := &assay.Request{Due: 1, End: 100 * ms, SpanID: spanID(9)}
+		spans := []assay.Span{span(1, 0, "a", "call", assay.SpanClient, 0, 50), span(2, 1, "b", "serve", assay.SpanServer, 20, 50+late)}
+		if _, moved := (&attribution{}).aligned(r, spans); moved != want {
+			t.Errorf("%d ms late: moved %v, want %v", late, moved, want)
+		}
+	}
+}
+
 func TestTracesTellOfTheirOwnQuality(t *testing.T) {
 	r, spans := skewed(-50)
 	spans = append(spans, span(20, 99, "engine", "lost", assay.SpanServer, 1300, 1310), span(21, 20, "engine", "below", assay.SpanInternal, 1300, 1310))
