@@ -33,7 +33,7 @@ func TestImportSeries(t *testing.T) {
 	}
 	got = assayIn(t, dir, "assess", "runs/week")
 	text := strings.Join(strings.Fields(got.out), " ")
-	for _, want := range []string{"GO no gated objectives", "ENGINE vllm: end to end mean 250 ms, p95 475 ms [0..500 ms]", "running at most 2", "not measured, because it was not exposed or nothing was counted: TTFT",
+	for _, want := range []string{"GO no gated objectives", "ENGINE vllm: end to end mean 250 ms, p95 ≤500 ms", "running at most 2", "not measured, because it was not exposed or nothing was counted: TTFT",
 		"not measured, because the run holds no requests"} {
 		if got.code != 0 || !strings.Contains(text, want) {
 			t.Errorf("assess: exit %d, lacks %q\n%s%s", got.code, want, got.out, got.err)

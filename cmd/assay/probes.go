@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/probes"
+	"github.com/assay-dev/assay/loadgen"
 )
 
 // probes adds the looks that the plan asks for to the collectors of a run.
@@ -70,10 +71,14 @@ func examineProbes(ctx context.Context, p *patient) {
 const dateResolution = time.Second
 
 // clockOf asks a source for the time, by the Date header of its answer: its clock less ours, known to half the way there and back and the second of the header.
-func clockOf(ctx context.Context, client *http.Client, url string) (offset, within time.Duration, err error) {
+// The request carries the id of the run, if there is one.
+func clockOf(ctx context.Context, client *http.Client, url, run string) (offset, within time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, 0, err
+	}
+	if run != "" {
+		req.Header.Set(loadgen.RunHeader, run)
 	}
 	asked := time.Now()
 	res, err := client.Do(req)
@@ -100,7 +105,7 @@ func clockBy(res *http.Response, asked time.Time, took time.Duration) (offset, w
 
 // clockText says how a source's clock stands to ours.
 func clockText(ctx context.Context, client *http.Client, url string) string {
-	return offsetText(clockOf(ctx, client, url))
+	return offsetText(clockOf(ctx, client, url, ""))
 }
 
 func offsetText(offset, within time.Duration, err error) string {
@@ -125,7 +130,7 @@ func (s *session) clocksAhead(ctx context.Context) {
 		if url == "" || strings.HasPrefix(url, "/") {
 			return
 		}
-		if offset, within, err := clockOf(ctx, client, url); err == nil {
+		if offset, within, err := clockOf(ctx, client, url, s.manifest.ID); err == nil {
 			s.manifest.Offsets = append(s.manifest.Offsets, assay.Offset{Source: name, Offset: int64(offset), Error: int64(within)})
 		}
 	}
