@@ -74,7 +74,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 					want = 1
 				}
 				// A signal that was sent is not yet a process that has stopped.
-				for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) != want; time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) != want && !starvedIn(t, dir); time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatalf("before the injector is killed: %v, want %d", p.trouble(), want)
 					}

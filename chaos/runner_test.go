@@ -17,6 +17,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -173,6 +174,16 @@ func ends(s Step) bool {
 // starved reports whether a victim that may have no more memory has died of it, as one does that happens to need some: with the race detector it often does.
 func starved(s Step, v Victim) bool {
 	return s.Fault == "memory-limit" && v.Process.PID > 0 && v.Process.Gone()
+}
+
+// starvedIn reports the same of the victims in a journal.
+func starvedIn(t *testing.T, dir string) bool {
+	t.Helper()
+	open, unread := openFaults(drilltest.Read(t, dir), nil)
+	if len(unread) > 0 {
+		t.Fatal(unread)
+	}
+	return slices.ContainsFunc(open, func(f journaled) bool { return f.undo.Resource == resourceMemory && f.undo.Process.Gone() })
 }
 
 // leaves reports whether there is something of a step to be seen while it is in force.
