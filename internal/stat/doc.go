@@ -13,6 +13,11 @@
 //   - quantile.go: quantiles by their Hyndman-Fan type and intervals from order statistics;
 //   - batch.go: how much a correlated sample is worth (design effect by batch means);
 //   - trend.go: whether a failure rate is constant;
+//   - growth.go: how it changes, where it is not;
+//   - survival.go, median.go: lifetimes of which some had not ended;
+//   - repair.go: how long repairs take;
+//   - strata.go: coverage of faults by class;
+//   - mean.go: the mean of shares of any distribution;
 //   - slope.go: whether a value drifts, and how fast;
 //   - usl.go: how throughput goes with concurrency;
 //   - spacing.go: whether instants lie as they were planned;

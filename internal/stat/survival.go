@@ -115,7 +115,8 @@ func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 	f := WeibullFit{Shape: k, Scale: eta, LifeFit: lifeFit(lives, r, like(math.Log(k), math.Log(eta)))}
 	g1, g2 := math.Gamma(1+1/k), math.Gamma(1+2/k)
 	f.Mean, f.SD = eta*g1, eta*math.Sqrt(g2-g1*g1)
-	sk, se := errorsOf(like, math.Log(k), math.Log(eta))
+	c := covarianceOf(like, math.Log(k), math.Log(eta))
+	sk, se := math.Sqrt(c.aa), math.Sqrt(c.bb)
 	z := normalQuantile(1 - (1-confidence)/2)
 	f.InShape = Interval{k * math.Exp(-z*sk), k * math.Exp(z*sk), confidence}
 	f.InScale = Interval{eta * math.Exp(-z*se), eta * math.Exp(z*se), confidence}
@@ -127,6 +128,8 @@ type LognormalFit struct {
 	LifeFit
 	Mu, Sigma     float64
 	InMu, InSigma Interval
+
+	cov covariance // of Mu and the logarithm of Sigma
 }
 
 // Median returns the median and its interval.
@@ -186,7 +189,8 @@ func FitLognormal(lives []Life, confidence float64) (LognormalFit, error) {
 	f := LognormalFit{Mu: mu, Sigma: sigma, LifeFit: lifeFit(lives, r, like(mu, math.Log(sigma)))}
 	f.Mean = math.Exp(mu + sigma*sigma/2)
 	f.SD = f.Mean * math.Sqrt(math.Expm1(sigma*sigma))
-	sm, ss := errorsOf(like, mu, math.Log(sigma))
+	f.cov = covarianceOf(like, mu, math.Log(sigma))
+	sm, ss := math.Sqrt(f.cov.aa), math.Sqrt(f.cov.bb)
 	z := normalQuantile(1 - (1-confidence)/2)
 	f.InMu = Interval{mu - z*sm, mu + z*sm, confidence}
 	f.InSigma = Interval{sigma * math.Exp(-z*ss), sigma * math.Exp(z*ss), confidence}
@@ -205,15 +209,18 @@ func lifeFit(lives []Life, r int, logL float64) LifeFit {
 	return LifeFit{Failures: r, Censored: len(lives) - r, LogL: logL, AIC: 4 - 2*logL}
 }
 
-// errorsOf returns the standard errors of two parameters from the curvature of the log-likelihood at its top, by central differences.
-func errorsOf(like func(a, b float64) float64, a, b float64) (sa, sb float64) {
+// A covariance is that of two estimates a and b.
+type covariance struct{ aa, bb, ab float64 }
+
+// covarianceOf returns the covariance of two parameters from the curvature of the log-likelihood at its top, by central differences.
+func covarianceOf(like func(a, b float64) float64, a, b float64) covariance {
 	const h = 1e-4
 	top := like(a, b)
 	aa := (like(a+h, b) - 2*top + like(a-h, b)) / h / h
 	bb := (like(a, b+h) - 2*top + like(a, b-h)) / h / h
 	ab := (like(a+h, b+h) - like(a+h, b-h) - like(a-h, b+h) + like(a-h, b-h)) / 4 / h / h
 	det := aa*bb - ab*ab
-	return math.Sqrt(-bb / det), math.Sqrt(-aa / det)
+	return covariance{-bb / det, -aa / det, ab / det}
 }
 
 // A SurvivalStep is one step of a survival curve: from Time on, the share Survival is still alive.
