@@ -172,9 +172,9 @@ type Interval struct {
 	Source     string `json:"source,omitempty"` // who saw it, where told
 }
 
-// A Trace is one request with the spans that its target emitted for it.
+// A Trace is one request, without its Arrivals and Counts, with the spans that its target emitted for it.
 type Trace struct {
-	Request *Request
+	Request *Request // nil: no request asked for it
 	Spans   []Span
 }
 

@@ -17,6 +17,8 @@ type column struct {
 	limit  int // 0: exactLimit
 	exact  []entry
 	coarse map[uint16]*ladder
+	last   *ladder // where the last value went: the next one most often goes there too
+	lastOf uint16
 }
 
 type entry struct {
@@ -44,11 +46,15 @@ func (c *column) add(cell uint16, ns int64) {
 }
 
 func (c *column) rung(cell uint16) *ladder {
+	if c.last != nil && c.lastOf == cell {
+		return c.last
+	}
 	l := c.coarse[cell]
 	if l == nil {
 		l = &ladder{size: 64}
 		c.coarse[cell] = l
 	}
+	c.last, c.lastOf = l, cell
 	return l
 }
 

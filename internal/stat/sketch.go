@@ -10,6 +10,39 @@ const Gamma = 1.01
 
 var logGamma = math.Log(Gamma)
 
+// The bucket of a value is looked up by its exponent and the first bits of its mantissa: a cell is narrower than a bucket, so that
+// one bound at most lies within it. The cells go from 1 to 2^cellOctaves, where a logarithm is taken for each of the few values beyond.
+const (
+	cellBits    = 7
+	cellOctaves = 50
+)
+
+// A cell is the bucket of its least value, and the least value of the next bucket.
+type cell struct {
+	bucket int
+	next   float64
+}
+
+var cells = func() (c [cellOctaves << cellBits]cell) {
+	for i := range c {
+		b := int(math.Floor(math.Log(math.Float64frombits(uint64(i)<<(52-cellBits)+math.Float64bits(1))) / logGamma))
+		c[i] = cell{b, math.Exp(float64(b+1) * logGamma)}
+	}
+	return c
+}()
+
+// bucketOf returns the bucket of a value above zero: the floor of its logarithm to the base Gamma, as near to a bound as floating point tells.
+func bucketOf(v float64) int {
+	i := (math.Float64bits(v) - math.Float64bits(1)) >> (52 - cellBits)
+	if i >= uint64(len(cells)) {
+		return int(math.Floor(math.Log(v) / logGamma))
+	}
+	if c := &cells[i]; v < c.next {
+		return c.bucket
+	}
+	return cells[i].bucket + 1
+}
+
 // A Sketch is a histogram with buckets of equal relative width, which bounds the
 // memory of a distribution and the relative error of its quantiles (0.5 %), and merges exactly.
 // The zero value is empty. Values at or below zero count as zero.
@@ -37,8 +70,10 @@ func (s *Sketch) Add(v float64) {
 		s.Zero++
 		return
 	}
-	i := int(math.Floor(math.Log(v) / logGamma))
-	s.reach(i, i)
+	i := bucketOf(v)
+	if k := i - s.Offset; k < 0 || k >= len(s.Counts) {
+		s.reach(i, i)
+	}
 	s.Counts[i-s.Offset]++
 }
 
@@ -115,7 +150,7 @@ func (s *Sketch) Above(v float64) uint64 {
 	if v <= 0 {
 		return s.N - s.Zero
 	}
-	b := int(math.Floor(math.Log(v)/logGamma)) - s.Offset
+	b := bucketOf(v) - s.Offset
 	var n uint64
 	for i := max(0, b+1); i < len(s.Counts); i++ {
 		n += s.Counts[i]

@@ -326,3 +326,23 @@ func BenchmarkSketchAdd(b *testing.B) {
 		}
 	}
 }
+
+// The table of buckets says what the logarithm says, but for values within rounding of a bound.
+func TestBucketOf(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200_000 {
+		v := math.Exp(rng.Float64()*60 - 10)
+		want := math.Log(v) / logGamma
+		if got := float64(bucketOf(v)); got != math.Floor(want) && math.Abs(want-math.Round(want)) > 1e-9 {
+			t.Fatalf("bucketOf(%v) = %v, want the floor of %v", v, got, want)
+		}
+	}
+	last := math.MinInt
+	for v := 1.0; v < 1e15; v *= 1.0007 { // never backwards
+		if b := bucketOf(v); b < last {
+			t.Fatalf("bucketOf(%v) = %d after %d", v, b, last)
+		} else {
+			last = b
+		}
+	}
+}

@@ -37,6 +37,9 @@ type Run struct {
 	events   []assay.Event
 	metrics  *metrics
 	opened   bool // metrics was looked for
+
+	joining sync.Mutex
+	byTrace *sorter[assay.Request] // the requests that have a trace, sorted by it; nil until they are needed
 }
 
 // Counts are how much a run holds.
@@ -205,6 +208,10 @@ func (r *Run) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var errs []error
+	if r.byTrace != nil {
+		r.byTrace.close()
+		r.byTrace = nil
+	}
 	if r.metrics != nil {
 		errs = append(errs, r.metrics.close())
 		r.metrics = nil

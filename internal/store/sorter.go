@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,10 +37,13 @@ func sortLog[T any](ctx context.Context, c *codec[T], path, dir string, budget i
 	if err != nil {
 		return cut, err
 	}
+	if err := s.finish(); err != nil {
+		return cut, err
+	}
 	return cut, s.each(ctx, fn)
 }
 
-// A sorter is an external merge sort.
+// A sorter is an external merge sort: records are added in blocks, and after finish they can be read in order, as often as wanted.
 type sorter[T any] struct {
 	codec  *codec[T]
 	dir    string
@@ -48,7 +52,8 @@ type sorter[T any] struct {
 	blocks []*block[T] // in memory now
 	spare  []*block[T]
 	used   int
-	runs   []*runReader[T]
+	runs   []*os.File // what went out of memory, each in order
+	rows   []*T       // all of it in order, if none went
 }
 
 func (s *sorter[T]) block() *block[T] {
@@ -91,7 +96,7 @@ func (s *sorter[T]) spill() (err error) {
 	if err != nil {
 		return fmt.Errorf("sort %s: %w", s.codec.kind, err)
 	}
-	s.runs = append(s.runs, &runReader[T]{codec: s.codec, f: f, r: &offsetReader{r: f}})
+	s.runs = append(s.runs, f)
 	w, b := logWriter{f: f}, newBatch()
 	for _, r := range s.sorted() {
 		s.codec.encode(b, r)
@@ -106,9 +111,6 @@ func (s *sorter[T]) spill() (err error) {
 		if err := w.write(b); err != nil {
 			return fmt.Errorf("sort %s: %w", s.codec.kind, err)
 		}
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("sort %s: %w", s.codec.kind, err)
 	}
 	s.spare, s.blocks, s.used = append(s.spare, s.blocks...), s.blocks[:0], 0
 	return nil
@@ -132,11 +134,25 @@ func (s *sorter[T]) each(ctx context.Context, fn func(*T) error) error {
 	}
 }
 
+// finish ends the adding.
+func (s *sorter[T]) finish() error {
+	if len(s.runs) == 0 {
+		s.rows = s.sorted()
+	} else if len(s.blocks) > 0 {
+		if err := s.spill(); err != nil {
+			return err
+		}
+	}
+	if s.spare = nil; len(s.runs) > 0 {
+		s.blocks = nil
+	}
+	return nil
+}
+
 // merge returns a func that gives the records in order, each borrowed until the next call, and then nil.
-// Nothing can be added after it.
 func (s *sorter[T]) merge() (next func() (*T, error), err error) {
 	if len(s.runs) == 0 {
-		rows := s.sorted()
+		rows := s.rows
 		return func() (r *T, _ error) {
 			if len(rows) > 0 {
 				r, rows = rows[0], rows[1:]
@@ -144,15 +160,9 @@ func (s *sorter[T]) merge() (next func() (*T, error), err error) {
 			return r, nil
 		}, nil
 	}
-	if len(s.blocks) > 0 {
-		if err := s.spill(); err != nil {
-			return nil, err
-		}
-	}
-	s.spare = nil
 	h := &mergeHeap[T]{compare: s.codec.compare}
-	for i, r := range s.runs {
-		r.index = i
+	for i, f := range s.runs {
+		r := &runReader[T]{codec: s.codec, index: i, name: filepath.Base(f.Name()), r: &offsetReader{r: io.NewSectionReader(f, 0, math.MaxInt64)}}
 		if ok, err := r.next(); err != nil {
 			return nil, err
 		} else if ok {
@@ -179,17 +189,17 @@ func (s *sorter[T]) merge() (next func() (*T, error), err error) {
 }
 
 func (s *sorter[T]) close() {
-	for _, r := range s.runs {
-		_ = r.f.Close()
-		_ = os.Remove(r.f.Name())
+	for _, f := range s.runs {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
 	}
 }
 
 // A runReader reads one spilled run.
 type runReader[T any] struct {
 	codec   *codec[T]
-	f       *os.File
 	r       io.Reader
+	name    string
 	index   int
 	d       decoder
 	payload []byte
@@ -205,7 +215,7 @@ func (r *runReader[T]) next() (bool, error) {
 		if _, err := io.ReadFull(r.r, head[:]); errors.Is(err, io.EOF) {
 			return false, nil
 		} else if err != nil {
-			return false, fmt.Errorf("read %s: %w", filepath.Base(r.f.Name()), err)
+			return false, fmt.Errorf("read %s: %w", r.name, err)
 		}
 		n := int(binary.LittleEndian.Uint32(head[:]))
 		r.payload = slices.Grow(r.payload[:0], n)[:n]
@@ -214,7 +224,7 @@ func (r *runReader[T]) next() (bool, error) {
 			err = r.codec.decodeFrame(&r.d, r.payload, int(binary.LittleEndian.Uint32(head[8:])), &r.b)
 		}
 		if err != nil {
-			return false, errors.Join(fmt.Errorf("read %s: %w", filepath.Base(r.f.Name()), err))
+			return false, fmt.Errorf("read %s: %w", r.name, err)
 		}
 		r.i = 0
 	}

@@ -28,6 +28,10 @@ type column[T any] struct {
 	put func(dst []parquet.Value, r *T, scratch *[]byte) []parquet.Value
 	// get takes one value of the record's row.
 	get func(r *T, v parquet.Value, rd *columnReader) error
+	// page, if there is one, takes all values of a page that has no dictionary.
+	page pageReader[T]
+	// same, if there is one, copies the column's field, so that an entry of a dictionary need not be decoded again.
+	same func(to, from *T)
 }
 
 // newTable orders columns as the leaves of the struct type that model is of.
@@ -138,8 +142,9 @@ func (p *part[T]) abandon() { _ = p.f.Close() }
 // A columnReader decodes row groups. It is for one goroutine at a time and is reused.
 type columnReader struct {
 	*arena
-	vals []parquet.Value
-	seen map[string]string // strings that come again share their memory
+	vals  []parquet.Value
+	seen  map[string]string // strings that come again share their memory
+	first []int             // number, from 1, of the first row of a page that has an entry of its dictionary
 }
 
 // maxSeen bounds the strings remembered; of those beyond, each gets memory of its own.
@@ -215,6 +220,12 @@ func readColumn[T any](c *column[T], chunk parquet.ColumnChunk, rows []T, rd *co
 
 // readPage gives the values of page to their rows, of which row was the last to get one, and returns the new last.
 func readPage[T any](c *column[T], page parquet.Page, rows []T, row int, rd *columnReader) (int, error) {
+	switch dict := page.Dictionary(); {
+	case dict != nil && c.same != nil:
+		return readEntries(c, page, rows, row, rd)
+	case dict == nil && c.page != nil:
+		return c.page(page, rows, row, rd)
+	}
 	values := page.Values()
 	for {
 		n, err := values.ReadValues(rd.vals)

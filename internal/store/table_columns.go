@@ -13,7 +13,8 @@ func int64Column[T any](path string, field func(*T) *int64) column[T] {
 		put: func(dst []parquet.Value, r *T, _ *[]byte) []parquet.Value {
 			return append(dst, parquet.Int64Value(*field(r)))
 		},
-		get: func(r *T, v parquet.Value, _ *columnReader) error { *field(r) = v.Int64(); return nil },
+		get:  func(r *T, v parquet.Value, _ *columnReader) error { *field(r) = v.Int64(); return nil },
+		page: readInt64s(field),
 	}
 }
 
@@ -41,7 +42,8 @@ func int32Column[T any](path string, field func(*T) *int32) column[T] {
 		put: func(dst []parquet.Value, r *T, _ *[]byte) []parquet.Value {
 			return append(dst, parquet.Int32Value(*field(r)))
 		},
-		get: func(r *T, v parquet.Value, _ *columnReader) error { *field(r) = v.Int32(); return nil },
+		get:  func(r *T, v parquet.Value, _ *columnReader) error { *field(r) = v.Int32(); return nil },
+		page: readInt32s(field),
 	}
 }
 
@@ -63,7 +65,8 @@ func textColumn[T any](path string, field func(*T) *string) column[T] {
 		put: func(dst []parquet.Value, r *T, _ *[]byte) []parquet.Value {
 			return append(dst, parquet.ByteArrayValue(bytesOf(*field(r))))
 		},
-		get: func(r *T, v parquet.Value, rd *columnReader) error { *field(r) = rd.text(v); return nil },
+		get:  func(r *T, v parquet.Value, rd *columnReader) error { *field(r) = rd.text(v); return nil },
+		same: func(to, from *T) { *field(to) = *field(from) },
 	}
 }
 
@@ -90,25 +93,29 @@ func nameColumn[T any, E interface {
 			}
 			return nil
 		},
+		same: func(to, from *T) { *field(to) = *field(from) },
 	}
 }
 
 // idColumn is for a trace or span id, as hex. The slice is the field's.
 func idColumn[T any](path string, field func(*T) []byte) column[T] {
+	take := func(r *T, b []byte) error {
+		id := field(r)
+		if len(b) != 2*len(id) {
+			return errShape
+		}
+		_, err := hex.Decode(id, b)
+		return err
+	}
 	return column[T]{path: path,
 		put: func(dst []parquet.Value, r *T, scratch *[]byte) []parquet.Value {
 			from := len(*scratch)
 			*scratch = hex.AppendEncode(*scratch, field(r))
 			return append(dst, parquet.ByteArrayValue((*scratch)[from:]))
 		},
-		get: func(r *T, v parquet.Value, _ *columnReader) error {
-			id, b := field(r), v.ByteArray()
-			if len(b) != 2*len(id) {
-				return errShape
-			}
-			_, err := hex.Decode(id, b)
-			return err
-		},
+		get:  func(r *T, v parquet.Value, _ *columnReader) error { return take(r, v.ByteArray()) },
+		page: readBytes(take),
+		same: func(to, from *T) { copy(field(to), field(from)) },
 	}
 }
 

@@ -73,7 +73,7 @@ var requestTable = newTable(requestRow{}, []column[assay.Request]{
 	optInt64Column("first_byte_ns", func(r *assay.Request) *int64 { return &r.FirstByte }),
 	optInt64Column("first_token_ns", func(r *assay.Request) *int64 { return &r.FirstToken }),
 	optInt64Column("end_ns", func(r *assay.Request) *int64 { return &r.End }),
-	{path: "arrivals_ns.list.element", heavy: true, put: putArrivals, get: getArrival},
+	{path: "arrivals_ns.list.element", heavy: true, put: putArrivals, get: getArrival, page: readArrivals},
 	{path: "arrival_tokens.list.element", heavy: true, put: putCounts, get: getCount},
 	int32Column("tokens_in", func(r *assay.Request) *int32 { return &r.TokensIn }),
 	int32Column("tokens_out", func(r *assay.Request) *int32 { return &r.TokensOut }),

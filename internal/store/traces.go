@@ -25,7 +25,7 @@ var tracedCodec = &codec[assay.Request]{
 
 // Traces calls fn with each trace that has spans, in blocks, in an order that is
 // the same each time. A trace that no request asked for has none. Of a trace that several requests
-// asked for, each gets the spans that descend from its own. A block and what it
+// asked for, each gets the spans that descend from its own. Requests come without Arrivals and Counts. A block and what it
 // holds is borrowed until fn returns. An error of fn ends the scan and is returned.
 func (r *Run) Traces(ctx context.Context, fn func(block []assay.Trace) error) error {
 	if r.counts.Spans == 0 {
@@ -35,12 +35,11 @@ func (r *Run) Traces(ctx context.Context, fn func(block []assay.Trace) error) er
 	if err != nil {
 		return err
 	}
-	defer requests.close()
 	next, err := requests.merge()
 	if err != nil {
 		return err
 	}
-	j := joiner{next: next, emit: fn, stable: len(requests.runs) == 0}
+	j := joiner{next: next, emit: fn}
 	if j.ahead, err = next(); err != nil {
 		return err
 	}
@@ -61,58 +60,54 @@ func (r *Run) Traces(ctx context.Context, fn func(block []assay.Trace) error) er
 	})
 }
 
-// requestsByTrace sorts the requests that have a trace by it.
+// joinBudget is the memory for requests that are sorted by trace: they are as many as all there are.
+const joinBudget = 4 * sortBudget
+
+// requestsByTrace sorts the requests that have a trace by it, once for all scans.
 func (r *Run) requestsByTrace(ctx context.Context) (*sorter[assay.Request], error) {
+	r.joining.Lock()
+	defer r.joining.Unlock()
+	if r.byTrace != nil {
+		return r.byTrace, nil
+	}
 	r.mu.Lock()
 	dir, err := r.tempDir("traces")
 	r.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	s := &sorter[assay.Request]{codec: tracedCodec, dir: dir, budget: sortBudget}
-	err = r.Requests(ctx, func(rows []assay.Request) error {
+	s := &sorter[assay.Request]{codec: tracedCodec, dir: dir, budget: joinBudget}
+	err = r.Outline(ctx, func(rows []assay.Request) error {
 		b := s.block()
 		b.reset()
 		b.rows = b.rows[:0]
 		for i := range rows {
 			if !rows[i].TraceID.IsZero() {
-				b.rows = append(b.rows, b.keep(&rows[i]))
+				b.rows = append(b.rows, rows[i])
 			}
 		}
 		return s.add(b)
 	})
+	if err == nil {
+		err = s.finish()
+	}
 	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("join requests and spans: %w", err)
 	}
+	r.byTrace = s
 	return s, nil
-}
-
-// keep returns a copy of r whose lists are in the arena.
-func (a *arena) keep(r *assay.Request) assay.Request {
-	c := *r
-	if len(r.Arrivals) > 0 {
-		from := len(a.arrivals)
-		a.arrivals = append(a.arrivals, r.Arrivals...)
-		c.Arrivals = a.arrivals[from:len(a.arrivals):len(a.arrivals)]
-	}
-	if len(r.Counts) > 0 {
-		from := len(a.counts)
-		a.counts = append(a.counts, r.Counts...)
-		c.Counts = a.counts[from:len(a.counts):len(a.counts)]
-	}
-	return c
 }
 
 // A joiner brings the spans of traces together with their requests. Both come in the order of traces.
 type joiner struct {
-	next   func() (*assay.Request, error)
-	ahead  *assay.Request // not yet used; nil at the end
-	emit   func([]assay.Trace) error
-	stable bool // requests stay as they are after next
+	next  func() (*assay.Request, error)
+	ahead *assay.Request // not yet used; nil at the end
+	emit  func([]assay.Trace) error
 
-	of     assay.TraceID // of held
-	held   []*assay.Request
+	of     assay.TraceID    // of held
+	held   []*assay.Request // in slab
+	slab   []assay.Request  // copies for the block: whoever gets it may change them
 	traces []assay.Trace
 	seen   duplicates
 	owner  []int
@@ -147,19 +142,17 @@ func (j *joiner) trace(spans []assay.Span) error {
 
 // hold collects the requests of trace id.
 func (j *joiner) hold(id assay.TraceID) error {
-	j.of, j.held = id, nil
+	j.of, j.held = id, j.held[:0]
 	for j.ahead != nil {
 		switch c := compareTraces(j.ahead.TraceID, id); {
 		case c > 0:
 			return nil
 		case c == 0:
-			r := j.ahead
-			if !j.stable {
-				c := *r
-				c.Arrivals, c.Counts = slices.Clone(c.Arrivals), slices.Clone(c.Counts)
-				r = &c
+			if len(j.slab) == cap(j.slab) { // traces of this block point into the old one
+				j.slab = make([]assay.Request, 0, blockTraces)
 			}
-			j.held = append(j.held, r)
+			j.slab = append(j.slab, *j.ahead)
+			j.held = append(j.held, &j.slab[len(j.slab)-1])
 		}
 		var err error
 		if j.ahead, err = j.next(); err != nil {
@@ -219,6 +212,10 @@ func (j *joiner) flush() error {
 	}
 	err := j.emit(j.traces)
 	clear(j.traces)
-	j.traces = j.traces[:0]
+	j.traces, j.slab = j.traces[:0], j.slab[:0]
+	for i, r := range j.held { // the last trace may go on in the next block
+		j.slab = append(j.slab, *r)
+		j.held[i] = &j.slab[i]
+	}
 	return err
 }
