@@ -73,7 +73,7 @@ func (s *Set) addArchive(o *one) error {
 			}
 		}
 		if n++; n > maxFiles {
-			return fmt.Errorf("%s holds more than %d files", o.path, maxFiles)
+			return fmt.Errorf("%s holds more than %d files: want it in parts, each in an import of its own, or fewer by member=", o.path, maxFiles)
 		}
 		m := *o
 		m.shown = o.path + ":" + h.Name

@@ -26,7 +26,7 @@ func (s *Set) addDir(o *one) error {
 			return nil
 		}
 		if n++; n > maxFiles {
-			return fmt.Errorf("%s holds more than %d files", o.path, maxFiles)
+			return fmt.Errorf("%s holds more than %d files: want it in parts, each in an import of its own", o.path, maxFiles)
 		}
 		f := *o
 		f.path, f.dir = path, o.path

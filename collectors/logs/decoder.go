@@ -12,7 +12,9 @@ import (
 )
 
 // maxInstances bounds the processes that one log may speak of.
-const maxInstances = 10_000
+const maxInstances = 50_000
+
+var tooMany = fmt.Sprintf("of an instance beyond the first %d of its log", maxInstances)
 
 // A decoder makes events of lines. Recorded logs and logs that are followed go through the same.
 type decoder struct {
@@ -78,7 +80,8 @@ func (d *decoder) take(l *line, n int64) error {
 	pr := d.procs[l.instance]
 	if pr == nil {
 		if len(d.procs) >= maxInstances {
-			return fmt.Errorf("more than %d instances in one log", maxInstances)
+			d.tally.Reject(tooMany, n)
+			return nil
 		}
 		pr = &process{name: l.instance, of: d}
 		d.procs[l.instance] = pr

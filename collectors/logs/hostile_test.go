@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -20,5 +21,21 @@ func TestHostile(t *testing.T) {
 				t.Errorf("error %v, want …%s…", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestMorePodsThanAreFollowed: what is beyond the bound is counted, and what is within it is kept.
+func TestMorePodsThanAreFollowed(t *testing.T) {
+	var b strings.Builder
+	for i := range maxInstances + 7 {
+		fmt.Fprintf(&b, `{"time":"2026-01-01T00:00:00Z","pod":"p-%d","msg":"vLLM API server version 1"}`+"\n", i)
+	}
+	s, err := input.Open(t.Context(), []input.Spec{{Kind: &logsKind, Path: put(t, "p.log", b.String())}}, input.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := s.Summaries[0]; got.Kept != maxInstances || got.Rejected["of an instance beyond the first 50000 of its log"] != 7 {
+		t.Errorf("summary %+v", got)
 	}
 }

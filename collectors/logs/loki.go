@@ -35,7 +35,7 @@ type lokiLine struct {
 	at int64
 }
 
-// fetchLoki reads the window of a query, oldest first. A page begins at the instant at which the one before ended, since more lines may bear it.
+// fetchLoki writes the lines of a window, oldest first.
 func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
 	at, err := ask.Parse(f.URL)
 	if err != nil {
@@ -45,30 +45,30 @@ func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
 	if query == "" {
 		return fmt.Errorf(`%s has no query: want http://HOST:3100?query={app="vllm"}`, ask.Shown(f.URL))
 	}
-	s := openStore(at, f.Token)
 	out := json.NewEncoder(to)
-	from := f.From
-	var seen map[string]bool // lines at from that were written
+	return openStore(at, f.Token).readLoki(ctx, query, f.From, f.To+1, &cursor{}, func(l *lokiLine) error { return out.Encode(l) })
+}
+
+// readLoki hands out the lines of the window [from, to) of a query that the cursor has not passed, oldest first. A page begins at the instant at which the one before
+// ended, since more lines may bear it, and as a server may give fewer lines than it is asked for, only a page without a new one is the last.
+func (s *store) readLoki(ctx context.Context, query string, from, to int64, c *cursor, take func(*lokiLine) error) error {
 	for n := 0; ; {
-		lines, err := s.lines(ctx, query, from, f.To+1)
+		from = max(from, c.at)
+		lines, err := s.lines(ctx, query, from, to)
 		if err != nil {
 			return err
 		}
 		fresh := 0
 		for i := range lines {
 			l := &lines[i]
-			if l.at == from && seen[l.key()] {
+			if l.at < from || l.at >= to {
+				return fmt.Errorf("query_range gives a line of %s: it heeds neither start nor end", time.Unix(0, l.at).UTC().Format(time.RFC3339Nano))
+			}
+			if !c.fresh(l.at, l.key()) {
 				continue
 			}
-			if l.at != from {
-				from, seen = l.at, nil
-			}
-			if seen == nil {
-				seen = map[string]bool{}
-			}
-			seen[l.key()] = true
 			fresh++
-			if err := out.Encode(l); err != nil {
+			if err := take(l); err != nil {
 				return err
 			}
 		}
@@ -76,12 +76,30 @@ func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
 			return fmt.Errorf("more than %d lines: want a shorter window or a narrower query", maxLines)
 		}
 		switch {
+		case fresh > 0:
 		case len(lines) < lokiPage:
 			return nil
-		case fresh == 0:
+		default:
 			return fmt.Errorf("more than %d lines bear the instant %s: want a narrower query", lokiPage, time.Unix(0, from).UTC().Format(time.RFC3339Nano))
 		}
 	}
+}
+
+// countLoki asks how many lines a query has in the window [from, to).
+func (s *store) countLoki(ctx context.Context, query string, from, to int64) (int64, error) {
+	var a struct {
+		Data struct {
+			Result []struct {
+				Value [2]any `json:"value"`
+			} `json:"result"`
+		} `json:"data"`
+	}
+	q := url.Values{"query": {fmt.Sprintf("sum(count_over_time(%s[%dms]))", query, (to-from)/1e6)}, "time": {strconv.FormatInt(to-1, 10)}} // a range holds its end and not its begin
+	if err := s.ask(ctx, http.MethodGet, "loki/api/v1/query", q, nil, &a); err != nil || len(a.Data.Result) == 0 {
+		return 0, err
+	}
+	text, _ := a.Data.Result[0].Value[1].(string)
+	return strconv.ParseInt(text, 10, 64)
 }
 
 func (l *lokiLine) key() string {

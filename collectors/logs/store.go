@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/assay-dev/assay/internal/ask"
@@ -25,6 +26,8 @@ const (
 type store struct {
 	base   url.URL // without its query
 	token  string
+	tenant string // of a Loki that has several; "" for none
+	run    string // id of the run, so that those who keep the store can tell whose requests these are; "" for none
 	client *http.Client
 }
 
@@ -36,6 +39,14 @@ func openStore(at *url.URL, token string) *store {
 
 // stay follows no redirect: the token and the password in a URL are this store's.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// authorization is how a token is shown: as a bearer's, unless it names its scheme, as in ApiKey BASE64.
+func authorization(token string) string {
+	if token == "" || strings.Contains(token, " ") {
+		return token
+	}
+	return "Bearer " + token
+}
 
 // A refusal is an answer that is no success.
 type refusal struct {
@@ -61,6 +72,7 @@ func refused(err error, status ...int) bool {
 // ask makes a request and reads its JSON answer.
 func (s *store) ask(ctx context.Context, method, path string, query url.Values, body, into any) error {
 	u := *s.base.JoinPath(path)
+	u.Path = "/" + strings.TrimPrefix(u.Path, "/")
 	u.RawQuery = query.Encode()
 	var raw []byte
 	if body != nil {
@@ -76,8 +88,10 @@ func (s *store) ask(ctx context.Context, method, path string, query url.Values, 
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if s.token != "" {
-		req.Header.Set("Authorization", "Bearer "+s.token)
+	for name, v := range map[string]string{"Authorization": authorization(s.token), "X-Scope-OrgID": s.tenant, "X-Assay-Run": s.run} {
+		if v != "" {
+			req.Header.Set(name, v)
+		}
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
@@ -91,7 +105,7 @@ func (s *store) ask(ctx context.Context, method, path string, query url.Values, 
 	case len(answer) > maxAnswer:
 		return fmt.Errorf("%s %s: an answer of more than %d MiB", method, u.Path, maxAnswer>>20)
 	case res.StatusCode/100 != 2:
-		return &refusal{res.StatusCode, fmt.Sprintf("%s %s: %s: %.200s", method, u.Path, res.Status, bytes.ToValidUTF8(answer, nil))}
+		return &refusal{res.StatusCode, strings.TrimSuffix(fmt.Sprintf("%s %s: %s: %.200s", method, u.Path, res.Status, bytes.ToValidUTF8(bytes.TrimSpace(answer), nil)), ": ")}
 	}
 	if into == nil {
 		return nil

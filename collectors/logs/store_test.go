@@ -69,7 +69,7 @@ func elastic(n int, openSearch bool, pits map[string]bool) http.Handler {
 			Query struct {
 				Bool struct {
 					Filter []struct {
-						Range map[string]struct{ GTE, LTE int64 }
+						Range map[string]struct{ GTE, LT int64 }
 						Query struct{ Query string } `json:"query_string"`
 					}
 				}
@@ -87,6 +87,8 @@ func elastic(n int, openSearch bool, pits map[string]bool) http.Handler {
 		}
 		window := ask.Query.Bool.Filter[0].Range["@timestamp"]
 		type hit struct {
+			Index  string         `json:"_index"`
+			ID     string         `json:"_id"`
 			Source map[string]any `json:"_source"`
 			Sort   []int64        `json:"sort"`
 		}
@@ -94,8 +96,8 @@ func elastic(n int, openSearch bool, pits map[string]bool) http.Handler {
 		for i := range n {
 			at, text := document(i, n)
 			after := len(ask.After) == 0 || cmp.Compare(int64(i), ask.After[1]) > 0
-			if at/1e6 >= window.GTE && at/1e6 <= window.LTE && after && len(hits) < ask.Size {
-				hits = append(hits, hit{map[string]any{"@timestamp": at / 1e6, "message": text, "kubernetes": map[string]any{"pod_name": "v-1"}}, []int64{at / 1e6, int64(i)}})
+			if at/1e6 >= window.GTE && at/1e6 < window.LT && after && len(hits) < ask.Size {
+				hits = append(hits, hit{"logs-1", strconv.Itoa(i), map[string]any{"@timestamp": at / 1e6, "message": text, "kubernetes": map[string]any{"pod_name": "v-1"}}, []int64{at / 1e6, int64(i)}})
 			}
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"pit_id": "p", "hits": map[string]any{"hits": hits}})
