@@ -85,6 +85,7 @@ var examinations = []struct {
 	{"traces", true, examineReadBack},
 	{"writes", true, examineRemoteWrite},
 	{"logs", true, examineLogs},
+	{"logs", true, examineLogStores},
 	{"gpus", true, examineGPUs},
 	{"front", true, examineFront},
 	{"k6", true, examineK6},

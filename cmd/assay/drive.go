@@ -145,6 +145,7 @@ func (s *session) collectors() map[string]assay.Source {
 		out[fmt.Sprintf("collect.prometheus[%d]", i)] = c
 	}
 	s.followLogs(out)
+	s.followLogStores(out)
 	s.gpuSources(out)
 	s.remoteWrites(out)
 	s.watchKubernetes(out)

@@ -26,7 +26,7 @@ func (s *session) emitOf(ctx context.Context, src assay.Source) func(assay.Recor
 // canWait tells of sources that read what stays where it is, as the lines of a log and the traces of a store do.
 func canWait(src assay.Source) bool {
 	switch src.(type) {
-	case *logs.Tail, *front.Log, *gpu.FollowKernel, *kubernetes.Watch, *traces.ReadBack:
+	case *logs.Tail, *logs.Query, *front.Log, *gpu.FollowKernel, *kubernetes.Watch, *traces.ReadBack:
 		return true
 	}
 	return false

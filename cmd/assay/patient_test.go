@@ -30,7 +30,7 @@ func (f *fullDisk) EmitWait(ctx context.Context, _ assay.Record) error {
 
 // TestCanWait: what a source would lose for good it does not lose for want of room; what is pushed to us the sender keeps.
 func TestCanWait(t *testing.T) {
-	for src, want := range map[assay.Source]bool{&traces.ReadBack{}: true, &logs.Tail{}: true, &collectors.OTLP{}: false, &collectors.Prometheus{}: false} {
+	for src, want := range map[assay.Source]bool{&traces.ReadBack{}: true, &logs.Tail{}: true, &logs.Query{}: true, &collectors.OTLP{}: false, &collectors.Prometheus{}: false} {
 		if got := canWait(src); got != want {
 			t.Errorf("%T: %v, want %v", src, got, want)
 		}

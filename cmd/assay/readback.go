@@ -96,6 +96,7 @@ func (s *session) readBack() {
 			}
 		})
 	}
+	s.readLogsToTheEnd(ctx, &wg)
 	wg.Wait()
 	close(done)
 	hurrying.Wait()

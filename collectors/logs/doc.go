@@ -11,6 +11,12 @@
 // the year is that of the file's last change, or the option year, the zone is the option zone, and the resolution goes into each event. A line without any
 // stamp has that of the line before it.
 //
+// # Stores
+//
+// Loki, Elasticsearch and OpenSearch are asked for windows of time, page after page behind a cursor: the instant of the line that was read last and the lines that
+// bear it. So no page's edge loses or doubles a line, a request that fails is made again where it stopped, and a server that does not heed where a page is to begin
+// is found out. A run follows a store through [Query], which makes of each line what it would be in a recording and hands it to the same decoder.
+//
 // # Lives
 //
 // The lines of one process are the life of one instance, from the line that a process writes first to the one that says why it ends. When a log begins

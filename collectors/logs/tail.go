@@ -42,15 +42,7 @@ func (t *Tail) Run(ctx context.Context, emit func(assay.Record) error) error {
 		}
 		return emit(r)
 	})
-	in.dec.fits = func(at int64) string {
-		switch {
-		case at < begin-slack:
-			return tooEarly
-		case at > time.Now().UnixNano()+slack:
-			return tooLate
-		}
-		return ""
-	}
+	in.dec.fits = fits(begin)
 	warn := func(text string) error {
 		return emit(&assay.Event{Time: cmp.Or(t.Clock.Now(), 1), Kind: assay.EventWarning, Source: "logs", Text: "following a log: " + text})
 	}
@@ -76,6 +68,19 @@ const (
 	tooEarly = "stamped more than a minute before they were followed"
 	tooLate  = "stamped more than a minute ahead"
 )
+
+// fits tells why a stamp cannot be true of a line that is followed since begin, in Unix ns; "" where it can.
+func fits(begin int64) func(at int64) string {
+	return func(at int64) string {
+		switch {
+		case at < begin-slack:
+			return tooEarly
+		case at > time.Now().UnixNano()+slack:
+			return tooLate
+		}
+		return ""
+	}
+}
 
 // lines takes raw lines out of their wrapping and to the decoder.
 type lines struct {

@@ -70,6 +70,7 @@ func (p *Plan) defaults() {
 	p.stopDefaults()
 	p.Collect.Probes.defaults()
 	p.readBackDefaults()
+	p.logStoreDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
@@ -187,6 +188,7 @@ func (p *Plan) check() error {
 	c.budget(p)
 	c.probes(p.Collect.Probes, &p.Target)
 	c.collectLogs(p.Collect.Logs)
+	c.logStores(p)
 	c.collectKubernetes(p.Collect.Kubernetes)
 	c.readBack(p)
 	c.collectFront(p)

@@ -82,7 +82,10 @@ type Collect struct {
 	Jaeger     []Jaeger     `yaml:"jaeger" json:"jaeger,omitempty" jsonschema:"description=Read the traces of our requests back from a Jaeger query service after the load."`
 	Prometheus []Prometheus `yaml:"prometheus" json:"prometheus,omitempty" jsonschema:"description=Scrape metrics."`
 	Logs       []Log        `yaml:"logs" json:"logs,omitempty" jsonschema:"description=Follow logs of engines on this machine."`
+	Loki       []Loki       `yaml:"loki" json:"loki,omitempty" jsonschema:"description=Follow logs of engines in Loki during the run and read the rest after it."`
 	Probes     *Probes      `yaml:"probes" json:"probes,omitempty" jsonschema:"description=Look at liveness and readiness."`
+
+	Elasticsearch []Elasticsearch `yaml:"elasticsearch" json:"elasticsearch,omitempty" jsonschema:"description=Follow logs of engines in Elasticsearch or OpenSearch during the run and read the rest after it."`
 
 	RemoteWrite *RemoteWrite `yaml:"remoteWrite" json:"remoteWrite,omitempty" jsonschema:"description=Take samples that a Prometheus or an agent sends by remote write."`
 
