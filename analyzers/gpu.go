@@ -21,7 +21,7 @@ type GPU struct{}
 
 // Describe returns the metrics.
 func (GPU) Describe() []assay.Desc {
-	return []assay.Desc{
+	return append([]assay.Desc{
 		{Metric: "mtbf/gpu", Unit: assay.Seconds, Better: "higher", Help: "Time of cards watched for errors, in the natural ledger, per failure of a card, its links, its platform or its node; label class for one of these, or for app: errors of applications, which are no failures of cards; chi-square interval, one-sided bound without a failure."},
 		{Metric: "failure_rate/gpu", Unit: assay.PerHour, Better: "lower", Help: "Failures of cards per hour of a card watched for errors in the natural ledger; label class for one class."},
 		{Metric: "gpu/errors", Unit: assay.Count, Better: "lower", Help: "Errors that the GPUs' driver told (XIDs) outside of what was injected, by label severity: failure, application, warning, information, unclassified."},
@@ -29,7 +29,7 @@ func (GPU) Describe() []assay.Desc {
 		{Metric: "gpu/throttled", Unit: assay.Ratio, Better: "lower", Help: "Share of the cards' natural time in which clocks were held down, by label class: fault, capacity, environment, configuration, warning."},
 		{Metric: "gpu/ecc/<kind>", Unit: assay.Count, Better: "lower", Help: "Memory errors of GPUs counted in natural time: corrected or uncorrected."},
 		{Metric: "gpu/link/<kind>", Unit: assay.Count, Better: "lower", Help: "Errors of GPUs' links counted in natural time: pcie_replay, nvlink_crc_flit, nvlink_crc_data, nvlink_replay, nvlink_recovery."},
-	}
+	}, gpuUseDescs()...)
 }
 
 // Begin starts a pass.
@@ -59,6 +59,7 @@ func (p gpuPass) Finish(r *assay.Report) error {
 	p.throttled(ctx, r)
 	p.counters(ctx, r)
 	p.wants(ctx, r)
+	p.use(ctx, r)
 	return nil
 }
 

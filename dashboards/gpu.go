@@ -47,6 +47,9 @@ func gpuLines(r *assay.Report) (lines []string) {
 			lines = append(lines, s)
 		}
 	}
+	if s := gpuUse(r); s != "" {
+		lines = append(lines, s)
+	}
 	if f := r.Find("gpu/asks"); f != nil && f.Quantity.Value > 0 {
 		lines = append(lines, strings.Join(f.Evidence, "; "))
 	}
@@ -76,6 +79,25 @@ func gpuLines(r *assay.Report) (lines []string) {
 		return nil // that there are cards is all that was told
 	}
 	return lines
+}
+
+// gpuUse says how busy the cards were and how full their memory was; "" where nothing told.
+func gpuUse(r *assay.Report) string {
+	var parts []string
+	if mean, most := r.Find("gpu/busy/mean"), r.Find("gpu/busy/max"); mean != nil && most != nil {
+		parts = append(parts, "busy "+Value(mean.Quantity)+" of the time, at most "+Value(most.Quantity))
+	}
+	if f := r.Find("gpu/memory/max"); f != nil {
+		parts = append(parts, "at most "+Value(f.Quantity)+" of one card's memory used")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	f := r.Find("gpu/busy/mean")
+	if f == nil {
+		f = r.Find("gpu/memory/max")
+	}
+	return strings.Join(append(parts, f.Evidence...), ", ")
 }
 
 // injectedGPU counts failures of cards that were injected, or made up.
