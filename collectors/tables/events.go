@@ -65,7 +65,11 @@ func readEvents(ctx context.Context, in *input.Input, emit func(assay.Record) er
 		}
 		h.meanings[strings.ToLower(value)] = meaning{kind, reason}
 	}
-	return each(ctx, in, h.row, func() int64 { return 1 })
+	rows, err := input.OpenRows(in.File)
+	if err != nil {
+		return err
+	}
+	return each(ctx, in, rows, h.row, func() int64 { return 1 })
 }
 
 func isKnown(kind string) bool {

@@ -15,9 +15,10 @@ var Kinds = []input.Kind{
 	{Name: "samples", Things: "cells", Help: "Any table of metrics, long or wide.", Proven: collectors.Recorded, By: ownTables, Read: readSamples, Options: []input.Option{
 		{Name: "time", Help: "column of the instant" + unitHelp},
 		{Name: "value", Help: "of a long table, column of the value"},
-		{Name: "name", Help: "of a long table, column of the metric's name; or the name itself"},
-		{Name: "values", Help: "of a wide table, its metrics' columns with | between them, each as COLUMN or COLUMN:metric_name; all that hold numbers where none are given"},
-		{Name: "labels", Help: "columns that tell series apart, with | between them"},
+		{Name: "name", Help: "of a long table, column of the metric's name, or the name itself; of a header of several rows, those that make the name, with | between them"},
+		{Name: "values", Help: "of a wide table, its metrics' columns with | between them, each as COLUMN, COLUMN:quantity, COLUMN:quantity:unit or COLUMN:metric_name; all that hold numbers where none are given. Of a long one, what its metrics' names mean, in the same way"},
+		{Name: "labels", Help: "columns, or rows of a header of several, that tell series apart, with | between them"},
+		{Name: "header", Help: "how many rows name the columns, for the metric, the statistic and so on; where none is given, those down to the one that names that of the times"},
 		{Name: "prefix", Help: "what goes before each metric's name"},
 	}},
 	{Name: "happened", Things: "rows", Help: "Any table of things that happened to instances: starts, exits, loads.", Proven: collectors.Recorded, By: ownTables, Read: readEvents, Options: []input.Option{

@@ -40,11 +40,7 @@ func (s stamp) at(in *input.Input, rows input.Rows, line int, what string) (int6
 }
 
 // each calls row for each row of a table. Rows that cannot be read are rejected, each as the number of things that cells tells, unless they are most of it.
-func each(ctx context.Context, in *input.Input, row func(rows input.Rows, line int) error, cells func() int64) error {
-	rows, err := input.OpenRows(in.File)
-	if err != nil {
-		return err
-	}
+func each(ctx context.Context, in *input.Input, rows input.Rows, row func(rows input.Rows, line int) error, cells func() int64) error {
 	defer rows.Close()
 	var bad input.Unread
 	for n := 0; ; n++ {

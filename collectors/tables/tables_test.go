@@ -146,9 +146,9 @@ func TestEvents(t *testing.T) {
 // Who reads the report is told which zone was taken for stamps that name none.
 func TestZoneIsTold(t *testing.T) {
 	for spec, want := range map[string]int{
-		file(t, "x.csv", "ts,v\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts":                    1,
-		file(t, "x.csv", "ts,v\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts,zone=Europe/Berlin": 0,
-		file(t, "x.csv", "ts,v\n2026-11-20T10:00:00+01:00,1\n1795168800,2\n") + ",time=ts":                        0,
+		file(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts":                    1,
+		file(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts,zone=Europe/Berlin": 0,
+		file(t, "x.csv", "ts,up\n2026-11-20T10:00:00+01:00,1\n1795168800,2\n") + ",time=ts":                        0,
 	} {
 		_, sum, err := read(t, "samples", spec)
 		if err != nil || len(sum.Notes) != want || want == 1 && sum.Notes[0] != "1 stamps name no time zone: UTC was taken; zone= names another" {
@@ -185,11 +185,11 @@ func TestRefused(t *testing.T) {
 	csv := file(t, "x.csv", "ts,pod,v\n1767225600,a,word\n")
 	for _, tt := range []struct{ kind, spec, want string }{
 		{"samples", csv, "x.csv: want the option time, for example"},
-		{"samples", csv + ",time=tz", `x.csv:2: no column "tz" for time: there are ts, pod, v`},
+		{"samples", csv + ",time=tz", `x.csv:1: no column "tz" for time: there are ts, pod, v; header=N says`},
 		{"samples", csv + ",time=pod", `x.csv:2: pod "a": want a date, or a number with the right unit`},
 		{"samples", csv + ",time=ts", "x.csv:2: no column holds a number"},
 		{"samples", csv + ",time=ts,values=v", "nothing to keep of 1 cells (1 cells that hold no number)"},
-		{"samples", csv + ",time=ts,values=:x", `values: ":x": want COLUMN or COLUMN:metric_name`},
+		{"samples", csv + ",time=ts,values=:x", `values: ":x": want COLUMN, COLUMN:quantity`},
 		{"samples", csv + ",time=ts,value=v", "a long table has a name and a value"},
 		{"samples", csv + ",time=ts,labels=node,values=v", `no column "node" for labels`},
 		{"samples", file(t, "bad.parquet", "PAR1 and nothing more"), "want the option time"},
@@ -214,13 +214,14 @@ func FuzzTables(f *testing.F) {
 	f.Add([]byte(`{"ts":1767225600,"v":{"x":1}}`))
 	f.Add([]byte("PAR1\x15\x04\x15\x10"))
 	f.Add([]byte("ts;v\n-1e18;NaN\n"))
+	f.Add([]byte("node,n1,n1\nkind,a,b\nts,,\n1767225600,1,2\n"))
 	path := filepath.Join(f.TempDir(), "x")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		for _, spec := range []string{",time=ts", ",time=ts,name=v,value=v"} {
+		for _, spec := range []string{",time=ts", ",time=ts,name=v,value=v", ",time=ts,header=2", ",time=ts,name=kind"} {
 			if _, sum, err := read(t, "samples", path+spec); err == nil && sum.Samples > sum.Kept {
 				t.Errorf("%d samples of %d cells", sum.Samples, sum.Kept)
 			}

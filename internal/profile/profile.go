@@ -344,7 +344,7 @@ func (p *Profile) Label(dimension string) []string {
 }
 
 // GPUs are the vocabularies of GPUs' exporters, the one that tells most first.
-var GPUs = []string{"dcgm", "nvidia-smi", "amd-gpu", "intel-gpu"}
+var GPUs = []string{"dcgm", "nvidia-smi", "amd-gpu", "intel-gpu", "table"}
 
 // Spec returns how q is exposed, and whether it is at all.
 func (p *Profile) Spec(q Quantity) (Spec, bool) {
