@@ -56,7 +56,9 @@ func importCommand(io stdio) *cobra.Command {
 		Short: "Make a run out of recordings: results, tables, traces, metrics, logs",
 		Long: "Makes a run directory out of what was recorded, so that assess and report work on it. Results of a load generator are FILE...: several are one run, what several machines saw at once. " +
 			"Everything else lies beside them or stands alone, each input named by its kind as below (--samples FILE,option=value). A directory stands for the files in it, a tar archive for its members; what ends in .gz is unpacked. " +
-			"For each input it says how much was read, kept and rejected, and why. What no source tells is not measured: it is never made up.\n\n" +
+			"For each input it says how much was read, kept and rejected, and why. What no source tells is not measured: it is never made up. " +
+			"What the options of an input mean is listed by assay list options. A column of any table of metrics can be said to be what we know, whatever it is called: " +
+			"--samples gpu.csv,time=ts,labels=pod,values=duty:gpu_busy:percent|queue:waiting (assay list quantities).\n\n" +
 			"Kinds of results, found by how the file begins where none is given:\n" + kinds.String() + "\n" +
 			"Fields that --map may name, as in --map due=start:ms,latency=took_ms,outcome=state:FAILED. A unit (s, ms, us, ns) follows the column after a colon, or is what its name ends with, or that of unit=ms for all; without any it is s. " +
 			"A field that is not named is taken from a column of its own name.\n" + importers.ColumnsHelp(),

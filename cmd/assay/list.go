@@ -51,6 +51,7 @@ func everything() []listed {
 	for _, k := range recorded.Kinds {
 		out = append(out, listed{Part: "input", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
+	out = append(out, slices.Concat(listOptions(), listQuantities())...)
 	for _, k := range plan.Presets {
 		takes, why := k.Takes(plan.Load{})
 		at := fmt.Sprintf("%g/s", float64(k.Rate))
@@ -116,7 +117,7 @@ func listCommand(io stdio) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list [PART]",
-		Short: "List faults, collectors, imports, presets, suites, arrivals, clients, metrics, views and dials",
+		Short: "List faults, collectors, imports, inputs, options, quantities, presets, suites, arrivals, clients, metrics, views and dials",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := everything()
@@ -127,8 +128,10 @@ func listCommand(io stdio) *cobra.Command {
 						parts = append(parts, l.Part)
 					}
 				}
-				if one := strings.TrimSuffix(args[0], "s"); slices.Contains(parts, one) {
-					args[0] = one
+				for _, one := range []string{strings.TrimSuffix(args[0], "s"), strings.TrimSuffix(args[0], "ies") + "y"} {
+					if slices.Contains(parts, one) {
+						args[0] = one
+					}
 				}
 				if !slices.Contains(parts, args[0]) {
 					return exit(assay.ExitUsage, "%q is nothing to list; one of %s", args[0], strings.Join(parts, ", "))
