@@ -19,6 +19,10 @@
 //   - strata.go: coverage of faults by class;
 //   - mean.go: the mean of shares of any distribution;
 //   - slope.go: whether a value drifts, and how fast;
+//   - gate.go: whether a candidate is worse than a base, from runs (with normalscores.go, signedrank.go, gateorder.go, selfcheck.go);
+//   - serial.go: whether values follow their order;
+//   - rateratio.go: failures of two deployments;
+//   - holm.go: many comparisons at once;
 //   - usl.go: how throughput goes with concurrency;
 //   - spacing.go: whether instants lie as they were planned;
 //   - sketch.go: a bounded histogram for samples that do not fit into memory.
