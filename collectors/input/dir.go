@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,9 +47,6 @@ func (s *Set) passOver(ctx context.Context, o *one, err error) bool {
 	if o.dir == "" || ctx.Err() != nil || sum.Requests+sum.Spans+sum.Samples+sum.Events > 0 {
 		return false
 	}
-	if j := s.joined[o.spec.Kind.Name]; j != nil && j.last == o { // after it the others are finished
-		return false
-	}
 	o.over, o.left = true, true
 	if s.passed == nil {
 		s.passed = map[string]error{}
@@ -58,6 +56,43 @@ func (s *Set) passOver(ctx context.Context, o *one, err error) bool {
 	}
 	o.summary = Summary{Kind: o.spec.Kind.Name, Path: cmp.Or(o.shown, o.path), Things: "files", Read: 1, Rejected: map[string]int64{"nothing in it is of the kind " + o.spec.Kind.Name: 1}}
 	return true
+}
+
+// afterError is why what follows an error in a file that was found in a directory is rejected.
+const afterError = "what follows an error was not read"
+
+// finishBefore finishes the kind of an input that was passed over with the last one before it that was not, if it was the one to finish with.
+func (s *Set) finishBefore(ctx context.Context, at int) error {
+	j := s.joined[s.inputs[at].spec.Kind.Name]
+	if j == nil || j.last != s.inputs[at] {
+		return nil
+	}
+	i := at - 1
+	for i >= 0 && (s.inputs[i].spec.Kind.Name != s.inputs[at].spec.Kind.Name || s.inputs[i].left) {
+		i--
+	}
+	if i < 0 {
+		return nil // none of them gave anything
+	}
+	o := s.inputs[i]
+	j.last = o
+	sum := &o.summary
+	sum.Joined = false
+	begin, end := sum.Begin, sum.End
+	if begin == 0 {
+		sum.Begin, sum.End = math.MaxInt64, math.MinInt64
+	}
+	o.late = true
+	t, err := s.read(ctx, o, s.count(o))
+	o.late = false
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if sum.End < sum.Begin {
+		sum.Begin, sum.End = begin, end
+	}
+	sum.Notes = append(sum.Notes, t.Notes()...)
+	return nil
 }
 
 // onlyPassed returns why a directory holds nothing that could be read.

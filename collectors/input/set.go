@@ -92,6 +92,7 @@ type one struct {
 	left       bool   // it is left out, since that one is read
 	dir        string // that it was found in; "": it was named
 	over       bool   // it holds nothing of its kind
+	late       bool   // it was read, and is to be finished alone
 }
 
 // joined is what the inputs of a kind that has a Finish share.
@@ -131,10 +132,16 @@ func Open(ctx context.Context, specs []Spec, settings Settings) (_ *Set, err err
 	s.told = map[string]*told{}
 	begin, end := int64(math.MaxInt64), int64(math.MinInt64)
 	var first, last string
-	for _, o := range s.inputs {
-		if err := s.measure(ctx, o); err != nil && !s.passOver(ctx, o, err) {
+	for i, o := range s.inputs {
+		err := s.measure(ctx, o)
+		if err != nil && s.passOver(ctx, o, err) {
+			err = s.finishBefore(ctx, i)
+		}
+		if err != nil {
 			return nil, err
 		}
+	}
+	for _, o := range s.inputs {
 		s.alike(o, &o.summary)
 		s.Summaries = append(s.Summaries, o.summary)
 		if o.summary.Begin == 0 {
@@ -266,25 +273,7 @@ func (s *Set) Close() {
 func (s *Set) measure(ctx context.Context, o *one) error {
 	sum := &o.summary
 	sum.Begin, sum.End = math.MaxInt64, math.MinInt64
-	t, err := s.read(ctx, o, func(r assay.Record) error {
-		switch r.(type) {
-		case *assay.Request:
-			sum.Requests++
-		case *assay.Span:
-			sum.Spans++
-			s.roots.see(r.(*assay.Span))
-		case *assay.Sample:
-			sum.Samples++
-		case *assay.Scrape:
-			sum.Samples += int64(len(r.(*assay.Scrape).Samples))
-		case *assay.Event:
-			sum.Events++
-			s.hold(o, r.(*assay.Event))
-		}
-		b, e := extent(r)
-		sum.Begin, sum.End = min(sum.Begin, b), max(sum.End, e)
-		return nil
-	})
+	t, err := s.read(ctx, o, s.count(o))
 	if err != nil && !strings.HasPrefix(err.Error(), "import: ") { // the reader of requests says so itself
 		err = fmt.Errorf("import: %w", err)
 	}
@@ -307,6 +296,30 @@ func (s *Set) measure(ctx context.Context, o *one) error {
 		return fmt.Errorf("import: %s: nothing to keep of %d %s%s: is it of the kind %s?%s", sum.Path, sum.Read, sum.Things, reasons(sum.Rejected), sum.Kind, also(sum.Notes))
 	}
 	return nil
+}
+
+// count takes the records of an input into its summary.
+func (s *Set) count(o *one) func(assay.Record) error {
+	sum := &o.summary
+	return func(r assay.Record) error {
+		switch r.(type) {
+		case *assay.Request:
+			sum.Requests++
+		case *assay.Span:
+			sum.Spans++
+			s.roots.see(r.(*assay.Span))
+		case *assay.Sample:
+			sum.Samples++
+		case *assay.Scrape:
+			sum.Samples += int64(len(r.(*assay.Scrape).Samples))
+		case *assay.Event:
+			sum.Events++
+			s.hold(o, r.(*assay.Event))
+		}
+		b, e := extent(r)
+		sum.Begin, sum.End = min(sum.Begin, b), max(sum.End, e)
+		return nil
+	}
 }
 
 // also adds what was noted, which may be why, to an error.
@@ -368,6 +381,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	single := strings.HasPrefix(o.spec.Kind.Things, "spans") // each thing is one span
 	n := 0
 	var out leftOut
+	var refused error // by emit: no fault of the input
 	pass := func(r assay.Record) error {
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -386,9 +400,18 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			return nil
 		}
 		out.things += thingsIn(r)
-		return emit(r)
+		refused = emit(r)
+		return refused
 	}
-	if err = o.spec.Kind.Read(ctx, in, pass); err == nil && finish {
+	if !o.late {
+		err = o.spec.Kind.Read(ctx, in, pass)
+		if err != nil && o.dir != "" && t.Kept > 0 && refused == nil && ctx.Err() == nil {
+			t.Reject(afterError, 1)
+			t.Note(strings.ReplaceAll(err.Error(), "%d", "%"), 1)
+			err = nil
+		}
+	}
+	if err == nil && finish && (o.dir == "" || t.Kept > 0 || o.late) { // else it is passed over: see finishBefore
 		err = o.spec.Kind.Finish(ctx, in, pass)
 	}
 	*state = in.State
