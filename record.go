@@ -281,15 +281,16 @@ const (
 	EventFaultClear     = "fault.clear"     // the undo was verified
 	EventFaultRemaining = "fault.remaining" // the undo could not be verified; Text says what may remain
 
-	EventInstanceCreated  = "instance.created"  // the platform decided to start it; attr reason
-	EventInstanceStarted  = "instance.started"  // its process runs
-	EventInstancePhase    = "instance.phase"    // one phase of its start ended; attrs phase, start_ns, end_ns
-	EventInstanceReady    = "instance.ready"    // readiness probe passed for the first time, or again; in routing from here; attr inferred: that it was is known, and not since when
-	EventInstanceUnready  = "instance.unready"  // readiness was lost; Text says why
-	EventInstanceEjected  = "instance.ejected"  // taken out of routing because it failed
-	EventInstanceDraining = "instance.draining" // told to finish and stop; attr reason
-	EventInstanceExited   = "instance.exited"   // its process ended; attrs reason (scale_in, crash, ...), code, signal
-	EventInstanceProbe    = "instance.probe"    // outcome of a probe changed; attrs ok, probe (liveness, readiness, startup, inference), result; looks that are made all the time tell period_ns, looks and at last end
+	EventInstanceCreated   = "instance.created"   // the platform decided to start it; attr reason
+	EventInstanceStarted   = "instance.started"   // its process runs
+	EventInstancePhase     = "instance.phase"     // one phase of its start ended; attrs phase, start_ns, end_ns
+	EventInstanceReady     = "instance.ready"     // readiness probe passed for the first time, or again; in routing from here; attr inferred: that it was is known, and not since when
+	EventInstanceUnready   = "instance.unready"   // readiness was lost; Text says why
+	EventInstanceEjected   = "instance.ejected"   // taken out of routing because it failed
+	EventInstanceDraining  = "instance.draining"  // told to finish and stop; attr reason
+	EventInstanceExited    = "instance.exited"    // its process ended; attrs reason (scale_in, crash, ...), code, signal
+	EventInstanceRestarted = "instance.restarted" // its process ended and was started anew, each time somewhere in [Time-Resolution, Time]; attrs count, open (true: nothing tells after which instant)
+	EventInstanceProbe     = "instance.probe"     // outcome of a probe changed; attrs ok, probe (liveness, readiness, startup, inference), result; looks that are made all the time tell period_ns, looks and at last end
 
 	// What a drill makes of itself. Each hypothesis is looked at before, during and after the faults.
 	EventHypothesis  = "hypothesis"   // attrs stage (before, during, after), name, ok (true, false, unknown), value; Text says what was seen

@@ -93,6 +93,7 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	for i := range f.Lives {
 		exposure += inService(f, &f.Lives[i])
 	}
+	unsure := unsureTime(f)
 	if w := lowly(instance); w != "" {
 		warnings = append(warnings, w)
 	}
@@ -112,7 +113,9 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 		return nil
 	}
 	evidence = append(evidence, fmt.Sprintf("%d instances, %.0f s in routing in the natural ledger", len(f.Lives), seconds(exposure)))
-	add(r, f, "instance", instance, exposure, evidence, warnings)
+	n := len(r.Findings)
+	add(r, f, "instance", instance, exposure+unsure, evidence, warnings)
+	undated(r.Findings[n:], f, exposure, unsure)
 	return nil
 }
 
@@ -142,11 +145,16 @@ func natural2(f *assay.Facts, es []assay.Episode) int {
 
 // inService returns how long an instance was in routing in the natural ledger. Where nothing told when that began it is taken to be from its first good answer on.
 func inService(f *assay.Facts, l *assay.Life) int64 {
+	return inServiceWithin(f, l, math.MinInt64, f.End)
+}
+
+// inServiceWithin is inService for what of it lies in [from, end].
+func inServiceWithin(f *assay.Facts, l *assay.Life, from, end int64) int64 {
 	begin := cmp.Or(l.Ready, l.Worked)
 	if begin == 0 {
 		return 0
 	}
-	end := f.End
+	begin, end = max(begin, from), min(end, f.End)
 	for _, t := range []int64{l.Draining, l.Exited} {
 		if t != 0 {
 			end = min(end, t)

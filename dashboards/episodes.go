@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -13,6 +14,12 @@ func evidenceText(e *assay.Episode) string {
 		return ""
 	}
 	return string(e.Confidence) + " confidence: " + strings.Join(e.Evidence, "; ")
+}
+
+// alike reports whether two episodes of an instance are told in the same words: of several of which no more is known than between which instants they were.
+func alike(a, b *assay.Episode) bool {
+	return a.Subject == b.Subject && a.Ledger == b.Ledger && a.Instance == b.Instance && a.Cause == b.Cause && a.BeginLo == b.BeginLo && a.Begin == b.Begin && a.End == b.End &&
+		slices.Equal(a.Evidence, b.Evidence)
 }
 
 // failuresOfInstances says what the failures of instances rest on that did not show as a plain crash, and how many restarts something explains.
@@ -30,6 +37,7 @@ func failuresOfInstances(r *assay.Report) []string {
 				explained = e.Instance + " at " + Instant(e.Begin, r.Begin) + ": " + strings.Join(e.Evidence, "; ")
 			}
 		case e.Ledger != assay.Natural:
+		case i > 0 && alike(e, &r.Episodes[i-1]): // told with it
 		case len(out) == most:
 			more++
 		default:
@@ -37,7 +45,19 @@ func failuresOfInstances(r *assay.Report) []string {
 			if e.Instance != "" {
 				who += " " + e.Instance
 			}
-			out = append(out, fmt.Sprintf("%s, %s at %s, %s", who, words(orElse(e.Cause, "failure")), Instant(e.Begin, r.Begin), evidenceText(e)))
+			what, at := words(orElse(e.Cause, "failure")), "at "+Instant(e.Begin, r.Begin)
+			n := 1
+			for i+n < len(r.Episodes) && alike(e, &r.Episodes[i+n]) {
+				n++
+			}
+			if n > 1 {
+				what = Things(n, what+"s")
+				at = "between " + Instant(e.BeginLo, r.Begin) + " and " + Instant(e.Begin, r.Begin)
+			}
+			if e.RightCensored {
+				at += ", not seen up again"
+			}
+			out = append(out, strings.TrimSuffix(fmt.Sprintf("%s, %s %s, %s", who, what, at, evidenceText(e)), ", "))
 		}
 	}
 	if more > 0 {

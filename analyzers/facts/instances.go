@@ -145,6 +145,7 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 	emit := func(e assay.Episode) {
 		e.Subject = assay.InstanceOf
 		e.Lost = s.lost(&e)
+		s.stillDown(&e)
 		out = append(out, e)
 		claimed[e.Instance] = append(claimed[e.Instance], e)
 	}
@@ -229,6 +230,7 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 	for _, p := range s.resets {
 		s.corroborate(out, p, emit)
 	}
+	s.learnRestarts(out, emit)
 	return out
 }
 

@@ -67,6 +67,7 @@ type Decoder struct {
 	targets map[string]string    // what a HorizontalPodAutoscaler scales
 	later   []waiting            // events about pods that are not known yet
 	settled bool                 // all was read
+	hidden  int64                // restarts that were told of without an instant
 	now     int64                // Unix ns: of what is being read, or as late as is known
 	list    int                  // that is being read; 0: none
 	stamped bool                 // it is known when what is being read was taken
@@ -203,6 +204,7 @@ func (d *Decoder) Full() bool { return len(d.pending) >= maxEvents || d.Lost > 0
 // the event that it did not take and those after it come again.
 func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 	d.settle()
+	d.restarts()
 	var now, later []pending
 	for _, p := range d.pending {
 		if p.heard <= heard {

@@ -224,12 +224,9 @@ func finish(_ context.Context, in *input.Input, emit func(assay.Record) error) e
 	if r == nil {
 		return nil
 	}
-	var hidden int64
-	for _, p := range r.pods {
-		hidden += max(0, p.restarts-p.exits)
-	}
-	if hidden > 0 {
-		in.Tally.Note("%d restarts have no instant: a pod tells of its last exit alone", hidden)
+	r.restarts()
+	if r.hidden > 0 {
+		in.Tally.Note("%d restarts have no instant of their own: a pod tells of its last exit alone, and they count as between what is known before and after", r.hidden)
 	}
 	if r.now != 0 && len(r.pods) > 0 {
 		r.tell(nil, "seen", assay.Event{Time: r.now, Resolution: second, Kind: assay.EventAnnotation, Text: "the latest that is known of the cluster"})

@@ -29,14 +29,14 @@ type pod struct {
 	disruption string
 	disrupted  string // in words
 
-	restarts int64     // of the serving container
-	exits    int64     // of it that were told
-	ready    []stretch // in routing, as far as is known, in order
-	exited   int64     // for good
-	seen     int64     // when it was seen last, as far as stamps tell
-	list     int       // that it was seen in last; 0: none
-	missed   bool      // its end is known by its absence alone
-	heard    bool      // nothing but events tell of it
+	runs    map[int64]*serviceRun // of the serving container, by how many there were before
+	counted bool                  // those that nobody saw were told of
+	ready   []stretch             // in routing, as far as is known, in order
+	exited  int64                 // for good
+	seen    int64                 // when it was seen last, as far as stamps tell
+	list    int                   // that it was seen in last; 0: none
+	missed  bool                  // its end is known by its absence alone
+	heard   bool                  // nothing but events tell of it
 }
 
 // A stretch is [begin, end); end 0: still.
@@ -242,7 +242,7 @@ func (d *Decoder) container(p *pod, status *podStatus, c *containerStatus) {
 	if r := c.State.Running; r != nil {
 		began = ns(r.Started)
 	}
-	p.restarts = max(p.restarts, c.Restarts)
+	d.runs(p, c)
 	lives := []*terminated{c.Last.Terminated, c.State.Terminated}
 	var last int64
 	for _, t := range lives {
@@ -302,7 +302,6 @@ func (d *Decoder) exit(p *pod, t *terminated) {
 	if d.told[p.id+" "+key] {
 		return
 	}
-	p.exits++
 	p.out(at)
 	reason, text := ending(t)
 	d.tell(p, key, assay.Event{Time: at, Resolution: second, Kind: assay.EventInstanceExited, Text: text, Attrs: outcome(t, reason)})
