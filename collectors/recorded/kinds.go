@@ -4,6 +4,7 @@ package recorded
 import (
 	"slices"
 
+	"github.com/assay-dev/assay/collectors/captures"
 	"github.com/assay-dev/assay/collectors/cloud"
 	"github.com/assay-dev/assay/collectors/front"
 	"github.com/assay-dev/assay/collectors/gpu"
@@ -20,6 +21,7 @@ import (
 var Kinds = slices.Concat(
 	[]input.Kind{importers.Requests},
 	tables.Kinds,
+	captures.Kinds,
 	gpu.Kinds,
 	cloud.Kinds,
 	front.Kinds,
