@@ -51,6 +51,8 @@ type functionLog struct {
 	sample assay.Sample
 
 	timeless bool // an invocation had no time
+	emulated bool // it holds lines of the runtime interface emulator itself
+	reported bool // it holds lines that end in what was billed and used
 
 	again func(key string) bool // whether a line was told before
 }
@@ -98,6 +100,9 @@ func readLambda(ctx context.Context, in *input.Input, emit func(assay.Record) er
 	}
 	if l.begin == 0 && l.timeless {
 		return fmt.Errorf("%s: its lines have no time stamps: want a log that has them, or the option stderr= for what the runtime interface emulator wrote on stderr", in.Path)
+	}
+	if l.emulated && !l.reported {
+		in.Tally.Note("it holds what the runtime interface emulator wrote on stderr alone: memory, billed times and errors of handlers stand on its stdout; --lambda STDOUT,stderr=THIS reads both together", 1)
 	}
 	return phaseOf(l.begin, l.end, l.emit)
 }
@@ -181,6 +186,7 @@ func (l *functionLog) line(en *entry) error {
 
 // happen hands a happening to its environment.
 func (l *functionLog) happen(h *happening) error {
+	l.emulated, l.reported = l.emulated || h.rapid, l.reported || h.what == invokeReport
 	if h.stream == "" && l.named == "" && h.rapid { // the emulator has one environment
 		l.named = orBase("", l.path)
 	}
