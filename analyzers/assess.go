@@ -79,7 +79,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 	r := &assay.Report{
 		Schema: assay.Schema, Name: m.Name, Target: m.Target.Name, Simulated: m.Target.Simulated, Seed: m.Seed,
 		Schedule: m.Schedule, PlanHash: m.PlanHash, Attempt: m.Attempt, Epoch: m.Epoch, Begin: f.Begin, End: f.End,
-		Objectives: []assay.Judgement{}, Findings: []assay.Finding{}, Trust: assay.Trust{Valid: true},
+		Objectives: []assay.Judgement{}, Findings: []assay.Finding{}, Exposure: []assay.Exposure{}, Trust: assay.Trust{Valid: true},
 	}
 	for i, p := range passes {
 		if err := p.Finish(r); err != nil {

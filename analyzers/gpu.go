@@ -209,6 +209,7 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 		}
 	}
 	add(r, f, "gpu", all, exposure, evidence, warnings)
+	addExposure(r, assay.Exposure{Subject: assay.GPU, Time: exposure, In: naturalIn(f, []assay.Stretch{{Begin: begin, End: end}})})
 	for _, class := range []gpu.Class{gpu.ClassApp, gpu.ClassPlatform, gpu.ClassLink, gpu.ClassGPU, gpu.ClassNode} {
 		if es := byClass[string(class)]; len(es) > 0 && (len(byClass) > 1 || class == gpu.ClassApp) {
 			n := len(r.Findings)

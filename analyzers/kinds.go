@@ -26,6 +26,7 @@ func Kinds() []Kind {
 		{"hypothesis", func() assay.Analyzer { return Steady{} }},
 		{"score", func() assay.Analyzer { return Score{} }}, // after recovery and hypothesis, of which it is made
 		{"mtbf", func() assay.Analyzer { return MTBF{} }},
+		{"exposure", func() assay.Analyzer { return Exposure{} }},
 		{"gpu", func() assay.Analyzer { return GPU{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
 		{"canary", func() assay.Analyzer { return Canary{} }},
