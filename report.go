@@ -92,7 +92,7 @@ type Report struct {
 	Hypotheses  []Hypothesis  `json:"hypotheses,omitempty"`
 	Lives       []Life        `json:"instances,omitempty"`
 	Starts      []Start       `json:"starts,omitempty"`
-	Exposure    []Exposure    `json:"exposure,omitzero"` // nil only in a result of an older version
+	Exposure    []Exposure    `json:"exposure,omitzero"`     // nil only in a result of an older version
 	Attribution []Share       `json:"attribution,omitempty"` // ranked; Unexplained last
 	Stages      []Interval    `json:"-"`
 	Limit       *Limit        `json:"limit,omitempty"`

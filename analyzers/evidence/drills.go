@@ -1,0 +1,230 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// drillsOf gathers the faults of sound runs in order of time, each once: a merged run and its parts tell of the same. What was only simulated
+// is no drill.
+func drillsOf(runs []*Run) []drill {
+	var out []drill
+	for _, x := range runs {
+		for _, d := range x.drills {
+			twin := func(o drill) bool {
+				return o.kind == d.kind && o.target == d.target && max(o.at-d.at, d.at-o.at) < 1e9 && o.seen.Dir != d.seen.Dir
+			}
+			if !d.simulated && !slices.ContainsFunc(out, twin) {
+				out = append(out, d)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b drill) int { return cmp.Compare(a.at, b.at) })
+	return out
+}
+
+// of returns the drills of one kind; of all where kind is "".
+func of(drills []drill, kind string) (out []drill) {
+	for _, d := range drills {
+		if kind == "" || d.kind == kind {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// kindsOf returns the kinds of fault that were drilled, in order.
+func kindsOf(drills []drill) []string {
+	kinds := map[string]bool{}
+	for _, d := range drills {
+		kinds[d.kind] = true
+	}
+	return sorted(kinds)
+}
+
+// shows reports whether a drill shows something: it was in effect and could be felt.
+func (d *drill) shows() bool {
+	return d.seen.State == assay.Tolerated || d.seen.State == assay.Recovered || d.seen.State == assay.Unrecovered
+}
+
+// recovered is how users recovered from drills, at a confidence.
+func recovered(drills []drill, kind string, c float64) assay.RecoveryEvidence {
+	r := assay.RecoveryEvidence{Fault: kind}
+	var lives []stat.Life
+	for _, d := range of(drills, kind) {
+		r.Drills++
+		if !d.shows() {
+			continue
+		}
+		r.Felt++
+		q := d.seen.User
+		switch d.seen.State {
+		case assay.Tolerated:
+			r.Tolerated++
+			r.Recovered++
+		case assay.Recovered:
+			r.Recovered++
+			if q.Known() && q.Value > 0 {
+				lives = append(lives, stat.Life{Time: q.Value})
+			}
+		case assay.Unrecovered:
+			if q.Known() && q.Lo > 0 {
+				r.Censored++
+				lives = append(lives, stat.Life{Time: q.Lo, Censored: true})
+			}
+		}
+	}
+	r.Rate = share(r.Recovered, r.Felt, c)
+	r.Median, r.Mean = times(lives, c)
+	if several := kindsOf(drills); kind == "" && len(several) > 1 {
+		q := assay.NotEstimable(assay.Seconds, r.Median.N, "recoveries", fmt.Sprintf("recoveries from %s are no one distribution: name one fault", strings.Join(several, ", ")))
+		r.Median, r.Mean = q, q
+	}
+	return r
+}
+
+// share is an exact interval of a share of faults.
+func share(x, n int, c float64) assay.Quantity {
+	if n == 0 {
+		return assay.NotEstimable(assay.Ratio, 0, "faults", "no fault was in effect and could be felt")
+	}
+	in := stat.ClopperPearson(x, n, c)
+	return assay.Quantity{Value: float64(x) / float64(n), Lo: in.Lo, Hi: in.Hi, Confidence: c, Unit: assay.Ratio, N: n, Of: "faults", Method: "Clopper-Pearson", Basis: assay.Estimated}
+}
+
+// fewest is how many recoveries a distribution of them needs: two leave its bounds anywhere.
+const fewest = 3
+
+// times returns median and mean of the times to recover, some of which may be censored, by a lognormal distribution. Bounds take Student's t with
+// as many degrees of freedom as recoveries less one, which is exact for the median where none is censored.
+func times(lives []stat.Life, c float64) (median, mean assay.Quantity) {
+	done := 0
+	for _, l := range lives {
+		if !l.Censored {
+			done++
+		}
+	}
+	none := func(because string) (assay.Quantity, assay.Quantity) {
+		q := assay.NotEstimable(assay.Seconds, done, "recoveries", because)
+		return q, q
+	}
+	if done < fewest {
+		return none(fmt.Sprintf("a distribution needs %d recoveries of hurt users at least, and there are %d", fewest, done))
+	}
+	f, err := stat.FitLognormal(lives, c)
+	if err != nil || !(f.Sigma > 1e-6) {
+		return none("they are all alike")
+	}
+	n := float64(done)
+	wide := math.Sqrt(n/(n-1)) * stat.StudentT(1-(1-c)/2, n-1) / distuv.UnitNormal.Quantile(1-(1-c)/2)
+	half := wide * (f.InMu.Hi - f.Mu)
+	quantity := func(v, lo, hi float64, method string) assay.Quantity {
+		return assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: c, Unit: assay.Seconds, N: done, Of: "recoveries", Method: method, Basis: assay.Estimated}
+	}
+	if f.Censored == 0 {
+		m, in := stat.LognormalMean(f.Mu, f.Sigma*f.Sigma*n/(n-1), done, c)
+		return quantity(math.Exp(f.Mu), math.Exp(f.Mu-half), math.Exp(f.Mu+half), "lognormal; Student's t of the logarithms"),
+			quantity(m, in.Lo, in.Hi, "lognormal, Cox's interval as modified by Olsson")
+	}
+	both, err := stat.FitLognormal(lives, 1-(1-c)/2) // bounds of both parameters hold together at c
+	if err != nil {
+		return none(err.Error())
+	}
+	const method = "lognormal, maximum likelihood with right censoring; Wald with Student's t"
+	far, s := wide*(both.InMu.Hi-both.Mu), both.InSigma
+	return quantity(math.Exp(f.Mu), math.Exp(f.Mu-half), math.Exp(f.Mu+half), method),
+		quantity(f.Mean, math.Exp(f.Mu-far+s.Lo*s.Lo/2), math.Exp(f.Mu+far+s.Hi*s.Hi/2), method+", bounds of both parameters together")
+}
+
+// recovery is how users recovered, by kind of fault, and the coverage.
+func (o *Options) recovery(drills []drill) ([]assay.RecoveryEvidence, assay.Quantity) {
+	out := []assay.RecoveryEvidence{}
+	for _, k := range kindsOf(drills) {
+		out = append(out, recovered(drills, k, confidence))
+	}
+	return out, o.coverage(drills, confidence)
+}
+
+// coverage weights what was drilled as it strikes in operation.
+func (o *Options) coverage(drills []drill, c float64) assay.Quantity {
+	if len(o.Weights) == 0 {
+		return assay.NotEstimable(assay.Ratio, 0, "faults", "nothing tells how often each fault strikes in operation: --weight kill=0.7 --weight hang=0.3")
+	}
+	var strata []stat.Stratum
+	n := 0
+	for _, kind := range sorted(o.Weights) {
+		r := recovered(drills, kind, c)
+		if r.Felt == 0 {
+			return assay.NotEstimable(assay.Ratio, 0, "faults", fmt.Sprintf("no drill of %s shows anything, and it has a weight of %g", kind, o.Weights[kind]))
+		}
+		n += r.Felt
+		strata = append(strata, stat.Stratum{Weight: o.Weights[kind], N: r.Felt, Recovered: r.Recovered})
+	}
+	v, err := stat.CoverageOf(strata, c)
+	if err != nil {
+		return assay.NotEstimable(assay.Ratio, n, "faults", err.Error())
+	}
+	return assay.Quantity{Value: v.Value, Lo: v.In.Lo, Hi: v.In.Hi, Confidence: c, Unit: assay.Ratio, N: n, Of: "faults", Method: "weighted sum of classes; Jeffreys posteriors", Basis: assay.Estimated}
+}
+
+// sorted returns the keys of a map in order.
+func sorted[V any](m map[string]V) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// modes says what is known of each failure mode: those of the catalogue first, in its order, then what else was injected.
+func (o *Options) modes(drills []drill) []assay.ModeEvidence {
+	out := []assay.ModeEvidence{}
+	names := slices.Clone(o.Modes)
+	for _, d := range drills {
+		if !slices.Contains(names, d.kind) {
+			names = append(names, d.kind)
+		}
+	}
+	for _, name := range names {
+		m := assay.ModeEvidence{Mode: name}
+		for _, d := range of(drills, name) {
+			seen := d.seen
+			seen.Age = seconds(o.Now - d.at)
+			if d.shows() {
+				m.Shown++
+				m.Last, m.Empty = &seen, nil
+			} else {
+				m.Empty = &seen
+			}
+		}
+		m.Stale = m.Last != nil && o.Stale > 0 && o.Now-m.Last.At > o.Stale
+		out = append(out, m)
+	}
+	return out
+}
+
+// attempts are the runs of one plan on one release, where there are several.
+func attempts(runs []*Run) []assay.AttemptEvidence {
+	var out []assay.AttemptEvidence
+	for _, x := range runs {
+		if x.Plan == "" || x.Imported {
+			continue
+		}
+		i := slices.IndexFunc(out, func(a assay.AttemptEvidence) bool { return a.Plan == x.Plan && a.Release == x.Release })
+		if i < 0 {
+			out = append(out, assay.AttemptEvidence{Plan: x.Plan, Name: x.Name, Release: x.Release})
+			i = len(out) - 1
+		}
+		out[i].Runs = append(out[i].Runs, x.RunEvidence)
+	}
+	return slices.DeleteFunc(out, func(a assay.AttemptEvidence) bool { return len(a.Runs) < 2 })
+}
