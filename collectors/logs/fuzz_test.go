@@ -28,6 +28,7 @@ func FuzzRead(f *testing.F) {
 		vllm,
 		"2026-01-01T00:00:01.5Z stdout P Load weight begin\n2026-01-01T00:00:01.5Z stdout F Load weight end\n",
 		`{"log":"Load weight end. elapsed=NaN s","stream":"x","ts":1e300}` + "\n" + `{"ts":-5,"msg":"vLLM API server version 1"}`,
+		"[pod/a-1/c] 2026-01-01T00:00:01.5Z {\"message\":\"x\"}\n[pod/a-1/c]\na-1 c x\n\x1b[1ma-1 c 2026-01-01T00:00:01.5Z \n",
 		"E9999 99:99:99.999999 1 x] loading: a\n" + strings.Repeat("{", 1000),
 	} {
 		for i := range Kinds {

@@ -23,7 +23,7 @@ var options = []input.Option{
 var logsKind = input.Kind{
 	Name: "logs", Things: "lines", Proven: collectors.Recorded,
 	By:   "Ollama 0.6.8's own log; lines of vLLM 0.8 to 0.15, SGLang and Triton from public logs and their sources",
-	Help: "Logs of vLLM, SGLang, Ollama and Triton: plain, JSON lines, CRI or Docker json-file. Lines of their start become its phases.",
+	Help: "Logs of vLLM, SGLang, Ollama and Triton: plain, JSON lines, CRI or Docker json-file, of one pod or of several as kubectl logs --prefix and stern write them. Lines of their start become its phases.",
 	Is:   isLog, Options: options, Read: readLogs,
 }
 

@@ -30,6 +30,23 @@ var criLine = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2}T\S+) (stdout|stderr) ([FP]
 
 // unwrap returns the message of a raw line. done is false where more of it has to come; n is how many raw lines it was made of.
 func (u *unwrapper) unwrap(raw []byte) (l line, n int64, done bool) {
+	pod, rest := podBefore(raw)
+	if pod == "" {
+		return u.bare(raw)
+	}
+	at, rest := stampBefore(rest)
+	if len(rest) == 0 {
+		return line{stamp: at, instance: pod}, 1, true
+	}
+	l, n, done = u.bare(rest)
+	if l.instance = pod; l.stamp.at == 0 {
+		l.stamp = at
+	}
+	return l, n, done
+}
+
+// bare is unwrap for what no pod stands before.
+func (u *unwrapper) bare(raw []byte) (l line, n int64, done bool) {
 	if m := criLine.FindSubmatch(raw); m != nil {
 		t, err := time.Parse(time.RFC3339Nano, string(m[1]))
 		if err == nil {
