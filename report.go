@@ -75,6 +75,7 @@ type Report struct {
 	Epoch     int64    `json:"epoch_unix_ns,omitempty"` // wall clock at run time 0, as the run recorded it
 	Begin     int64    `json:"begin_ns"`
 	End       int64    `json:"end_ns"`
+	Untimed   bool     `json:"untimed,omitempty"` // Begin and End are made up, since the source tells no time of some requests
 
 	Decision   Decision    `json:"decision"`
 	Exit       int         `json:"exit"`

@@ -18,6 +18,7 @@ func untimed(f *assay.Facts, r *assay.Report) {
 	if !f.Manifest.Untimed {
 		return
 	}
+	r.Untimed = true
 	var sure []assay.Episode
 	for _, e := range r.Episodes {
 		if e.Subject != assay.InstanceOf || e.Confidence != assay.ConfidenceLow {

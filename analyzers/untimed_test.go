@@ -17,6 +17,9 @@ func TestRequestsWithoutATime(t *testing.T) {
 		}
 		r := assess(t, run, "mtbf", "load", "availability", "episodes")
 		want := map[bool][2]int{false: {1, 0}, true: {0, 1}}[untimed] // that it was started anew may be for idleness
+		if r.Untimed != untimed {
+			t.Errorf("untimed %v, and the report says %v", untimed, r.Untimed)
+		}
 		if n := len(hiddenOf(r)); n != want[0] || len(r.Warnings) != want[1] {
 			t.Errorf("untimed %v: %d failures of instances, warnings %q", untimed, n, r.Warnings)
 		}

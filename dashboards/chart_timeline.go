@@ -81,7 +81,7 @@ func timeline(id string, r *assay.Report) (drawing template.HTML, missing []stri
 	top := 2*laneHeight + 18
 	height := top + float64(len(plots))*(plotHeight+plotGap) + 22
 	s := newSVG(id, plotWidth, height, "chart", "Time line of the run", fmt.Sprintf("%d plots over %s on one time axis, with %s of load and %s.",
-		len(plots), Duration(seconds(r.End-r.Begin)), Things(len(r.Phases), "phases"), Things(len(r.Faults), "injected faults")))
+		len(plots), length(r), Things(len(r.Phases), "phases"), Things(len(r.Faults), "injected faults")))
 	x := scale{0, seconds(r.End - r.Begin), plotLeft, plotRight}
 	bottom := top + float64(len(plots))*(plotHeight+plotGap) - plotGap + 22
 	lanes(s, r, x, bottom)

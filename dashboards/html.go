@@ -160,7 +160,7 @@ func newView(r *assay.Report) *view {
 		Style:  template.CSS(styleSheet),
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'",
 		Title:  orElse(r.Name, "run"), Target: orElse(r.Target, "target not named"), Decision: string(r.Decision), Class: decisionClass(r.Decision),
-		Score: scoreLine(r), Why: r.Why, Next: r.Next, Length: Duration(seconds(r.End - r.Begin)), Exit: r.Exit, Simulated: strings.Join(r.Simulated, ", "),
+		Score: scoreLine(r), Why: r.Why, Next: r.Next, Length: length(r), Exit: r.Exit, Simulated: strings.Join(r.Simulated, ", "),
 		Overload: overloadLine(r), Goodput: goodputLine(r), Knee: kneeLine(r), USL: uslChart("usl", r), Alerts: alertsLine(r), Canary: canaryLine(r), Retries: retriesLine(r), Budget: budgetLine(r), Cold: coldLine(r), Limit: limitLine(r),
 	}
 	v.Facts = []pair{{"seed", fmt.Sprint(r.Seed)}}

@@ -47,7 +47,7 @@ func (v *view) tiles(r *assay.Report) {
 		a.More = Nines(f.Quantity.Value)
 	}
 	m, f := tileOf("MTBF of the service", "mtbf/service", "failures were not counted")
-	m.More = fmt.Sprintf("%s in %s watched", Things(naturalFailures(r, assay.Service), "natural failures"), Duration(watched(r))) + failedRequests(r)
+	m.More = fmt.Sprintf("%s, %s", Things(naturalFailures(r, assay.Service), "natural failures"), watchedFor(r)) + failedRequests(r)
 	if f != nil {
 		if c := cleanTime(f.Quantity); c != "" {
 			m.More += "; " + c
@@ -83,7 +83,7 @@ func (v *view) tiles(r *assay.Report) {
 }
 
 func (v *view) natural(r *assay.Report) {
-	v.NaturalLine = fmt.Sprintf("%s watched without fault or overload: %s.", Duration(watched(r)), failuresText(r))
+	v.NaturalLine = fmt.Sprintf("%s without fault or overload: %s.", capital(watchedFor(r)), failuresText(r))
 	if s := probesLine(r); s != "" {
 		v.NaturalLine += " " + capital(s) + "."
 	}

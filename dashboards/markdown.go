@@ -93,7 +93,11 @@ func (m *markdown) table(head []string, right string, rows [][]string) {
 func (m *markdown) head() {
 	r := m.r
 	m.printf("## %s: %s\n\n", mdText(orElse(r.Name, "run")), mdText(string(r.Decision)))
-	m.printf("**%s** in %s, exit %d. %s\n\n", mdText(scoreLine(r)), Duration(seconds(r.End-r.Begin)), r.Exit, mdText(r.Why))
+	in := " in "
+	if r.Untimed {
+		in = ", "
+	}
+	m.printf("**%s**%s%s, exit %d. %s\n\n", mdText(scoreLine(r)), in, length(r), r.Exit, mdText(r.Why))
 	if r.Next != "" {
 		m.printf("Next: %s\n\n", mdText(r.Next))
 	}
@@ -146,7 +150,7 @@ func (m *markdown) service() {
 		m.printf("Not measured, because nothing was watched.\n\n")
 		return
 	}
-	m.printf("%s watched, %s.\n\n", Duration(watched(r)), failuresText(r))
+	m.printf("%s, %s.\n\n", capital(watchedFor(r)), failuresText(r))
 	var rows [][]string
 	for _, f := range r.Findings {
 		switch f.Metric {

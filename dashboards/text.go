@@ -194,7 +194,7 @@ func (p *page) paint(word string) (before, after string) {
 func (p *page) decision() {
 	r := p.r
 	said := p.clean(scoreLine(r))
-	tail := p.clean(fmt.Sprintf("%s  exit %d", Duration(seconds(r.End-r.Begin)), r.Exit))
+	tail := p.clean(fmt.Sprintf("%s  exit %d", length(r), r.Exit))
 	head := p.clean(string(r.Decision))
 	pad := strings.Repeat(" ", max(7-textWidth(head), 1))
 	room := p.Width - textWidth(head) - len(pad) - textWidth(tail) - 2

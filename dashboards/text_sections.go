@@ -18,7 +18,7 @@ func (p *page) natural() {
 		p.para(label, 11, "not measured, because nothing was watched")
 		return
 	default:
-		p.para(label, 11, fmt.Sprintf("%s watched, %s", Duration(watched(r)), failuresText(r)))
+		p.para(label, 11, fmt.Sprintf("%s, %s", watchedFor(r), failuresText(r)))
 	}
 	subjects := []string{"service", "instance"}
 	switch {

@@ -20,6 +20,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/importers"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/store"
 )
 
@@ -41,6 +42,7 @@ type imported struct {
 	Kind     string          `json:"kind"`
 	Requests int             `json:"requests"`
 	Seconds  float64         `json:"seconds"`
+	Untimed  bool            `json:"untimed,omitempty"` // Seconds is made up: the source tells no time of some requests
 	Warnings []string        `json:"warnings,omitempty"`
 	Inputs   []input.Summary `json:"inputs,omitempty"` // where several kinds were read
 }
@@ -189,10 +191,13 @@ func (d *imported) print(io stdio, output string) error {
 		return printJSON(io, d)
 	}
 	took := time.Duration(d.Seconds * 1e9).Round(time.Millisecond)
-	if len(d.Inputs) > 0 {
-		printInputs(io.out, d.Inputs)
+	printInputs(io.out, d.Inputs)
+	switch {
+	case d.Untimed:
+		fmt.Fprintf(io.out, "%s: %s\n", d.Dir, dashboards.TimesUnknown)
+	case len(d.Inputs) > 0:
 		fmt.Fprintf(io.out, "%s: %v of records\n", d.Dir, took)
-	} else {
+	default:
 		fmt.Fprintf(io.out, "%s: %d requests of %s in %v\n", d.Dir, d.Requests, d.Kind, took)
 	}
 	for _, w := range d.Warnings {

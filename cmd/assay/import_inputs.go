@@ -168,7 +168,7 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 	if err != nil {
 		return nil, err
 	}
-	done := &imported{Dir: dir, Kind: m.Target.Kind, Requests: int(set.Requests), Seconds: float64(set.End) / 1e9, Warnings: set.Notes, Inputs: set.Summaries}
+	done := &imported{Dir: dir, Kind: m.Target.Kind, Requests: int(set.Requests), Seconds: float64(set.End) / 1e9, Untimed: set.Untimed, Warnings: set.Notes, Inputs: set.Summaries}
 	return done, nil
 }
 
