@@ -309,6 +309,8 @@ const (
 
 	EventReadBack = "trace.readback" // traces of our requests were read from a store; attrs requests, asked, came, late, unsettled, last_ns, waited_ns, unasked
 
+	EventTraceIntake = "trace.intake" // spans were taken as they came; attrs spans, p50_ns, p95_ns, max_ns (arrival minus end), ahead (spans that ended after they came), ahead_ns (the most), waited_ns (after the load)
+
 	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
 	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
 	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why

@@ -59,7 +59,8 @@ func (Attribution) Describe() []assay.Desc {
 		out = append(out, assay.Desc{Metric: "bottleneck/compute/" + n, Unit: assay.Ratio, Better: "lower",
 			Help: "part of bottleneck/compute spent in " + n})
 	}
-	return out
+	return append(out, assay.Desc{Metric: "trace/coverage", Unit: assay.Ratio, Better: "higher",
+		Help: "Share of the end-to-end time of delivered requests outside faults and stress of which spans tell the cause: requests without spans have none."})
 }
 
 // decomposition is the seconds of one request by class, with the parts of compute.
@@ -96,6 +97,9 @@ type attribution struct {
 	skipped int // traced but not delivered, or inside a fault
 
 	requests, naming int // those of the run, and those of them that name a trace
+
+	delivered   int     // outside faults and stress
+	whole, told float64 // s: end-to-end time of these, and what of it spans tell the cause of
 }
 
 type scope struct {
@@ -119,10 +123,26 @@ func (Attribution) Begin(f *assay.Facts) assay.Pass {
 func (a *attribution) Requests(block []assay.Request) {
 	a.requests += len(block)
 	for i := range block {
-		if !block[i].TraceID.IsZero() {
+		r := &block[i]
+		if !r.TraceID.IsZero() {
 			a.naming++
 		}
+		if a.counts(r) && !a.stress(r) {
+			a.delivered++
+			a.whole += float64(r.End-r.Due) / 1e9
+		}
 	}
+}
+
+// counts reports whether a request was delivered outside of faults, which attribution speaks of.
+func (a *attribution) counts(r *assay.Request) bool {
+	ledger, _ := a.f.At(r.Due)
+	return !r.Canary && !r.Forced && r.Outcome == assay.OK && ledger != assay.Injected && r.End > r.Due
+}
+
+func (a *attribution) stress(r *assay.Request) bool {
+	p := a.f.PhaseOf(r.Phase)
+	return p != nil && p.Role == assay.RoleStress
 }
 
 // Traces decomposes each delivered request.
@@ -132,8 +152,7 @@ func (a *attribution) Traces(block []assay.Trace) {
 		if r == nil || len(block[i].Spans) == 0 || r.Canary || r.Forced {
 			continue
 		}
-		ledger, _ := a.f.At(r.Due)
-		if r.Outcome != assay.OK || ledger == assay.Injected || r.End <= r.Due {
+		if !a.counts(r) {
 			a.skipped++
 			continue
 		}
@@ -154,6 +173,7 @@ func (a *attribution) Traces(block []assay.Trace) {
 		a.scope("phase " + phase).add(d)
 		if !stress {
 			a.scope("").add(d)
+			a.told += d.total() - float64(d.class[classUnexplained])
 		}
 		a.keepSlow(r, d)
 	}
@@ -191,6 +211,11 @@ func (a *attribution) Finish(r *assay.Report) error {
 	if a.strayed*100 > a.f.Traced { // one in a while is a machine that stood still
 		coverage += fmt.Sprintf("; in %d of them clocks disagree, and spans were placed within their callers'", a.strayed)
 	}
+	covered := assay.NotMeasured(assay.Ratio, "no request was delivered outside faults and stress")
+	if a.whole > 0 {
+		covered = counted(min(1, a.told/a.whole), assay.Ratio, a.delivered, "requests", "end-to-end time that spans tell the cause of, of that of all requests delivered outside faults and stress")
+	}
+	r.Findings = append(r.Findings, assay.Finding{Metric: "trace/coverage", Quantity: covered})
 	var names []string
 	for name := range a.scopes {
 		names = append(names, name)

@@ -163,6 +163,12 @@ func TestAttributionReport(t *testing.T) {
 		if i >= 60 {
 			r.Phase = "stress/1"
 		}
+		p.Requests([]assay.Request{*r})
+		if i < 15 { // was not sampled
+			untraced := *r
+			untraced.TraceID = assay.TraceID{9, byte(i)}
+			p.Requests([]assay.Request{untraced})
+		}
 		p.Traces([]assay.Trace{{Request: r, Spans: spans}})
 	}
 	report := &assay.Report{Slowest: []assay.Slow{{Request: 1}}}
@@ -188,6 +194,10 @@ func TestAttributionReport(t *testing.T) {
 	}
 	if f := report.Find("bottleneck/cold_start", "phase", "stress"); f == nil || f.Quantity.N != 40 {
 		t.Errorf("stress: got %+v", f)
+	}
+	told := 1 - report.Find("bottleneck/unexplained").Quantity.Value
+	if q := report.Find("trace/coverage").Quantity; q.N != 75 || math.Abs(q.Value-0.8*told) > 1e-6 || told < 0.5 {
+		t.Errorf("coverage: got %v, want %.3f of the time of the 60 of 75 requests outside stress that have spans", q, told)
 	}
 	if len(report.Slowest[0].Shares) == 0 {
 		t.Error("the slowest request has no shares")

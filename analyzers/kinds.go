@@ -42,7 +42,8 @@ func Kinds() []Kind {
 		{"idlegap", func() assay.Analyzer { return IdleGap{} }},
 		{"scaling", func() assay.Analyzer { return Scaling{} }},
 		{"attribution", func() assay.Analyzer { return Attribution{} }}, // after slowest, whose requests it explains
-		{"limit", func() assay.Analyzer { return Limit{} }},             // after attribution, which names its cause
+		{"sampling", func() assay.Analyzer { return Sampling{} }},
+		{"limit", func() assay.Analyzer { return Limit{} }}, // after attribution, which names its cause
 		{"scalability", func() assay.Analyzer { return Scalability{} }},
 		{"k6", func() assay.Analyzer { return K6{} }},
 		{"engine", func() assay.Analyzer { return Engine{} }},

@@ -104,9 +104,9 @@ func (p *validityPass) Requests(block []assay.Request) {
 	}
 }
 
-// ask counts a request that asked for a trace and was answered. One that was made out of a trace may have no status.
+// ask counts a request that asked for a trace and was answered.
 func (p *validityPass) ask(r *assay.Request) {
-	if !r.TraceID.IsZero() && (r.Status != 0 || r.Outcome == assay.OK) {
+	if wanted(r) {
 		p.answered++
 	}
 }

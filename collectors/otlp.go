@@ -49,12 +49,16 @@ type OTLP struct {
 	Grace     time.Duration `yaml:"grace"`          // how long late batches are taken after ctx is done
 	Clock     Clock         `yaml:"-"`
 
+	LateWait time.Duration   `yaml:"late_wait"` // how much longer at most, where most spans come that late; 0: no longer
+	Hurry    <-chan struct{} `yaml:"-"`         // closed when nothing is to be waited for any more; nil: never
+
 	httpLis, grpcLis net.Listener
 	gate             gate
 	work             chan struct{} // bounds requests whose bodies are in memory
 	patience         time.Duration // for one of them; otlpPatience where it is 0
 	emit             func(assay.Record) error
 	flat             flatten.OTLP
+	late             lateness
 
 	mu       sync.Mutex
 	counts   Counts
@@ -184,18 +188,18 @@ func (o *OTLP) Run(ctx context.Context, emit func(assay.Record) error) error {
 	serve("grpc", o.grpcLis, gs.Serve)
 
 	var err error
+	var ended time.Time
 	select {
 	case <-ctx.Done():
-		// Exporters flush when their process ends: stay open for what they send then.
-		select {
-		case <-time.After(cmp.Or(o.Grace, otlpGrace)):
-		case err = <-errs:
-		}
+		ended = time.Now()
+		err = o.linger(errs) // exporters flush when their process ends, and batch before
 	case err = <-errs:
+		ended = time.Now()
 	}
 	stop(ctx, hs, gs)
 	wg.Wait()
 	o.gate.shut() // no emit after Run has returned
+	o.tellLate(time.Since(ended))
 	for _, w := range o.warnings() {
 		emit(w)
 	}

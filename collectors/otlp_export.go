@@ -135,6 +135,8 @@ func (o *OTLP) take(td ptrace.Traces) taking {
 	defer converters.Put(c)
 	c.begin(o)
 	left := int64(td.SpanCount())
+	c.ends = c.ends[:0]
+	defer func() { o.late.add(c.now, c.ends) }() // before the converter goes back
 	for _, rs := range td.ResourceSpans().All() {
 		c.resource(rs.Resource().Attributes(), &t)
 		for _, ss := range rs.ScopeSpans().All() {
@@ -144,6 +146,7 @@ func (o *OTLP) take(td ptrace.Traces) taking {
 					left--
 					continue
 				}
+				end := c.span.End
 				if err := o.emit(&c.span); err != nil {
 					t.refusal = err
 					if t.spans > 0 {
@@ -153,6 +156,7 @@ func (o *OTLP) take(td ptrace.Traces) taking {
 				}
 				t.spans++
 				left--
+				c.ends = append(c.ends, end)
 			}
 		}
 	}

@@ -42,6 +42,7 @@ type converter struct {
 	instance string
 	common   []assay.Attr // of the resource
 	span     assay.Span
+	ends     []int64 // of the spans that were taken
 }
 
 var converters = sync.Pool{New: func() any { return new(converter) }}

@@ -289,8 +289,11 @@ func TestOTLPRejectsSpansThatCannotBeTrue(t *testing.T) {
 	if d := cmp.Diff([]string{"s1", "s8"}, names); d != "" {
 		t.Errorf("emitted (-want +got):\n%s", d)
 	}
-	if len(s.events) != 7 || s.events[0].Kind != assay.EventWarning || s.events[0].Attrs["count"] != "1" {
-		t.Errorf("got %d warnings %+v, want one for each reason", len(s.events), s.events)
+	if intake := s.events[0]; intake.Kind != assay.EventTraceIntake || intake.Attrs["spans"] != "2" || intake.Attrs["ahead"] != "0" {
+		t.Errorf("got %+v, want how late 2 spans came", intake)
+	}
+	if warned := s.events[1:]; len(warned) != 7 || warned[0].Kind != assay.EventWarning || warned[0].Attrs["count"] != "1" {
+		t.Errorf("got %d warnings %+v, want one for each reason", len(warned), warned)
 	}
 }
 

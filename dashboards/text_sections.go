@@ -365,6 +365,9 @@ func (p *page) bottleneck() {
 	if first := r.Attribution[0]; len(first.Evidence) > 0 {
 		p.para("", 2, words(first.Name)+": "+strings.Join(first.Evidence, "; "))
 	}
+	if text := tracesText(r); text != "" {
+		p.para("", 2, text)
+	}
 }
 
 // scaling writes how fast the number of instances followed the load.

@@ -100,6 +100,9 @@ type ending struct {
 // collectorGrace is how long late spans are taken after the target has stopped.
 const collectorGrace = 700 * time.Millisecond
 
+// lateWait is how long at most spans are waited for where most come that late: exporters batch, for 5 s where nobody set another time.
+const lateWait = 10 * time.Second
+
 // startLimit is how long the sandbox may take to serve; making a large weights file takes seconds.
 const startLimit = time.Minute
 
@@ -247,6 +250,7 @@ func (s *session) listenOTLP() error {
 	}
 	s.otlp = &collectors.OTLP{Clock: s.clock, GRPC: collectors.Off, Grace: collectorGrace}
 	if o != nil {
+		s.otlp.LateWait, s.otlp.Hurry = lateWait, s.hurry
 		s.otlp.HTTP, s.otlp.GRPC = or(o.HTTP, "127.0.0.1:4318"), or(o.GRPC, "127.0.0.1:4317")
 		var err error
 		if s.otlp.Token, err = readToken("collect.otlp.token", plan.Auth{Env: o.Token.Env, File: s.plan.Path(o.Token.File)}); err != nil {
