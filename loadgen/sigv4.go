@@ -2,20 +2,14 @@ package loadgen
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/assay-dev/assay/internal/awsauth"
 )
 
 // AWSKeys sign requests to AWS.
-type AWSKeys struct {
-	ID, Secret string
-	Session    string // of temporary keys; "": they are permanent
-}
+type AWSKeys = awsauth.Keys
 
 // SigV4 signs requests as AWS wants it, Signature Version 4. Its Sign is that of an [Endpoint]; it may be called at once.
 type SigV4 struct {
@@ -23,13 +17,11 @@ type SigV4 struct {
 	Region  string
 	Keys    func(ctx context.Context) (AWSKeys, error) // asked for each request; must not wait for long
 	Now     func() time.Time
-
-	signer *v4.Signer
 }
 
 // NewSigV4 returns a signer for the service in the region.
 func NewSigV4(service, region string, keys func(ctx context.Context) (AWSKeys, error)) *SigV4 {
-	return &SigV4{Service: service, Region: region, Keys: keys, Now: time.Now, signer: v4.NewSigner()}
+	return &SigV4{Service: service, Region: region, Keys: keys, Now: time.Now}
 }
 
 // Sign adds the signature to the header of req. AWS takes it for five minutes, so it is made for each request.
@@ -38,7 +30,5 @@ func (s *SigV4) Sign(ctx context.Context, req *http.Request, body []byte) error 
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
-	return s.signer.SignHTTP(ctx, aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Session}, req,
-		hex.EncodeToString(sum[:]), s.Service, s.Region, s.Now())
+	return awsauth.Sign(ctx, req, body, k, s.Service, s.Region, s.Now())
 }

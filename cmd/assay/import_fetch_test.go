@@ -29,8 +29,8 @@ func TestImportKeepsSecretsOfURLs(t *testing.T) {
 		says      string
 	}{
 		{"fetched", "http://alice:hunter2@" + host + `?query={team="s3cret"}`, 0, srv.URL + ": 2 of 2 lines kept"},
-		{"refused", "http://alice:hunter2@" + host + `?query={other="s3cret"}`, 2, "fetch from " + srv.URL + ": GET loki/api/v1/query_range: 403"},
-		{"nobody there", `http://alice:hunter2@127.0.0.1:1?query={team="s3cret"}`, 2, "fetch from http://127.0.0.1:1: GET loki/api/v1/query_range: dial tcp 127.0.0.1:1:"},
+		{"refused", "http://alice:hunter2@" + host + `?query={other="s3cret"}`, 2, "fetch from " + srv.URL + ": GET /loki/api/v1/query_range: 403"},
+		{"nobody there", `http://alice:hunter2@127.0.0.1:1?query={team="s3cret"}`, 2, "fetch from http://127.0.0.1:1: GET /loki/api/v1/query_range: dial tcp 127.0.0.1:1:"},
 		{"no port", `http://alice:hunter2@127.0.0.1:http?query={team="s3cret"}`, 2, "http://… is no URL"},
 		{"no query", `http://alice:hunter2@` + host + `?q=s3cret`, 2, srv.URL + " has no query"},
 		{"an unknown option", `http://alice:hunter2@` + host + `?q=s3cret,yaer=2026`, 2, `option "yaer" is unknown`},

@@ -3,8 +3,6 @@ package cloud
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,10 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
 	"github.com/assay-dev/assay/internal/ask"
+	"github.com/assay-dev/assay/internal/awsauth"
 	"github.com/assay-dev/assay/internal/credential"
 )
 
@@ -32,7 +28,7 @@ type awsCaller struct {
 	endpoint, region, service string
 	version                   string // application/x-amz-json-
 	prefix                    string // of the target
-	keys                      aws.Credentials
+	chain                     awsauth.Chain
 	client                    *http.Client
 }
 
@@ -42,19 +38,14 @@ func newCaller(ctx context.Context, at *url.URL, region, service, version, prefi
 	if parts := strings.Split(at.Hostname(), "."); c.region == "" && len(parts) > 3 && parts[len(parts)-2] == "amazonaws" {
 		c.region = parts[1]
 	}
-	chain := credential.AWS{Region: c.region}
 	if c.region == "" {
 		var err error
-		if c.region, err = chain.Where(ctx); err != nil {
+		if c.region, err = (credential.AWS{}).Where(ctx); err != nil {
 			return nil, err
 		}
 	}
-	v, err := chain.Fetch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.keys = aws.Credentials{AccessKeyID: v.KeyID, SecretAccessKey: v.Secret, SessionToken: v.Session}
-	return c, nil
+	_, err := c.chain.Keys(ctx, c.region) // an error now and not in the middle
+	return c, err
 }
 
 // call makes one request, again while AWS says that there are too many.
@@ -103,9 +94,12 @@ func (c *awsCaller) once(ctx context.Context, operation string, body []byte) ([]
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-"+c.version)
 	req.Header.Set("X-Amz-Target", c.prefix+"."+operation)
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, c.keys, req, hex.EncodeToString(sum[:]), c.service, c.region, time.Now()); err != nil {
-		return nil, 0, fmt.Errorf("sign: %w", err)
+	keys, err := c.chain.Keys(ctx, c.region)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := awsauth.Sign(ctx, req, body, keys, c.service, c.region, time.Now()); err != nil {
+		return nil, 0, err
 	}
 	res, err := c.client.Do(req)
 	if err != nil {

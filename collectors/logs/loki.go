@@ -53,8 +53,7 @@ func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
 // ended, since more lines may bear it, and as a server may give fewer lines than it is asked for, only a page without a new one is the last.
 func (s *store) readLoki(ctx context.Context, query string, from, to int64, c *cursor, take func(*lokiLine) error) error {
 	for n := 0; ; {
-		from = max(from, c.at)
-		lines, err := s.lines(ctx, query, from, to)
+		lines, err := s.lines(ctx, query, max(from, c.at), to)
 		if err != nil {
 			return err
 		}
@@ -79,8 +78,10 @@ func (s *store) readLoki(ctx context.Context, query string, from, to int64, c *c
 		case fresh > 0:
 		case len(lines) < lokiPage:
 			return nil
+		case lines[0].at < c.at:
+			return fmt.Errorf("a page begins with what was read before: the server does not heed start, so that more than %d lines of a window cannot be had; want a narrower query", lokiPage)
 		default:
-			return fmt.Errorf("more than %d lines bear the instant %s: want a narrower query", lokiPage, time.Unix(0, from).UTC().Format(time.RFC3339Nano))
+			return fmt.Errorf("more than %d lines bear the instant %s: want a narrower query", lokiPage, time.Unix(0, c.at).UTC().Format(time.RFC3339Nano))
 		}
 	}
 }

@@ -82,6 +82,9 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/loki/api/v1/query_range":
 		found = s.there(number("start"), number("end"))
+		if s.deaf {
+			found = s.there(s.lines[1].at.UnixNano(), number("end"))
+		}
 		streams := map[string][][2]string{}
 		for _, i := range found[:min(len(found), int(number("limit")), cmp.Or(s.most, len(found)))] {
 			l := s.lines[i]
@@ -220,6 +223,7 @@ func TestQueryTellsWhatItMissed(t *testing.T) {
 		"down":                       {loki, shelf{failing: 1}, 0, 0, "loki at http://store: what was written from 00:00:00.000 UTC to the end was not read: GET /loki/api/v1/query_range: 503 Service Unavailable"},
 		"search_after ignored":       {elastic, shelf{deaf: true}, 0, 2 * page, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
 		"ignored by OpenSearch":      {elastic, shelf{deaf: true, bare: true}, 0, 2 * page, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
+		"start ignored by Loki":      {loki, shelf{deaf: true}, 0, 2 * lokiPage, "it heeds neither start nor end"},
 		"a part of the shards":       {elastic, shelf{silent: 1}, 0, 0, "the search is incomplete: timed out false, 1 of 2 shards failed"},
 		"a query that chooses none":  {loki, shelf{}, -1, 0, "loki at http://store: it had no line of the run that the query chooses"},
 	} {

@@ -7,8 +7,6 @@ package lambda
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,13 +14,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/assay-dev/assay/internal/credential"
+	"github.com/assay-dev/assay/internal/awsauth"
 )
 
 const (
@@ -39,9 +33,7 @@ type Client struct {
 	HTTP     *http.Client
 	Backoff  time.Duration // before a request that was refused for now is made again; default 300 ms, doubled each time
 
-	mu    sync.Mutex
-	keys  credential.Value
-	until time.Time // when to ask for others
+	chain awsauth.Chain
 }
 
 // An Error is an answer that is no success.
@@ -191,14 +183,12 @@ func (c *Client) once(ctx context.Context, service, method, at string, body []by
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	keys, err := c.fetch(ctx)
+	keys, err := c.chain.Keys(ctx, c.Region)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, aws.Credentials{AccessKeyID: keys.KeyID, SecretAccessKey: keys.Secret, SessionToken: keys.Session}, req,
-		hex.EncodeToString(sum[:]), service, c.Region, time.Now()); err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
+	if err := awsauth.Sign(ctx, req, body, keys, service, c.Region, time.Now()); err != nil {
+		return nil, err
 	}
 	client := c.HTTP
 	if client == nil {
@@ -223,22 +213,4 @@ func (c *Client) once(ctx context.Context, service, method, at string, body []by
 		return nil, e
 	}
 	return answer, nil
-}
-
-// fetch returns the keys that requests are signed with.
-func (c *Client) fetch(ctx context.Context) (credential.Value, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Now().Before(c.until) {
-		return c.keys, nil
-	}
-	v, err := credential.AWS{Region: c.Region}.Fetch(ctx)
-	if err != nil {
-		return v, err
-	}
-	c.keys, c.until = v, time.Now().Add(time.Minute)
-	if !v.Expires.IsZero() && v.Expires.Before(c.until) {
-		c.until = v.Expires.Add(-5 * time.Second)
-	}
-	return v, nil
 }
