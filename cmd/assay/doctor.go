@@ -87,6 +87,7 @@ var examinations = []struct {
 	{"logs", true, examineLogs},
 	{"logs", true, examineLogStores},
 	{"gpus", true, examineGPUs},
+	{"clouds", true, examineClouds},
 	{"front", true, examineFront},
 	{"k6", true, examineK6},
 }

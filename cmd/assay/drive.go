@@ -150,6 +150,7 @@ func (s *session) collectors() map[string]assay.Source {
 	s.remoteWrites(out)
 	s.watchKubernetes(out)
 	s.watchFronts(out)
+	s.watchClouds(out)
 	s.probes(out)
 	return out
 }

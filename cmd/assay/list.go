@@ -11,6 +11,7 @@ import (
 	"github.com/assay-dev/assay/analyzers"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/collectors"
+	"github.com/assay-dev/assay/collectors/cloud"
 	"github.com/assay-dev/assay/collectors/front"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/importers"
@@ -42,7 +43,7 @@ func everything() []listed {
 		}
 		out = append(out, l)
 	}
-	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, front.Sources, gpu.Sources, kubernetes.Sources, probes.Sources) {
+	for _, k := range slices.Concat(collectors.Kinds, readBackKinds, logs.Sources, cloud.Sources, front.Sources, gpu.Sources, kubernetes.Sources, probes.Sources) {
 		out = append(out, listed{Part: "collector", Name: k.Name, Help: k.Help, Proven: string(k.Proven) + ": " + k.By})
 	}
 	for _, k := range importers.Kinds {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/cloud"
 	"github.com/assay-dev/assay/collectors/front"
 	"github.com/assay-dev/assay/collectors/gpu"
 	"github.com/assay-dev/assay/collectors/kubernetes"
@@ -26,7 +27,7 @@ func (s *session) emitOf(ctx context.Context, src assay.Source) func(assay.Recor
 // canWait tells of sources that read what stays where it is, as the lines of a log and the traces of a store do.
 func canWait(src assay.Source) bool {
 	switch src.(type) {
-	case *logs.Tail, *logs.Query, *front.Log, *gpu.FollowKernel, *kubernetes.Watch, *traces.ReadBack:
+	case *logs.Tail, *logs.Query, *cloud.CloudWatch, *front.Log, *gpu.FollowKernel, *kubernetes.Watch, *traces.ReadBack:
 		return true
 	}
 	return false

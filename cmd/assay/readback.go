@@ -97,6 +97,7 @@ func (s *session) readBack() {
 		})
 	}
 	s.readLogsToTheEnd(ctx, &wg)
+	s.readMetricsToTheEnd(ctx, &wg)
 	wg.Wait()
 	close(done)
 	hurrying.Wait()

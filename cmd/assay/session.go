@@ -61,8 +61,9 @@ type session struct {
 	day      *gameDay    // nil unless it is one
 	pauses   *phaseClock // nil where nothing stops the clock of the load phases
 	otlp     *collectors.OTLP
-	traceIDs *traceIDs  // that are read back; nil where no store is asked
-	logs     []logStore // stores of logs that are followed and read to the end after the load
+	traceIDs *traceIDs      // that are read back; nil where no store is asked
+	logs     []logStore     // stores of logs that are followed and read to the end after the load
+	clouds   []cloudMetrics // services of metrics that are read to the end after the load
 	writes   *collectors.RemoteWrite
 	window   *live.Window
 	guards   *live.Guards
@@ -132,7 +133,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	if err := s.preflight(ctx); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
-	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.readBackAhead(), s.logStoresAhead(), s.lookAhead(ctx), s.alertsAhead(ctx)); err != nil {
+	if err := errors.Join(s.makeHooks(), s.stopAhead(), s.readBackAhead(), s.logStoresAhead(), s.cloudsAhead(), s.lookAhead(ctx), s.alertsAhead(ctx)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	if err := s.prepareK6(ctx); err != nil {

@@ -28,6 +28,7 @@ type awsCaller struct {
 	endpoint, region, service string
 	version                   string // application/x-amz-json-
 	prefix                    string // of the target
+	run                       string // id of the run; "" for none
 	chain                     awsauth.Chain
 	client                    *http.Client
 }
@@ -94,6 +95,9 @@ func (c *awsCaller) once(ctx context.Context, operation string, body []byte) ([]
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-"+c.version)
 	req.Header.Set("X-Amz-Target", c.prefix+"."+operation)
+	if c.run != "" {
+		req.Header.Set("X-Assay-Run", c.run)
+	}
 	keys, err := c.chain.Keys(ctx, c.region)
 	if err != nil {
 		return nil, 0, err

@@ -1,11 +1,14 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -42,64 +45,105 @@ type metricResult struct {
 	Value      map[string]float64 `json:"value"`
 }
 
-// readCloudWatch turns datapoints into samples named as CloudWatch's Prometheus exporter names them: aws_lambda_duration_average.
+// readCloudWatch reads an input.
 func readCloudWatch(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
-	namespace := in.Option("namespace")
-	if namespace == "" {
-		namespace = "AWS/Lambda"
+	d := &datapoints{namespace: in.Option("namespace"), ids: true, tally: in.Tally, emit: emit}
+	if f := in.Option("function"); f != "" {
+		d.labels = []assay.Label{{Name: "function_name", Value: short(f)}}
 	}
-	return objects(in.File, []string{"MetricDataResults"}, func(raw json.RawMessage) error {
+	return d.read(in.File)
+}
+
+// Datapoints become samples named as CloudWatch's Prometheus exporter names them: aws_lambda_duration_average.
+type datapoints struct {
+	namespace string        // of metrics that name none; "": AWS/Lambda
+	labels    []assay.Label // of metrics that name no dimensions, sorted
+	ids       bool          // the ids of a query tell metrics apart
+	tally     *input.Tally
+	emit      func(assay.Record) error
+}
+
+func (d *datapoints) read(f *input.File) error {
+	namespace := cmp.Or(d.namespace, "AWS/Lambda")
+	return objects(f, []string{"MetricDataResults"}, func(raw json.RawMessage) error {
 		var m metricResult
 		if json.Unmarshal(raw, &m) != nil {
-			in.Tally.Reject("no metric of CloudWatch", 1)
+			d.tally.Reject("no metric of CloudWatch", 1)
 			return nil
 		}
 		if m.Namespace != "" {
 			namespace = m.Namespace
 		}
-		var labels []assay.Label
-		if f := in.Option("function"); f != "" && m.Dimensions["FunctionName"] == "" {
-			labels = append(labels, assay.Label{Name: "function_name", Value: short(f)})
-		}
-		for _, k := range slices.Sorted(maps.Keys(m.Dimensions)) {
-			if len(labels) < 30 {
-				labels = append(labels, assay.Label{Name: snake(k), Value: short(m.Dimensions[k])})
-			}
+		labels := d.labels
+		if len(m.Dimensions) > 0 {
+			labels = labelsOf(m.Dimensions, d.labels)
 		}
 		base := snake(strings.ReplaceAll(namespace, "/", "_")) + "_"
 		one := func(name string, at int64, v float64) error {
 			if at == 0 {
-				in.Tally.Reject("a datapoint without a time", 1)
+				d.tally.Reject("a datapoint without a time", 1)
 				return nil
 			}
-			in.Tally.Keep(1)
-			return emit(&assay.Sample{Name: name, Labels: labels, Time: at, Value: v})
+			d.tally.Keep(1)
+			return d.emit(&assay.Sample{Name: name, Labels: labels, Time: at, Value: v})
 		}
 		switch {
 		case m.Metric != "":
-			return m.stream(base, labels, in.Tally, emit)
+			return m.stream(base, labels, d.tally, d.emit)
 		case m.Datapoints != nil:
-			return m.statistics(base, in.Tally, one)
+			return m.statistics(base, d.tally, one)
 		case m.Label != "" && len(m.Timestamps) == len(m.Values):
-			if m.ID != "" {
-				labels = append(labels, assay.Label{Name: "id", Value: short(m.ID)})
+			if m.ID != "" && d.ids {
+				labels = append(slices.Clone(labels), assay.Label{Name: "id", Value: short(m.ID)})
 				sortLabels(labels)
 			}
-			for i := len(m.Values) - 1; i >= 0; i-- { // newest first, unless asked otherwise
-				if err := one(base+snake(m.Label), instantOf(m.Timestamps[i]), m.Values[i]); err != nil {
+			points := make([]int, len(m.Values))
+			for i := range points {
+				points[i] = i
+			}
+			slices.SortStableFunc(points, func(a, b int) int { // newest first, unless asked otherwise
+				return cmp.Compare(cloudWatchInstant(m.Timestamps[a]), cloudWatchInstant(m.Timestamps[b]))
+			})
+			for _, i := range points {
+				if err := one(base+snake(m.Label), cloudWatchInstant(m.Timestamps[i]), m.Values[i]); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
-		in.Tally.Reject("no metric of CloudWatch", 1)
+		d.tally.Reject("no metric of CloudWatch", 1)
 		return nil
 	})
 }
 
+// labelsOf makes labels of dimensions, with those of others that are not among them.
+func labelsOf(dimensions map[string]string, others []assay.Label) []assay.Label {
+	var labels []assay.Label
+	for _, k := range slices.Sorted(maps.Keys(dimensions)) {
+		if len(labels) < 30 {
+			labels = append(labels, assay.Label{Name: snake(k), Value: short(dimensions[k])})
+		}
+	}
+	for _, o := range others {
+		if !slices.ContainsFunc(labels, func(l assay.Label) bool { return l.Name == o.Name }) {
+			labels = append(labels, o)
+		}
+	}
+	sortLabels(labels)
+	return labels
+}
+
+// cloudWatchInstant reads a stamp: a date as the command line writes it, seconds as the API answers, or ms as a metric stream has it; 0 where it is none.
+func cloudWatchInstant(raw json.RawMessage) int64 {
+	if s, err := strconv.ParseFloat(string(raw), 64); err == nil && s > 0 && s < 1e11 {
+		return int64(math.Round(s*1e3)) * 1e6
+	}
+	return instantOf(raw)
+}
+
 // stream emits one object of a metric stream: a datapoint with several statistics.
 func (m *metricResult) stream(base string, labels []assay.Label, t *input.Tally, emit func(assay.Record) error) error {
-	at := instantOf(m.Timestamp)
+	at := cloudWatchInstant(m.Timestamp)
 	if at == 0 || len(m.Value) > 50 {
 		t.Reject("a datapoint without a time", 1)
 		return nil
@@ -117,7 +161,7 @@ func (m *metricResult) stream(base string, labels []assay.Label, t *input.Tally,
 // statistics emits the answer of GetMetricStatistics, whose points are in no order.
 func (m *metricResult) statistics(base string, t *input.Tally, one func(string, int64, float64) error) error {
 	slices.SortStableFunc(m.Datapoints, func(a, b map[string]json.RawMessage) int {
-		return int(min(max(instantOf(a["Timestamp"])-instantOf(b["Timestamp"]), -1), 1))
+		return cmp.Compare(cloudWatchInstant(a["Timestamp"]), cloudWatchInstant(b["Timestamp"]))
 	})
 	for _, d := range m.Datapoints {
 		stats := 0
@@ -127,7 +171,7 @@ func (m *metricResult) statistics(base string, t *input.Tally, one func(string, 
 				continue
 			}
 			stats++
-			if err := one(base+snake(m.Label)+"_"+snake(stat), instantOf(d["Timestamp"]), v); err != nil {
+			if err := one(base+snake(m.Label)+"_"+snake(stat), cloudWatchInstant(d["Timestamp"]), v); err != nil {
 				return err
 			}
 		}

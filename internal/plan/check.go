@@ -71,6 +71,7 @@ func (p *Plan) defaults() {
 	p.Collect.Probes.defaults()
 	p.readBackDefaults()
 	p.logStoreDefaults()
+	p.cloudDefaults()
 	for i := range p.Collect.Prometheus {
 		def(&p.Collect.Prometheus[i].Interval, time.Second)
 	}
@@ -189,6 +190,7 @@ func (p *Plan) check() error {
 	c.probes(p.Collect.Probes, &p.Target)
 	c.collectLogs(p.Collect.Logs)
 	c.logStores(p)
+	c.clouds(p)
 	c.collectKubernetes(p.Collect.Kubernetes)
 	c.readBack(p)
 	c.collectFront(p)

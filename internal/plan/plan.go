@@ -95,6 +95,8 @@ type Collect struct {
 	XIDTable  []XIDRow   `yaml:"xidTable" json:"xidTable,omitempty" jsonschema:"description=Rows of the table of GPU errors in place of the built-in ones."`
 
 	Kubernetes *KubernetesCollect `yaml:"kubernetes" json:"kubernetes,omitempty" jsonschema:"description=Watch the pods of a cluster and what makes them: lives of instances and why they went. Reads only."`
+	CloudWatch []CloudWatch       `yaml:"cloudwatch" json:"cloudwatch,omitempty" jsonschema:"description=Read metrics of Amazon CloudWatch while they come. Reads only."`
+	RunPod     []RunPod           `yaml:"runpod" json:"runpod,omitempty" jsonschema:"description=Ask RunPod for the jobs and workers of endpoints. Reads only."`
 	Nginx      *Nginx             `yaml:"nginx" json:"nginx,omitempty" jsonschema:"description=Watch an nginx in front of the target."`
 	Envoy      *Envoy             `yaml:"envoy" json:"envoy,omitempty" jsonschema:"description=Watch an Envoy in front of the target."`
 }
