@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -17,6 +18,10 @@ func TestImportKeepsSecretsOfURLs(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "alice" || password != "hunter2" || r.URL.Query().Get("query") != "{team=\"s3cret\"}" {
 			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		if from, _ := strconv.ParseInt(r.URL.Query().Get("start"), 10, 64); from > 1795600000000000000 {
+			fmt.Fprint(w, `{"data":{"resultType":"streams","result":[]}}`)
 			return
 		}
 		fmt.Fprint(w, page)
