@@ -131,7 +131,7 @@ func (p *availabilityPass) byRequest() assay.Finding {
 		f.Quantity = assay.NotEstimable(assay.Ratio, n, "requests", because)
 		f.Evidence = []string{fmt.Sprintf("%d of %d requests were served", c.Good, n)}
 	default:
-		in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, Confidence)
+		in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, c.Sigma(), Confidence)
 		f.Quantity = assay.Quantity{Value: float64(c.Good) / float64(n), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: c.N, Of: "failures",
 			Method: "good of judged requests; interval: rate of failures × requests lost to one", Basis: assay.Estimated}
 		f.Evidence = []string{fmt.Sprintf("%d of %d requests were served; %d failures took %d, the largest %d", c.Good, n, c.N, c.Bad, c.Longest)}
@@ -142,12 +142,15 @@ func (p *availabilityPass) byRequest() assay.Finding {
 func (p *availabilityPass) byTime() assay.Finding {
 	f := assay.Finding{Metric: "availability/natural", Ledger: assay.Natural}
 	var down int64
+	var lengths stat.Lengths
 	k := 0
 	for i := range p.f.Episodes {
 		if e := &p.f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
 			// The middle of what the requests leave open.
 			begin, end := (e.BeginLo+e.Begin)/2, (e.End+e.EndHi)/2
-			down += facts.Within(p.f, assay.Natural, begin, max(begin+1, end))
+			length := facts.Within(p.f, assay.Natural, begin, max(begin+1, end))
+			down += length
+			lengths.Add(seconds(length))
 			k++
 			if e.RightCensored {
 				f.Warnings = append(f.Warnings, "one failure had not ended when it was last seen: its length is a lower bound")
@@ -163,7 +166,7 @@ func (p *availabilityPass) byTime() assay.Finding {
 		f.Quantity = assay.NotEstimable(assay.Ratio, 0, "failures", because)
 		f.Evidence = []string{fmt.Sprintf("up in all of %.0f s", seconds(up))}
 	default:
-		in := stat.Unavailability(seconds(up), seconds(down), k, Confidence)
+		in := stat.Unavailability(seconds(up), seconds(down), k, lengths.Sigma(), Confidence)
 		f.Quantity = assay.Quantity{Value: float64(up) / float64(known), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: k, Of: "failures",
 			Method: "up of known time; interval: rate of failures × mean length", Basis: assay.Estimated}
 		f.Evidence = []string{fmt.Sprintf("down for %.3g s of %.0f s", seconds(down), seconds(known))}

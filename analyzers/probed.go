@@ -87,10 +87,19 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 	var up, down int64
 	bad := map[string]int64{}
 	failures, open := 0, false
+	var lengths stat.Lengths
+	var lasted int64 // of the failure that is open
+	closed := func() {
+		if open {
+			lengths.Add(seconds(lasted))
+		}
+		open, lasted = false, 0
+	}
 	for _, s := range p.stretches {
 		t := facts.Within(f, assay.Natural, s.begin, s.end)
 		if s.result == "ok" {
-			up, open = up+t, false
+			up += t
+			closed()
 			continue
 		}
 		if t == 0 {
@@ -102,7 +111,9 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 			failures++
 		}
 		open = true
+		lasted += t
 	}
+	closed()
 	out.Evidence = append(out.Evidence, fmt.Sprintf("%d looks, one each %s; %.3g s of natural time", p.looks, duration(seconds(p.period)), seconds(up+down)))
 	var kinds []string
 	for _, k := range keys(bad) {
@@ -118,7 +129,7 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 	case failures == 0:
 		out.Quantity = assay.NotEstimable(assay.Ratio, 0, "failures", fmt.Sprintf("it was good in all of %s, and so nothing bounds how long a failure would last", duration(seconds(up))))
 	default:
-		in := stat.Unavailability(seconds(up), seconds(down), failures, Confidence)
+		in := stat.Unavailability(seconds(up), seconds(down), failures, lengths.Sigma(), Confidence)
 		out.Quantity = assay.Quantity{Value: float64(up) / float64(up+down), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: failures, Of: "failures",
 			Method: fmt.Sprintf("good of looked-at time, known to a period of %s; interval: rate of failures × mean length", duration(seconds(p.period))), Basis: assay.Estimated}
 	}

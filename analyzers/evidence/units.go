@@ -142,19 +142,21 @@ func causes(failures []failure, total float64) []assay.CauseEvidence {
 }
 
 // time returns for how long the service was known to be up and down in natural time, in seconds, how often it was down, and how often that had
-// not ended.
-func (l *ledger) time() (up, down float64, k, open int) {
+// not ended; lengths are those of its failures.
+func (l *ledger) time() (up, down float64, k, open int, lengths stat.Lengths) {
 	for _, p := range l.exposure[assay.Service] {
 		up += p.each * seconds(p.in.End-p.in.Begin)
 	}
 	for _, f := range l.failures[assay.Service] {
-		down += seconds(timeset.Length(timeset.Minus([]assay.Stretch{{Begin: f.begin, End: f.end}}, l.apart)))
+		length := seconds(timeset.Length(timeset.Minus([]assay.Stretch{{Begin: f.begin, End: f.end}}, l.apart)))
+		down += length
+		lengths.Add(length)
 		k++
 		if f.open {
 			open++
 		}
 	}
-	return up, down, k, open
+	return up, down, k, open, lengths
 }
 
 // availability returns it by time and by request.
@@ -162,17 +164,17 @@ func (l *ledger) availability(c float64) []assay.Finding {
 	byTime := assay.Finding{Metric: "availability/natural", Labels: map[string]string{"by": "time"}, Ledger: assay.Natural}
 	byRequest := assay.Finding{Metric: "availability/natural", Labels: map[string]string{"by": "request"}, Ledger: assay.Natural}
 	const because = "no natural failure was seen, and so nothing bounds how long one would last"
-	estimate := func(f *assay.Finding, up, down float64, k int, method string) {
-		in := stat.Unavailability(up, down, k, c)
+	estimate := func(f *assay.Finding, up, down float64, k int, sigma float64, method string) {
+		in := stat.Unavailability(up, down, k, sigma, c)
 		f.Quantity = assay.Quantity{Value: up / (up + down), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: c, Unit: assay.Ratio, N: k, Of: "failures", Method: method, Basis: assay.Estimated}
 	}
-	switch up, down, k, open := l.time(); {
+	switch up, down, k, open, lengths := l.time(); {
 	case up <= 0:
 		byTime.Quantity = assay.NotMeasured(assay.Ratio, "requests tell of no natural time")
 	case k == 0:
 		byTime.Quantity = assay.NotEstimable(assay.Ratio, 0, "failures", because)
 	default:
-		estimate(&byTime, up, down, k, "up of known time; interval: rate of failures × mean length")
+		estimate(&byTime, up, down, k, lengths.Sigma(), "up of known time; interval: rate of failures × mean length")
 		byTime.Evidence = []string{fmt.Sprintf("down for %s of %s", span(down), span(up+down))}
 		if open > 0 {
 			byTime.Warnings = []string{fmt.Sprintf("%s had not ended when last seen, so that the time down is a lower bound", things(open, "failure"))}
@@ -186,7 +188,7 @@ func (l *ledger) availability(c float64) []assay.Finding {
 	case r.clusters == 0:
 		byRequest.Quantity = assay.NotEstimable(assay.Ratio, r.judged, "requests", "its failures were not counted by the episode")
 	default:
-		estimate(&byRequest, float64(r.judged-r.bad), float64(r.bad), r.clusters, "good of judged requests; interval: rate of failures × requests lost to one")
+		estimate(&byRequest, float64(r.judged-r.bad), float64(r.bad), r.clusters, stat.SigmaMost, "good of judged requests; interval: rate of failures × requests lost to one")
 		byRequest.Evidence = []string{fmt.Sprintf("%d of %d requests were served; %s took %d", r.judged-r.bad, r.judged, things(r.clusters, "failure"), r.bad)}
 	}
 	return []assay.Finding{byTime, byRequest}

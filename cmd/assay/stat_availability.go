@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/stat"
 )
 
 func (s *statFlags) availability() calculator {
-	var up, down amount
+	var up, down, longest amount
 	var episodes int
+	var sigma float64
 	var confidence float64
 	cmd := &cobra.Command{Use: "availability --up T --down T --episodes K", Short: "Availability from up time, down time and episodes, or from requests", Args: cobra.NoArgs,
 		Long: "Availability and its interval, which holds under clustered failures and heavy-tailed repairs: a bound on how often episodes come times a bound on how long they last. " +
@@ -23,9 +25,15 @@ func (s *statFlags) availability() calculator {
 	cmd.Flags().Var(&up, "up", "good time, for example 1000h, or good requests")
 	cmd.Flags().Var(&down, "down", "bad time or bad requests")
 	cmd.Flags().IntVar(&episodes, "episodes", 0, "episodes that the bad came in")
+	cmd.Flags().Float64Var(&sigma, "sigma", 2, "how variable the lengths of episodes are, as the standard deviation of the logarithm of a lognormal, 1 to 2; exponential lengths are 1")
+	cmd.Flags().Var(&longest, "longest", "without an episode: what the mean length of one does not exceed, an assumption")
 	confidenceFlag(cmd, &confidence)
 	return calculator{cmd, func([]string) (*solution, error) {
 		switch {
+		case !(sigma >= 1 && sigma <= 2):
+			return nil, fmt.Errorf("--sigma %g is out of range; 1 to 2", sigma)
+		case longest.set && (!(longest.v > 0) || episodes > 0 || longest.isTime != up.isTime):
+			return nil, errors.New("--longest wants a length above 0 in the unit of --up, and no episode: with one its length is known")
 		case !up.set || !(up.v > 0):
 			return nil, errors.New("--up is needed: good time or good requests, above 0")
 		case down.v < 0 || episodes < 0:
@@ -35,18 +43,25 @@ func (s *statFlags) availability() calculator {
 		case (down.v > 0) != (episodes > 0):
 			return nil, fmt.Errorf("--down %g in --episodes %d: what is bad comes in at least one episode, and an episode has some", down.v, episodes)
 		}
-		a := &solution{title: "availability", source: "rate times length with Bonferroni; F ratio as a check: Trivedi, alternating renewal"}
-		if episodes == 0 {
-			a.q = assay.NotEstimable(assay.Ratio, 0, "episodes", "nothing bounds how long an episode would last; see `assay stat mtbf` for how rare they are")
+		a := &solution{title: "availability", source: "rate times mean length, lognormal lengths; F ratio as a check: Trivedi, alternating renewal"}
+		if longest.set {
+			in := stat.UnavailabilityBound(up.v, longest.v, confidence)
+			a.q = estimated(math.NaN(), 1-in.Hi, math.Inf(1), confidence, assay.Ratio, 0, "episodes", "bound on the rate of episodes times the mean length that was stated")
+			a.source = "rule of three, exact"
+			a.notes = append(a.notes, fmt.Sprintf("it rests on the assumption that episodes last no more than %s on average", inUnit(longest.v, up.unit())))
 			return a, nil
 		}
-		in := stat.Unavailability(up.v, down.v, episodes, confidence)
+		if episodes == 0 {
+			a.q = assay.NotEstimable(assay.Ratio, 0, "episodes", "nothing bounds how long an episode would last; see `assay stat mtbf` for how rare they are; --longest states a bound")
+			return a, nil
+		}
+		in := stat.Unavailability(up.v, down.v, episodes, sigma, confidence)
 		f := stat.UnavailabilityF(up.v, down.v, episodes, confidence)
-		a.q = estimated(up.v/(up.v+down.v), 1-in.Hi, 1-in.Lo, confidence, assay.Ratio, episodes, "episodes", "bound on the rate of episodes times bound on their mean length")
+		a.q = estimated(up.v/(up.v+down.v), 1-in.Hi, 1-in.Lo, confidence, assay.Ratio, episodes, "episodes", fmt.Sprintf("bound on the rate of episodes times bound on their mean length, for lengths up to as variable as a lognormal with sigma %g", sigma))
 		a.rows = append(a.rows, solutionRow{"exponential_f", "if all is exponential", map[string]any{"lo": 1 - f.Hi, "hi": 1 - f.Lo}, fmt.Sprintf("[%.6g, %.6g] by the F ratio, a check only", 1-f.Hi, 1-f.Lo)})
 		a.add("mean_episode", "mean episode", down.v/float64(episodes), up.unit())
-		if episodes < 5 {
-			a.notes = append(a.notes, fmt.Sprintf("%d episodes say little: 20 make the interval about a third as wide", episodes))
+		if episodes < 20 && sigma == 2 {
+			a.notes = append(a.notes, fmt.Sprintf("after %s little is known of a mean length that may vary so: with 20 the upper end of the bad is about 6 times what was seen", dashboards.Things(episodes, "episodes")))
 		}
 		return a, nil
 	}}

@@ -8,26 +8,23 @@ import (
 
 // Unavailability returns the interval of the long-run share of bad time (or of bad
 // requests) after up good and down bad units in which the bad ones came in k episodes. It
-// is the product of a bound on how often episodes come and a bound on how long they last, so
-// it holds however strongly failures cluster:
+// is a bound on how often episodes come times a bound on how long they last, so it holds however strongly failures cluster:
 //
 //	upper odds = upper bound of episodes per good unit × upper bound of the mean length
 //
-// Each of the four bounds is one-sided at 1-alpha/4 (Bonferroni), for episodes that come at a constant rate
-// with lengths no more variable than a lognormal with sigma 1, the usual model of repair times. [UnavailabilityF] is half as wide and exact for
-// exponential lengths, but covers only .75 to .94 of lognormal ones; it serves as a check. Intervals from independent requests fail here: they cover the truth one time in seven
-// at a nominal 95 % when fifty requests fail at a time.
+// Both are taken from the distribution of their product, for episodes that come at a constant rate, or more evenly, with lengths as variable as a lognormal of the given
+// sigma: 2 where nothing is known of the lengths, less where they are known to vary less (see [Lengths]). With few episodes of such lengths next to nothing is certain, and the
+// interval says so. [UnavailabilityF] is narrower and exact for exponential lengths, but covers only .5 to .9 of lognormal ones; it serves as a check. Intervals from
+// independent requests fail here: they cover the truth one time in seven at a nominal 95 % when fifty requests fail at a time.
 //
 // With no episode nothing bounds the length of one: see [UnavailabilityBound].
-func Unavailability(up, down float64, k int, confidence float64) Interval {
+func Unavailability(up, down float64, k int, sigma, confidence float64) Interval {
 	if k == 0 || up <= 0 {
 		return Interval{0, 1, confidence}
 	}
-	c := 1 - (1-confidence)/4
-	rateLo, rateHi := poissonLower(k, c)/up, poissonUpper(k, c)/up
-	n := 2 * float64(k)
-	lenLo, lenHi := 2*down/chi2(c, n), 2*down/chi2(1-c, n)
-	return Interval{share(rateLo * lenLo), share(rateHi * lenHi), confidence}
+	z := normalQuantile(1 - (1-confidence)/2)
+	odds := down / up
+	return Interval{share(odds * repairFactor(repairLower, sigma, k, z)), share(odds * repairFactor(repairUpper, sigma, k, z)), confidence}
 }
 
 // UnavailabilityF returns the interval of the share of bad units from the ratio of exponential
@@ -71,6 +68,19 @@ type Clusters struct {
 	Longest int // failures in the largest cluster
 	since   int // successes since the last failure
 	current int // failures in the last cluster
+	closed  Lengths
+}
+
+// Sigma returns how variable the sizes of clusters are at the most: see [Lengths.Sigma]. It is 2 for clusters that were not added here.
+func (c *Clusters) Sigma() float64 {
+	all := c.closed
+	if c.current > 0 {
+		all.Add(float64(c.current))
+	}
+	if all.n != c.N {
+		return SigmaMost
+	}
+	return all.Sigma()
 }
 
 // Add takes the next trial.
@@ -81,6 +91,9 @@ func (c *Clusters) Add(failed bool) {
 		return
 	}
 	if c.Bad == 0 || c.since > 0 && c.since >= c.Gap {
+		if c.current > 0 {
+			c.closed.Add(float64(c.current))
+		}
 		c.N++
 		c.current = 0
 	}

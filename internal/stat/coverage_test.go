@@ -58,7 +58,11 @@ func episodes(rng *rand.Rand, n int, p, l float64) Clusters {
 		if l > 1 {
 			k = min(left, length(1/l))
 		}
+		if c.current > 0 {
+			c.closed.Add(float64(c.current))
+		}
 		c.N++
+		c.current = k
 		c.Bad += k
 		left -= k
 	}
@@ -85,7 +89,7 @@ func TestUnavailabilityCoverage(t *testing.T) {
 			if w := Wilson(down, up+down, .95); w.Lo <= row.p && row.p <= w.Hi {
 				naive++
 			}
-			in := Unavailability(up, down, c.N, .95)
+			in := Unavailability(up, down, c.N, c.Sigma(), .95)
 			if in.Lo <= row.p && row.p <= in.Hi {
 				product++
 			}
@@ -114,14 +118,16 @@ func TestUnavailabilityCoverage(t *testing.T) {
 // Repair times are lognormal rather than exponential; the product must hold where the F interval does not.
 func TestUnavailabilityCoverageLognormal(t *testing.T) {
 	n := repeats(400, 4000)
-	for _, k := range []float64{3, 10, 40} {
+	for _, c := range [][2]float64{{1, 3}, {1, 10}, {1, 40}, {1.5, 10}, {1.5, 40}, {2, 3}, {2, 10}, {2, 40}, {2, 150}} {
+		sigma, k := c[0], c[1]
 		rng := rand.New(rand.NewPCG(9, uint64(k)))
 		const mtbf = 1000.
-		mean := math.Exp(.5)
+		mean := math.Exp(sigma * sigma / 2)
 		truth := mean / (mean + mtbf)
 		var product, f, told int
 		for range n {
 			var up, down float64
+			var lengths Lengths
 			episodes := 0
 			for {
 				gap := rng.ExpFloat64() * mtbf
@@ -130,14 +136,16 @@ func TestUnavailabilityCoverageLognormal(t *testing.T) {
 					break
 				}
 				up += gap
-				down += math.Exp(rng.NormFloat64())
+				length := math.Exp(sigma * rng.NormFloat64())
+				down += length
+				lengths.Add(length)
 				episodes++
 			}
 			if episodes == 0 {
 				continue
 			}
 			told++
-			if in := Unavailability(up, down, episodes, .95); in.Lo <= truth && truth <= in.Hi {
+			if in := Unavailability(up, down, episodes, lengths.Sigma(), .95); in.Lo <= truth && truth <= in.Hi {
 				product++
 			}
 			if in := UnavailabilityF(up, down, episodes, .95); in.Lo <= truth && truth <= in.Hi {
@@ -145,9 +153,9 @@ func TestUnavailabilityCoverageLognormal(t *testing.T) {
 			}
 		}
 		got := float64(product) / float64(told)
-		t.Logf("%g episodes expected: product %.3f, F %.3f of %d", k, got, float64(f)/float64(told), told)
+		t.Logf("sigma %g, %g episodes expected: product %.3f, F %.3f of %d", sigma, k, got, float64(f)/float64(told), told)
 		if got < floor(.95, told) {
-			t.Errorf("%g episodes expected: coverage %.3f", k, got)
+			t.Errorf("sigma %g, %g episodes expected: coverage %.3f", sigma, k, got)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func TestUnavailabilityF(t *testing.T) {
 	if in.Hi < 1-.959248 {
 		t.Errorf("the reported upper bound %g is inside the plain one", in.Hi)
 	}
-	if p := Unavailability(1000, 20, 10, .9); p.Lo > in.Lo || p.Hi < in.Hi {
+	if p := Unavailability(1000, 20, 10, 2, .9); p.Lo > in.Lo || p.Hi < in.Hi {
 		t.Errorf("product interval [%g, %g] is narrower than the F interval [%g, %g]", p.Lo, p.Hi, in.Lo, in.Hi)
 	}
 	if in := UnavailabilityBound(71, 10, .95); math.Abs(in.Hi-share(math.Log(20)/71*10)) > 1e-12 {
