@@ -64,6 +64,7 @@ type GateResult struct {
 	Verdict         string
 	Reason          string   // of an inconclusive verdict
 	PFail, PPass    float64  // fail and pass need at most Alpha, beside what else is asked; PFail goes to [Holm]
+	PBeyond         float64  // of a change within the margin: PFail without what is asked besides. Of many metrics this goes to [Holm], beside each one's own verdict, which asks for the rest
 	More            int      // further runs of each side to decide with a chance of 80 % if the change is as estimated; 0 if decided, -1 if more than 1,000 or without end
 	Detectable      float64  // the smallest loss that these runs find with a chance of 80 %, as a share or difference, 0 or more; +Inf if none
 	Interleaved     bool     // the runs of both sides alternate, more or less
@@ -166,7 +167,7 @@ func (r GateResult) undecided(reason string) GateResult {
 	r.Verdict, r.Reason, r.More = GateInconclusive, reason, -1
 	r.Base, r.Candidate, r.Change = math.NaN(), math.NaN(), math.NaN()
 	r.In = Interval{math.NaN(), math.NaN(), 0}
-	r.PFail, r.PPass, r.Serial, r.Detectable = 1, 1, 1, math.Inf(1)
+	r.PFail, r.PBeyond, r.PPass, r.Serial, r.Detectable = 1, 1, 1, 1, math.Inf(1)
 	return r
 }
 
@@ -186,6 +187,7 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	shift, lo, hi := sign*t.shift(), lower(g.Alpha), upper(g.Alpha)
 	r.Change = g.out(sign * shift)
 	r.In = Interval{g.out(t.lower(g.Alpha)), g.out(t.upper(g.Alpha)), 1 - 2*t.attained(g.Alpha)}
+	r.PBeyond = worse(sign * edge)
 	r.PFail = min(1, max(worse(sign*edge), worse(0)*g.Alpha/min(g.Alpha, gateChange)))
 	r.PPass = better(sign * edge)
 	narrow := hi-lo <= gateNarrow*-edge
