@@ -79,7 +79,7 @@ func command(io stdio) *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(runCommand(io), loadCommand(io), assessCommand(io), reportCommand(io), importCommand(io), traceCommand(io), validateCommand(io), schemaCommand(io), listCommand(io),
-		healCommand(io), chaosCommand(io), doctorCommand(io), stopCommand(io), calibrateCommand(io), evidenceCommand(io), statCommand(io), sandboxCommand(io), mergeCommand(io), k6Command(io), dashboardsCommand(io), versionCommand(io))
+		healCommand(io), chaosCommand(io), doctorCommand(io), stopCommand(io), calibrateCommand(io), evidenceCommand(io), statCommand(io), sandboxCommand(io), mergeCommand(io), k6Command(io), dashboardsCommand(io), compareCommand(io), versionCommand(io))
 	root.AddCommand(hidden(io)...)
 	return root
 }

@@ -1,0 +1,22 @@
+// Package compare says whether runs of a candidate are worse than runs of a base, and where a history of runs changes its level.
+//
+// The unit is the run: each gives one value of each metric, and the requests inside it count for nothing more. [Runs] matches the
+// metrics that both sides have, [Race] does the same for blocks of two runs that were loaded in turns, and [Trace] looks along one
+// line of runs. All three are pure functions of reports that [analyzers.Assess] computed.
+//
+// # Verdicts
+//
+// A metric passes when the whole interval of its change lies within the margin, fails when it lies beyond, and is inconclusive
+// otherwise, with the number of further runs that would decide it if the change stays what it is. The comparison passes when all gated
+// metrics pass, which needs no correction for their number since each of them must; it fails when one of them, or of the watched,
+// fails, and then the more metrics the more chances: a failure must also hold by Holm's procedure over all that may fail.
+//
+// The base is compared with itself, its runs split by turns. A metric in which it differs from itself decides nothing.
+//
+// # Scales
+//
+// Times and rates are compared by their ratio, with a margin of 5 % unless told otherwise. Shares (errors, availability, goodput) are
+// compared by their difference, with a margin of half a percentage point: 5 % of an availability would be a month without
+// service. Failures are counted as episodes over the time watched, and compared by the ratio of the two rates, which is exact
+// (conditional binomial); its margin is a factor of two, since a few failures show no less.
+package compare

@@ -1,0 +1,327 @@
+package compare
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay"
+)
+
+// onePlan is what all runs of a test have asked for, unless it says otherwise.
+const onePlan = `{"load":[{"name":"steady","for":"30s"}],"target":{"url":"http://a","release":"v1"}}`
+
+// made is a run whose metrics are given; the n-th of its side, begun at a minute of some day.
+func made(id string, minute int, values map[string]float64) Run {
+	r := &assay.Report{Begin: 1e9, End: 31e9, Trust: assay.Trust{Valid: true}}
+	for metric, v := range values {
+		unit := assay.Seconds
+		if metric == "error_ratio" {
+			unit = assay.Ratio
+		}
+		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Quantity: assay.Quantity{Value: v, Lo: v * 0.9, Hi: v * 1.1, Confidence: 0.95, Unit: unit, N: 400, Of: "requests", Method: "of a test"}})
+	}
+	return Run{Dir: id, Report: r, Manifest: &assay.Manifest{ID: id, Name: "t", Version: "1", Plan: json.RawMessage(onePlan), Epoch: 1_790_000_000e9 + int64(minute)*60e9,
+		Host: assay.Host{OS: "linux", Arch: "amd64", CPUs: 2}, End: assay.Ending{Status: assay.EndComplete}}}
+}
+
+// sides makes n runs of each side in turns, the candidate's times longer by a factor, with a spread of 1 % between runs.
+func sides(n int, slower float64) (base, other Side) {
+	r := rand.New(rand.NewPCG(uint64(n), 1))
+	base.Name, other.Name = "v1", "v2"
+	for i := range n {
+		v := 0.2 * math.Exp(0.01*r.NormFloat64())
+		base.Runs = append(base.Runs, made(fmt.Sprintf("a%d", i), 2*i, map[string]float64{"e2e/p50": v, "e2e/p95": v * 2 * math.Exp(0.01*r.NormFloat64()), "error_ratio": 0}))
+		v = 0.2 * slower * math.Exp(0.01*r.NormFloat64())
+		other.Runs = append(other.Runs, made(fmt.Sprintf("b%d", i), 2*i+1, map[string]float64{"e2e/p50": v, "e2e/p95": v * 2 * math.Exp(0.01*r.NormFloat64()), "error_ratio": 0}))
+	}
+	return base, other
+}
+
+func find(t *testing.T, c *assay.Comparison, metric string) *assay.Change {
+	t.Helper()
+	for i := range c.Changes {
+		if c.Changes[i].Metric == metric {
+			return &c.Changes[i]
+		}
+	}
+	t.Fatalf("no %s among %d changes", metric, len(c.Changes))
+	return nil
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		n       int
+		slower  float64
+		verdict assay.Verdict
+		exit    int
+	}{
+		{"alike", 10, 1, assay.VerdictPass, assay.ExitGo},
+		{"10 % slower", 10, 1.1, assay.VerdictFail, assay.ExitNoGo},
+		{"10 % faster", 10, 0.9, assay.VerdictPass, assay.ExitGo},
+		{"as slow as the margin", 10, 1.05, assay.VerdictInconclusive, assay.ExitInconclusive},
+		{"one run a side, twice as slow", 1, 2, assay.VerdictInconclusive, assay.ExitInconclusive},
+	} {
+		a, b := sides(test.n, test.slower)
+		c := Runs(a, []Side{b}, Options{})
+		if c.Verdict != test.verdict || c.Exit != test.exit {
+			t.Errorf("%s: %s, exit %d: %s; want %s, exit %d", test.name, c.Verdict, c.Exit, c.Why, test.verdict, test.exit)
+		}
+		ch := find(t, c, "e2e/p50")
+		if test.n > 1 {
+			if got := ch.Change; !(got.Lo <= test.slower-1 && test.slower-1 <= got.Hi) || got.N != 2*test.n || math.Abs(got.Value-(test.slower-1)) > 0.02 {
+				t.Errorf("%s: change %s, want one of %g", test.name, got, test.slower-1)
+			}
+			if c.Candidates[0].Turns != assay.TurnsTaken || len(c.Doubts) > 0 {
+				t.Errorf("%s: %s, doubts %q", test.name, c.Candidates[0].Turns, c.Doubts)
+			}
+		} else if ch.Change.Known() || ch.More < 3 || !strings.Contains(c.Next, "more runs a side") {
+			t.Errorf("%s: change %s, %d more, next %q", test.name, ch.Change, ch.More, c.Next)
+		}
+	}
+}
+
+// A failure must hold among all that may fail: with five runs a side the least chance there is, 1/252, is not enough among forty.
+func TestHolm(t *testing.T) {
+	a, b := sides(5, 1.3)
+	alone := Runs(a, []Side{b}, Options{Gates: []assay.Objective{{Metric: "e2e/p50"}}})
+	if alone.Verdict != assay.VerdictFail {
+		t.Errorf("alone: %s, %s", alone.Verdict, alone.Why)
+	}
+	var many []Side
+	for i := range 20 {
+		_, s := sides(5, 1.3)
+		s.Name = fmt.Sprintf("v%d", i+2)
+		many = append(many, s)
+	}
+	c := Runs(a, many, Options{})
+	ch := find(t, c, "e2e/p50")
+	if c.Verdict != assay.VerdictInconclusive || !strings.Contains(ch.Why, "by Holm") || ch.More < 1 {
+		t.Errorf("among many: %s; %s, %d more", c.Verdict, ch.Why, ch.More)
+	}
+}
+
+func TestWhatSpeaksAgainst(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		change  func(a, b *Side)
+		opts    Options
+		invalid bool
+		want    string // among problems or doubts
+	}{
+		{"apart", func(a, b *Side) {
+			for i := range b.Runs {
+				b.Runs[i].Manifest.Epoch += 3600e9
+			}
+		}, Options{}, false, "AAAAAABBBBBB"},
+		{"at once", func(a, b *Side) {
+			for i := range b.Runs {
+				b.Runs[i].Manifest.Epoch = a.Runs[i].Manifest.Epoch + 1e9
+			}
+		}, Options{}, false, "at the same time"},
+		{"no time", func(a, b *Side) { b.Runs[0].Manifest.Epoch = 0 }, Options{}, false, "do not tell when"},
+		{"another plan", func(a, b *Side) { b.Runs[1].Manifest.Plan = json.RawMessage(`{"load":[{"name":"other"}]}`) }, Options{}, true, "differ in load"},
+		{"another plan, allowed", func(a, b *Side) { b.Runs[1].Manifest.Plan = json.RawMessage(`{"load":[{"name":"other"}]}`) }, Options{OtherPlans: true}, false, "differ in load"},
+		{"another release and URL", func(a, b *Side) {
+			for i := range b.Runs {
+				b.Runs[i].Manifest.Plan = json.RawMessage(`{"target":{"url":"http://b","release":"v2"}, "load":[{"name":"steady","for":"30s"}]}`)
+			}
+		}, Options{}, false, ""},
+		{"without a plan", func(a, b *Side) { b.Runs[1].Manifest.Plan = nil }, Options{}, false, "without a plan"},
+		{"another machine", func(a, b *Side) { b.Runs[1].Manifest.Host.CPUs = 64 }, Options{}, false, "different machines"},
+		{"another assay", func(a, b *Side) { b.Runs[1].Manifest.Version = "2" }, Options{}, false, "different versions of assay: 1; 2"},
+		{"one invalid run", func(a, b *Side) {
+			b.Runs[1].Report.Trust = assay.Trust{Problems: []string{"the generator was late"}}
+		}, Options{}, false, "1 of 6 runs of v2 are left out; of b1: it could not measure: the generator was late"},
+		{"none left", func(a, b *Side) {
+			for i := range b.Runs {
+				b.Runs[i].Manifest.End = assay.Ending{Status: assay.EndAborted, Reason: "error_ratio"}
+			}
+		}, Options{}, true, "no run of v2 counts; of b0: it ended early: aborted, error_ratio"},
+		{"the same release", func(a, b *Side) {
+			for _, s := range []*Side{a, b} {
+				for i := range s.Runs {
+					s.Runs[i].Manifest.Target.Release = "v7"
+				}
+			}
+		}, Options{}, false, "both of release v7"},
+	} {
+		a, b := sides(6, 1)
+		test.change(&a, &b)
+		c := Runs(a, []Side{b}, test.opts)
+		if invalid := c.Verdict == assay.VerdictInvalid; invalid != test.invalid || invalid && c.Exit != assay.ExitInvalid {
+			t.Errorf("%s: %s, exit %d, %s", test.name, c.Verdict, c.Exit, c.Why)
+		}
+		said := strings.Join(c.Doubts, "\n")
+		if test.invalid {
+			said = strings.Join(c.Problems, "\n")
+		}
+		if !strings.Contains(said, test.want) || test.want == "" && said != "" {
+			t.Errorf("%s: said %q, want %q", test.name, said, test.want)
+		}
+	}
+}
+
+// A base that differs from itself by turns decides nothing.
+func TestBaseAgainstItself(t *testing.T) {
+	a, b := sides(12, 1.5)
+	for i := range a.Runs {
+		if i%2 == 1 {
+			a.Runs[i].Report.Findings = made("", 0, map[string]float64{"e2e/p50": 0.3 + 0.001*float64(i)}).Report.Findings
+		}
+	}
+	ch := find(t, Runs(a, []Side{b}, Options{Gates: []assay.Objective{{Metric: "e2e/p50"}}}), "e2e/p50")
+	if ch.Verdict == assay.VerdictFail || ch.Self.Lo < 0.3 {
+		t.Errorf("%s, base against itself %s: %s", ch.Verdict, ch.Self, ch.Why)
+	}
+}
+
+func TestOrderOf(t *testing.T) {
+	for order, want := range map[string]assay.Turns{"ABAB": assay.TurnsTaken, "ABBA": assay.TurnsTaken, "BAABBAAB": assay.TurnsTaken, "AABB": assay.TurnsNone, "AAAB": assay.TurnsNone,
+		"AABBAABB": assay.TurnsPartly, "ABABBBB": assay.TurnsPartly, "ABABA": assay.TurnsTaken} {
+		if got := orderOf(order); got != want {
+			t.Errorf("%s: %s, want %s", order, got, want)
+		}
+	}
+}
+
+func rateOf(failures int, hours float64) assay.Quantity {
+	q := assay.Quantity{Value: float64(failures) / hours, Confidence: 0.95, Unit: assay.PerHour, N: failures, Of: "failures", Hi: 99}
+	if failures == 0 {
+		q.Value, q.Hi = math.NaN(), -math.Log(0.05)/hours
+	}
+	return q
+}
+
+// Failures are summed over the runs with their exposure, of runs without one too.
+func TestRates(t *testing.T) {
+	ta := tallyOf([]assay.Quantity{rateOf(0, 2), rateOf(3, 1), assay.NotMeasured(assay.PerHour, "nothing told")})
+	if ta.events != 3 || math.Abs(ta.exposure-3) > 1e-9 || ta.runs != 2 {
+		t.Errorf("got %+v, want 3 events in 3 h of 2 runs", ta)
+	}
+	for _, test := range []struct {
+		name       string
+		base, cand assay.Quantity
+		want       assay.Verdict
+	}{
+		{"none", rateOf(0, 2), rateOf(0, 2), assay.VerdictInconclusive},
+		{"few", rateOf(1, 2), rateOf(2, 2), assay.VerdictInconclusive},
+		{"many alike", rateOf(100, 10), rateOf(100, 10), assay.VerdictPass},
+		{"ten times as many", rateOf(10, 10), rateOf(100, 10), assay.VerdictFail},
+		{"as many in a tenth of the time", rateOf(50, 10), rateOf(50, 1), assay.VerdictFail},
+	} {
+		c := assay.Change{Margin: RateMargin}
+		rates(&c, []assay.Quantity{test.base}, []assay.Quantity{test.cand}, Confidence)
+		if c.Verdict != test.want {
+			t.Errorf("%s: %s, change %s", test.name, c.Verdict, c.Change)
+		}
+	}
+}
+
+// Without a failure on either side the requests bound the difference.
+func TestFaultless(t *testing.T) {
+	a, b := sides(6, 1)
+	ch := find(t, Runs(a, []Side{b}, Options{}), "error_ratio")
+	if want := 1 - math.Pow(0.05, 1.0/2400); math.Abs(ch.Change.Hi-want) > 1e-9 || ch.Verdict != assay.VerdictPass || ch.Change.N != 4800 {
+		t.Errorf("%s %s, want up to %g", ch.Verdict, ch.Change, want)
+	}
+	a, b = sides(1, 1)
+	if ch := find(t, Runs(a, []Side{b}, Options{}), "error_ratio"); ch.Verdict != assay.VerdictInconclusive || ch.Enough != "about 598 requests a side without a failure" {
+		t.Errorf("%s: %s", ch.Verdict, ch.Enough)
+	}
+}
+
+// What must pass is what was asked for, else what the plan asks of the runs, else the table's own.
+func TestWhatMustPass(t *testing.T) {
+	gates := func(c *assay.Comparison) []string {
+		var out []string
+		for _, ch := range c.Changes {
+			if ch.Role == assay.ChangeGate {
+				out = append(out, ch.Title)
+			}
+		}
+		return out
+	}
+	a, b := sides(6, 1)
+	if diff := cmp.Diff([]string{"end to end p50", "end to end p95"}, gates(Runs(a, []Side{b}, Options{}))); diff != "" {
+		t.Error(diff)
+	}
+	for i := range a.Runs {
+		a.Runs[i].Manifest.Objectives = []assay.Objective{{Metric: "e2e/p95"}}
+	}
+	if diff := cmp.Diff([]string{"end to end p95"}, gates(Runs(a, []Side{b}, Options{}))); diff != "" {
+		t.Error(diff)
+	}
+	c := Runs(a, []Side{b}, Options{Gates: []assay.Objective{{Metric: "ttft/p50"}}})
+	if diff := cmp.Diff([]string{"TTFT p50"}, gates(c)); diff != "" || c.Verdict != assay.VerdictInconclusive {
+		t.Error(diff, c.Verdict, c.Why)
+	}
+	// Margins are of the metric, of its family, or of all that are compared by ratio.
+	c = Runs(a, []Side{b}, Options{Margins: map[string]float64{"": 0.2, "e2e/p50": 0.01, "error_ratio": 0.1}})
+	got := []float64{find(t, c, "e2e/p50").Margin, find(t, c, "e2e/p95").Margin, find(t, c, "error_ratio").Margin}
+	if diff := cmp.Diff([]float64{0.01, 0.2, 0.1}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRecoveryIsCompared(t *testing.T) {
+	a, b := sides(6, 1)
+	for i, s := range []Side{a, b} {
+		for j := range s.Runs {
+			for k := range 2 {
+				q := assay.Quantity{Value: float64(2+4*i) + 0.1*float64(j*5%7+k), Confidence: 1, Unit: assay.Seconds, N: 1}
+				s.Runs[j].Report.Faults = append(s.Runs[j].Report.Faults, assay.FaultResult{Window: assay.FaultWindow{Kind: "kill"}, User: q, Capacity: assay.NotMeasured(assay.Seconds, "nobody told")})
+			}
+		}
+	}
+	c := Runs(a, []Side{b}, Options{})
+	ch := find(t, c, "recovery/user")
+	if ch.Labels["fault"] != "kill" || ch.Verdict != assay.VerdictFail || math.Abs(ch.Base.Value-2.35) > 0.2 || ch.Role != assay.ChangeWatch {
+		t.Errorf("%+v", ch)
+	}
+	if c.Verdict != assay.VerdictFail {
+		t.Errorf("%s: %s", c.Verdict, c.Why)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	var runs []Run
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range 24 {
+		v, release := 0.2, "v1"
+		if i >= 12 {
+			v, release = 0.25, "v2"
+		}
+		run := made(fmt.Sprint("r", i), i, map[string]float64{"e2e/p50": v * math.Exp(0.01*r.NormFloat64())})
+		run.Manifest.Target.Release = release
+		runs = append(runs, run)
+	}
+	other := made("other", 3, map[string]float64{"e2e/p50": 9})
+	other.Manifest.Plan = json.RawMessage(`{"load":[{"name":"other"}]}`)
+	h, err := Trace(append([]Run{other}, runs...), TraceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Points) != 1 {
+		t.Fatalf("points: %+v", h.Points)
+	}
+	p := h.Points[0]
+	if p.Index != 12 || p.Run.Dir != "r12" || p.From != "v1" || p.To != "v2" || !p.Worse || math.Abs(float64(p.Change)-0.25) > 0.02 || p.P > 0.001 || p.Before.N != 12 || p.After.N != 12 {
+		t.Errorf("%+v", p)
+	}
+	if len(h.Doubts) != 1 || !strings.Contains(h.Doubts[0], "1 run is left out, 1 for another plan") {
+		t.Errorf("doubts %q", h.Doubts)
+	}
+	if _, err := Trace(runs[:3], TraceOptions{}); err == nil || !strings.Contains(err.Error(), "at least 4 runs") {
+		t.Errorf("three runs: %v", err)
+	}
+	if h, err = Trace(runs[:12], TraceOptions{}); err != nil || len(h.Points) != 0 {
+		t.Errorf("one level: %+v, %v", h.Points, err)
+	}
+}
