@@ -88,6 +88,8 @@ type Report struct {
 	Segments    []Segment     `json:"segments,omitempty"`
 	Episodes    []Episode     `json:"episodes,omitempty"`
 	Faults      []FaultResult `json:"faults,omitempty"`
+	SLOs        []SLOResult   `json:"slos,omitempty"`
+	Replays     []Replay      `json:"replays,omitempty"`
 	Suite       *SuiteResult  `json:"suite,omitempty"`
 	Notes       []Note        `json:"notes,omitempty"`
 	Hypotheses  []Hypothesis  `json:"hypotheses,omitempty"`

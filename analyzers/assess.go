@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,7 @@ import (
 type Options struct {
 	Kinds      []Kind            // nil: all
 	Objectives []assay.Objective // nil: those of the run's manifest
+	SLOs       []assay.SLO       // beside those of the run's manifest
 }
 
 // Assess computes the report of a run.
@@ -33,8 +35,8 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 		kinds = Kinds()
 	}
 	stored := src
-	if opts.Objectives != nil {
-		src = asked{src, objectives}
+	if opts.Objectives != nil || len(opts.SLOs) > 0 {
+		src = asked{src, objectives, opts.SLOs}
 	}
 	f, res, err := facts.ComputeResolved(ctx, src)
 	if err != nil {
@@ -102,11 +104,13 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 type asked struct {
 	facts.Source
 	objectives []assay.Objective
+	slos       []assay.SLO
 }
 
 func (a asked) Manifest() *assay.Manifest {
 	m := *a.Source.Manifest()
 	m.Objectives = a.objectives
+	m.SLOs = append(slices.Clone(m.SLOs), a.slos...)
 	return &m
 }
 

@@ -29,6 +29,7 @@ func Kinds() []Kind {
 		{"exposure", func() assay.Analyzer { return Exposure{} }},
 		{"gpu", func() assay.Analyzer { return GPU{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
+		{"slo", func() assay.Analyzer { return SLOs{} }},
 		{"canary", func() assay.Analyzer { return Canary{} }},
 		{"retries", func() assay.Analyzer { return Retries{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},

@@ -13,6 +13,7 @@ var titles = map[string]string{
 	"recovery/restore": "restoration", "recovery/verify": "revert verified", "degraded": "degraded area", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
 	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
 	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
+	"slo/good": "good", "slo/burn": "burn rate", "slo/burn/worst": "worst burn rate", "slo/spent": "budget spent", "slo/lasts": "a budget lasts",
 	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory",
 }
 

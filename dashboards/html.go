@@ -70,6 +70,7 @@ type view struct {
 	SuiteSteps                                               []suiteRow
 	Notes                                                    []pair
 	Hypothesis                                               []string
+	SLOs                                                     []sloBox
 	Overload, Alerts, Canary, Retries, Goodput, Budget       string
 	GoodputPhases                                            []pair
 	Knee                                                     string
@@ -192,6 +193,7 @@ func newView(r *assay.Report) *view {
 		v.Notes = append(v.Notes, pair{noteName(n, r.Begin), n.Text})
 	}
 	v.objectives(r)
+	v.slos(r)
 	v.load(r)
 	v.tiles(r)
 	var missing []string

@@ -16,6 +16,7 @@ func Markdown(w io.Writer, r *assay.Report) error {
 	m.objectives()
 	m.load()
 	m.goodput()
+	m.slos()
 	m.service()
 	if s := unseen(r); s != "" {
 		m.printf("### Not seen\n\n%s.\n\n", mdText(s))

@@ -57,6 +57,7 @@ func Text(o TextOptions) Render {
 			p.goodput()
 		}
 		p.natural()
+		p.slos()
 		p.gpu()
 		p.engine()
 		if requestless(r) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -22,16 +21,19 @@ import (
 var written = []string{"json", "html", "markdown", "junit"}
 
 // assess computes the report of the run in dir. With write it leaves result.json and the views there and returns their paths. Objectives
-// that are asked for come beside the run's own; what is written is never about these.
-func assess(ctx context.Context, dir string, write bool, asked ...assay.Objective) (*assay.Report, []string, error) {
+// and promises that are asked for come beside the run's own; what is written is never about these.
+func assess(ctx context.Context, dir string, write bool, asked *demands) (*assay.Report, []string, error) {
 	run, err := store.Open(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer run.Close()
 	var opts analyzers.Options
-	if len(asked) > 0 {
-		opts.Objectives = append(slices.Clone(run.Manifest().Objectives), asked...)
+	if asked != nil {
+		if err := distinct(run.Manifest().SLOs, asked.slos); err != nil {
+			return nil, nil, &status{assay.ExitUsage, err}
+		}
+		opts = asked.options(run.Manifest())
 	}
 	r, err := analyzers.Assess(ctx, run, opts)
 	if err != nil {
@@ -109,6 +111,9 @@ func printReport(io stdio, r *assay.Report, format string, files []string) error
 
 // openError gives the error of opening a run its exit status.
 func openError(err error) error {
+	if known := new(status); errors.As(err, &known) {
+		return err
+	}
 	if errors.Is(err, store.ErrNotARun) {
 		return &status{assay.ExitUsage, err}
 	}
@@ -122,20 +127,22 @@ func assessCommand(io stdio) *cobra.Command {
 		Use:   "assess DIR",
 		Short: "Compute the findings of a run again, from its records alone",
 		Long: "Computes the findings of the run in DIR again, from its records alone, prints the report and leaves result.json and the reports in DIR. " +
-			"With --slo it judges these objectives beside the run's own, and only prints: the files in DIR follow from the run alone.",
-		Args: cobra.ExactArgs(1),
+			"With --slo it judges these objectives beside the run's own, and only prints: the files in DIR follow from the run alone. A value of --slo may be an OpenSLO file.",
+		Example: "  assay assess runs/20260101T000000Z-x --slo ttft/p95=2s\n  assay assess runs/20260101T000000Z-x --slo slos.yaml",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := formatKnown("--output", output); err != nil {
 				return err
 			}
-			asked, err := objectivesOf(slo)
+			asked, err := askedFor(slo, nil)
 			if err != nil {
 				return err
 			}
-			r, files, err := assess(cmd.Context(), args[0], len(asked) == 0, asked...)
+			r, files, err := assess(cmd.Context(), args[0], asked == nil, asked)
 			if err != nil {
 				return openError(err)
 			}
+			asked.tell(io)
 			if err := printReport(io, r, output, files); err != nil {
 				return &status{assay.ExitError, err}
 			}
@@ -176,7 +183,7 @@ func reportCommand(io stdio) *cobra.Command {
 			}
 			r, err := stored(args[0])
 			if errors.Is(err, os.ErrNotExist) {
-				r, _, err = assess(cmd.Context(), args[0], false)
+				r, _, err = assess(cmd.Context(), args[0], false, nil)
 			}
 			if err != nil {
 				return openError(err)

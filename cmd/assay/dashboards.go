@@ -28,6 +28,7 @@ func dashboardsCommand(io stdio) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.AddCommand(rulesCommand(io))
 	f := cmd.Flags()
 	f.StringVar(&o.Prometheus, "prometheus", "", "URL of the Prometheus that Grafana asks")
 	f.StringVar(&o.Dashboards, "path", "", "directory of the dashboards as Grafana sees it")

@@ -83,7 +83,7 @@ func gather(ctx context.Context, roots []string, s sieve, progress func(string))
 			r := current(path)
 			if r == nil {
 				progress(path)
-				if r, _, err = assess(ctx, path, false); err != nil {
+				if r, _, err = assess(ctx, path, false, nil); err != nil {
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}

@@ -135,7 +135,7 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	if o.ends && o.kind != "" && o.kind != "jtl" {
 		return nil, exit(assay.ExitUsage, "--stamps-end goes with --kind jtl")
 	}
-	objectives, err := objectivesOf(o.slo)
+	asked, err := askedFor(o.slo, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	if err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}
-	dir, err := makeRun(ctx, o, paths[0], &assay.Manifest{Epoch: im.Epoch, Objectives: objectives, Resolution: im.Resolution,
+	dir, err := makeRun(ctx, o, paths[0], &assay.Manifest{Epoch: im.Epoch, Objectives: asked.goals(), SLOs: asked.promises(), Resolution: im.Resolution,
 		Target: assay.Target{Kind: im.Kind, Name: cmp.Or(o.target, "results of "+filepath.Base(paths[0])), Model: o.model, Release: o.release}}, im, im.End)
 	if err != nil {
 		return nil, err

@@ -123,7 +123,7 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 	if o.output != "text" && o.output != "json" {
 		return nil, exit(assay.ExitUsage, "--output %q is unknown; text or json", o.output)
 	}
-	objectives, err := objectivesOf(o.slo)
+	asked, err := askedFor(o.slo, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 	for _, s := range specs {
 		kinds[s.Kind.Name] = true
 	}
-	m := &assay.Manifest{Epoch: set.Epoch, Objectives: objectives, Resolution: set.Resolution, Untimed: set.Untimed,
+	m := &assay.Manifest{Epoch: set.Epoch, Objectives: asked.goals(), SLOs: asked.promises(), Resolution: set.Resolution, Untimed: set.Untimed,
 		Target: assay.Target{Kind: strings.Join(slices.Sorted(maps.Keys(kinds)), "+"), Name: cmp.Or(o.target, "recordings such as "+filepath.Base(ask.Shown(specs[0].Path))), Model: cmp.Or(o.model, set.Model), Release: o.release}}
 	dir, err := makeRun(ctx, o, ask.Shown(specs[0].Path), m, set, set.End)
 	if err != nil {

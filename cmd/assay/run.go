@@ -226,7 +226,7 @@ func (s *session) run(ctx context.Context) error {
 	if err != nil {
 		fmt.Fprintf(s.io.err, "assay: %v\n", err)
 	}
-	r, files, reporting := assess(context.WithoutCancel(ctx), s.dir, true)
+	r, files, reporting := assess(context.WithoutCancel(ctx), s.dir, true, nil)
 	more, unmet, writing := writeJournals(s.dir)
 	files, reporting = append(files, more...), errors.Join(reporting, writing)
 	if r != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // sloHelp is what --slo takes.
-const sloHelp = "what must hold, for example ttft/p95=2s, error_ratio=1% or e2e/p95{class=search}=300ms; repeatable"
+const sloHelp = "what must hold, for example ttft/p95=2s, error_ratio=1% or e2e/p95{class=search}=300ms; or an OpenSLO file; repeatable"
 
 // sloLabels are what a metric of --slo can be of.
 var sloLabels = []string{"phase", "class", "cold", "fault", "by", "engine"}

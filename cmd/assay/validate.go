@@ -48,6 +48,11 @@ func complete(p *plan.Plan) (*plan.Plan, []assay.Objective, error) {
 	if err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
+	promised, err := openSLO(p)
+	if err != nil {
+		return nil, nil, &status{assay.ExitUsage, err}
+	}
+	objectives = append(objectives, promised...)
 	if err := affordable(p); err != nil {
 		return nil, nil, &status{assay.ExitUsage, err}
 	}
@@ -136,7 +141,7 @@ func validateCommand(io stdio) *cobra.Command {
 func objectiveName(o assay.Objective) string {
 	var b strings.Builder
 	b.WriteString(o.Metric)
-	for _, k := range []string{"phase", "fault", "class", "cold", "by", "forced"} {
+	for _, k := range []string{"phase", "fault", "class", "cold", "by", "forced", "slo"} {
 		if v := o.Labels[k]; v != "" {
 			fmt.Fprintf(&b, " %s=%s", k, v)
 		}

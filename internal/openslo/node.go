@@ -209,7 +209,7 @@ func (n node) share(most float64) float64 {
 		n.bad("%g is out of range; more than 0 and less than %g", v, most)
 		return 0
 	}
-	return v / most
+	return math.Round(v/most*1e12) / 1e12 // 99.9 / 100 is not the float that 0.999 is
 }
 
 const day = 24 * time.Hour

@@ -166,8 +166,8 @@ func (p *Plan) check() error {
 	}
 	for i, o := range p.Objectives {
 		at := o.path(i)
-		if o.Max == nil && o.Min == nil {
-			c.bad(at, "asks nothing; give max or min")
+		if o.Max == nil && o.Min == nil && o.Target == nil {
+			c.bad(at, "asks nothing; give max or min, or target for a share of requests")
 		}
 		if o.Phase != "" && !phases[o.Phase] && !p.k6Phase(o.Phase) {
 			c.bad(at+".phase", "%q is no load phase; %s", o.Phase, suggest.Meant(o.Phase, names(phases)))
@@ -182,6 +182,7 @@ func (p *Plan) check() error {
 			c.oneOf(at+".by", o.By, "request", "time")
 		}
 	}
+	c.promises(p)
 	c.guards(p)
 	c.stop(p.Stop)
 	c.notify(p.Notify)

@@ -154,6 +154,9 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 	case strings.HasPrefix(o.Metric, "availability/natural"):
 		d.OK = false
 		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last"
+	case o.Metric == "slo/good":
+		d.OK = false
+		d.Why = "where none is bad by itself nothing bounds how many will be when some are; it can fail, and what the run spends of the budget is told in any case"
 	case o.Metric == "limit/knee" || head == "usl":
 		d.OK = slices.ContainsFunc(p.Load, func(l Load) bool { return l.Search != nil })
 		d.Why = map[bool]string{true: "the planned search gives it, if it takes at least 5 steps", false: "no search is planned"}[d.OK]

@@ -19,6 +19,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/assay-dev/assay"
 )
 
 // APIVersion is the only version of the plan's format.
@@ -37,6 +39,7 @@ type Plan struct {
 	Chaos      []Fault     `yaml:"chaos" json:"chaos,omitempty" jsonschema:"description=Faults, on the same clock as the load."`
 	Limits     *Limits     `yaml:"limits" json:"limits,omitempty" jsonschema:"description=Blast radius: how much faults may hurt at once. A strike that would pass a limit is void."`
 	Objectives []Objective `yaml:"objectives" json:"objectives,omitempty" jsonschema:"description=What must hold. Each gets a verdict of its own."`
+	SLO        *SLO        `yaml:"slo" json:"slo,omitempty" jsonschema:"description=Promises to users in OpenSLO files."`
 	Guards     []Guard     `yaml:"guards" json:"guards,omitempty" jsonschema:"description=Limits that end the run at once and revert all faults."`
 	Stop       *Stop       `yaml:"stop" json:"stop,omitempty" jsonschema:"description=How the run is stopped at once other than by a signal."`
 	Notify     []Webhook   `yaml:"notify" json:"notify,omitempty" jsonschema:"description=Who is told of the run by HTTP."`
@@ -45,6 +48,8 @@ type Plan struct {
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
 	Hypothesis []Hypothesis `yaml:"hypothesis" json:"hypothesis,omitempty" jsonschema:"description=Steady state: what must hold before the first fault and again after each. What it does during each is recorded."`
+
+	OpenSLO []assay.SLO `yaml:"-" json:"-"` // what the files of SLO promise, once they were read
 
 	src *decoder // where each setting stands in the file
 }
@@ -60,6 +65,9 @@ type Objective struct {
 	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
+	Target *Value `yaml:"target" json:"target,omitempty" jsonschema:"description=Share of requests that is promised to be good; it gives a budget of bad ones. metric is then availability or a latency whose max a good request keeps."`
+	Window Window `yaml:"window" json:"window,omitempty" jsonschema:"description=With target: how long the budget lasts. Default 30d."`
+	Name   string `yaml:"name" json:"name,omitempty" jsonschema:"description=With target: name of the promise. Default: its metric and max."`
 
 	at string // where it stands in the plan, if not among the objectives but in a preset's slo: its bound is Max until Validate turns it
 }

@@ -37,6 +37,9 @@ func (c *checker) objective(at string, o *Objective, p *Plan, k Kinds) (assay.Ob
 		}
 		return at + "." + key
 	}
+	if o.Target != nil {
+		return c.promise(at, o, p)
+	}
 	desc, ok := k.Metrics(o.Metric)
 	if !ok {
 		c.bad(in("metric"), "%q is no metric; %s", o.Metric, suggest.Meant(o.Metric, k.Known))

@@ -1,4 +1,4 @@
-package rules
+package promrules
 
 import (
 	"context"
@@ -99,7 +99,7 @@ func TestPairs(t *testing.T) {
 	} {
 		got := ""
 		for _, p := range Pairs(c.window) {
-			got += fmt.Sprintf("%s %s/%s x%g, ", p.Severity, promDuration(p.Short), promDuration(p.Long), p.Factor)
+			got += fmt.Sprintf("%s %s/%s x%g, ", p.Severity, Span(p.Short), Span(p.Long), p.Factor)
 		}
 		if got != c.want {
 			t.Errorf("%v:\n got %s\nwant %s", c.window, got, c.want)

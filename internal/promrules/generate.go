@@ -1,4 +1,4 @@
-package rules
+package promrules
 
 import (
 	"bytes"
@@ -29,10 +29,8 @@ const (
 
 // ErrorRecording is the name of the recording of the share of bad events over a window.
 func ErrorRecording(window time.Duration) string {
-	return "slo:sli_error:ratio_rate" + promDuration(window)
+	return "slo:sli_error:ratio_rate" + Span(window)
 }
-
-func promDuration(d time.Duration) string { return model.Duration(d).String() }
 
 // ID returns the label sloth_id of a promise.
 func ID(s *assay.SLO) string { return service(s) + "-" + s.Name }
@@ -117,9 +115,7 @@ func (g *generator) window() time.Duration { return time.Duration(g.s.Window) }
 
 // windows returns those that alerts look at, shortest first.
 func (g *generator) windows() (out []time.Duration) {
-	for _, p := range Pairs(g.window()) {
-		out = append(out, p.Short, p.Long)
-	}
+	out = Windows(g.window())
 	for _, a := range g.s.Alerts {
 		out = append(out, time.Duration(a.Over))
 	}
@@ -130,10 +126,10 @@ func (g *generator) windows() (out []time.Duration) {
 func (g *generator) recordings() rulefmt.RuleGroup {
 	out := rulefmt.RuleGroup{Name: "sloth-slo-sli-recordings-" + g.labels[labelID]}
 	for _, w := range g.windows() {
-		expr, _ := errorRatio(g.s, promDuration(w))
-		out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(w), Expr: expr + "\n", Labels: g.with(labelWindow, promDuration(w))})
+		expr, _ := errorRatio(g.s, Span(w))
+		out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(w), Expr: expr + "\n", Labels: g.with(labelWindow, Span(w))})
 	}
-	period, first := promDuration(g.window()), ErrorRecording(Pairs(g.window())[0].Short)+g.selector()
+	period, first := Span(g.window()), ErrorRecording(Pairs(g.window())[0].Short)+g.selector()
 	out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(g.window()), Labels: map[string]string{labelWindow: period},
 		Expr: fmt.Sprintf("sum_over_time(%s[%s])\n/ ignoring (sloth_window)\ncount_over_time(%s[%s])\n", first, period, first, period)})
 	return out

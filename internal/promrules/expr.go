@@ -1,4 +1,4 @@
-package rules
+package promrules
 
 import (
 	"fmt"
@@ -25,15 +25,15 @@ func Bad(o assay.Outcome) bool { return o.Failed() || o == assay.Throttled }
 // Counts reports whether an outcome says anything about a promise.
 func Counts(o assay.Outcome) bool { return o == assay.OK || Bad(o) }
 
-// outcomes returns a matcher of those that take.
+// outcomes returns a matcher of those that take; it names the fewer others.
 func outcomes(take func(assay.Outcome) bool) string {
-	var names []string
+	var others []string
 	for o := assay.OutcomeUnknown; o <= assay.Credential; o++ {
-		if take(o) {
-			names = append(names, o.String())
+		if !take(o) {
+			others = append(others, o.String())
 		}
 	}
-	return `outcome=~"` + strings.Join(names, "|") + `"`
+	return `outcome!~"` + strings.Join(others, "|") + `"`
 }
 
 // Bucket returns the bound of the bucket, in seconds, that stands for a limit on a latency: the limit itself where the live metrics have a bucket that ends

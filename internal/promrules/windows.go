@@ -1,7 +1,10 @@
-package rules
+package promrules
 
 import (
+	"slices"
 	"time"
+
+	"github.com/prometheus/common/model"
 
 	"github.com/assay-dev/assay/internal/stat"
 )
@@ -53,3 +56,15 @@ func round(v float64) float64 { return float64(int64(v*1e9+.5)) / 1e9 }
 func shrink(d, window time.Duration) time.Duration {
 	return max(time.Second, (time.Duration(float64(d) * float64(window) / float64(30*day))).Round(time.Second))
 }
+
+// Windows returns the windows of the pairs, shortest first, each once.
+func Windows(window time.Duration) (out []time.Duration) {
+	for _, p := range Pairs(window) {
+		out = append(out, p.Short, p.Long)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Span writes a length of time as rules write it: 5m, 1h, 30d.
+func Span(d time.Duration) string { return model.Duration(d).String() }
