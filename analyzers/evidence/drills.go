@@ -3,11 +3,8 @@ package evidence
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
@@ -100,48 +97,22 @@ func share(x, n int, c float64) assay.Quantity {
 	return assay.Quantity{Value: float64(x) / float64(n), Lo: in.Lo, Hi: in.Hi, Confidence: c, Unit: assay.Ratio, N: n, Of: "faults", Method: "Clopper-Pearson", Basis: assay.Estimated}
 }
 
-// fewest is how many recoveries a distribution of them needs: two leave its bounds anywhere.
-const fewest = 3
-
-// times returns median and mean of the times to recover, some of which may be censored, by a lognormal distribution. Bounds take Student's t with
-// as many degrees of freedom as recoveries less one, which is exact for the median where none is censored.
+// times returns median and mean of the times to recover, some of which may be censored, by a lognormal distribution.
 func times(lives []stat.Life, c float64) (median, mean assay.Quantity) {
-	done := 0
-	for _, l := range lives {
-		if !l.Censored {
-			done++
+	r, err := stat.RepairOf(lives, c)
+	done := r.N - r.Censored
+	if err != nil {
+		because := err.Error()
+		if done < stat.LeastRepairs {
+			because = fmt.Sprintf("a distribution needs %d recoveries of hurt users at least, and there are %d", stat.LeastRepairs, done)
 		}
-	}
-	none := func(because string) (assay.Quantity, assay.Quantity) {
 		q := assay.NotEstimable(assay.Seconds, done, "recoveries", because)
 		return q, q
 	}
-	if done < fewest {
-		return none(fmt.Sprintf("a distribution needs %d recoveries of hurt users at least, and there are %d", fewest, done))
+	quantity := func(v float64, in stat.Interval) assay.Quantity {
+		return assay.Quantity{Value: v, Lo: in.Lo, Hi: in.Hi, Confidence: c, Unit: assay.Seconds, N: done, Of: "recoveries", Method: "lognormal, maximum likelihood with right censoring; small-sample interval", Basis: assay.Estimated}
 	}
-	f, err := stat.FitLognormal(lives, c)
-	if err != nil || !(f.Sigma > 1e-6) {
-		return none("they are all alike")
-	}
-	n := float64(done)
-	wide := math.Sqrt(n/(n-1)) * stat.StudentT(1-(1-c)/2, n-1) / distuv.UnitNormal.Quantile(1-(1-c)/2)
-	half := wide * (f.InMu.Hi - f.Mu)
-	quantity := func(v, lo, hi float64, method string) assay.Quantity {
-		return assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: c, Unit: assay.Seconds, N: done, Of: "recoveries", Method: method, Basis: assay.Estimated}
-	}
-	if f.Censored == 0 {
-		m, in := stat.LognormalMean(f.Mu, f.Sigma*f.Sigma*n/(n-1), done, c)
-		return quantity(math.Exp(f.Mu), math.Exp(f.Mu-half), math.Exp(f.Mu+half), "lognormal; Student's t of the logarithms"),
-			quantity(m, in.Lo, in.Hi, "lognormal, Cox's interval as modified by Olsson")
-	}
-	both, err := stat.FitLognormal(lives, 1-(1-c)/2) // bounds of both parameters hold together at c
-	if err != nil {
-		return none(err.Error())
-	}
-	const method = "lognormal, maximum likelihood with right censoring; Wald with Student's t"
-	far, s := wide*(both.InMu.Hi-both.Mu), both.InSigma
-	return quantity(math.Exp(f.Mu), math.Exp(f.Mu-half), math.Exp(f.Mu+half), method),
-		quantity(f.Mean, math.Exp(f.Mu-far+s.Lo*s.Lo/2), math.Exp(f.Mu+far+s.Hi*s.Hi/2), method+", bounds of both parameters together")
+	return quantity(r.Median, r.InMedian), quantity(r.Mean, r.InMean)
 }
 
 // recovery is how users recovered, by kind of fault, and the coverage.
