@@ -213,7 +213,7 @@ func (s *statFlags) read(args []string) (data, error) {
 	}
 	for i, arg := range args {
 		if arg == "-" {
-			if err := tokens(s.in, func(line int, token string) error { return take(fmt.Sprintf("standard input:%d", line), token) }); err != nil {
+			if err := tokens(s.in, "standard input", take); err != nil {
 				return d, err
 			}
 			continue
@@ -226,7 +226,7 @@ func (s *statFlags) read(args []string) (data, error) {
 		}
 		if strings.Contains(arg, ",") {
 			if _, err := os.Stat(arg); err != nil {
-				if err := tokens(strings.NewReader(arg), func(_ int, token string) error { return take(fmt.Sprintf("argument %d", i+1), token) }); err != nil {
+				if err := tokens(strings.NewReader(arg), fmt.Sprintf("argument %d", i+1), take); err != nil {
 					return d, err
 				}
 				continue
@@ -236,7 +236,7 @@ func (s *statFlags) read(args []string) (data, error) {
 		if err != nil {
 			return d, fmt.Errorf("%q is neither a number, nor a duration such as 5h, nor a file: %w", arg, errors.Unwrap(err))
 		}
-		err = tokens(f, func(line int, token string) error { return take(fmt.Sprintf("%s:%d", arg, line), token) })
+		err = tokens(f, arg, take)
 		f.Close()
 		if err != nil {
 			return d, err
@@ -248,19 +248,23 @@ func (s *statFlags) read(args []string) (data, error) {
 	return d, nil
 }
 
-// tokens calls take with each number of r and its line.
-func tokens(r io.Reader, take func(line int, token string) error) error {
+// tokens calls take with each number of r and where it stands.
+func tokens(r io.Reader, name string, take func(where, token string) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		for _, token := range strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == '\t' || c == ',' || c == ';' || c == '\r' }) {
-			if err := take(n, token); err != nil {
+			if err := take(fmt.Sprintf("%s:%d", name, n), token); err != nil {
 				return err
 			}
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s:%d: %w", name, n, err)
+	}
+	return nil
 }
 
 // parseNumber reads a finite number or a duration, which it gives in seconds.

@@ -53,12 +53,14 @@ func (s *statFlags) availability() calculator {
 		}
 		if episodes == 0 {
 			a.q = assay.NotEstimable(assay.Ratio, 0, "episodes", "nothing bounds how long an episode would last; see `assay stat mtbf` for how rare they are; --longest states a bound")
+			a.q.Method = "bound on the rate of episodes times bound on their mean length"
 			return a, nil
 		}
 		in := stat.Unavailability(up.v, down.v, episodes, sigma, confidence)
-		f := stat.UnavailabilityF(up.v, down.v, episodes, confidence)
+		f, wide := stat.RenewalF(up.v, down.v, episodes, confidence), stat.UnavailabilityF(up.v, down.v, episodes, confidence)
 		a.q = estimated(up.v/(up.v+down.v), 1-in.Hi, 1-in.Lo, confidence, assay.Ratio, episodes, "episodes", fmt.Sprintf("bound on the rate of episodes times bound on their mean length, for lengths up to as variable as a lognormal with sigma %g", sigma))
-		a.rows = append(a.rows, solutionRow{"exponential_f", "if all is exponential", map[string]any{"lo": 1 - f.Hi, "hi": 1 - f.Lo}, fmt.Sprintf("[%.6g, %.6g] by the F ratio, a check only", 1-f.Hi, 1-f.Lo)})
+		a.rows = append(a.rows, solutionRow{"exponential_f", "if all is exponential", map[string]any{"lo": 1 - f.Hi, "hi": 1 - f.Lo}, fmt.Sprintf("[%.6g, %.6g] by the F ratio, a check only", 1-f.Hi, 1-f.Lo)},
+			solutionRow{"exponential_f_wide", "  of a watch of a set time", map[string]any{"lo": 1 - wide.Hi, "hi": 1 - wide.Lo}, fmt.Sprintf("[%.6g, %.6g], one more episode above", 1-wide.Hi, 1-wide.Lo)})
 		a.add("mean_episode", "mean episode", down.v/float64(episodes), up.unit())
 		if episodes < 20 && sigma == 2 {
 			a.notes = append(a.notes, fmt.Sprintf("after %s little is known of a mean length that may vary so: with 20 the upper end of the bad is about 6 times what was seen", dashboards.Things(episodes, "episodes")))
@@ -83,7 +85,7 @@ func (s *statFlags) burn() calculator {
 	cmd.Flags().Var(&period, "period", "period of the budget")
 	confidenceFlag(cmd, &confidence)
 	return calculator{cmd, func([]string) (*solution, error) {
-		budget := 1 - objective
+		budget := math.Round((1-objective)*1e12) / 1e12 // without the dust of 1-0.999
 		a := &solution{title: "burn rate", source: "Google SRE Workbook, chapter 5"}
 		switch {
 		case !(objective > 0 && objective < 1):
@@ -113,19 +115,31 @@ func (s *statFlags) burn() calculator {
 		if window.set {
 			a.add("spent", "share of it spent in the window", rate*window.v/period.v, "")
 		}
-		for _, w := range []struct {
-			name  string
-			rate  float64
-			share string
-		}{{"page, 1h and 5m", 14.4, "2 %"}, {"page, 6h and 30m", 6, "5 %"}, {"ticket, 1d and 2h", 3, "10 %"}, {"ticket, 3d and 6h", 1, "10 %"}} {
-			state := "below"
-			if rate >= w.rate {
-				state = "AT OR ABOVE"
-			}
-			a.rows = append(a.rows, solutionRow{"", w.name, nil, fmt.Sprintf("%s %g (%s of a 30 d budget)", state, w.rate, w.share)})
-		}
+		a.rows = append(a.rows, burnRules(rate, period.v)...)
 		return a, nil
 	}}
+}
+
+// burnRules says of each pair of windows of the workbook whether a burn rate fires it, and how long after it began.
+func burnRules(rate, period float64) (out []solutionRow) {
+	var list []map[string]any
+	for _, w := range []struct {
+		severity    string
+		factor      float64
+		long, short float64 // seconds
+	}{{"page", 14.4, 3600, 300}, {"page", 6, 6 * 3600, 1800}, {"ticket", 3, 86400, 7200}, {"ticket", 1, 3 * 86400, 6 * 3600}} {
+		fires := rate >= w.factor*(1-1e-12)
+		text, after := "below it", math.NaN()
+		if fires { // the long window fills up from nothing
+			after = w.long * w.factor / rate
+			text = "AT OR ABOVE it, fires after " + inUnit(after, assay.Seconds)
+		}
+		share := w.factor * w.long / period
+		list = append(list, map[string]any{"severity": w.severity, "factor": w.factor, "long": w.long, "short": w.short, "budget_share": share, "fires": fires, "fires_after": finite(after)})
+		out = append(out, solutionRow{"", fmt.Sprintf("%s, %s and %s", w.severity, inUnit(w.long, assay.Seconds), inUnit(w.short, assay.Seconds)), nil,
+			fmt.Sprintf("%g times, %.3g %% of the budget: %s", w.factor, 100*share, text)})
+	}
+	return append(out, solutionRow{"rules", "", list, ""})
 }
 
 func (s *statFlags) coverage() calculator {

@@ -143,6 +143,7 @@ func (s *statFlags) trend() calculator {
 		}
 		if len(tested) < 3 {
 			a.q = assay.NotEstimable(assay.Ratio, len(ages), "failures", fmt.Sprintf("a trend needs at least 4 failures and there are %d", len(ages)))
+			a.q.Method = "MIL-HDBK test, two-sided"
 			return a, nil
 		}
 		t := stat.TrendOf(tested, end.v)
@@ -187,6 +188,7 @@ func (s *statFlags) growth() calculator {
 		g, ok := stat.GrowthOf(ages, end.v, how == byFailure, confidence)
 		if !ok {
 			a.q = assay.NotEstimable(u, len(ages), "failures", fmt.Sprintf("growth needs at least 3 failures, not all at the end, and there are %d", len(ages)))
+			a.q.Method = "Crow-AMSAA, bias-corrected, " + how + "-terminated"
 			return a, nil
 		}
 		a.q = estimated(g.MTBF, g.In.Lo, g.In.Hi, confidence, u, len(ages), "failures", "Crow-AMSAA, bias-corrected, "+how+"-terminated; approximate interval")
@@ -195,7 +197,11 @@ func (s *statFlags) growth() calculator {
 		a.add("beta_mle", "beta, maximum likelihood", g.Beta, "")
 		a.add("beta_mle_lo", "", g.InBeta.Lo, "")
 		a.add("beta_mle_hi", "", g.InBeta.Hi, "")
-		a.add("lambda", "lambda", g.Lambda, "")
+		per := ""
+		if u == assay.Seconds {
+			per = ", of seconds to the power of beta"
+		}
+		a.add("lambda", "lambda"+per, g.Lambda, "")
 		a.add("mtbf_mle", "MTBF by the latter", end.v/(float64(len(ages))*g.Beta), u)
 		if g.InBeta.Lo < 1 && 1 < g.InBeta.Hi {
 			a.notes = append(a.notes, fmt.Sprintf("beta lies in [%.4g, %.4g], which holds 1: the rate may be constant, and then `assay stat mtbf` says more", g.InBeta.Lo, g.InBeta.Hi))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
@@ -69,6 +70,8 @@ func (s *statFlags) onLives(cmd *cobra.Command, solve func(lives []stat.Life, u 
 func fitted(a *solution, f stat.LifeFit, err error, u assay.Unit, told func()) *solution {
 	if err != nil {
 		a.q = assay.NotEstimable(u, f.Failures, "failures", err.Error())
+		a.q.Method = "maximum likelihood with right censoring"
+		a.notes = append(a.notes, "two failures at different times give a fit, about 20 a good one")
 		return a
 	}
 	told()
@@ -100,25 +103,64 @@ func (s *statFlags) weibull() calculator {
 }
 
 func (s *statFlags) lognormal() calculator {
-	cmd := &cobra.Command{Use: "lognormal [--censored T:N] TIME...", Short: "Lognormal fit to lifetimes or repair times, with censoring", Long: "Fits a lognormal distribution by maximum likelihood: the usual model of repair times. The main figure is the median. " +
-		"Without censored times the mean has Cox's interval as modified by Olsson beside it."}
-	return s.onLives(cmd, func(lives []stat.Life, u assay.Unit, confidence float64) *solution {
-		a := &solution{title: "median", source: "NIST/SEMATECH e-Handbook 8.4.1.3; Olsson, J. Stat. Educ. 13(1), 2005"}
-		f, err := stat.FitLognormal(lives, confidence)
-		return fitted(a, f.LifeFit, err, u, func() {
-			median, in := f.Median()
-			a.q = estimated(median, in.Lo, in.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; Wald")
-			a.add("mu", "mu", f.Mu, "")
-			a.add("sigma", "sigma", f.Sigma, "")
-			a.add("sigma_lo", "", f.InSigma.Lo, "")
-			a.add("sigma_hi", "", f.InSigma.Hi, "")
-			if f.Censored == 0 {
-				n := float64(f.Failures)
-				mean, in := stat.LognormalMean(f.Mu, f.Sigma*f.Sigma*n/(n-1), f.Failures, confidence)
-				a.rows = append(a.rows, solutionRow{"mean_cox", "mean, Cox-Olsson", map[string]any{"value": mean, "lo": in.Lo, "hi": in.Hi},
-					fmt.Sprintf("%s  [%s, %s]", inUnit(mean, u), inUnit(in.Lo, u), inUnit(in.Hi, u))})
-			}
-		})
+	var n int
+	var m, s2 float64
+	cmd := &cobra.Command{Use: "lognormal [--censored T:N] TIME... | --n N --log-mean M --log-variance S2", Short: "Lognormal fit to lifetimes or repair times, with censoring", Long: "Fits a lognormal distribution by maximum likelihood: the usual model of repair times. The main figure is the median; " +
+		"mean and 90th percentile stand beside it with intervals for small samples. Without censored times the mean has Cox's interval as modified by Olsson too. With --n, --log-mean and --log-variance, the mean follows from the logarithms' own."}
+	cmd.Flags().IntVar(&n, "n", 0, "how many values there are, in place of them")
+	cmd.Flags().Float64Var(&m, "log-mean", 0, "mean of their natural logarithms")
+	cmd.Flags().Float64Var(&s2, "log-variance", 0, "variance of their natural logarithms, over n-1")
+	c := s.onLives(cmd, solveLognormal)
+	fit := c.calc
+	c.calc = func(args []string) (*solution, error) {
+		summed := false
+		for _, name := range []string{"n", "log-mean", "log-variance"} {
+			summed = summed || cmd.Flags().Changed(name)
+		}
+		switch {
+		case !summed:
+			return fit(args)
+		case len(args) > 0:
+			return nil, errors.New("give times, or --n, --log-mean and --log-variance, not both")
+		case n < 2 || !(s2 > 0) || math.IsInf(s2+m, 0) || math.IsNaN(m):
+			return nil, fmt.Errorf("--n %d --log-mean %g --log-variance %g: want n 2 at least, a finite mean and a variance above 0", n, m, s2)
+		}
+		confidence, _ := cmd.Flags().GetFloat64("confidence")
+		a := &solution{title: "mean", source: "Olsson, J. Stat. Educ. 13(1), 2005"}
+		mean, in := stat.LognormalMean(m, s2, n, confidence)
+		a.q = estimated(mean, in.Lo, in.Hi, confidence, "", n, "values", "Cox's interval as modified by Olsson: Student's t")
+		half := distuv.UnitNormal.Quantile(1-(1-confidence)/2) * math.Sqrt(s2/float64(n)+s2*s2/(2*float64(n-1)))
+		lo, hi := mean*math.Exp(-half), mean*math.Exp(half)
+		a.rows = append(a.rows, solutionRow{"cox_z", "by Cox, with the normal's quantile", map[string]any{"lo": lo, "hi": hi}, fmt.Sprintf("[%.6g, %.6g], too narrow", lo, hi)})
+		a.add("median", "median", math.Exp(m), "")
+		return a, nil
+	}
+	return c
+}
+
+func solveLognormal(lives []stat.Life, u assay.Unit, confidence float64) *solution {
+	a := &solution{title: "median", source: "NIST/SEMATECH e-Handbook 8.4.1.3; Zou, Huo and Taleban 2009; Olsson, J. Stat. Educ. 13(1), 2005"}
+	f, err := stat.FitLognormal(lives, confidence)
+	return fitted(a, f.LifeFit, err, u, func() {
+		median, in := f.Median()
+		a.q = estimated(median, in.Lo, in.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; Wald")
+		both := func(key, name string, v float64, in stat.Interval) {
+			a.rows = append(a.rows, solutionRow{key, name, map[string]any{"value": v, "lo": in.Lo, "hi": in.Hi}, fmt.Sprintf("%s  [%s, %s]", inUnit(v, u), inUnit(in.Lo, u), inUnit(in.Hi, u))})
+		}
+		if r, err := stat.RepairOf(lives, confidence); err == nil {
+			a.q = estimated(r.Median, r.InMedian.Lo, r.InMedian.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; interval for small samples")
+			both("mean_small", "mean, small sample", r.Mean, r.InMean)
+			both("p90", "p90", r.P90, r.InP90)
+		}
+		a.add("mu", "mu", f.Mu, "")
+		a.add("sigma", "sigma", f.Sigma, "")
+		a.add("sigma_lo", "", f.InSigma.Lo, "")
+		a.add("sigma_hi", "", f.InSigma.Hi, "")
+		if f.Censored == 0 {
+			n := float64(f.Failures)
+			mean, in := stat.LognormalMean(f.Mu, f.Sigma*f.Sigma*n/(n-1), f.Failures, confidence)
+			both("mean_cox", "mean, Cox-Olsson", mean, in)
+		}
 	})
 }
 
@@ -127,21 +169,12 @@ func (s *statFlags) survival() calculator {
 	return s.onLives(cmd, func(lives []stat.Life, u assay.Unit, confidence float64) *solution {
 		steps := stat.KaplanMeier(lives, confidence)
 		a := &solution{title: "median survival", source: "NIST/SEMATECH e-Handbook 8.2.1.5"}
-		median, lo, hi := math.NaN(), math.NaN(), math.Inf(1)
+		median, in := stat.SurvivalMedian(steps)
 		var list []map[string]any
 		var rows []solutionRow
 		for _, p := range steps {
-			if math.IsNaN(median) && p.Survival <= 0.5 {
-				median = p.Time
-			}
-			if math.IsNaN(lo) && (p.In.Lo <= 0.5 || math.IsNaN(p.In.Lo)) { // the curve's band first holds one half
-				lo = p.Time
-			}
-			if math.IsInf(hi, 1) && p.In.Hi < 0.5 {
-				hi = p.Time
-			}
 			list = append(list, map[string]any{"time": p.Time, "at_risk": p.AtRisk, "failed": p.Failed, "survival": p.Survival, "lo": finite(p.In.Lo), "hi": finite(p.In.Hi)})
-			rows = append(rows, solutionRow{"", inUnit(p.Time, u), nil, fmt.Sprintf("%.6f  [%.4f, %.4f]  %d of %d failed", p.Survival, p.In.Lo, p.In.Hi, p.Failed, p.AtRisk)})
+			rows = append(rows, solutionRow{"", inUnit(p.Time, u), nil, fmt.Sprintf("%.6f  %s%d of %d failed", p.Survival, band(p.In), p.Failed, p.AtRisk)})
 		}
 		failed := 0
 		for _, l := range lives {
@@ -149,12 +182,22 @@ func (s *statFlags) survival() calculator {
 				failed++
 			}
 		}
+		const method = "Kaplan-Meier; where the band of Greenwood's variance on log(-log) holds one half"
 		if math.IsNaN(median) {
-			a.q = assay.NotEstimable(u, failed, "failures", "more than half outlived the watch")
+			a.q = assay.NotEstimable(u, failed, "failures", "more than half outlived the watch: watch until half of them have failed")
+			a.q.Method = method
 		} else {
-			a.q = estimated(median, lo, hi, confidence, u, failed, "failures", "Kaplan-Meier; where the band of Greenwood's variance on log(-log) holds one half")
+			a.q = estimated(median, in.Lo, in.Hi, confidence, u, failed, "failures", method)
 		}
 		a.rows = append([]solutionRow{{"steps", "", list, ""}}, rows...)
 		return a
 	})
+}
+
+// band writes the interval of a step of the survival curve; nothing where it has none.
+func band(in stat.Interval) string {
+	if math.IsNaN(in.Lo) || math.IsNaN(in.Hi) {
+		return ""
+	}
+	return fmt.Sprintf("[%.4f, %.4f]  ", in.Lo, in.Hi)
 }

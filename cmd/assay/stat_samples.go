@@ -21,11 +21,11 @@ func (s *statFlags) proportion() calculator {
 	var successes, n int
 	var confidence float64
 	var method string
-	cmd := &cobra.Command{Use: "proportion --successes X --n N", Short: "Share of independent trials: Clopper-Pearson or Wilson", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "proportion --successes X --n N", Short: "Share of independent trials: Clopper-Pearson, Wilson or Jeffreys", Args: cobra.NoArgs,
 		Long: "The share of successes among independent trials. Requests are not independent where failures cluster: see `assay stat availability`."}
 	cmd.Flags().IntVar(&successes, "successes", -1, "successes")
 	cmd.Flags().IntVar(&n, "n", 0, "trials")
-	cmd.Flags().StringVar(&method, "method", "clopper-pearson", "clopper-pearson (exact) or wilson")
+	cmd.Flags().StringVar(&method, "method", "clopper-pearson", "clopper-pearson (exact), wilson or jeffreys")
 	confidenceFlag(cmd, &confidence)
 	return calculator{cmd, func([]string) (*solution, error) {
 		if n < 1 || successes < 0 || successes > n {
@@ -38,8 +38,10 @@ func (s *statFlags) proportion() calculator {
 			in, a.source = stat.ClopperPearson(successes, n, confidence), "Clopper and Pearson 1934; NIST/SEMATECH e-Handbook 7.2.4.2"
 		case "wilson":
 			in, a.source = stat.Wilson(float64(successes), float64(n), confidence), "Wilson 1927; Newcombe, Stat. Med. 17, 1998"
+		case "jeffreys":
+			in, a.source = stat.Jeffreys(successes, n, confidence), "Brown, Cai and DasGupta, Stat. Sci. 16, 2001"
 		default:
-			return nil, fmt.Errorf("--method %q is unknown; clopper-pearson or wilson", method)
+			return nil, fmt.Errorf("--method %q is unknown; clopper-pearson, wilson or jeffreys", method)
 		}
 		a.q = estimated(float64(successes)/float64(n), in.Lo, in.Hi, confidence, assay.Ratio, n, "trials", method)
 		if bad := n - successes; bad == 0 {
@@ -142,6 +144,7 @@ func (s *statFlags) usl() calculator {
 		f, err := stat.FitUSL(n, x, nil)
 		if err != nil {
 			a.q = assay.NotEstimable(assay.Count, len(n), "pairs", err.Error())
+			a.q.Method = "least squares; delta method"
 			return a, nil
 		}
 		best, top, inBest, inTop, ok := f.Peak(confidence)
@@ -163,6 +166,15 @@ func (s *statFlags) usl() calculator {
 			a.rows = append(a.rows, solutionRow{"peak", "highest throughput", map[string]any{"value": top, "lo": inTop.Lo, "hi": inTop.Hi}, fmt.Sprintf("%.6g  [%.6g, %.6g]", top, inTop.Lo, inTop.Hi)})
 		}
 		a.add("r2", "R²", f.R2, "")
+		var points []map[string]any
+		for i := range n {
+			efficiency := x[i] / (n[i] * f.Lambda)
+			points = append(points, map[string]any{"n": n[i], "x": x[i], "fitted": f.At(n[i]), "residual": x[i] - f.At(n[i]), "efficiency": efficiency})
+			if i < 12 {
+				a.rows = append(a.rows, solutionRow{"", "at " + inUnit(n[i], ""), nil, fmt.Sprintf("%.6g, fitted %.6g, residual %+.4g, efficiency %.4f", x[i], f.At(n[i]), x[i]-f.At(n[i]), efficiency)})
+			}
+		}
+		a.rows = append(a.rows, solutionRow{"points", "", points, ""})
 		return a, nil
 	}}
 }
@@ -179,7 +191,8 @@ func (s *statFlags) pairs(args []string) (n, x []float64, err error) {
 		in, where = f, args[0]
 	}
 	lines := bufio.NewScanner(in)
-	for line := 1; lines.Scan(); line++ {
+	line := 1
+	for ; lines.Scan(); line++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
 		f := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == '\t' || c == ',' || c == ';' || c == '\r' })
 		if len(f) == 0 {
@@ -194,6 +207,8 @@ func (s *statFlags) pairs(args []string) (n, x []float64, err error) {
 			ok = e1 == nil && e2 == nil
 		}
 		switch {
+		case ok && (math.IsNaN(a+b) || math.IsInf(a+b, 0)):
+			return nil, nil, fmt.Errorf("%s:%d: %q: want finite numbers", where, line, strings.TrimSpace(text))
 		case ok:
 			n, x = append(n, a), append(x, b)
 		case len(n) == 0 && line == 1: // names
@@ -204,7 +219,10 @@ func (s *statFlags) pairs(args []string) (n, x []float64, err error) {
 			return nil, nil, fmt.Errorf("%s: more than 100000 pairs", where)
 		}
 	}
-	return n, x, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, nil, fmt.Errorf("%s:%d: %w", where, line, err)
+	}
+	return n, x, nil
 }
 
 func (s *statFlags) erlang() calculator {
@@ -314,7 +332,9 @@ func (s *statFlags) plan() calculator {
 			return nil, fmt.Errorf("--quantile %g is out of range; more than 0 and less than 1", quantile)
 		}
 		a := &solution{title: "values", source: "order statistics; MLPerf LoadGen"}
-		a.q = exact(float64(stat.LeastN(quantile, confidence)), assay.Count, fmt.Sprintf("least for a two-sided interval at %g %%, independent values", 100*confidence))
+		least := stat.LeastN(quantile, confidence)
+		a.q = exact(float64(least), assay.Count, fmt.Sprintf("least for a two-sided interval at %g %%, independent values", 100*confidence))
+		a.notes = append(a.notes, fmt.Sprintf("of cold starts the values are instance starts, whatever the requests that each held: %d of them", least))
 		a.add("loadgen_queries", "LoadGen parity", float64(stat.LoadGenQueries(quantile)), "")
 		for r := range 4 {
 			a.add(fmt.Sprintf("loadgen_early_%d", r), fmt.Sprintf("LoadGen early stopping, %d over the limit", r), float64(stat.LoadGenEarly(quantile, r)), "")
@@ -345,6 +365,14 @@ func planSequential(goal, bad amount, alpha, beta float64) (*solution, error) {
 		a.rows = append(a.rows, solutionRow{"", dashboards.Things(r, "failures"), nil, text})
 	}
 	a.rows = append(a.rows, solutionRow{"boundaries", "", table, ""})
+	u := goal.unit()
+	a.rows = append(a.rows, solutionRow{"slope", "", finite(math.Log(goal.v/bad.v) / (1/bad.v - 1/goal.v)), ""})
+	a.add("expected_if_good", "on average, if it is good", t.Expected(goal.v), u)
+	a.add("expected_if_bad", "on average, if it is bad", t.Expected(bad.v), u)
+	if time, r, ok := t.Fixed(); ok {
+		a.rows = append(a.rows, solutionRow{"fixed_time", "", time, ""}, solutionRow{"fixed_failures", "", r, ""},
+			solutionRow{"", "a set time of the same risks", nil, fmt.Sprintf("%s with at most %s", inUnit(time, u), dashboards.Things(r, "failures"))})
+	}
 	return a, nil
 }
 

@@ -34,21 +34,25 @@ func TestCalculators(t *testing.T) {
 		{"growth --end 1500 --confidence 0.80", strings.ReplaceAll(nistAges, "h", "") + "\n# the handbook's", map[string][2]float64{"lambda": {.1966582, 5e-8}, "mtbf_mle": {279.2106, 5e-5}}},
 		{"weibull --censored 500:10 54 187 216 240 244 335 361 373 375 386", "", map[string][2]float64{"shape": {1.7208, 5e-5}, "value": {606.5280, 5e-4}, "log_likelihood": {-75.135, 5e-4}, "aic": {154.27, 5e-3}, "mean": {540.737, 5e-4}, "sd": {323.806, 5e-4}, "n": {10, 0}, "censored": {10, 0}}},
 		{"lognormal --censored 500:10 54 187 216 240 244 335 361 373 375 386", "", map[string][2]float64{"mu": {6.22602, 5e-6}, "sigma": {.908914, 5e-7}, "aic": {154.39, 5e-3}}},
+		{"lognormal --n 40 --log-mean 5.127 --log-variance 1.010", "", map[string][2]float64{"value": {279.22, 5e-3}, "lo": {187.92, 5e-3}, "hi": {414.88, 5e-3}, "cox_z/lo": {190.24, 5e-3}, "cox_z/hi": {409.82, 5e-3}, "n": {40, 0}}},
 		{"survival --censored 50,100,125,150,200:10 10 32 56 98 122 181", "", map[string][2]float64{"steps/0/survival": {.95, 1e-9}, "steps/2/survival": {.847059, 5e-7}, "steps/5/survival": {.670359, 5e-7}}},
-		{"availability --up 1000h --down 20h --episodes 10 --confidence 0.9", "", map[string][2]float64{"value": {.980392, 5e-7}, "exponential_f/hi": {.990672, 5e-7}}},
+		{"availability --up 1000h --down 20h --episodes 10 --confidence 0.9", "", map[string][2]float64{"value": {.980392, 5e-7}, "exponential_f/lo": {.959248, 5e-7}, "exponential_f/hi": {.990672, 5e-7}}},
 		{"proportion --successes 4 --n 20 --confidence 0.90 --method clopper-pearson", "", map[string][2]float64{"value": {.2, 0}, "lo": {.071354, 5e-7}, "hi": {.401028, 5e-7}}},
+		{"proportion --successes 29 --n 30", "", map[string][2]float64{"lo": {.8278305443665873, 1e-12}, "hi": {.9991564290733695, 1e-12}}},
+		{"proportion --successes 4 --n 20 --method jeffreys", "", map[string][2]float64{"lo": {.0715, 5e-5}, "hi": {.4082, 5e-5}}},
 		{"proportion --successes 81 --n 263 --method wilson", "", map[string][2]float64{"lo": {.2553, 5e-5}, "hi": {.3662, 5e-5}}},
 		{"quantile --p 0.9 --type 6 --confidence 0.5", "95.1772 95.1567 95.1937 95.1959 95.1442 95.0610 95.1591 95.1195 95.1772 95.0925 95.1990 95.1682", map[string][2]float64{"value": {95.19807, 5e-6}}},
 		{"quantile --p 0.9 --confidence 0.5 95.1772 95.1567 95.1937 95.1959 95.1442 95.0610 95.1591 95.1195 95.1772 95.0925 95.1990 95.1682", "", map[string][2]float64{"value": {95.19568, 5e-6}, "n": {12, 0}}},
 		{"mannwhitney .80,.83,1.89,1.04,1.45,1.38,1.91,1.64,.73,1.46 1.15,.88,.90,.74,1.21", "", map[string][2]float64{"value": {.305, 5e-7}, "u": {35, 0}, "p": {.2544123, 5e-8}, "p_greater": {.1272061, 5e-8}}},
-		{"usl", "1 64.9\n18 995.9\n36 1652.4\n72 1853.2\n108 1828.9\n144 1775.0\n216 1702.2\n", map[string][2]float64{"value": {96.52, 5e-3}, "alpha/value": {.0277285, 5e-8}, "beta/value": {.0001044, 5e-8}, "gamma/value": {89.9952, 5e-5}, "gamma/se": {14.2135, 5e-5}, "peak/value": {1883.9, .05}}},
+		{"usl", "1 64.9\n18 995.9\n36 1652.4\n72 1853.2\n108 1828.9\n144 1775.0\n216 1702.2\n", map[string][2]float64{"value": {96.52, 5e-3}, "alpha/value": {.0277285, 5e-8}, "beta/value": {.0001044, 5e-8}, "gamma/value": {89.9952, 5e-5}, "gamma/se": {14.2135, 5e-5}, "alpha/se": {.0091217, 5e-8}, "beta/se": {.0000199, 5e-8}, "points/0/efficiency": {.7212, 6e-5}, "points/6/efficiency": {.0876, 5e-5}, "points/0/residual": {-25.1, .05}, "points/1/residual": {-81.7, .05}, "points/2/residual": {111.1, .05}, "points/3/residual": {3.1, .05}, "points/4/residual": {-50, .05}, "points/5/residual": {-46.6, .05}, "points/6/residual": {56, .05}, "peak/value": {1883.9, .05}}},
 		{"erlang --servers 4 --arrivals 3 --service 1 --cs2 2", "", map[string][2]float64{"value": {.764151, 5e-7}, "waiting": {.509434, 5e-7}}},
 		{"erlang --limit 100ms --arrivals 3 --service 1", "", map[string][2]float64{"servers": {6, 0}}},
-		{"burn --ratio 0.0144", "", map[string][2]float64{"value": {14.4, 1e-9}, "budget": {43.2 * 60, 1e-6}}},
+		{"burn --ratio 0.0144", "", map[string][2]float64{"value": {14.4, 1e-12}, "budget": {43.2 * 60, 1e-6}, "rules/0/budget_share": {.02, 1e-12}, "rules/0/fires_after": {3600, 1e-6}, "rules/1/budget_share": {.05, 1e-12}, "rules/2/budget_share": {.1, 1e-12}, "rules/3/budget_share": {.1, 1e-12}}},
+		{"burn --ratio 1", "", map[string][2]float64{"value": {1000, 1e-9}, "rules/0/fires_after": {51.84, 1e-9}}},
 		{"burn --bad 1000 --total 1000 --objective 0.9995", "", map[string][2]float64{"budget": {21.6 * 60, 1e-6}, "value": {2000, 1e-6}}},
-		{"coverage .5:40:40 .3:30:29 .2:10:8", "", map[string][2]float64{"value": {.95, 5e-4}, "se": {.027142, 5e-7}, "lo": {.8712, 1.5e-4}, "hi": {.9789, 1.5e-4}, "lower": {.8829, 1.5e-4}, "pooled": {.9625, 5e-5}}},
+		{"coverage .5:40:40 .3:30:29 .2:10:8", "", map[string][2]float64{"value": {.95, 5e-4}, "se": {.027142, 5e-7}, "lo": {.8713, 5e-5}, "hi": {.9789, 5e-5}, "lower": {.8828, 5e-5}, "pooled": {.9625, 5e-5}}},
 		{"plan --goal 720h", "", map[string][2]float64{"value": {2156.9 * 3600, 180}, "time_1": {3415.6 * 3600, 180}}},
-		{"plan --goal 2 --bad 1", "", map[string][2]float64{"value": {4.394, 5e-4}}},
+		{"plan --goal 2 --bad 1", "", map[string][2]float64{"value": {4.394, 5e-4}, "expected_if_good": {11.45683, 5e-6}, "expected_if_bad": {9.10073, 5e-6}, "fixed_time": {20.128, 5e-4}, "fixed_failures": {14, 0}, "boundaries/5/reject_before": {2.53702, 5e-6}}},
 		{"plan --proportion 0.001", "", map[string][2]float64{"value": {2995, 0}, "trials_3": {7752, 0}}},
 		{"plan --quantile 0.99", "", map[string][2]float64{"value": {299, 0}, "loadgen_queries": {270336, 0}, "loadgen_early_0": {459, 0}}},
 		{"changepoints --window 30 --p 0.01 --magnitude 0.05", "10 10.1 9.9 10 10.1 12 12.1 11.9 12 12.1", map[string][2]float64{"value": {1, 0}, "change_points/0/index": {5, 0}, "n": {10, 0}}},
@@ -136,6 +140,10 @@ func TestCalculatorsRefuse(t *testing.T) {
 		{"plan", "", "exactly one of --goal"},
 		{"plan --goal 1h --bad 2h", "", "want 0 < bad < good"},
 		{"plan --proportion 2", "", "out of range"},
+		{"lognormal --n 1 --log-mean 2 --log-variance 3", "", "want n 2 at least"},
+		{"lognormal --n 9 --log-mean 2 --log-variance 3 4 5", "", "not both"},
+		{"usl", "1,2\nInf,3\n", "standard input:2: \"Inf,3\": want finite numbers"},
+		{"quantile", "1 2\n" + strings.Repeat("9", 1<<20+1), "standard input:2: bufio.Scanner: token too long"},
 		{"changepoints --window 1 1 2", "", "--window 1 is out of range; 2 to"},
 	} {
 		if out, errs, code := calculate(c.stdin, strings.Fields(c.args)...); code != 2 || !strings.Contains(errs, c.want) {
@@ -179,6 +187,27 @@ func FuzzCalculatorNumbers(f *testing.F) {
 		for _, v := range d.v {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Errorf("%q gave %v", text, v)
+			}
+		}
+	})
+}
+
+func FuzzCalculatorPairs(f *testing.F) {
+	for _, s := range []string{"1,2", "n,x\n1 2\n3;4 # five", "1\n", "NaN,1", "1e999 1", "x,y\nx,y", "\x00,\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &statFlags{in: strings.NewReader(text)}
+		n, x, err := s.pairs(nil)
+		if err != nil {
+			return
+		}
+		if len(n) != len(x) {
+			t.Fatalf("%q gave %d and %d numbers", text, len(n), len(x))
+		}
+		for i := range n {
+			if v := n[i] + x[i]; math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("%q gave %v and %v", text, n[i], x[i])
 			}
 		}
 	})
