@@ -140,7 +140,10 @@ const (
 // started anew under the same id has a life for each process.
 type Life struct {
 	Instance string     `json:"instance"`
-	Reason   string     `json:"reason,omitempty"` // why it was created: scale_from_zero, scale_out, replace, …
+	Workload string     `json:"workload,omitempty"` // what it is of: a deployment, a service
+	Revision string     `json:"revision,omitempty"` // which version of that
+	Node     string     `json:"node,omitempty"`     // the machine that it runs on
+	Reason   string     `json:"reason,omitempty"`   // why it was created: scale_from_zero, scale_out, replace, …
 	Forced   bool       `json:"forced,omitempty"`
 	Trigger  int64      `json:"trigger_ns"` // arrival of the first request that had to wait for it, if one did
 	Created  int64      `json:"created_ns"`

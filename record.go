@@ -281,8 +281,8 @@ const (
 	EventFaultClear     = "fault.clear"     // the undo was verified
 	EventFaultRemaining = "fault.remaining" // the undo could not be verified; Text says what may remain
 
-	EventInstanceCreated   = "instance.created"   // the platform decided to start it; attr reason
-	EventInstanceStarted   = "instance.started"   // its process runs
+	EventInstanceCreated   = "instance.created"   // the platform decided to start it; attrs reason, workload, revision, node
+	EventInstanceStarted   = "instance.started"   // its process runs; attrs workload, revision, node
 	EventInstancePhase     = "instance.phase"     // one phase of its start ended; attrs phase, start_ns, end_ns
 	EventInstanceReady     = "instance.ready"     // readiness probe passed for the first time, or again; in routing from here; attr inferred: that it was is known, and not since when
 	EventInstanceUnready   = "instance.unready"   // readiness was lost; Text says why
@@ -311,7 +311,7 @@ const (
 
 	EventTraceIntake = "trace.intake" // spans were taken as they came; attrs spans, p50_ns, p95_ns, max_ns (arrival minus end), ahead (spans that ended after they came), ahead_ns (the most), waited_ns (after the load)
 
-	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason
+	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason; of several workloads also workload, and workload_desired of it alone
 	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
 	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why
 	EventModel      = "model.state" // what the platform says of the model changed; attrs model, state, target, transition, copies, failed_copies, failure, code

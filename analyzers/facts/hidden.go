@@ -151,13 +151,32 @@ func (s *instanceScan) lostNear(id string, from, to int64) int {
 
 // explained says what explains that an instance ended, or was started anew, at t; "" where nothing does.
 func (s *instanceScan) explained(id string, t int64) string {
-	for _, of := range [][]reason{s.decided, s.asked[id]} {
+	near := func(of []reason, why func(*reason) string) string {
 		i, _ := slices.BinarySearchFunc(of, t-explainWithin, func(r reason, t int64) int { return cmp.Compare(r.at, t) })
 		for ; i < len(of) && of[i].at <= t+max(second, s.coarsest); i++ {
 			if of[i].at <= t+max(second, of[i].resolution) {
-				return of[i].why
+				if w := why(&of[i]); w != "" {
+					return w
+				}
 			}
 		}
+		return ""
+	}
+	own := s.owner(id)
+	if w := near(s.decided, func(r *reason) string {
+		mine, compared := r.concerns(own)
+		switch {
+		case !mine:
+			return ""
+		case len(s.makers) == 0: // nobody speaks of workloads
+			return r.why
+		}
+		return r.why + ", " + compared
+	}); w != "" {
+		return w
+	}
+	if w := near(s.asked[id], func(r *reason) string { return r.why }); w != "" {
+		return w
 	}
 	if gap, idle := s.idle.before(id, t); idle {
 		return "it had been idle for " + length(gap)

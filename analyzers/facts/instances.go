@@ -24,6 +24,7 @@ type instanceScan struct {
 	placed   int                 // lives that are in places
 	scales   []scaling           // in order
 	decided  []reason            // decisions of the platform
+	makers   map[string]owner    // what makes instances, by its name
 	asked    map[string][]reason // what each instance was asked to do
 	coarsest int64               // resolution of these
 }

@@ -118,11 +118,18 @@ func (g *register) follow(e *assay.Event) {
 }
 
 func (g *register) anew(id string) *assay.Life {
+	was := *g.of(id)
 	delete(g.index, id)
 	delete(g.source, id)
 	l := g.of(id)
 	l.Again = true
+	l.Workload, l.Revision, l.Node = was.Workload, was.Revision, was.Node
 	return l
+}
+
+// belong takes up what an instance is of, and where it runs.
+func belong(l *assay.Life, e *assay.Event) {
+	l.Workload, l.Revision, l.Node = cmp.Or(e.Attrs["workload"], l.Workload), cmp.Or(e.Attrs["revision"], l.Revision), cmp.Or(e.Attrs["node"], l.Node)
 }
 
 // unseen ends the latest life of an id, of which nobody saw the end, at the start of the next.
@@ -147,6 +154,7 @@ func (g *register) take(e *assay.Event) {
 		if l.Created == 0 { // of several sources the first counts
 			l.Created, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
 		}
+		belong(l, e)
 		l.Reason, l.Forced = cmp.Or(l.Reason, e.Attrs["reason"]), l.Forced || e.Attrs["forced"] == "true"
 	case assay.EventInstanceStarted:
 		g.follow(e)
@@ -157,6 +165,7 @@ func (g *register) take(e *assay.Event) {
 		if l.Started == 0 {
 			l.Started, l.Coarse, g.source[e.Instance] = e.Time, max(l.Coarse, e.Resolution), e.Source
 		}
+		belong(l, e)
 	case assay.EventInstancePhase:
 		g.phase(e)
 	case assay.EventInstanceReady:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/assay-dev/assay"
 )
@@ -103,8 +104,9 @@ func places(lives []assay.Life) map[string]*place {
 
 // A reason explains that instances end or are started around an instant.
 type reason struct {
-	at, resolution int64
-	why            string
+	at, resolution     int64
+	why                string
+	workload, revision string // that it concerns; empty where that is not told, or where it is told of one instance
 }
 
 // A scaling is what the autoscaler wants from an instant on.
@@ -115,7 +117,8 @@ type scaling struct {
 
 // reasons gathers the decisions that concern all instances, and what each was asked to do, from the events in order.
 func (s *instanceScan) reasons() {
-	s.asked = map[string][]reason{}
+	s.asked, s.makers = map[string][]reason{}, map[string]owner{}
+	wanted := map[string]int{} // by workload
 	for i := range s.f.Events {
 		e := &s.f.Events[i]
 		r := reason{at: e.Time, resolution: e.Resolution}
@@ -125,14 +128,22 @@ func (s *instanceScan) reasons() {
 			if err != nil {
 				continue
 			}
-			if k := len(s.scales); k > 0 && n < s.scales[k-1].desired {
-				r.why = fmt.Sprintf("the autoscaler wanted %d instead of %d", n, s.scales[k-1].desired)
+			s.scales = append(s.scales, scaling{e.Time, n})
+			of := e.Attrs["workload"]
+			if own, err := strconv.Atoi(e.Attrs["workload_desired"]); err == nil {
+				n = own
+			}
+			r.workload, r.revision, _ = strings.Cut(of, "/")
+			if was, known := wanted[of]; known && n < was {
+				r.why = fmt.Sprintf("the autoscaler wanted %d instead of %d", n, was)
 				s.decided = append(s.decided, r)
 			}
-			s.scales = append(s.scales, scaling{e.Time, n})
-		case "rollout":
-			r.why = "a rollout"
+			wanted[of] = n
+			s.maker(r.workload, r.revision)
+		case assay.EventRollout:
+			r.why, r.workload = "a rollout", e.Attrs["workload"]
 			s.decided = append(s.decided, r)
+			s.maker(r.workload, "")
 		case assay.EventInstanceDraining:
 			r.why = "it was draining"
 			s.asked[e.Instance] = append(s.asked[e.Instance], r)

@@ -56,6 +56,7 @@ type Decoder struct {
 	named   map[string]*pod      // the latest by namespace and name
 	makers  map[string]*maker    // ReplicaSets, Revisions and the like, by namespace, kind and name
 	desired map[string]int       // pods that each workload is to have, as it was seen last
+	sizes   map[string]int       // the same, as it was handed out last
 	nodes   map[string]*node     // by name
 	told    map[string]bool      // keys of events that were made
 	pending []pending            // not handed out yet
@@ -120,6 +121,7 @@ type maker struct {
 func (d *Decoder) init() {
 	if d.pods == nil {
 		d.pods, d.named, d.makers, d.desired = map[string]*pod{}, map[string]*pod{}, map[string]*maker{}, map[string]int{}
+		d.sizes = map[string]int{}
 		d.nodes, d.told, d.scales = map[string]*node{}, map[string]bool{}, map[string][]rescale{}
 		d.kills, d.taken = map[string][]int64{}, map[string]taking{}
 		d.pulls, d.targets = map[string][]int64{}, map[string]string{}
@@ -224,6 +226,7 @@ func (d *Decoder) Flush(heard int64, emit func(assay.Record) error) error {
 	}
 	for i := range now {
 		p := &now[i]
+		d.sum(p)
 		if !d.Live && p.pod == nil && first != 0 && p.Time < first {
 			continue // of instances that are long gone
 		}
@@ -277,6 +280,9 @@ func (d *Decoder) explain(p *pending) {
 				p.Attrs = with(p.Attrs, "reason", why)
 			}
 		}
+		p.Attrs = p.pod.belongs(p.Attrs)
+	case assay.EventInstanceStarted:
+		p.Attrs = p.pod.belongs(p.Attrs)
 	case assay.EventInstanceDraining, assay.EventInstanceExited:
 		d.killed(p)
 		if p.Attrs["reason"] == "" {
@@ -319,6 +325,21 @@ func with(attrs map[string]string, name, value string) map[string]string {
 	return attrs
 }
 
+// sum fills in what all workloads together are to have, from events in order of time.
+func (d *Decoder) sum(p *pending) {
+	if p.Kind != assay.EventScale {
+		return
+	}
+	if n, err := strconv.Atoi(p.Attrs["workload_desired"]); err == nil {
+		d.sizes[p.Attrs["workload"]] = n
+		all := 0
+		for _, x := range d.sizes {
+			all += x
+		}
+		p.Attrs = with(p.Attrs, "desired", strconv.Itoa(all))
+	}
+}
+
 // wants tells that a workload is to have n pods from an instant on. All workloads together are the target.
 func (d *Decoder) wants(workload string, n int, at int64, reason string) {
 	old, known := d.desired[workload]
@@ -331,11 +352,7 @@ func (d *Decoder) wants(workload string, n int, at int64, reason string) {
 		from = old
 	}
 	d.scales[workload] = append(d.scales[workload], rescale{at: at, from: from, to: n})
-	sum := 0
-	for _, x := range d.desired {
-		sum += x
-	}
-	attrs := map[string]string{"desired": strconv.Itoa(sum), "workload": workload}
+	attrs := map[string]string{"workload": workload, "workload_desired": strconv.Itoa(n)}
 	if reason != "" {
 		attrs["reason"] = short(reason)
 	}

@@ -109,6 +109,16 @@ func (d *Decoder) podOf(m *Metadata) *pod {
 	return p
 }
 
+// belongs adds what the pod is of, and where it runs, as far as that is known.
+func (p *pod) belongs(attrs map[string]string) map[string]string {
+	for _, a := range [][2]string{{"workload", p.workload}, {"revision", p.maker[strings.LastIndexByte(p.maker, '/')+1:]}, {"node", p.node}} {
+		if a[1] != "" {
+			attrs = with(attrs, a[0], a[1])
+		}
+	}
+	return attrs
+}
+
 // origin returns the key of what made a pod and the name of its workload.
 func origin(m *Metadata) (maker, workload string) {
 	if r := m.Labels["serving.knative.dev/revision"]; r != "" {
