@@ -51,10 +51,15 @@ func clocksOf(f *assay.Facts, r *assay.Report, requests int) []assay.Clock {
 	coarsest("cold", func(take func(string, int64)) {
 		for i := range r.Starts {
 			s := &r.Starts[i]
+			coarse := int64(0)
 			for _, p := range s.Phases {
 				if p.Source != "client" {
 					take(p.Source, p.Resolution)
+					coarse = max(coarse, p.Resolution)
 				}
+			}
+			if coarse > 0 && s.Resolution > coarse {
+				take("when it was ready", s.Resolution)
 			}
 		}
 	})

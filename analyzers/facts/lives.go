@@ -45,6 +45,7 @@ type register struct {
 	out    []assay.Life
 	index  map[string]int    // of the latest life of an id
 	source map[string]string // who told that the latest life was started
+	ready  map[string]string // who told that it was ready
 	slots  map[string]string // latest id of each slot
 }
 
@@ -61,7 +62,7 @@ func slotOf(id string) string {
 
 // lives follows each instance through its events, in order of creation. Spans of its start fill what events leave open.
 func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []assay.Life {
-	g := &register{m: m, index: map[string]int{}, source: map[string]string{}, slots: map[string]string{}}
+	g := &register{m: m, index: map[string]int{}, source: map[string]string{}, ready: map[string]string{}, slots: map[string]string{}}
 	for i := range events {
 		if e := &events[i]; e.Instance != "" {
 			g.take(e)
@@ -72,7 +73,7 @@ func lives(m *assay.Manifest, events []assay.Event, starts map[string]*start) []
 	}
 	for i := range g.out {
 		l := &g.out[i]
-		l.Phases = distinct(l.Phases)
+		l.Phases = upFrom(distinct(l.Phases))
 		if l.Again && l.Created == 0 && l.Exited != firstOf(l) { // nobody asked for it anew
 			l.Created, l.Reason = firstOf(l), cmp.Or(l.Reason, "restart")
 		}
@@ -121,6 +122,7 @@ func (g *register) anew(id string) *assay.Life {
 	was := *g.of(id)
 	delete(g.index, id)
 	delete(g.source, id)
+	delete(g.ready, id)
 	l := g.of(id)
 	l.Again = true
 	l.Workload, l.Revision, l.Node = was.Workload, was.Revision, was.Node
@@ -162,6 +164,7 @@ func (g *register) take(e *assay.Event) {
 		if l.Started != 0 && e.Source == g.source[e.Instance] && e.Time > l.Started+e.Resolution {
 			l = g.unseen(e.Instance, e.Time) // one source tells of two starts, and nobody of an end
 		}
+		firstLine(l, e, g.source[e.Instance])
 		if l.Started == 0 {
 			l.Started, l.Coarse, g.source[e.Instance] = e.Time, max(l.Coarse, e.Resolution), e.Source
 		}
@@ -170,10 +173,14 @@ func (g *register) take(e *assay.Event) {
 		g.phase(e)
 	case assay.EventInstanceReady:
 		l := g.begun(e)
-		if l.Ready == 0 {
+		switch {
+		case l.Ready == 0:
 			l.Ready, l.Coarse = e.Time, max(l.Coarse, e.Resolution)
 			l.Vague = e.Attrs["inferred"] == "true"
-		} else {
+			g.ready[e.Instance] = e.Source
+		case g.ready[e.Instance] == engineLog && e.Source != engineLog && len(l.Unready) == 0 && e.Time <= l.Ready+routedWithin:
+			g.routed(l, e)
+		default:
 			closeUnready(l, e.Time, e.Resolution)
 		}
 	case assay.EventInstanceUnready, assay.EventInstanceEjected:
