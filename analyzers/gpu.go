@@ -308,15 +308,28 @@ func (p gpuPass) errors(r *assay.Report, sightings []facts.Sighting, watched boo
 // endedWithin is how long after an error of a GPU its application ends.
 const endedWithin = 60 * int64(1e9)
 
-// ended tells which instance failed with an error; "" where none did.
+// ended tells which instances an error hit and what became of them, or, where that is not told, which failed shortly after; "" where none did.
 func (p gpuPass) ended(s *facts.Sighting) string {
+	var out []string
+	sooner := false // it had failed already
 	for i := range p.f.Episodes {
 		e := &p.f.Episodes[i]
-		if e.Subject == assay.InstanceOf && e.Begin >= s.At-s.Resolution-int64(1e9) && e.Begin <= s.At+endedWithin {
-			return fmt.Sprintf("%s failed %s after it (%s)", e.Instance, duration(max(0, seconds(e.Begin-s.At))), e.Cause)
+		if e.Subject == assay.InstanceOf && slices.Contains(s.Hit, e.Instance) && e.Begin < s.At && e.Begin >= s.At-endedWithin {
+			sooner = true
+		}
+		if e.Subject == assay.InstanceOf && (len(s.Hit) == 0 || slices.Contains(s.Hit, e.Instance)) && e.Begin >= s.At-s.Resolution-int64(1e9) && e.BeginLo <= s.At+endedWithin {
+			out = append(out, fmt.Sprintf("%s failed %s after it (%s)", e.Instance, duration(max(0, seconds(e.Begin-s.At))), e.Cause))
 		}
 	}
-	return ""
+	switch {
+	case len(s.Hit) == 0 && out != nil:
+		return out[0] + ", though nothing tells which instance it hit"
+	case len(s.Hit) == 0, out == nil && (sooner || s.By == facts.ByNode): // all that ran there went on
+		return ""
+	case out == nil:
+		out = []string{"hit " + strings.Join(s.Hit[:min(len(s.Hit), 3)], ", ") + ", without a failure within " + duration(seconds(endedWithin))}
+	}
+	return strings.Join(out[:min(len(out), 3)], ", ") + ", " + s.By
 }
 
 // counters reports errors that exporters count.

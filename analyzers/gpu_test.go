@@ -127,7 +127,7 @@ func TestGPUClassesAndErrors(t *testing.T) {
 	if q := r.Find("mtbf/gpu").Quantity; q.N != 0 || q.Lo == 0 {
 		t.Errorf("an error of an application is a failure of its card: %+v", q)
 	}
-	if d := cmp.Diff([]string{"XID 31 ×1 on 1 card (MMU fault; cause: application first; to do: restart app); vllm-0 failed 2 s after it (crash)"}, r.Find("gpu/errors", "severity", "application").Evidence); d != "" {
+	if d := cmp.Diff([]string{"XID 31 ×1 on 1 card (MMU fault; cause: application first; to do: restart app); vllm-0 failed 2 s after it (crash), though nothing tells which instance it hit"}, r.Find("gpu/errors", "severity", "application").Evidence); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	if r := gpuReport(t, &factstest.Run{}); len(r.Findings) != 0 {

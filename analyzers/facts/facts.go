@@ -192,7 +192,10 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	for i := range service {
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}
-	f.Episodes = slices.Concat(service, watchedOnly(f, instanceEpisodes(f, instances)), gpuEpisodes(ctx, f))
+	failures := instanceEpisodes(f, instances)
+	sightings := Sightings(ctx, f)
+	blame(failures, sightings)
+	f.Episodes = slices.Concat(service, watchedOnly(f, failures), gpuEpisodes(f, sightings))
 	slices.SortStableFunc(f.Episodes, func(a, b assay.Episode) int {
 		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.Subject, a.Subject), cmp.Compare(a.Instance, b.Instance))
 	})

@@ -23,6 +23,10 @@ type Sighting struct {
 	Text       string
 	Source     string // "kernel-log", "nvml" or the exporter's series
 	Made       bool   // by us, to look like one: no card failed
+	PID        string // process that the driver names; empty where it names none
+
+	Hit []string // instances that it hit; of a machine all that ran there
+	By  string   // what tells so
 }
 
 // errorWindow is how far apart errors of one card may lie to be one failure: the first is the cause, and what it brings down speaks after it.
@@ -47,7 +51,7 @@ func Sightings(ctx context.Context, f *assay.Facts) []Sighting {
 		if e.Kind != assay.EventGPUXID || err != nil {
 			continue
 		}
-		s := Sighting{At: e.Time, Resolution: e.Resolution, XID: table.Of(code), Card: cardOf(e), Text: e.Text, Source: e.Source, Made: e.Attrs["simulated"] == "true"}
+		s := Sighting{At: e.Time, Resolution: e.Resolution, XID: table.Of(code), Card: cardOf(e), Text: e.Text, Source: e.Source, Made: e.Attrs["simulated"] == "true", PID: e.Attrs["pid"]}
 		if s.XID.Class == gpu.ClassAction {
 			if r, ok := gpu.RecoveryTo(e.Text); ok {
 				s.XID.Action, s.XID.Class = r.Name, r.Class
@@ -62,6 +66,7 @@ func Sightings(ctx context.Context, f *assay.Facts) []Sighting {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Sighting) int { return cmp.Compare(a.At, b.At) })
+	hits(ctx, f, out)
 	return out
 }
 
@@ -195,10 +200,10 @@ func shortPCI(bus string) string {
 
 // gpuEpisodes makes failures of sightings: errors of one card within a window are one, of the cause that spoke first and the gravest class of them. What is
 // information, a warning, a mere consequence or not classified makes none by itself.
-func gpuEpisodes(ctx context.Context, f *assay.Facts) []assay.Episode {
+func gpuEpisodes(f *assay.Facts, sightings []Sighting) []assay.Episode {
 	var out []assay.Episode
 	open := map[string]int{} // by card: its latest failure
-	for _, s := range Sightings(ctx, f) {
+	for _, s := range sightings {
 		key := s.Card
 		if s.Made {
 			key += " made up"
@@ -219,6 +224,9 @@ func gpuEpisodes(ctx context.Context, f *assay.Facts) []assay.Episode {
 			e.Ledger, e.Fault = f.At(s.At)
 			if s.Made {
 				e.Ledger, e.Fault = assay.Injected, madeBy(f, s.At)
+			}
+			if len(s.Hit) > 0 {
+				e.Evidence = []string{"instances on it, " + s.By + ": " + strings.Join(s.Hit, ", ")}
 			}
 			open[key] = len(out)
 			out = append(out, e)
