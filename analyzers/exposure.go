@@ -17,11 +17,7 @@ func (Exposure) Describe() []assay.Desc { return nil }
 
 // Begin starts a pass.
 func (Exposure) Begin(f *assay.Facts) assay.Pass {
-	p := &exposurePass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence}}
-	if isCounted(f) {
-		p.watch.Spans = f.Counted.Spans
-	}
-	return p
+	return &exposurePass{f: f, watch: watchOf(f)}
 }
 
 type exposurePass struct {
@@ -40,26 +36,13 @@ func (p *exposurePass) Finish(r *assay.Report) error {
 	if f.Manifest.Untimed {
 		return nil
 	}
-	var known, out []assay.Stretch
-	for _, s := range p.watch.Spans {
-		known = append(known, assay.Stretch{Begin: s.Begin, End: s.End})
-	}
-	for i := range f.Phases {
-		if ph := &f.Phases[i]; ph.Role == assay.RoleIdle || ph.Role == assay.RoleCold {
-			out = append(out, assay.Stretch{Begin: ph.Begin, End: ph.End})
-		}
-	}
 	failed := false
 	for i := range f.Episodes {
-		switch e := &f.Episodes[i]; {
-		case e.Ledger != assay.Natural:
-		case e.Subject == assay.Service:
-			out = append(out, assay.Stretch{Begin: e.Begin, End: e.EndHi})
-		case e.Subject == assay.InstanceOf:
+		if e := &f.Episodes[i]; e.Ledger == assay.Natural && e.Subject == assay.InstanceOf {
 			failed = true
 		}
 	}
-	up := timeset.Minus(naturalIn(f, known), timeset.Union(out))
+	up := p.watch.States(f, assay.Natural).Up
 	addExposure(r, assay.Exposure{Subject: assay.Service, Time: timeset.Length(up), In: up})
 	if len(f.Lives) == 0 && failed { // as MTBF takes it: nothing told of the life of instances
 		addExposure(r, assay.Exposure{Subject: assay.InstanceOf, Time: timeset.Length(up), In: up})

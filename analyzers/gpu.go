@@ -208,17 +208,31 @@ func (p gpuPass) failures(ctx context.Context, r *assay.Report, cards []cardWatc
 			break
 		}
 	}
-	add(r, f, "gpu", all, exposure, evidence, warnings)
+	r.Findings = append(r.Findings, cardRates(f, all, exposure, evidence, warnings, "")...)
 	addExposure(r, assay.Exposure{Subject: assay.GPU, Time: exposure, In: naturalIn(f, []assay.Stretch{{Begin: begin, End: end}})})
 	for _, class := range []gpu.Class{gpu.ClassApp, gpu.ClassPlatform, gpu.ClassLink, gpu.ClassGPU, gpu.ClassNode} {
 		if es := byClass[string(class)]; len(es) > 0 && (len(byClass) > 1 || class == gpu.ClassApp) {
-			n := len(r.Findings)
-			add(r, f, "gpu", es, exposure, evidence[:1:1], warnings)
-			for i := n; i < len(r.Findings); i++ {
-				r.Findings[i].Labels = map[string]string{"class": string(class)}
-			}
+			r.Findings = append(r.Findings, cardRates(f, es, exposure, evidence[:1:1], warnings, string(class))...)
 		}
 	}
+}
+
+// cardRates returns MTBF and failure rate of cards, of one class of failures or of all.
+func cardRates(f *assay.Facts, es []*assay.Episode, exposure int64, evidence, warnings []string, class string) []assay.Finding {
+	x := failing{subject: "gpu", n: len(es), exposure: seconds(exposure), evidence: evidence, warnings: warnings}
+	whole := facts.Within(f, assay.Natural, f.Begin, f.End)
+	for _, e := range es {
+		if age := facts.Within(f, assay.Natural, f.Begin, e.Begin); age > 0 {
+			x.ages = append(x.ages, x.exposure*float64(age)/float64(whole)) // as if all cards were watched all the time
+		}
+	}
+	out := x.findings()
+	for i := range out {
+		if class != "" {
+			out[i].Labels = map[string]string{"class": class}
+		}
+	}
+	return out
 }
 
 // cardFailures returns the natural failures of cards. That an application died of an error of its own is none.

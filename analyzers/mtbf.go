@@ -4,119 +4,193 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts"
-	"github.com/assay-dev/assay/internal/stat"
 )
 
 // MTBF reports how often the service and its instances fail of themselves.
 //
 // The exposure of the service is the natural time for which requests say that it was up; that of the instances
-// is the sum over them of the natural time in routing. Time inside fault windows, washouts and overload is in neither.
+// is the sum over them of the natural time in routing. Time inside fault windows, washouts and overload is in neither. Where faults fill more than
+// four fifths of the watch there is no MTBF: what is left lies between one fault and the next, and is no sample of the service as it runs.
 type MTBF struct{}
 
 // Describe returns the metrics.
 func (MTBF) Describe() []assay.Desc {
-	return []assay.Desc{
-		{Metric: "mtbf/service", Unit: assay.Seconds, Better: "higher", Help: "Up time in the natural ledger per failure episode of the service; chi-square interval, one-sided bound without a failure."},
+	return append(describeLifetimes(), []assay.Desc{
+		{Metric: "mtbf/service", Unit: assay.Seconds, Better: "higher", Help: "Up time in the natural ledger per failure episode of the service; chi-square interval, one-sided bound without a failure; at the end of the watch by Crow-AMSAA where the rate is not constant."},
 		{Metric: "mtbf/instance", Unit: assay.Seconds, Better: "higher", Help: "Time in routing in the natural ledger, summed over instances, per failure episode of an instance."},
-		{Metric: "failure_rate/service", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of the service per hour of up time in the natural ledger."},
-		{Metric: "failure_rate/instance", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of instances per hour in routing in the natural ledger."},
-	}
+		{Metric: "failure_rate/service", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of the service per hour of up time in the natural ledger. Those with label cause sum to the mean over the watch."},
+		{Metric: "failure_rate/instance", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of instances per hour in routing in the natural ledger. Those with label cause sum to the mean over the watch."},
+	}...)
 }
 
 // Begin starts a pass.
 func (MTBF) Begin(f *assay.Facts) assay.Pass {
-	rules := facts.RulesOf(f.Manifest, f.Phases)
-	p := &mtbfPass{f: f, watch: facts.Watch{Silence: rules.Silence},
-		strict: facts.NewDetector(rules.Scaled(0.5), f.Faults), loose: facts.NewDetector(rules.Scaled(2), f.Faults)}
-	if isCounted(f) {
-		p.watch.Spans = f.Counted.Spans
+	p := &mtbfPass{f: f, watch: watchOf(f), lost: lostBy{}}
+	for i := range f.Episodes {
+		if e := &f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
+			p.service = append(p.service, e)
+		}
 	}
 	return p
 }
 
+// watchOf returns the watch of the service, which requests fill where there are any.
+func watchOf(f *assay.Facts) facts.Watch {
+	w := facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence}
+	if isCounted(f) {
+		w.Spans = f.Counted.Spans
+	}
+	return w
+}
+
 type mtbfPass struct {
-	f             *assay.Facts
-	watch         facts.Watch
-	strict, loose *facts.Detector // definitions halved and doubled
+	f       *assay.Facts
+	watch   facts.Watch
+	service []*assay.Episode // natural ones
+	lost    lostBy
+	judged  int // requests of the natural ledger
 }
 
 func (p *mtbfPass) Requests(block []assay.Request) {
 	for i := range block {
-		p.watch.Add(&block[i])
-		if !block[i].Canary && !block[i].Forced {
-			p.strict.Add(&block[i])
-			p.loose.Add(&block[i])
+		r := &block[i]
+		p.watch.Add(r)
+		p.lost.add(p.f, p.service, r)
+		if r.Outcome.Judged() && !r.Forced {
+			if l, _ := facts.LedgerOf(p.f, r); l == assay.Natural {
+				p.judged++
+			}
 		}
 	}
 }
 
+// mostInjected is the share of the watch that faults may fill for there to be an MTBF.
+const mostInjected = 0.8
+
 func (p *mtbfPass) Finish(r *assay.Report) error {
 	f := p.f
-	var service, instance []*assay.Episode
-	var down int64
+	var instance []*assay.Episode
 	for i := range f.Episodes {
-		e := &f.Episodes[i]
-		if e.Ledger != assay.Natural {
-			continue
-		}
-		switch e.Subject {
-		case assay.Service:
-			service = append(service, e)
-			down += facts.Within(f, assay.Natural, e.Begin, e.EndHi)
-		case assay.InstanceOf:
+		if e := &f.Episodes[i]; e.Subject == assay.InstanceOf && e.Ledger == assay.Natural {
 			instance = append(instance, e)
 		}
 	}
-	up := p.watch.In(f, assay.Natural) - down
-	var evidence []string
-	natural, total := facts.Within(f, assay.Natural, f.Begin, f.End), f.End-f.Begin
-	evidence = append(evidence, fmt.Sprintf("%.0f s of %.0f s watched are natural; requests tell of %.0f s of them", seconds(natural), seconds(total), seconds(up+down)))
+	withheld := ""
+	natural, injected, total := facts.Within(f, assay.Natural, f.Begin, f.End), facts.Within(f, assay.Injected, f.Begin, f.End), f.End-f.Begin
+	if total > 0 && float64(injected) > mostInjected*float64(total) {
+		withheld = fmt.Sprintf("faults and their washout fill %.0f %% of the watch, more than %.0f %%: what is left between them is no sample of the service", 100*float64(injected)/float64(total), 100*mostInjected)
+	}
 	var warnings []string
-	if total > 0 && natural*5 < total {
+	if total > 0 && natural*5 < total && withheld == "" {
 		warnings = append(warnings, "less than a fifth of the run is natural: the rest is faults, washout or overload")
 	}
+	if x := r.Find("episodes/service"); x != nil {
+		warnings = append(warnings, x.Warnings...)
+	}
+	up := p.watch.States(f, assay.Natural)
+	service := failing{subject: "service", n: len(p.service), exposure: seconds(up.Good), warnings: warnings, withheld: withheld}
+	service.evidence = append(service.evidence, fmt.Sprintf("%.0f s of %.0f s watched are natural; requests tell of %.0f s of them", seconds(natural), seconds(total), seconds(up.Good+up.Bad)))
 	if isCounted(f) {
-		evidence = append(evidence, countedBy(f))
-	} else if n := loadShown(service); n > 0 {
-		few, many := natural2(f, p.loose.Finish(f.End)), natural2(f, p.strict.Finish(f.End))
-		if few != n || many != n {
-			warnings = append(warnings, fmt.Sprintf("the count hangs on the definition of an episode: %d as defined, %d with its numbers halved, %d with them doubled", n, many, few))
-		}
+		service.evidence = append(service.evidence, countedBy(f))
 	}
-	add(r, f, "service", service, up, evidence, warnings)
-
-	evidence, warnings = nil, nil
-	var exposure int64
-	for i := range f.Lives {
-		exposure += inService(f, &f.Lives[i])
+	for _, e := range p.service {
+		service.ages = ageAt(service.ages, up.Until(e.Begin))
 	}
-	unsure := unsureTime(f)
-	if w := lowly(instance); w != "" {
-		warnings = append(warnings, w)
+	found := service.findings()
+	if n := len(p.service); n > 0 && p.judged > 0 {
+		found[1].Evidence = append(found[1].Evidence, fmt.Sprintf("%d in %d requests: an hour of another load may bring more or fewer", n, p.judged))
 	}
-	if len(f.Lives) == 0 && len(instance) > 0 && up > 0 {
-		evidence = append(evidence, fmt.Sprintf("nothing told of the life of instances: that it was up is taken from the %.0f s of which requests tell", seconds(up)))
-		add(r, f, "instance", instance, up, evidence, warnings)
-		return nil
-	}
-	if len(f.Lives) == 0 {
-		for _, m := range []string{"mtbf", "failure_rate"} {
-			unit := assay.Seconds
-			if m == "failure_rate" {
-				unit = assay.PerHour
-			}
-			r.Findings = append(r.Findings, assay.Finding{Metric: m + "/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(unit, "nothing told of the life of instances")})
-		}
-		return nil
-	}
-	evidence = append(evidence, fmt.Sprintf("%d instances, %.0f s in routing in the natural ledger", len(f.Lives), seconds(exposure)))
-	n := len(r.Findings)
-	add(r, f, "instance", instance, exposure+unsure, evidence, warnings)
-	undated(r.Findings[n:], f, exposure, unsure)
+	r.Findings = append(r.Findings, found...)
+	r.Findings = append(r.Findings, perCause(&service, p.service, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
+	nameCauses(f, r, p.lost)
+	r.Findings = append(r.Findings, p.instances(instance, seconds(up.Good), withheld)...)
+	r.Findings = append(r.Findings, lifetimes(f, instance)...)
 	return nil
+}
+
+// mostAges bounds what it takes to lay the failures of instances on the clock of their exposure.
+const mostAges = 5_000_000
+
+// ageAt adds the age of a failure. One that began with the watch has none.
+func ageAt(ages []float64, ns int64) []float64 {
+	if ns > 0 {
+		return append(ages, seconds(ns))
+	}
+	return ages
+}
+
+// instances returns the findings of instances. up is how long the service was up, in seconds.
+func (p *mtbfPass) instances(es []*assay.Episode, up float64, withheld string) []assay.Finding {
+	f := p.f
+	x := failing{subject: "instance", n: len(es), withheld: withheld}
+	if w := lowly(es); w != "" {
+		x.warnings = append(x.warnings, w)
+	}
+	until := func(t int64) (sum int64) {
+		for i := range f.Lives {
+			sum += inService(f, &f.Lives[i], t)
+		}
+		return sum
+	}
+	var known, unsure int64
+	switch {
+	case len(f.Lives) > 0:
+		known, unsure = until(f.End), unsureTime(f)
+		x.exposure = seconds(known)
+		x.evidence = append(x.evidence, fmt.Sprintf("%d instances, %.0f s in routing in the natural ledger", len(f.Lives), x.exposure))
+	case len(es) > 0 && up > 0:
+		x.exposure = up
+		until = func(t int64) int64 { return facts.Within(f, assay.Natural, f.Begin, t) }
+		x.evidence = append(x.evidence, fmt.Sprintf("nothing told of the life of instances: that it was up is taken from the %.0f s of which requests tell", up))
+	default:
+		return []assay.Finding{
+			{Metric: "mtbf/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.Seconds, "nothing told of the life of instances")},
+			{Metric: "failure_rate/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.PerHour, "nothing told of the life of instances")},
+		}
+	}
+	if len(es) >= leastTrend {
+		if len(es)*len(f.Lives) > mostAges { // so many instances that the clock of the watch is theirs
+			until = func(t int64) int64 { return facts.Within(f, assay.Natural, f.Begin, t) }
+		}
+		whole := seconds(until(f.End))
+		for _, e := range es {
+			if age := until(e.Begin); age > 0 && whole > 0 {
+				x.ages = append(x.ages, seconds(age)*x.exposure/whole)
+			}
+		}
+	}
+	x.exposure += seconds(unsure)
+	out := append(x.findings(), perCause(&x, es, func(e *assay.Episode) string { return causeOfInstance(f, e) })...)
+	if known > 0 {
+		undated(out, f, known, unsure)
+	}
+	return out
+}
+
+// perCause returns the rate of each cause, the most frequent first.
+func perCause(x *failing, es []*assay.Episode, cause func(*assay.Episode) string) (out []assay.Finding) {
+	n := map[string]int{}
+	such := map[string]string{}
+	for _, e := range es {
+		c := cause(e)
+		if n[c]++; n[c] == 1 {
+			such[c] = asTold(e)
+		}
+	}
+	causes := keys(n)
+	slices.SortStableFunc(causes, func(a, b string) int { return cmp.Compare(n[b], n[a]) })
+	for _, c := range causes {
+		var evidence []string
+		if such[c] != "" {
+			evidence = []string{such[c]}
+		}
+		out = append(out, x.share(c, n[c], evidence))
+	}
+	return out
 }
 
 // lowly says how many of the failures rest on little.
@@ -133,19 +207,9 @@ func lowly(es []*assay.Episode) string {
 	return fmt.Sprintf("of %d failures %d are of low confidence: the instance was started anew, nothing explains it, and neither an unclean exit nor a lost request was seen", len(es), n)
 }
 
-func natural2(f *assay.Facts, es []assay.Episode) int {
-	n := 0
-	for i := range es {
-		if l, _ := f.At(es[i].Begin); l == assay.Natural {
-			n++
-		}
-	}
-	return n
-}
-
-// inService returns how long an instance was in routing in the natural ledger. Where nothing told when that began it is taken to be from its first good answer on.
-func inService(f *assay.Facts, l *assay.Life) int64 {
-	return inServiceWithin(f, l, math.MinInt64, f.End)
+// inService returns how long an instance was in routing in the natural ledger until t. Where nothing told when that began it is taken to be from its first good answer on.
+func inService(f *assay.Facts, l *assay.Life, t int64) int64 {
+	return inServiceWithin(f, l, math.MinInt64, t)
 }
 
 // inServiceWithin is inService for what of it lies in [from, end].
@@ -160,6 +224,9 @@ func inServiceWithin(f *assay.Facts, l *assay.Life, from, end int64) int64 {
 			end = min(end, t)
 		}
 	}
+	if end <= begin {
+		return 0
+	}
 	sum := facts.Within(f, assay.Natural, begin, end)
 	for _, u := range l.Unready {
 		until := u.End
@@ -169,60 +236,4 @@ func inServiceWithin(f *assay.Facts, l *assay.Life, from, end int64) int64 {
 		sum -= facts.Within(f, assay.Natural, max(u.Begin, begin), min(until, end))
 	}
 	return max(0, sum)
-}
-
-func add(r *assay.Report, f *assay.Facts, subject string, es []*assay.Episode, exposure int64, evidence, warnings []string) {
-	n := len(es)
-	t := seconds(exposure)
-	mtbf := assay.Finding{Metric: "mtbf/" + subject, Ledger: assay.Natural, Evidence: evidence, Warnings: warnings}
-	rate := assay.Finding{Metric: "failure_rate/" + subject, Ledger: assay.Natural, Evidence: evidence, Warnings: warnings}
-	if exposure <= 0 {
-		mtbf.Quantity = assay.NotEstimable(assay.Seconds, n, "failures", "no natural time was watched")
-		rate.Quantity = assay.NotEstimable(assay.PerHour, n, "failures", "no natural time was watched")
-		r.Findings = append(r.Findings, mtbf, rate)
-		return
-	}
-	in := stat.MTBF(t, n, Confidence)
-	method := "chi-square, time-terminated, constant rate"
-	value, hourly := math.NaN(), math.NaN()
-	if n == 0 {
-		method = "one-sided bound without a failure: exposure/ln 20"
-		mtbf.Evidence = append(evidence[:len(evidence):len(evidence)],
-			fmt.Sprintf("an MTBF of 720 h needs %s without a failure", duration(720*3600*stat.PlanningFactor(0, Confidence))))
-	} else {
-		value, hourly = t/float64(n), 3600*float64(n)/t
-	}
-	if n >= 4 {
-		if w := trend(f, es); w != "" {
-			mtbf.Warnings = append(warnings[:len(warnings):len(warnings)], w)
-			rate.Warnings = mtbf.Warnings
-		}
-	}
-	mtbf.Quantity = assay.Quantity{Value: value, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Seconds, N: n, Of: "failures", Method: method, Basis: assay.Estimated}
-	lo := 0.0
-	if n > 0 {
-		lo = 3600 / in.Hi
-	}
-	rate.Quantity = assay.Quantity{Value: hourly, Lo: lo, Hi: 3600 / in.Lo, Confidence: Confidence, Unit: assay.PerHour, N: n, Of: "failures", Method: method, Basis: assay.Estimated}
-	r.Findings = append(r.Findings, mtbf, rate)
-}
-
-// trend tests a constant rate on the clock of natural time alone.
-func trend(f *assay.Facts, es []*assay.Episode) string {
-	end := seconds(facts.Within(f, assay.Natural, f.Begin, f.End))
-	var ages []float64
-	for _, e := range es {
-		if age := seconds(facts.Within(f, assay.Natural, f.Begin, e.Begin)); age > 0 {
-			ages = append(ages, age)
-		}
-	}
-	tr := stat.TrendOf(ages, end)
-	if tr.N < 4 || math.Min(tr.MilHdbkP, tr.LaplaceP) >= 0.05 {
-		return ""
-	}
-	way := "worsening"
-	if tr.Laplace < 0 {
-		way = "improving"
-	}
-	return fmt.Sprintf("the rate is not constant (%s; MIL-HDBK-189 p = %.3f, Laplace p = %.3f): an MTBF averages over the change", way, tr.MilHdbkP, tr.LaplaceP)
 }

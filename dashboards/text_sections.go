@@ -56,6 +56,9 @@ func (p *page) natural() {
 	if s := probesLine(r); s != "" {
 		p.para("", 2, s)
 	}
+	for _, s := range naturalLines(r) {
+		p.para("", 2, s)
+	}
 	for _, s := range failuresOfInstances(r) {
 		p.para("", 2, s)
 	}

@@ -60,7 +60,7 @@ func GrowthOf(ages []float64, end float64, failureTerminated bool, confidence fl
 }
 
 // Arrangements returns the number of reverse arrangements among times between failures, the pairs of which the later is the longer, how many pairs there
-// are, and the chance of at least and of at most as many if they come in no order (NIST/SEMATECH e-Handbook 8.2.3.4). Many mean that failures become rarer.
+// are, and the chance of at least and of at most as many if they come in no order (NIST/SEMATECH e-Handbook 8.2.3.4), exact up to a hundred times and by the normal distribution beyond. Many mean that failures become rarer.
 func Arrangements(between []float64) (r, of int, atLeast, atMost float64) {
 	n := len(between)
 	of = n * (n - 1) / 2
@@ -70,6 +70,12 @@ func Arrangements(between []float64) (r, of int, atLeast, atMost float64) {
 				r++
 			}
 		}
+	}
+	if n > 100 {
+		m := float64(n)
+		mean, sd := m*(m-1)/4, math.Sqrt(m*(m-1)*(2*m+5)/72)
+		normal := func(x float64) float64 { return distuv.UnitNormal.CDF((x - mean) / sd) }
+		return r, of, 1 - normal(float64(r)-0.5), normal(float64(r) + 0.5)
 	}
 	// A new value in last place is in 0 to k-1 such pairs with equal chances.
 	p := []float64{1}

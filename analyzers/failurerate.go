@@ -1,0 +1,126 @@
+package analyzers
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// Rates of failure
+//
+// Before an MTBF stands the question whether there is one: three tests ask whether failures came at a constant rate, and that of MIL-HDBK-189 decides, which is the most
+// powerful against a power law. Where it finds a trend (p < 0.05), the MTBF is that at the end of the watch, by Crow's power law (AMSAA), and the mean over the watch is said beside
+// it. Below four failures no trend can be tested, and a constant rate is assumed and said to be.
+
+// mostArranged bounds the failures whose order is looked at pair by pair.
+const mostArranged = 5000
+
+// leastTrend is how many failures a trend can be told from.
+const leastTrend = 4
+
+const unwatched = "no natural time was watched"
+
+// A failing is what failed, and over what exposure.
+type failing struct {
+	subject  string // service, instance, gpu
+	n        int
+	exposure float64   // s
+	ages     []float64 // s of exposure before each failure, of those that did not begin with the watch
+	evidence []string
+	warnings []string
+	withheld string // why there can be no rate, or ""
+}
+
+// findings returns MTBF and failure rate.
+func (x *failing) findings() []assay.Finding {
+	mtbf := assay.Finding{Metric: "mtbf/" + x.subject, Ledger: assay.Natural, Evidence: slices.Clone(x.evidence), Warnings: slices.Clone(x.warnings)}
+	rate := assay.Finding{Metric: "failure_rate/" + x.subject, Ledger: assay.Natural, Evidence: slices.Clone(x.evidence), Warnings: slices.Clone(x.warnings)}
+	if no := cmp.Or(x.withheld, unwatched); x.withheld != "" || x.exposure <= 0 {
+		mtbf.Quantity, rate.Quantity = assay.NotEstimable(assay.Seconds, x.n, "failures", no), assay.NotEstimable(assay.PerHour, x.n, "failures", no)
+		return []assay.Finding{mtbf, rate}
+	}
+	tested, trend := x.trend()
+	if tested != "" {
+		mtbf.Evidence, rate.Evidence = append(mtbf.Evidence, tested), append(rate.Evidence, tested)
+	}
+	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && trend != "" {
+		mtbf.Quantity, rate.Quantity = changingRate(&g)
+		said := fmt.Sprintf("the rate is not constant (%s): MTBF and rate are those at the end; over the whole watch it was %s between failures, %.3g failures an hour", trend, duration(x.exposure/float64(x.n)), 3600*float64(x.n)/x.exposure)
+		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, said), append(rate.Warnings, said)
+		return []assay.Finding{mtbf, rate}
+	}
+	mtbf.Quantity, rate.Quantity = steadyRate(x.n, x.exposure)
+	if x.n == 0 {
+		mtbf.Evidence = append(mtbf.Evidence, fmt.Sprintf("an MTBF of 720 h needs %s without a failure", duration(720*3600*stat.PlanningFactor(0, Confidence))))
+	}
+	return []assay.Finding{mtbf, rate}
+}
+
+// steadyRate returns MTBF and failure rate after n failures in t seconds at a constant rate.
+func steadyRate(n int, t float64) (mtbf, rate assay.Quantity) {
+	in := stat.MTBF(t, n, Confidence)
+	method := "chi-square, time-terminated, constant rate"
+	value, hourly, lo := math.NaN(), math.NaN(), 0.0
+	if n == 0 {
+		method = "one-sided bound without a failure: exposure/ln 20"
+	} else {
+		value, hourly, lo = t/float64(n), 3600*float64(n)/t, 3600/in.Hi
+	}
+	mtbf = assay.Quantity{Value: value, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Seconds, N: n, Of: "failures", Method: method, Basis: assay.Estimated}
+	rate = assay.Quantity{Value: hourly, Lo: lo, Hi: 3600 / in.Lo, Confidence: Confidence, Unit: assay.PerHour, N: n, Of: "failures", Method: method, Basis: assay.Estimated}
+	return mtbf, rate
+}
+
+// changingRate returns MTBF and failure rate at the end of a watch whose rate was not constant.
+func changingRate(g *stat.Growth) (mtbf, rate assay.Quantity) {
+	method := fmt.Sprintf("Crow-AMSAA power law at the end of the watch, shape %.3g; NIST/SEMATECH 8.4.5.2", g.BetaU)
+	mtbf = assay.Quantity{Value: g.MTBF, Lo: g.In.Lo, Hi: g.In.Hi, Confidence: Confidence, Unit: assay.Seconds, N: g.N, Of: "failures", Method: method, Basis: assay.Estimated}
+	rate = assay.Quantity{Value: 3600 / g.MTBF, Lo: 3600 / g.In.Hi, Hi: 3600 / g.In.Lo, Confidence: Confidence, Unit: assay.PerHour, N: g.N, Of: "failures", Method: method, Basis: assay.Estimated}
+	return mtbf, rate
+}
+
+// trend says what the tests of a constant rate showed, and in trend, where it is not constant, which way it goes.
+func (x *failing) trend() (tested, trend string) {
+	switch {
+	case x.n == 0:
+		return "", ""
+	case len(x.ages) < leastTrend:
+		return fmt.Sprintf("that the rate is constant is assumed: a trend shows from %d failures on", leastTrend), ""
+	}
+	slices.Sort(x.ages)
+	tr := stat.TrendOf(x.ages, x.exposure)
+	tested = fmt.Sprintf("tests of a constant rate: MIL-HDBK-189 χ² %.4g on %d, p %.2g, which decides; Laplace %.3g, p %.2g", tr.MilHdbk, 2*tr.N, tr.MilHdbkP, tr.Laplace, tr.LaplaceP)
+	if len(x.ages) <= mostArranged {
+		var between []float64
+		was := 0.0
+		for _, a := range x.ages {
+			between = append(between, a-was)
+			was = a
+		}
+		r, of, atLeast, atMost := stat.Arrangements(between)
+		tested += fmt.Sprintf("; %d of %d reverse arrangements, p %.2g", r, of, math.Min(1, 2*math.Min(atLeast, atMost)))
+	}
+	if tr.MilHdbkP >= 1-Confidence {
+		return tested, ""
+	}
+	trend = "worsening"
+	if tr.MilHdbk > 2*float64(tr.N) {
+		trend = "improving"
+	}
+	return tested, fmt.Sprintf("%s; MIL-HDBK-189 p = %.3f", trend, tr.MilHdbkP)
+}
+
+// share returns the failure rate of those of x's failures that have one cause, over the whole watch: the rates of all causes sum to the mean rate over it.
+func (x *failing) share(cause string, n int, evidence []string) assay.Finding {
+	f := assay.Finding{Metric: "failure_rate/" + x.subject, Labels: map[string]string{"cause": cause}, Ledger: assay.Natural, Evidence: evidence}
+	if x.withheld != "" || x.exposure <= 0 {
+		f.Quantity = assay.NotEstimable(assay.PerHour, n, "failures", cmp.Or(x.withheld, unwatched))
+		return f
+	}
+	_, f.Quantity = steadyRate(n, x.exposure)
+	return f
+}

@@ -1,0 +1,89 @@
+package dashboards
+
+import (
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// naturalLines say what stands behind the figures of the natural ledger, where there is something to say: by what it failed, for how long nothing was known, how
+// instances age, and what is doubtful about the counts.
+func naturalLines(r *assay.Report) []string {
+	var out []string
+	add := func(s string) {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	add(causesLine(r))
+	add(watchLine(r))
+	add(lifetimeLine(r))
+	seen := map[string]bool{}
+	for _, m := range []string{"episodes/service", "mtbf/service", "mtbf/instance"} {
+		f := r.Find(m)
+		if f == nil || !f.Quantity.Known() {
+			continue
+		}
+		for _, w := range f.Warnings {
+			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant")) {
+				add("doubt: " + m[strings.IndexByte(m, '/')+1:] + ": " + w)
+			}
+			seen[w] = true
+		}
+	}
+	return out
+}
+
+// causesLine says by what the service and its instances failed, most frequent first. Where all failed by one cause, its rate is the whole.
+func causesLine(r *assay.Report) string {
+	var parts []string
+	for _, subject := range []string{"service", "instance"} {
+		var causes []string
+		var all []*assay.Finding
+		for i := range r.Findings {
+			if f := &r.Findings[i]; f.Metric == "failure_rate/"+subject && f.Labels["cause"] != "" {
+				all = append(all, f)
+			}
+		}
+		for _, f := range all {
+			s := Integer(f.Quantity.N) + " " + words(f.Labels["cause"])
+			if len(all) > 1 {
+				s += " (" + Measure(f.Quantity) + ")"
+			}
+			causes = append(causes, s)
+		}
+		if len(causes) > 0 {
+			parts = append(parts, subject+" "+strings.Join(causes, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "by cause: " + strings.Join(parts, "; ")
+}
+
+// watchLine says for how long the service was good, bad and unknown, where it was not good all the time.
+func watchLine(r *assay.Report) string {
+	good, bad, unknown := r.Find("watch/good"), r.Find("watch/bad"), r.Find("watch/unknown")
+	if good == nil || bad == nil || unknown == nil || !good.Quantity.Known() || bad.Quantity.Value == 0 && unknown.Quantity.Value < 0.01*good.Quantity.Value {
+		return ""
+	}
+	s := "good " + Value(good.Quantity) + ", bad " + Measure(bad.Quantity) + ", unknown " + Value(unknown.Quantity)
+	if f := r.Find("episodes/service"); f != nil && f.Quantity.Known() && f.Quantity.Lo != f.Quantity.Hi && len(f.Warnings) == 0 {
+		s += "; " + Measure(f.Quantity) + " episodes by rules halved and doubled"
+	}
+	return s
+}
+
+// lifetimeLine says how long instances live until they fail, where that is known.
+func lifetimeLine(r *assay.Report) string {
+	m, k := r.Find("lifetime/instance"), r.Find("lifetime/instance/shape")
+	if m == nil || k == nil || !m.Quantity.Known() && !k.Quantity.Known() {
+		return ""
+	}
+	s := "instances live " + Measure(m.Quantity) + " in the median until they fail"
+	if k.Quantity.Known() {
+		s += ", Weibull shape " + Measure(k.Quantity)
+	}
+	return s + "; " + strings.Join(m.Evidence, "; ")
+}
