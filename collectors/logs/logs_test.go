@@ -314,7 +314,21 @@ nonsense
 `
 	got, sum, _ := told(t, &ollamaKind, put(t, "o.jsonl", stamped), nil)
 	compare(t, []string{"0+500 ok warm  0→3", "3250+250 server_error unknown : an error in the answer", "4250+250 throttled unknown "}, got)
-	if diff := cmp.Diff(map[string]int64{"loads or unloads a model and asks nothing": 1, "a part of an answer": 1, "no answer of Ollama": 1}, sum.Rejected); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"unloads a model and asks nothing": 1, "a part of an answer": 1, "no answer of Ollama": 1}, sum.Rejected); diff != "" {
 		t.Errorf("rejected (-want +got):\n%s", diff)
+	}
+
+	// Who asks with keep_alive 0 has the model unloaded: that it is cold afterwards is no failure.
+	asked := `{"model":"m","created_at":"2026-01-01T00:00:02Z","done":true,"total_duration":1500000000,"load_duration":264000000,"eval_count":3}
+{"model":"m","created_at":"2026-01-01T00:00:04Z","done":true,"done_reason":"unload"}
+{"model":"m","created_at":"2026-01-01T00:00:06Z","done":true,"total_duration":1500000000,"load_duration":264000000,"eval_count":3}
+`
+	got, sum, _ = told(t, &ollamaKind, put(t, "o.jsonl", asked), map[string]string{"instance": "o"})
+	compare(t, []string{
+		"0±250ms created o#1", "264±250ms phase o#1 weights_load for 264", "264±250ms ready o#1", "0+1500 ok cold o#1 0→3", "3500±250ms exited o#1 scale_in",
+		"4000±250ms created o#2", "4264±250ms phase o#2 weights_load for 264", "4264±250ms ready o#2", "4000+1500 ok cold o#2 0→3",
+	}, got)
+	if sum.Kept != 3 {
+		t.Errorf("%d of %d answers kept: %v", sum.Kept, sum.Read, sum.Rejected)
 	}
 }

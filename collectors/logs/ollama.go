@@ -26,6 +26,9 @@ const loadStep = int64(250 * time.Millisecond)
 // after one; a warm answer says about a millisecond, and on a busy machine a hundred and more.
 const coldAfter = int64(250 * time.Millisecond)
 
+// unloads is why an answer to keep_alive 0 without a prompt is no request.
+const unloads = "unloads a model and asks nothing"
+
 const recorded = "recorded" // the phase of requests that a server recorded
 
 var ollamaKind = input.Kind{
@@ -75,9 +78,14 @@ func parse(raw []byte) (x exchange, why string) {
 	if a.Body != nil {
 		body = a.Body
 	}
+	if t, err := time.Parse(time.RFC3339, cmp.Or(a.CreatedAt, body.CreatedAt)); err == nil && t.Year() > 1970 && t.Year() < 2250 {
+		x.at = t.UnixNano()
+	}
 	switch {
-	case body.DoneReason == "unload", body.DoneReason == "load":
-		return x, "loads or unloads a model and asks nothing"
+	case body.DoneReason == "unload":
+		return x, unloads
+	case body.DoneReason == "load":
+		return x, "loads a model and asks nothing"
 	case body.Done != nil && !*body.Done:
 		return x, "a part of an answer"
 	}
@@ -92,9 +100,6 @@ func parse(raw []byte) (x exchange, why string) {
 		x.took = *body.Total
 	default:
 		return x, "says not how long it took"
-	}
-	if t, err := time.Parse(time.RFC3339, cmp.Or(a.CreatedAt, body.CreatedAt)); err == nil && t.Year() > 1970 && t.Year() < 2250 {
-		x.at = t.UnixNano()
 	}
 	x.judge(&a, body)
 	return x, ""
@@ -151,6 +156,13 @@ func readOllama(ctx context.Context, in *input.Input, emit func(assay.Record) er
 			return err
 		}
 		x, why := parse(raw)
+		if why == unloads && lives > 0 && x.at != 0 { // what was loaded ended because it was asked to
+			in.Tally.Keep(1)
+			if err := emit(&assay.Event{Time: x.at, Resolution: loadStep, Kind: assay.EventInstanceExited, Source: "ollama", Instance: name + "#" + strconv.Itoa(lives), Attrs: map[string]string{"reason": "scale_in"}}); err != nil {
+				return err
+			}
+			continue
+		}
 		if why != "" {
 			in.Tally.Reject(why, 1)
 			continue
