@@ -110,6 +110,8 @@ func TestTaxonomy(t *testing.T) {
 			seen{Outcome: assay.Loading, Status: 503, Error: "503 Service Unavailable: model is loading", In: 2, FirstByte: true, Retry: 7 * time.Second}},
 		{"loading by a header", fail(503, "X-Model-Status", "Not loaded", ""), 0, nil,
 			seen{Outcome: assay.Loading, Status: 503, Error: "503 Service Unavailable", In: 2, FirstByte: true}},
+		{"unavailable, in words of a model that is loaded", fail(503, "Content-Type", "application/json", `{"error":{"message":"Server is overloaded or not ready yet."}}`), 0, nil,
+			seen{Outcome: assay.Unavailable, Status: 503, Error: "503 Service Unavailable: Server is overloaded or not ready yet.", In: 2, FirstByte: true}},
 		{"unavailable", fail(503, "Retry-After", "2", "no healthy upstream"), 0, nil,
 			seen{Outcome: assay.Unavailable, Status: 503, Error: "503 Service Unavailable", In: 2, FirstByte: true, Retry: 2 * time.Second}},
 		{"server error", fail(500, "X", "", "oops"), 0, nil, seen{Outcome: assay.ServerError, Status: 500, Error: "500 Internal Server Error", In: 2, FirstByte: true}},
