@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,4 +75,22 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/row")
 		})
 	}
+}
+
+// FuzzColumns: what a person says of columns is refused or names fields that there are.
+func FuzzColumns(f *testing.F) {
+	for _, s := range []string{"due=a:ms,latency=b", "unit=ms", "outcome=state:FAILED|LOST", "due=", "=", "due=a,due=b", "status=x:ms"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseColumns(text)
+		if err != nil {
+			return
+		}
+		for name, col := range c {
+			if name != unitKey && (!slices.Contains(fieldNames(), name) || col.Name == "") || col.Unit != "" && input.Units[col.Unit] == 0 {
+				t.Errorf("%q: %s is %+v", text, name, col)
+			}
+		}
+	})
 }

@@ -56,3 +56,20 @@ func FuzzOTLP(f *testing.F)   { fuzz(f, "otlp") }
 func FuzzJaeger(f *testing.F) { fuzz(f, "jaeger") }
 func FuzzZipkin(f *testing.F) { fuzz(f, "zipkin") }
 func FuzzXRay(f *testing.F)   { fuzz(f, "xray") }
+
+// FuzzTempoAnswer: whatever a Tempo answers, its trace is a part of the answer, or there is an error.
+func FuzzTempoAnswer(f *testing.F) {
+	f.Add([]byte("\x0a\x02ab\x18\x01"), false)
+	f.Add([]byte("\x0a\xff\xff\xff\xff\x0f"), false)
+	f.Add([]byte(`{"trace":{"resourceSpans":[]},"status":"PARTIAL"}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, asJSON bool) {
+		typ := typeProtobuf
+		if asJSON {
+			typ = "application/json"
+		}
+		msg, partial, err := opened(body, typ)
+		if err != nil && (msg != nil || partial) || !bytes.Contains(body, msg) {
+			t.Errorf("%q gave %q, %v, %v", body, msg, partial, err)
+		}
+	})
+}
