@@ -36,12 +36,15 @@ func Kinds() []Kind {
 		{"drift", func() assay.Analyzer { return Drift{} }},
 		{"load", func() assay.Analyzer { return Load{} }},
 		{"goodput", func() assay.Analyzer { return Goodput{} }},
+		{"classes", func() assay.Analyzer { return Classes{} }},
 		{"overload", func() assay.Analyzer { return Overload{} }},
 		{"errors", func() assay.Analyzer { return Errors{} }},
 		{"slowest", func() assay.Analyzer { return Slowest{} }},
 		{"cold", func() assay.Analyzer { return ColdStarts{} }},
+		{"coldcost", func() assay.Analyzer { return ColdCost{} }}, // after cold, which tells of the starts
 		{"idlegap", func() assay.Analyzer { return IdleGap{} }},
 		{"scaling", func() assay.Analyzer { return Scaling{} }},
+		{"steadiness", func() assay.Analyzer { return Steadiness{} }},
 		{"attribution", func() assay.Analyzer { return Attribution{} }}, // after slowest, whose requests it explains
 		{"sampling", func() assay.Analyzer { return Sampling{} }},
 		{"limit", func() assay.Analyzer { return Limit{} }}, // after attribution, which names its cause

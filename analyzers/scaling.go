@@ -68,23 +68,9 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 		return nil
 	}
 	overshoot := 0
-	for i, p := range s.f.Phases {
-		if p.Rate <= rateBefore(s.f.Phases, i) {
-			continue
-		}
-		end := p.End
-		for _, w := range s.f.Faults {
-			if w.Applied > p.Begin && w.Applied < end {
-				end = w.Applied
-			}
-			if w.Applied != 0 && w.Applied <= p.Begin && w.Washout > p.Begin {
-				end = p.Begin // still recovering: not the load's doing
-			}
-		}
-		if step, over, ok := s.step(p.Begin, end, decisions); ok {
-			r.Scaling = append(r.Scaling, step)
-			overshoot = max(overshoot, over)
-		}
+	for _, x := range risesOf(s.f, decisions) {
+		r.Scaling = append(r.Scaling, x.step)
+		overshoot = max(overshoot, x.over)
 	}
 	lags := []struct {
 		metric string
@@ -118,6 +104,36 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 	}
 	add("scaling/to_zero", s.toZero())
 	return nil
+}
+
+// A rise is a rise of the load to which the platform added instances.
+type rise struct {
+	begin, end int64 // to the end of the phase, or to the next fault
+	step       assay.ScaleStep
+	over       int         // most instances wanted beyond those that it ended with
+	first      *assay.Life // the first new instance that got ready; nil if none did
+}
+
+// risesOf returns the rises of the load that instances were added for, in order of time.
+func risesOf(f *assay.Facts, decisions []scaleEvent) (out []rise) {
+	for i, p := range f.Phases {
+		if p.Rate <= rateBefore(f.Phases, i) {
+			continue
+		}
+		end := p.End
+		for _, w := range f.Faults {
+			if w.Applied > p.Begin && w.Applied < end {
+				end = w.Applied
+			}
+			if w.Applied != 0 && w.Applied <= p.Begin && w.Washout > p.Begin {
+				end = p.Begin // still recovering: not the load's doing
+			}
+		}
+		if x, ok := riseOf(f, p.Begin, end, decisions); ok {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // rateBefore is the rate offered just before phase i.
@@ -175,9 +191,9 @@ func outAt(l *assay.Life) int64 {
 	return l.Exited
 }
 
-// step measures one rise of the load in [begin, end).
-func (s *scalingPass) step(begin, end int64, decisions []scaleEvent) (assay.ScaleStep, int, bool) {
-	from := readyAt(s.f.Lives, begin)
+// riseOf measures one rise of the load in [begin, end).
+func riseOf(f *assay.Facts, begin, end int64, decisions []scaleEvent) (rise, bool) {
+	from := readyAt(f.Lives, begin)
 	wanted := from
 	for _, d := range decisions {
 		if d.at < begin {
@@ -197,15 +213,15 @@ func (s *scalingPass) step(begin, end int64, decisions []scaleEvent) (assay.Scal
 		top = max(top, d.desired)
 	}
 	if decided == nil {
-		return assay.ScaleStep{}, 0, false
+		return rise{}, false
 	}
-	step := assay.ScaleStep{At: begin, From: from, To: readyAt(s.f.Lives, end)}
+	step := assay.ScaleStep{At: begin, From: from, To: readyAt(f.Lives, end)}
 	unready := assay.NotMeasured(assay.Seconds, "no instance created by the step got ready before it ended")
 	step.Decide = lag(begin, decided.at, decided.resolution)
 	step.Provision, step.Serve, step.Total = unready, unready, unready
 	var first *assay.Life
-	for i := range s.f.Lives {
-		l := &s.f.Lives[i]
+	for i := range f.Lives {
+		l := &f.Lives[i]
 		if l.Created >= begin && l.Created < end && l.Ready != 0 && (first == nil || l.Ready < first.Ready) {
 			first = l
 		}
@@ -221,7 +237,7 @@ func (s *scalingPass) step(begin, end int64, decisions []scaleEvent) (assay.Scal
 			step.Total = step.Serve
 		}
 	}
-	return step, max(0, top-max(step.To, 1)), true
+	return rise{begin, end, step, max(0, top-max(step.To, 1)), first}, true
 }
 
 func lag(from, to, resolution int64) assay.Quantity {

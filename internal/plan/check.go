@@ -178,7 +178,7 @@ func (p *Plan) check() error {
 		if o.Forced && !strings.HasPrefix(o.Metric, "cold/") {
 			c.bad(at+".forced", "belongs to metrics of cold starts, not %s", o.Metric)
 		}
-		if o.By != "" {
+		if o.By != "" && !strings.HasPrefix(o.Metric, "neighbour/") {
 			c.oneOf(at+".by", o.By, "request", "time")
 		}
 	}

@@ -65,7 +65,7 @@ func TestLoadRefusals(t *testing.T) {
 		{"{preset: load, slo: {ttft/p59: 1s}}", `plan.yaml:4:39: load[0].slo.ttft/p59: "ttft/p59" is no metric; did you mean "ttft/p95"?`},
 		{"{preset: load, slo: {cold/start/worst: 1s}}", `plan.yaml:4:47: load[0].slo.cold/start/worst: neither more nor less of cold/start/worst is better; ask for it among the objectives of a plan`},
 		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: ttft/p95, class: golden, max: 1s}", `plan.yaml:5:40: objectives[0].class: no load has class "golden"; did you mean "gold"?`},
-		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: mtbf/service, class: gold, min: 1h}", `objectives[0].class: belongs to latencies; mtbf/service is not told by class`},
+		{"{name: a, for: 1s, closed: {n: 1}, mix: [{class: gold}]}]\nobjectives: [{metric: mtbf/service, class: gold, min: 1h}", `objectives[0].class: belongs to latencies, goodput/ratio, availability/natural, error_ratio, neighbour/latency; mtbf/service is not told by class`},
 	} {
 		p, err := Parse("plan.yaml", []byte(head+"load: ["+tt.load+"]\n"))
 		if err == nil {

@@ -59,10 +59,10 @@ type Objective struct {
 	Metric string `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
 	Phase  string `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
 	Fault  string `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
-	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies."`
+	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies and what is told by class (see the metrics)."`
 	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
 	Forced bool   `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`
-	By     string `yaml:"by" json:"by,omitempty" jsonschema:"enum=request,enum=time,description=How availability is counted."`
+	By     string `yaml:"by" json:"by,omitempty" jsonschema:"description=How availability is counted: request or time. Of neighbour/latency the class that is loud."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
 	Target *Value `yaml:"target" json:"target,omitempty" jsonschema:"description=Share of requests that is promised to be good; it gives a budget of bad ones. metric is then availability or a latency whose max a good request keeps."`

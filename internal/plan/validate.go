@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/suggest"
@@ -67,6 +68,9 @@ func (c *checker) objective(at string, o *Objective, p *Plan, k Kinds) (assay.Ob
 	}
 	if o.Class != "" {
 		c.class(in("class"), *o, p)
+	}
+	if strings.HasPrefix(o.Metric, "neighbour/") && o.By != "" {
+		c.classNamed(in("by"), o.By, p)
 	}
 	if out.Max != nil && out.Min != nil && *out.Min > *out.Max {
 		c.bad(at, "min is above max: nothing can hold")

@@ -273,14 +273,22 @@ func (p *Plan) classes() (names []string, ok bool) {
 	return names, ok
 }
 
+// byClass are the metrics besides latencies that are told by class.
+var byClass = []string{"goodput/ratio", "availability/natural", "error_ratio", "neighbour/latency"}
+
 // class checks the class that an objective asks for.
 func (c *checker) class(at string, o Objective, p *Plan) {
-	if head, _, _ := strings.Cut(o.Metric, "/"); !slices.Contains([]string{"ttft", "itl", "tpot", "e2e"}, head) {
-		c.bad(at, "belongs to latencies; %s is not told by class", o.Metric)
+	if head, _, _ := strings.Cut(o.Metric, "/"); !slices.Contains([]string{"ttft", "itl", "tpot", "e2e"}, head) && !slices.Contains(byClass, o.Metric) {
+		c.bad(at, "belongs to latencies, %s; %s is not told by class", strings.Join(byClass, ", "), o.Metric)
 		return
 	}
-	if names, ok := p.classes(); ok && !slices.Contains(names, o.Class) {
-		c.bad(at, "no load has class %q; %s", o.Class, suggest.Meant(o.Class, names))
+	c.classNamed(at, o.Class, p)
+}
+
+// classNamed checks that some load has the class, or may have it.
+func (c *checker) classNamed(at, class string, p *Plan) {
+	if names, ok := p.classes(); ok && !slices.Contains(names, class) {
+		c.bad(at, "no load has class %q; %s", class, suggest.Meant(class, names))
 	}
 }
 
