@@ -169,8 +169,9 @@ func (p *coldCostPass) ofMissed() assay.Quantity {
 const (
 	mixtureLeast  = 100 // requests, for a shape to be told
 	mixturePoints = 2000
-	// Two components are told apart where their means lie more than twice the root mean square of their deviations apart (Ashman's D, 1994).
-	mixtureApart = 2
+	// Two components are told apart where their means lie so many root mean squares of their deviations apart. Ashman, Bird and Zepf (1994) ask
+	// for two; lengths of prompts make as much, and a cold start far more.
+	mixtureApart = 3
 )
 
 // mixture is the share of the slower of two lognormal distributions.

@@ -51,6 +51,7 @@ func Kinds() []Kind {
 		{"scalability", func() assay.Analyzer { return Scalability{} }},
 		{"k6", func() assay.Analyzer { return K6{} }},
 		{"engine", func() assay.Analyzer { return Engine{} }},
+		{"little", func() assay.Analyzer { return Little{} }},
 		{"timeline", func() assay.Analyzer { return Timeline{} }},
 		{"budget", func() assay.Analyzer { return Budget{} }},
 		{"abort", func() assay.Analyzer { return Abort{} }},

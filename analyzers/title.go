@@ -14,6 +14,7 @@ var titles = map[string]string{
 	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
 	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
 	"slo/good": "good", "slo/burn": "burn rate", "slo/burn/worst": "worst burn rate", "slo/spent": "budget spent", "slo/lasts": "a budget lasts",
+	"neighbour/latency": "wait beside a loud class", "fairness/goodput": "fairness", "scaling/fairness": "balance of instances", "cold/flip": "quantile at which cold begins",
 	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory",
 }
 
@@ -39,6 +40,10 @@ func Title(metric string, labels map[string]string) string {
 		}
 		if k == "forced" {
 			parts = append(parts, k)
+			continue
+		}
+		if k == "by" && family == "neighbour" {
+			parts = append(parts, "while "+labels[k]+" is loud")
 			continue
 		}
 		parts = append(parts, labels[k])

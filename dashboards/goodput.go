@@ -25,6 +25,7 @@ func (p *page) goodput() {
 	for _, f := range goodputFaults(p.r) {
 		p.para("  under "+f.Labels["fault"], 11, goodputText(f))
 	}
+	p.classes()
 }
 
 func goodputLine(r *assay.Report) string {
@@ -50,6 +51,7 @@ func (m *markdown) goodput() {
 	if len(goodputPhases(m.r))+len(goodputFaults(m.r)) > 0 {
 		m.printf("\n")
 	}
+	m.classes()
 }
 
 // goodputPhases returns the goodput of each phase, where there are several; steps of a search are told by the limit.

@@ -180,6 +180,7 @@ func newView(r *assay.Report) *view {
 	for _, f := range goodputFaults(r) {
 		v.GoodputPhases = append(v.GoodputPhases, pair{"under " + f.Labels["fault"], goodputText(f)})
 	}
+	v.GoodputPhases = append(v.GoodputPhases, classLines(r)...)
 	if r.Limit != nil {
 		v.SearchPath = r.Limit.Path
 	}

@@ -249,13 +249,7 @@ func (v *view) scaling(r *assay.Report) {
 	if len(rows) > 0 {
 		v.ScalingBars = bars("scaling", "Lag from a change of load to an instance that serves it", "For each step, the time to decide, to provision and to serve, in a row.", assay.Seconds, rows, 0)
 	}
-	var more []string
-	for _, m := range []struct{ metric, word string }{{"scaling/overshoot", "overshoot"}, {"scaling/to_zero", "to zero"}} {
-		if f := r.Find(m.metric); f != nil {
-			more = append(more, m.word+" "+Measure(f.Quantity))
-		}
-	}
-	v.ScalingMore = strings.Join(more, "; ")
+	v.ScalingMore = scalingQuality(r)
 }
 
 func (v *view) requests(r *assay.Report) {

@@ -252,7 +252,7 @@ func (p *page) cold() {
 	}
 }
 
-func coldLine(r *assay.Report) string { return startsLine(r) + coldRequests(r) }
+func coldLine(r *assay.Report) string { return startsLine(r) + coldRequests(r) + coldCost(r) }
 
 // coldRequests says what the cold requests of a recording took: LATENCY speaks of those that were warm, and nobody forced a start whose wait would tell.
 func coldRequests(r *assay.Report) string {
@@ -392,14 +392,8 @@ func (p *page) scaling() {
 		}
 		p.para(label, 11, stepText(s, r.Begin))
 	}
-	var parts []string
-	for _, m := range []struct{ metric, word string }{{"scaling/overshoot", "overshoot"}, {"scaling/to_zero", "to zero"}} {
-		if f := r.Find(m.metric); f != nil && f.Quantity.Known() {
-			parts = append(parts, m.word+" "+Value(f.Quantity))
-		}
-	}
-	if len(parts) > 0 {
-		p.para("", 11, strings.Join(parts, ", "))
+	if s := scalingQuality(r); s != "" {
+		p.para("", 11, s)
 	}
 }
 
