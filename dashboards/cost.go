@@ -12,10 +12,10 @@ func coldCost(r *assay.Report) string {
 	if f := r.Find("cold/p99/added"); f != nil && f.Quantity.Known() {
 		s += "; they add " + Measure(f.Quantity) + " to p99"
 	}
-	if f := r.Find("cold/flip"); f != nil && f.Quantity.Known() {
+	if f := r.Find("cold/flip"); f != nil && f.Quantity.Known() && f.Quantity.Lo > 0.5 { // else it tells nothing yet
 		s += "; latencies are cold from " + Measure(f.Quantity) + " of requests on"
 	}
-	if f := r.Find("cold/missed"); f != nil && f.Quantity.Known() && f.Quantity.Hi > 0 {
+	if f := r.Find("cold/missed"); f != nil && f.Quantity.Known() && f.Quantity.Value > 0 {
 		s += "; cold were " + of(f.Quantity) + " of the missed requests"
 	}
 	return s
