@@ -129,7 +129,7 @@ func availabilityOf(c *stat.Clusters) assay.Quantity {
 	case c.N == 0:
 		return assay.NotEstimable(assay.Ratio, n, "requests", because)
 	}
-	in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, Confidence)
+	in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, c.Sigma(), Confidence)
 	return assay.Quantity{Value: float64(c.Good) / float64(n), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: c.N, Of: "failures",
 		Method: "good of judged requests; interval: rate of failures × requests lost to one", Basis: assay.Estimated}
 }

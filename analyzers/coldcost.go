@@ -135,9 +135,11 @@ func (p *coldCostPass) flip(r *assay.Report) assay.Quantity {
 		return assay.NotMeasured(assay.Ratio, "no request's cold state is known")
 	}
 	starts := 0
+	var lengths stat.Lengths
 	for i := range r.Starts {
 		if s := &r.Starts[i]; s.Held > 0 && !s.Forced {
 			starts++
+			lengths.Add(float64(s.Held))
 		}
 	}
 	value := 1 - float64(p.cold)/float64(n)
@@ -147,7 +149,7 @@ func (p *coldCostPass) flip(r *assay.Report) assay.Quantity {
 	case starts == 0:
 		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("%d requests were cold and nothing tells how many starts that were", p.cold))
 	}
-	in := stat.Unavailability(float64(p.warm), float64(p.cold), starts, Confidence)
+	in := stat.Unavailability(float64(p.warm), float64(p.cold), starts, lengths.Sigma(), Confidence)
 	return assay.Quantity{Value: value, Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: in.Confidence, Unit: assay.Ratio, N: starts, Of: "instance starts",
 		Method: "one less cold over cold and warm requests; interval: rate of starts that hold requests × requests held by one", Basis: assay.Estimated}
 }
