@@ -97,7 +97,7 @@ func TestTrendOverCalendar(t *testing.T) {
 		}
 		runs = append(runs, runOf(natural(fmt.Sprint(i), 600*float64(i), 100, fails...)))
 	}
-	s := pooled(t, Options{Objectives: []Objective{{assay.Objective{Metric: "mtbf/service", Min: ptr(200 * 3600)}, .9}}}, runs...)
+	s := pooled(t, Options{Objectives: []Objective{{Objective: assay.Objective{Metric: "mtbf/service", Min: ptr(200 * 3600)}, Confidence: .9}}}, runs...)
 	u := s.Units[0]
 	if u.Trend == nil || u.Trend.Constant || u.Trend.Way != "improving" || u.Trend.N != 10 {
 		t.Fatalf("trend %+v", u.Trend)
@@ -187,7 +187,7 @@ func TestApart(t *testing.T) {
 // TestObjectives: what is still needed is the planning table's.
 func TestObjectives(t *testing.T) {
 	ask := func(metric string, min float64, c float64, labels ...string) Objective {
-		o := Objective{assay.Objective{Metric: metric, Min: &min}, c}
+		o := Objective{Objective: assay.Objective{Metric: metric, Min: &min}, Confidence: c}
 		if len(labels) > 0 {
 			o.Labels = map[string]string{labels[0]: labels[1]}
 		}

@@ -14,6 +14,7 @@ import (
 type Objective struct {
 	assay.Objective
 	Confidence float64 // more than 0.5 and less than 1
+	Bad        float64 // MTBF in seconds that must not pass: the objective is then tested in sequence, with both risks 1-Confidence; 0 without
 }
 
 // Metrics are what an objective of the evidence may ask for.
@@ -42,6 +43,9 @@ func (a Objective) judge(l *ledger, drills []drill, o *Options) assay.Judgement 
 	two := sided(a.Confidence) // each side of a two-sided interval is then one-sided at the confidence asked for
 	kind := a.Labels["fault"]
 	switch head, subject, _ := strings.Cut(a.Metric, "/"); {
+	case head == "mtbf" && a.Bad > 0:
+		a.sequential(&j, l, assay.Subject(subject))
+		return j
 	case head == "mtbf" || head == "failure_rate":
 		a.unit(&j, l, assay.Subject(subject))
 		return j

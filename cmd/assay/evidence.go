@@ -178,6 +178,38 @@ func evidenceObjectives(texts []string) ([]evidence.Objective, error) {
 	return out, nil
 }
 
+// sequentialOf reads the values of --sequential: metric=good:bad@confidence.
+func sequentialOf(texts []string) ([]evidence.Objective, error) {
+	var out []evidence.Objective
+	for _, text := range texts {
+		good, rest, ok := strings.Cut(text, ":")
+		bad, sure, named := strings.Cut(rest, "@")
+		if !ok || !strings.HasPrefix(text, "mtbf/") {
+			return nil, exit(assay.ExitUsage, "--sequential %q: write mtbf/UNIT=good:bad@confidence, for example mtbf/service=720h:360h@90%%", text)
+		}
+		if !named {
+			sure = "90%"
+		}
+		one, err := evidenceObjectives([]string{good + "@" + sure})
+		if err != nil {
+			return nil, exit(assay.ExitUsage, "%s", strings.Replace(err.Error(), "--objective", "--sequential", 1))
+		}
+		o := one[0]
+		var v plan.Value
+		if err = v.UnmarshalText([]byte(bad)); err == nil {
+			o.Bad, err = v.In(assay.Seconds)
+		}
+		if err != nil {
+			return nil, exit(assay.ExitUsage, "--sequential %s: %v", o.Metric, err)
+		}
+		if !(o.Bad > 0 && o.Bad < *o.Min) {
+			return nil, exit(assay.ExitUsage, "--sequential %s: the bad %s is out of range; more than 0 and less than the good", o.Metric, bad)
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
 // weightsOf reads the values of --weight, each fault=share.
 func weightsOf(texts []string) (map[string]float64, error) {
 	var sum float64
@@ -233,7 +265,7 @@ func drillable() []string {
 func evidenceCommand(io stdio) *cobra.Command {
 	var s sieve
 	var since, output string
-	var objectives, weights []string
+	var objectives, sequential, weights []string
 	stale := amount{v: 90 * 86400, set: true, isTime: true}
 	cmd := &cobra.Command{
 		Use:   "evidence DIR…",
@@ -259,6 +291,11 @@ func evidenceCommand(io stdio) *cobra.Command {
 			if o.Objectives, err = evidenceObjectives(objectives); err != nil {
 				return err
 			}
+			tests, err := sequentialOf(sequential)
+			if err != nil {
+				return err
+			}
+			o.Objectives = append(o.Objectives, tests...)
 			if o.Weights, err = weightsOf(weights); err != nil {
 				return err
 			}
@@ -298,6 +335,7 @@ func evidenceCommand(io stdio) *cobra.Command {
 	f.StringVar(&since, "since", "", "only runs that ended since: 2026-10-01, 2026-10-01T08:00:00Z or 90d")
 	f.Var(&stale, "stale", "age after which a drill is stale, for example 90d")
 	f.StringArrayVar(&objectives, "objective", nil, "what must be shown and how surely, for example mtbf/service=720h@95%, recovery/rate{fault=kill}=90% or availability/natural=99.9%; repeatable; sets the exit status: 0, 10 or 11")
+	f.StringArrayVar(&sequential, "sequential", nil, "an MTBF tested against a bad one however often somebody looks, for example mtbf/service=720h:360h@90%: Wald's test with both risks 10%; repeatable; sets the exit status")
 	f.StringArrayVar(&weights, "weight", nil, "share with which a fault strikes in operation, for example kill=0.7; repeatable, adds up to 1; without, coverage is not estimable")
 	f.StringVarP(&output, "output", "o", "text", "text, markdown or json")
 	return cmd

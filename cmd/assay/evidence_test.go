@@ -72,6 +72,9 @@ func TestEvidence(t *testing.T) {
 		t.Errorf("reading wrote: %v, before %v", after, before)
 	}
 
+	if seq := assayIn(t, dir, "evidence", "runs", "--sequential", "mtbf/service=30m:15m@90%"); seq.code != 0 || !strings.Contains(seq.out, "in sequence") {
+		t.Errorf("exit %d\n%s%s", seq.code, seq.out, seq.err)
+	}
 	text := assayIn(t, dir, "evidence", "runs", "--since", "2026-06-15")
 	if text.code != 0 || !strings.Contains(text.out, "1 run from 2026-06-2") || !strings.Contains(text.out, "never drilled: kill") {
 		t.Errorf("exit %d\n%s%s", text.code, text.out, text.err)
@@ -143,6 +146,10 @@ func TestEvidenceRefuses(t *testing.T) {
 		". --objective ttft/p95=1s":           `"ttft/p95" is unknown; one of mtbf/service`,
 		". --objective mtbf/service{fault=kill}=1h": "there is no label fault=kill",
 		". --objective mtbf/service=0h":             "more than 0",
+		". --sequential mtbf/service=720h":          "write mtbf/UNIT=good:bad@confidence",
+		". --sequential mtbf/service=720h:800h":     "the bad 800h is out of range",
+		". --sequential mtbf/service=720h:9%":       "write a duration such as",
+		". --sequential mtbf/service=720h:9h@4%":    `--sequential mtbf/service: confidence "4%"`,
 		". --since yesterday":                       `--since "yesterday" is no time`,
 		". --stale 5":                               "--stale 5 is out of range",
 		". --weight kill":                           "write fault=share",

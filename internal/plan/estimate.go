@@ -82,8 +82,8 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 		}
 		return min(sum, t-b)
 	}
-	// natural is how many requests outside faults an objective can count on.
-	natural := func(o assay.Objective) (n float64) {
+	// natural is how many requests outside faults an objective can count on, and the time that brings them.
+	natural := func(o assay.Objective) (n float64, calm time.Duration) {
 		name, one := o.Labels["phase"]
 		for i := range p.Load {
 			l := &p.Load[i]
@@ -91,21 +91,30 @@ func (p *Plan) Estimate(objectives []assay.Objective, leastN func(q, c float64) 
 			if one && l.Name != name || !one && l.Role != assay.RoleSteady || ph.end == ph.begin {
 				continue
 			}
-			n += ph.n * l.share(o.Labels["class"]) * float64(ph.end-ph.begin-hurtIn(ph.begin, ph.end)) / float64(ph.end-ph.begin)
+			left := ph.end - ph.begin - hurtIn(ph.begin, ph.end)
+			n += ph.n * l.share(o.Labels["class"]) * float64(left) / float64(ph.end-ph.begin)
+			calm += left
 		}
-		return n
+		return n, calm
+	}
+	var calm time.Duration // in which failures would be natural
+	for i := range p.Load {
+		if ph := phases[p.Load[i].Name]; p.Load[i].watches() {
+			calm += ph.end - ph.begin - hurtIn(ph.begin, ph.end)
+		}
 	}
 	e.Requests = int(math.Ceil(sent))
 	if p.Budget.Requests > 0 {
 		e.Requests = min(e.Requests, p.Budget.Requests)
 	}
 	for _, o := range objectives {
-		e.Objectives = append(e.Objectives, p.decidable(o, e.Open, natural(o), e.For, leastN))
+		n, steady := natural(o)
+		e.Objectives = append(e.Objectives, p.decidable(o, e.Open, n, steady, calm, leastN))
 	}
 	return e
 }
 
-func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whole time.Duration, leastN func(q, c float64) int) Decidable {
+func (p *Plan) decidable(o assay.Objective, open []string, natural float64, steady, calm time.Duration, leastN func(q, c float64) int) Decidable {
 	d := Decidable{Objective: o, OK: true}
 	head, last, _ := strings.Cut(o.Metric, "/")
 	switch {
@@ -124,15 +133,13 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		}
 		d.OK = n >= float64(need)
 		d.Why = fmt.Sprintf("about %.0f natural requests expected; %d independent ones are the least for a 95 %% interval of %s", n, need, last)
+		if !d.OK {
+			d.Why += longer(n, need, steady)
+		}
 	case head == "mtbf" && o.Min != nil:
-		need := *o.Min * math.Log(20)
-		d.OK = whole.Seconds() >= need
-		d.Why = fmt.Sprintf("%v watched; %v without a failure are needed to show %v at 95 %%",
-			whole, seconds(need), seconds(*o.Min))
+		d.OK, d.Why = rare(last, *o.Min, calm)
 	case head == "failure_rate" && o.Max != nil && *o.Max > 0:
-		need := 3600 * math.Log(20) / *o.Max
-		d.OK = whole.Seconds() >= need
-		d.Why = fmt.Sprintf("%v watched; %v without a failure are needed to show at most %g/h at 95 %%", whole, seconds(need), *o.Max)
+		d.OK, d.Why = rare(last, 3600 / *o.Max, calm)
 	case o.Labels["fault"] != "" || strings.HasPrefix(o.Metric, "recovery/") || o.Metric == "fault_tolerance":
 		n := int(math.Round(p.strikes(o.Labels["fault"])))
 		d.OK = n > 0
@@ -153,7 +160,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		d.Why = map[bool]string{true: "what happened during the planned faults is measured", false: "no fault " + kind + " is planned"}[d.OK]
 	case strings.HasPrefix(o.Metric, "availability/natural"):
 		d.OK = false
-		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last"
+		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last; assay evidence adds up the failures of many runs"
 	case o.Metric == "slo/good":
 		d.OK = false
 		d.Why = "where none is bad by itself nothing bounds how many will be when some are; it can fail, and what the run spends of the budget is told in any case"
@@ -179,12 +186,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, whol
 		d.OK = n >= need
 		d.Why = fmt.Sprintf("%d cold starts are forced; %d are the least", n, need)
 	case strings.HasPrefix(o.Metric, "cold/"):
-		d.Why = "decided by the instance starts that the run sees"
-		if last == "start/p50" || last == "start/p90" || last == "start/p95" {
-			q := map[string]float64{"start/p50": 0.5, "start/p90": 0.9, "start/p95": 0.95}[last]
-			d.OK = false
-			d.Why = fmt.Sprintf("%d independent instance starts are the least for a 95 %% interval, and how many a run sees is not planned", leastN(q, 0.95))
-		}
+		d.OK, d.Why = p.starts(last, leastN)
 	default:
 		d.Why = "decided by the requests that the run sees"
 	}

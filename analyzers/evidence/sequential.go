@@ -1,0 +1,65 @@
+package evidence
+
+import (
+	"fmt"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
+)
+
+// sequential decides an objective on an MTBF by Wald's test against a Bad one, along the clock of the exposure: the first line that the path of failures
+// crosses decides. It holds its risks however often somebody looks, which a test of a set time does not.
+func (a Objective) sequential(j *assay.Judgement, l *ledger, s assay.Subject) {
+	risk := 1 - a.Confidence
+	t := stat.Sequential{Good: *a.Min, Bad: a.Bad, Alpha: risk, Beta: risk}
+	j.Title = fmt.Sprintf("%s, in sequence against %s", title(a), span(a.Bad))
+	j.Verdict = assay.VerdictInconclusive
+	unit, ok := l.unit(s)
+	if !ok || unit.Exposure <= 0 {
+		j.Quantity = assay.NotMeasured(assay.Seconds, fmt.Sprintf("no run watched a %s in natural time", s))
+		j.Why, j.Enough = j.Quantity.Reason, span(t.Accept(0))+" without a failure"
+		return
+	}
+	j.Quantity, _ = constant(unit.Exposure, unit.Failures, sided(a.Confidence))
+	if unit.Trend != nil && !unit.Trend.Constant {
+		j.Why = "the rate is not constant, which the test takes for granted"
+		return
+	}
+	at := make([]int64, 0, unit.Failures)
+	for _, f := range l.failures[s] {
+		at = append(at, f.begin)
+	}
+	ages, total := clock(l.exposure[s], at)
+	verdict, when, failures := walk(t, ages, total)
+	switch j.Verdict = verdict; verdict {
+	case assay.VerdictInconclusive:
+		j.Why = fmt.Sprintf("%s in %s lie between the lines", things(failures, "failure"), span(total))
+		j.Enough = fmt.Sprintf("%s more without a further failure; about %s in all where it is good", span(t.Accept(failures)-total), span(t.Expected(t.Good)))
+	case assay.VerdictFail:
+		j.Why = fmt.Sprintf("rejected after %s, at its %s", span(when), nth(failures))
+	}
+}
+
+// walk follows failures at some ages until the test decides, and returns when it did and with how many failures.
+func walk(t stat.Sequential, ages []float64, total float64) (v assay.Verdict, when float64, failures int) {
+	for i, age := range ages {
+		if accept := t.Accept(i); accept <= age {
+			return assay.VerdictPass, accept, i
+		}
+		if age <= t.Reject(i+1) {
+			return assay.VerdictFail, age, i + 1
+		}
+	}
+	if accept := t.Accept(len(ages)); accept <= total {
+		return assay.VerdictPass, accept, len(ages)
+	}
+	return assay.VerdictInconclusive, total, len(ages)
+}
+
+// nth names one failure of several.
+func nth(n int) string {
+	if n == 1 {
+		return "first failure"
+	}
+	return fmt.Sprintf("failure number %d", n)
+}
