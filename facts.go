@@ -198,7 +198,7 @@ type Facts struct {
 	Segments []Segment
 	Episodes []Episode // of the service, of instances and of GPUs
 	Lives    []Life
-	Inits    []Life     // starts that only spans of requests tell of: nothing is known of what became of these instances, and they are not among Lives
+	Inits    []Life     // starts that only spans of requests tell of, and not of which instance: they are not among Lives
 	Outside  []Episode  // failures of instances before or after the watch, which no exposure stands against: they are in no count
 	Unsure   []Interval // stretches in which the instance Name ended and was started anew, and nobody knows when: whether it was in routing is not known either
 	Undated  int        // restarts of instances that are in no count, since nothing tells between which instants they were

@@ -218,7 +218,7 @@ func TestColdRequestsFindTheirStart(t *testing.T) {
 	}
 }
 
-// Where nothing but spans tells of starts, each is one, and its instance is not taken to have lived on.
+// Where nothing but spans tells of starts, each is one, and its instance is taken to have lived for as long as spans name it and no longer.
 func TestColdToldBySpansOnly(t *testing.T) {
 	run := startRun()
 	run.E, run.R = nil, nil
@@ -243,7 +243,14 @@ func TestColdToldBySpansOnly(t *testing.T) {
 	if sh := r.Starts[0].Shares; len(sh) != 1 || sh[0].Name != "init" || sh[0].Seconds != 3 || r.Starts[0].Unattributed != 0.5 {
 		t.Errorf("init took %+v, want 3 s of 3.5", sh)
 	}
-	if v := r.Find("mtbf/instance").Quantity; v.Known() {
-		t.Errorf("MTBF of instances %s: nothing told how long they lived", v)
+	if v := r.Find("mtbf/instance").Quantity; v.N != 0 || math.Abs(v.Lo-0.5/math.Log(20)) > 1e-6 {
+		t.Errorf("MTBF of instances %s: want the bound of the 0.5 s from its init until it was last seen", v)
+	}
+	for i := range run.T[0].Spans { // as X-Ray, which names no instance
+		run.T[0].Spans[i].Attrs = cold[:min(1, len(run.T[0].Spans[i].Attrs))]
+	}
+	const unnamed = "not measured, because spans tell of 1 start, and not of which instance: they name none, so that nothing shows for how long one lived"
+	if v := assess(t, run, "cold", "mtbf").Find("mtbf/instance").Quantity; v.Reason != unnamed {
+		t.Errorf("MTBF of instances that nobody names: %s", v)
 	}
 }

@@ -148,8 +148,8 @@ func (p *mtbfPass) instances(es []*assay.Episode, up float64, withheld string) [
 		x.evidence = append(x.evidence, fmt.Sprintf("nothing told of the life of instances: that it was up is taken from the %.0f s of which requests tell", up))
 	default:
 		return []assay.Finding{
-			{Metric: "mtbf/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.Seconds, "nothing told of the life of instances")},
-			{Metric: "failure_rate/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.PerHour, "nothing told of the life of instances")},
+			{Metric: "mtbf/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.Seconds, untoldLives(f))},
+			{Metric: "failure_rate/instance", Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.PerHour, untoldLives(f))},
 		}
 	}
 	if len(es) >= leastTrend {
@@ -236,4 +236,12 @@ func inServiceWithin(f *assay.Facts, l *assay.Life, from, end int64) int64 {
 		sum -= facts.Within(f, assay.Natural, max(u.Begin, begin), min(until, end))
 	}
 	return max(0, sum)
+}
+
+// untoldLives is why the lives of instances are not known.
+func untoldLives(f *assay.Facts) string {
+	if n := len(f.Inits); n > 0 {
+		return fmt.Sprintf("spans tell of %s, and not of which instance: they name none, so that nothing shows for how long one lived", things(n, "start"))
+	}
+	return "nothing told of the life of instances"
 }

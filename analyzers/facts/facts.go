@@ -99,7 +99,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	f := &assay.Facts{Manifest: m, Events: events, Metrics: metrics}
 
 	res := newResolver()
-	starts := map[string]*start{}
+	starts, seen := map[string]*start{}, sighting{}
 	err = src.Traces(ctx, func(block []assay.Trace) error {
 		for i := range block {
 			t := &block[i]
@@ -111,6 +111,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 				res.learn(t)
 				if !t.Request.Canary {
 					f.Inits = learnInits(f.Inits, t)
+					seen.see(t)
 				}
 				continue
 			}
@@ -173,6 +174,10 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	}
 	if err := instances.learnPods(ctx, told); err != nil {
 		return nil, nil, err
+	}
+
+	if len(f.Lives) == 0 {
+		f.Lives, f.Inits = seen.lives(f.Inits)
 	}
 
 	var counted []assay.Episode

@@ -9,10 +9,11 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// Reasons of an exit that was asked for.
+// Reasons of an exit that was asked for, or is none.
 const (
 	exitScaleIn  = "scale_in"
 	exitShutdown = "shutdown"
+	exitSight    = "out_of_sight" // what it is known to have lived for ends: nobody told that it went, or why
 	exitRecycle  = "recycle"
 	exitRollout  = "rollout"
 	exitForced   = "forced_cold" // by us, for a cold start
@@ -30,7 +31,7 @@ func Reloaded(l *assay.Life) bool { return l.Exit == exitReload }
 
 func planned(reason string) bool {
 	switch reason {
-	case exitScaleIn, exitShutdown, exitRecycle, exitRollout, exitForced:
+	case exitScaleIn, exitShutdown, exitRecycle, exitRollout, exitForced, exitSight:
 		return true
 	}
 	return false

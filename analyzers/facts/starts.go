@@ -74,8 +74,7 @@ func callerOf(spans []assay.Span, s *assay.Span) *assay.Span {
 // maxInits bounds the starts that spans of requests tell of.
 const maxInits = 1 << 16
 
-// learnInits adds the starts that the spans of a served request tell of, as lives that are known for no more than their start: when such an instance went nobody
-// tells, so they give no exposure.
+// learnInits adds the starts that the spans of a served request tell of, as lives that are known for no more than their start.
 func learnInits(inits []assay.Life, t *assay.Trace) []assay.Life {
 	for i := range t.Spans {
 		s := &t.Spans[i]
@@ -99,4 +98,43 @@ func learnInits(inits []assay.Life, t *assay.Trace) []assay.Life {
 		inits = append(inits, l)
 	}
 	return inits
+}
+
+// A sighting is when the instances that spans name were last seen.
+type sighting map[string]int64
+
+// see notes the instances of a trace.
+func (s sighting) see(t *assay.Trace) {
+	for i := range t.Spans {
+		sp := &t.Spans[i]
+		id, _ := sp.Attr("faas.instance")
+		if id = cmp.Or(id, sp.Instance); id == "" {
+			continue
+		}
+		if at, ok := s[id]; ok || len(s) < maxInits {
+			s[id] = max(at, sp.End)
+		}
+	}
+}
+
+// lives returns the starts as lives, each from its start until the instance was last seen or started again, where spans name it: it lived for as long, whatever became
+// of it then. What names no instance stays a start alone, since its requests may be another's.
+func (s sighting) lives(inits []assay.Life) (lives, rest []assay.Life) {
+	next := map[string]int{} // by instance: where its next life stands
+	for i := range inits {
+		l := inits[i]
+		last, named := s[l.Instance]
+		if !named {
+			rest = append(rest, l)
+			continue
+		}
+		if k, ok := next[l.Instance]; ok {
+			l.Again = true
+			lives[k].Exited, lives[k].Exit = max(l.Created, lives[k].Ready), exitUnseen
+		}
+		next[l.Instance] = len(lives)
+		l.Exited, l.Exit = max(last, l.Ready), exitSight
+		lives = append(lives, l)
+	}
+	return lives, rest
 }
