@@ -76,6 +76,21 @@ func probesOf(f *assay.Facts, probe string) *probed {
 	return p
 }
 
+// absent reports whether all looks that reached the target saw that it has no such endpoint.
+func (p *probed) absent() bool {
+	seen := false
+	for _, s := range p.stretches {
+		switch s.result {
+		case "no_endpoint":
+			seen = true
+		case "refused": // it did not listen yet
+		default:
+			return false
+		}
+	}
+	return seen
+}
+
 // availabilityOfProbe is the share of the natural time for which a probe was good.
 func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Finding {
 	p := probesOf(f, probe)
@@ -124,6 +139,8 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 		out.Evidence = append(out.Evidence, strings.Join(kinds, ", "))
 	}
 	switch {
+	case p.absent():
+		out.Quantity = assay.NotMeasured(assay.Ratio, fmt.Sprintf("no such endpoint: status 404 to each look of collect.probes.%s", setting))
 	case up+down <= 0:
 		out.Quantity = assay.NotMeasured(assay.Ratio, "no look fell into natural time")
 	case failures == 0:

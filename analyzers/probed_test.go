@@ -60,3 +60,40 @@ func TestProbesOfAPlatform(t *testing.T) {
 		t.Errorf("got %s", f.Quantity)
 	}
 }
+
+// A path that the target does not have says nothing of whether it is alive: nothing was measured. Where it was good before, it is a failure.
+func TestProbesOfNoEndpoint(t *testing.T) {
+	for name, tt := range map[string]struct {
+		looks []assay.Event
+		want  string
+	}{
+		"each look":            {[]assay.Event{looked(sec, "liveness", "no_endpoint", 1)}, "not measured, because no such endpoint: status 404 to each look of collect.probes.live"},
+		"once it listens":      {[]assay.Event{looked(sec, "liveness", "refused", 1), looked(6*sec, "liveness", "no_endpoint", 6)}, "not measured, because no such endpoint: status 404 to each look of collect.probes.live"},
+		"it was there before":  {[]assay.Event{looked(sec, "liveness", "ok", 1), looked(51*sec, "liveness", "no_endpoint", 51)}, ""},
+		"it was never reached": {[]assay.Event{looked(sec, "liveness", "refused", 1)}, ""},
+	} {
+		run := &factstest.Run{M: assay.Manifest{Epoch: epoch, Resolution: 1000, End: assay.Ending{Status: assay.EndComplete, At: 100 * sec}}, E: append(tt.looks, looked(100*sec, "liveness", "no_endpoint", 100, "end", "true"))}
+		run.R = []assay.Request{got(1, "", 2*sec, 100*msec, assay.ColdNo, assay.OK), got(2, "", 99*sec, 100*msec, assay.ColdNo, assay.OK)}
+		q := assess(t, run, "episodes", "availability").Find("availability/live").Quantity
+		if q.Reason != tt.want {
+			t.Errorf("%s: got %s, want %q", name, q, tt.want)
+		}
+	}
+}
+
+// Gaps of metrics are told with the targets that they are of.
+func TestFailingScrapes(t *testing.T) {
+	of := map[string][2]int{"http://a/metrics": {100, 20}, "http://b/metrics": {100, 95}, "http://c/metrics": {100, 0}}
+	if got, want := targetsOf(of), "http://b/metrics 95 %, http://a/metrics 20 %"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for i := range 5 {
+		of[strconv.Itoa(i)] = [2]int{10, 5}
+	}
+	if got, want := targetsOf(of), "http://b/metrics 95 %, http://a/metrics 20 %, 0 50 %, 1 50 %, 3 more targets"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := scraped([]assay.Label{{Name: "instance", Value: "h:1"}, {Name: "target", Value: "http://h:1/metrics"}}); got != "http://h:1/metrics" {
+		t.Errorf("target %q", got)
+	}
+}

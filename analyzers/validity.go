@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -265,15 +266,21 @@ func (p *validityPass) gaps(check checkFunc) {
 		return
 	}
 	n, bad := 0, 0
+	failed := map[string][2]int{} // by target: steps, and those at which it had failed
 	for i := range series {
+		name := scraped(series[i].Labels)
+		of := failed[name]
 		for _, v := range series[i].Values {
 			if f := float64(v); !math.IsNaN(f) {
 				n++
+				of[0]++
 				if f == 0 {
 					bad++
+					of[1]++
 				}
 			}
 		}
+		failed[name] = of
 	}
 	if n == 0 {
 		missing("no scrape was recorded")
@@ -281,7 +288,35 @@ func (p *validityPass) gaps(check checkFunc) {
 	}
 	v := float64(bad) / float64(n)
 	check("gaps", counted(v, assay.Ratio, n, "scrapes", "steps at which the last scrape of a target had failed"), limit, v <= gapShare, "",
-		fmt.Sprintf("%.0f %% of the scrapes failed: metrics have gaps", 100*v))
+		fmt.Sprintf("%.0f %% of the scrapes failed: metrics have gaps: %s", 100*v, targetsOf(failed)))
+}
+
+// scraped names the target of a scrape.
+func scraped(labels []assay.Label) string {
+	for _, name := range []string{"target", "instance", "job"} {
+		for _, l := range labels {
+			if l.Name == name && l.Value != "" {
+				return l.Value
+			}
+		}
+	}
+	return "a target without a name"
+}
+
+// targetsOf names the targets whose scrapes failed, those that failed most first, each with the share of its scrapes that did.
+func targetsOf(of map[string][2]int) string {
+	const most = 4
+	names := slices.DeleteFunc(keys(of), func(name string) bool { return of[name][1] == 0 })
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(of[b][1], of[a][1]) })
+	var out []string
+	for i, name := range names {
+		if i == most {
+			out = append(out, fmt.Sprintf("%d more targets", len(names)-most))
+			break
+		}
+		out = append(out, fmt.Sprintf("%s %.0f %%", name, 100*float64(of[name][1])/float64(of[name][0])))
+	}
+	return strings.Join(out, ", ")
 }
 
 // warnings adds what the run itself had to say, each text once with its count.

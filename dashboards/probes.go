@@ -24,7 +24,7 @@ func probesLine(r *assay.Report) string {
 			}
 		case len(f.Evidence) > 0:
 			_, why, _ := strings.Cut(f.Quantity.Reason, "because ")
-			s = k + " not estimable, " + strings.TrimSuffix(why, ", and so nothing bounds how long one would last")
+			s = k + " " + reasonKind(f.Quantity.Reason) + ", " + strings.TrimSuffix(why, ", and so nothing bounds how long one would last")
 			if good, ok := strings.CutPrefix(why, "it was good in all of "); ok {
 				s = k + " in all of " + strings.TrimSuffix(good, ", and so nothing bounds how long a failure would last")
 			}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/probes"
+	"github.com/assay-dev/assay/internal/sandbox"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -54,6 +56,10 @@ func examineProbes(ctx context.Context, p *patient) {
 			continue
 		}
 		if p.plan.Target.URL == "" && strings.HasPrefix(l.url, "/") {
+			if paths := sandbox.Health(p.plan.Target.Sandbox.Kind); !slices.Contains(paths, l.url) {
+				p.add(doubt, "give one of "+strings.Join(paths, ", "), "collect.probes.%s: the sandbox has no endpoint %s, so availability/%s will be empty", l.name, l.url, l.of)
+				continue
+			}
 			p.ok("collect.probes.%s: %s on the target that the run starts", l.name, l.url)
 			continue
 		}
@@ -61,6 +67,10 @@ func examineProbes(ctx context.Context, p *patient) {
 		result, why := probes.Look(ctx, client, url, "")
 		if result == probes.OK {
 			p.ok("collect.probes.%s: %s answers; %s", l.name, url, clockText(ctx, client, url))
+			continue
+		}
+		if result == probes.Absent {
+			p.add(doubt, "give the path that the target serves", "collect.probes.%s: %s: no such endpoint (%s), so availability/%s will be empty", l.name, url, why, l.of)
 			continue
 		}
 		p.add(doubt, "", "collect.probes.%s: %s is %s (%s)", l.name, url, strings.ReplaceAll(string(result), "_", " "), why)

@@ -2,7 +2,7 @@
 //
 // Three probes say three things. A process that is alive may not be ready, one that says it is not ready may serve, and one that says it is may not:
 // so each has an availability of its own, beside that of real inferences. Of a look that was not good it is told whether the connection was
-// refused (nobody listens), the target said that it is not ready (503), it shed the look (429) or it failed in another way.
+// refused (nobody listens), the target said that it is not ready (503), it shed the look (429), it has no such endpoint (404) or it failed in another way.
 //
 // Each look gives two samples, [Good] and [Took]; a change of the outcome, the first look and the last give an event.
 package probes
@@ -42,10 +42,11 @@ type Result string
 // The results.
 const (
 	OK       Result = "ok"
-	Refused  Result = "refused"   // nobody listens, or no connection was made
-	NotReady Result = "not_ready" // 503
-	Shed     Result = "shed"      // 429
-	Failed   Result = "failed"    // any other status, no answer in time, a broken one
+	Refused  Result = "refused"     // nobody listens, or no connection was made
+	NotReady Result = "not_ready"   // 503
+	Shed     Result = "shed"        // 429
+	Absent   Result = "no_endpoint" // 404: where no look sees anything else, nothing is there to look at
+	Failed   Result = "failed"      // any other status, no answer in time, a broken one
 )
 
 const (
@@ -197,6 +198,8 @@ func Look(ctx context.Context, client *http.Client, url, runID string) (Result, 
 		return NotReady, "status 503"
 	case res.StatusCode == http.StatusTooManyRequests:
 		return Shed, "status 429"
+	case res.StatusCode == http.StatusNotFound:
+		return Absent, "status 404"
 	}
 	return Failed, "status " + strconv.Itoa(res.StatusCode)
 }

@@ -55,7 +55,7 @@ func TestLook(t *testing.T) {
 		{server.URL + "/v1/completions", OK, ""},
 		{server.URL + "/busy", Shed, "status 429"},
 		{server.URL + "/moved", OK, ""},
-		{server.URL + "/wrong", Failed, "status 404"},
+		{server.URL + "/wrong", Absent, "status 404"},
 		{server.URL + "/broken", Failed, "status 500"},
 		{server.URL + "/hang", Failed, "no answer in time"},
 		{server.URL + "/cut", Failed, "the connection broke"},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -49,6 +50,20 @@ func (g *gateway) handler() http.Handler {
 		writeError(w, http.StatusNotFound, "invalid_request_error", "not_found", fmt.Sprintf("%s %s is not served here", r.Method, r.URL.Path))
 	})
 	return mux
+}
+
+// Health returns the paths of the gateway of a kind of model that can be looked at, those of its own health first.
+func Health(kind string) []string {
+	if kind != KindVision {
+		return []string{"/healthz", "/v1/models"}
+	}
+	out := []string{"/healthz", "/v2/health/live", "/v1/models"}
+	for _, r := range vision.Routes() {
+		if r.Method == http.MethodGet && !strings.Contains(r.Pattern, "{") {
+			out = append(out, r.Pattern)
+		}
+	}
+	return out
 }
 
 // serveLLM registers OpenAI's paths, and answers those of image classifiers in their own form.
