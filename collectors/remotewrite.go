@@ -22,6 +22,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
+	"github.com/assay-dev/assay/internal/gpu"
 )
 
 // RemoteWrite takes what a Prometheus, or an agent, sends by remote write 1.0 or 2.0. It listens on loopback unless told otherwise, and then
@@ -278,8 +279,11 @@ func (r *RemoteWrite) settle(t *writing) {
 	defer r.mu.Unlock()
 	r.counts.Requests++
 	r.counts.Samples += t.emitted
-	if r.rejected == nil && len(t.rejected) > 0 {
+	if r.rejected == nil && (len(t.rejected) > 0 || t.blank > 0) {
 		r.rejected = map[string]int64{}
+	}
+	if t.blank > 0 {
+		r.rejected[gpu.OfBlank] += t.blank
 	}
 	for reason, n := range t.rejected {
 		r.rejected[reason] += n

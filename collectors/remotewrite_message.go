@@ -12,6 +12,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
+	"github.com/assay-dev/assay/internal/gpu"
 )
 
 // The messages are walked field by field, so that memory is bounded by what one series holds and not by what a message promises.
@@ -37,6 +38,7 @@ type writing struct {
 	floats, natives, exemplars, emitted int64
 	rejected                            map[string]int64
 	refusal                             error
+	blank                               int64 // left out without a word to the sender, who can do nothing about it
 }
 
 func (t *writing) reject(reason string, n int64) {
@@ -239,6 +241,8 @@ func (t *writing) float(raw []byte) error {
 		t.reject(t.wrong, 1)
 	case !ok:
 		t.reject("whose time lies too far from now", 1)
+	case gpu.Blank(t.sample.Name, value):
+		t.blank++
 	default:
 		t.sample.Time, t.sample.Value = at, value
 		if t.put(&t.sample) {

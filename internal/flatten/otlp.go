@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/gpu"
 	"github.com/assay-dev/assay/internal/profile"
 )
 
@@ -282,6 +283,9 @@ func (c *conversion) numbers(dps pmetric.NumberDataPointSlice, t pmetric.Aggrega
 			v := p.DoubleValue()
 			if p.ValueType() == pmetric.NumberDataPointValueTypeInt {
 				v = float64(p.IntValue())
+			}
+			if gpu.Blank(c.name, v) {
+				return gpu.OfBlank
 			}
 			sum, first, why := c.total(t, int64(p.StartTimestamp()), at, []float64{v}, nil)
 			if why != "" {

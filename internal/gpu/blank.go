@@ -10,6 +10,9 @@ const (
 	blanks  = 4
 )
 
+// OfBlank says of points and samples that they are blank.
+const OfBlank = "of DCGM with a number that stands for no value"
+
 // Blank reports whether a value of a series is what DCGM writes where it has none. Exporters of today leave such values out; older ones show them.
 func Blank(series string, v float64) bool {
 	if v < blank32 || !strings.HasPrefix(series, "DCGM_") {
