@@ -38,6 +38,9 @@ type kernelLog struct {
 	year int   // of the first stamp without one; 0: not known
 	end  int64 // Unix ns: when the log was written last, where the year is that of then; 0: the year was named
 	last int64 // latest stamp of a form without a year: others lie in the year in which they are nearest to it
+
+	bare  bool // the stamp of the line that was read last names no zone
+	first int  // year that was taken for the first stamp without one; 0: none came
 }
 
 var (
@@ -56,6 +59,7 @@ var months = map[string]time.Month{"jan": 1, "feb": 2, "mar": 3, "mär": 3, "apr
 
 // line reads one line. A reason says why it is none.
 func (k *kernelLog) line(b []byte) (l logLine, why string) {
+	k.bare = false
 	if len(b) > 0 && b[0] == '{' {
 		return k.journal(b)
 	}
@@ -126,7 +130,7 @@ func (k *kernelLog) sinceBoot(ns int64, text string) (logLine, string) {
 // layout reads a stamp in a zone; "" is the zone of the input.
 func (k *kernelLog) layout(layout, stamp, zone string, resolution int64, text string) (logLine, string) {
 	where := k.zone
-	if zone != "" {
+	if k.bare = zone == ""; !k.bare {
 		t, err := time.Parse("Z0700", strings.Replace(zone, ":", "", 1))
 		if err != nil {
 			return logLine{text: text}, whyNoStamp
@@ -163,6 +167,9 @@ func (k *kernelLog) syslog(m []string) (logLine, string) {
 	}
 	if why != "" {
 		return l, why
+	}
+	if k.first == 0 {
+		k.first = time.Unix(0, l.at).In(k.zone).Year()
 	}
 	k.last = max(k.last, l.at)
 	l.at += part(m[4])

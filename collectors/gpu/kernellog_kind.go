@@ -89,6 +89,9 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 			in.Tally.Reject(why, 1)
 			continue
 		}
+		if k.bare {
+			in.NoZone(1)
+		}
 		x, is := parseXID(l.text)
 		switch {
 		case is:
@@ -109,6 +112,9 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 	}
 	if w.begin == 0 {
 		return nil
+	}
+	if k.first != 0 && in.Option("year") == "" {
+		in.Tally.Note(fmt.Sprintf("stamps name no year: %d was taken for the first, by the file's last change; year= names another", k.first), 1)
 	}
 	e := w.event("kernel-log")
 	if !others {
