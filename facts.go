@@ -208,8 +208,18 @@ type Facts struct {
 	Spans    int              // in the run; 0 when there are none
 	Retried  map[uint64]Chain // requests that were sent again, by id; nil where the plan repeats none
 	Traced   int              // requests that have at least one span of the target
+	Signals  []Signal         // what the platform told of instances besides the looks that are made all the time
 	Counted  *Counted         // what counters tell of requests where the run holds none; nil where nothing counted them
 	Repeated int64            // spans that came more than once, of which one was taken
+}
+
+// A Signal is what a platform told of whether instances were alive, or ready. What is neither in Up nor in Down is not known, or nobody wanted an instance then.
+type Signal struct {
+	Probe      string     // liveness, readiness
+	By         string     // what told
+	Resolution int64      // ns: how well instants are known
+	Up, Down   []Interval // of instances, Name; in no order
+	Why        string     // why it tells nothing after all; else empty
 }
 
 // Counted is what counters tell of requests: how many were served and how many failed between two looks.

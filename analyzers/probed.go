@@ -39,6 +39,7 @@ type probed struct {
 	stretches []probedStretch
 	period    int64
 	looks     int
+	by        string // what told in place of looks
 }
 
 // probesOf follows the looks of one probe. Only those that tell their period are known to be made all the time: a platform that tells of failed probes alone
@@ -96,7 +97,18 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 	p := probesOf(f, probe)
 	out := assay.Finding{Metric: metric, Ledger: assay.Natural}
 	if len(p.stretches) == 0 {
-		out.Quantity = assay.NotMeasured(assay.Ratio, fmt.Sprintf("nothing looked at it all the time: collect.probes.%s does", setting))
+		if told := signalOf(f, probe); told != nil {
+			p = told
+		}
+	}
+	if len(p.stretches) == 0 {
+		for i := range f.Signals {
+			if s := &f.Signals[i]; s.Probe == probe && s.Why != "" {
+				out.Quantity = assay.NotMeasured(assay.Ratio, s.Why)
+				return out
+			}
+		}
+		out.Quantity = assay.NotMeasured(assay.Ratio, fmt.Sprintf("nothing looked at it all the time: collect.probes.%s does, and so do a cluster's pods and kube-state-metrics", setting))
 		return out
 	}
 	var up, down int64
@@ -129,7 +141,11 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 		lasted += t
 	}
 	closed()
-	out.Evidence = append(out.Evidence, fmt.Sprintf("%d looks, one each %s; %.3g s of natural time", p.looks, duration(seconds(p.period)), seconds(up+down)))
+	how := fmt.Sprintf("%d looks, one each %s", p.looks, duration(seconds(p.period)))
+	if p.by != "" {
+		how = p.by + ", known to " + duration(seconds(p.period))
+	}
+	out.Evidence = append(out.Evidence, fmt.Sprintf("%s; %.3g s of natural time", how, seconds(up+down)))
 	var kinds []string
 	for _, k := range keys(bad) {
 		kinds = append(kinds, fmt.Sprintf("%s %s", strings.ReplaceAll(k, "_", " "), duration(seconds(bad[k]))))
@@ -143,6 +159,8 @@ func availabilityOfProbe(f *assay.Facts, metric, probe, setting string) assay.Fi
 		out.Quantity = assay.NotMeasured(assay.Ratio, fmt.Sprintf("no such endpoint: status 404 to each look of collect.probes.%s", setting))
 	case up+down <= 0:
 		out.Quantity = assay.NotMeasured(assay.Ratio, "no look fell into natural time")
+	case failures == 0 && p.by != "" && failedLooks(f, probe) > 0: // a container that runs may be far from well
+		out.Quantity = assay.NotMeasured(assay.Ratio, fmt.Sprintf("%s failed as the platform tells, and not for how long", things(failedLooks(f, probe), "look")))
 	case failures == 0:
 		out.Quantity = assay.NotEstimable(assay.Ratio, 0, "failures", fmt.Sprintf("it was good in all of %s, and so nothing bounds how long a failure would last", duration(seconds(up))))
 	default:

@@ -200,6 +200,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	failures := instanceEpisodes(f, instances)
 	sightings := Sightings(ctx, f)
 	blame(failures, sightings)
+	f.Signals = append(f.Signals, clusterSignals(f, failures)...)
 	f.Episodes = slices.Concat(service, watchedOnly(f, failures), gpuEpisodes(f, sightings))
 	slices.SortStableFunc(f.Episodes, func(a, b assay.Episode) int {
 		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(b.Subject, a.Subject), cmp.Compare(a.Instance, b.Instance))

@@ -64,9 +64,21 @@ func (s *instanceScan) learnPods(ctx context.Context, told bool) error {
 			s.evict(p)
 		}
 	}
+	if len(ready) > 0 {
+		signal := assay.Signal{Probe: "readiness", By: "kube_pod_status_ready"}
+		for i := range ready {
+			readySignal(&signal, &ready[i], f.End)
+		}
+		f.Signals = append(f.Signals, signal)
+	}
 	killed, started := grown(ooms), grown(restarts)
+	var ends []podSeries
+	if len(restarts) > 0 {
+		ends = r.read(state, profile.ExitedAt)
+		f.Signals = append(f.Signals, liveSignal(restarts, ends, r.read(state, profile.StartedAt), f.Manifest.Epoch))
+	}
 	if len(started) > 0 {
-		reasons, codes, ends := r.read(state, profile.ExitReason), r.read(state, profile.ExitCode), r.read(state, profile.ExitedAt)
+		reasons, codes := r.read(state, profile.ExitReason), r.read(state, profile.ExitCode)
 		for i := range started {
 			s.pods = append(s.pods, failureOf(&started[i], killed, reasons, codes, ends, f.Manifest.Epoch))
 		}
