@@ -257,3 +257,23 @@ func raceLine(r *assay.Race) string {
 	}
 	return s
 }
+
+// RaceStanding writes where a race stands in one line: what must pass, with its change and bounds so far.
+func RaceStanding(cs []assay.Change) string {
+	var parts []string
+	for i := range cs {
+		ch := &cs[i]
+		if ch.Role != assay.ChangeGate && ch.Verdict != assay.VerdictFail {
+			continue
+		}
+		s := ch.Title + " " + changeText(ch)
+		if ch.Change.Bounded() {
+			s += " (" + changeInterval(ch, ch.Change) + ")"
+		}
+		if ch.Verdict != assay.VerdictInconclusive {
+			s += " " + string(ch.Verdict)
+		}
+		parts = append(parts, s)
+	}
+	return strings.ReplaceAll(strings.Join(parts, "; "), nbsp, " ")
+}

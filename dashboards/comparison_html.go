@@ -96,9 +96,9 @@ func newComparisonView(c *assay.Comparison) *comparisonView {
 		gates := changesOf(c, s.Name, assay.ChangeGate)
 		if judged := append(gates[:len(gates):len(gates)], changesOf(c, s.Name, assay.ChangeWatch)...); len(judged) > 0 {
 			if c.Race == nil {
-				side.Notes = append(side.Notes, pair{"Self-check", selfLine(judged)})
+				side.Notes = append(side.Notes, pair{"Self-check", selfLine(judged)}, pair{"Power", powerLine(gates)})
 			}
-			side.Notes = append(side.Notes, pair{"Power", powerLine(gates)}, pair{"Method", methodLine(c, judged)})
+			side.Notes = append(side.Notes, pair{"Method", methodLine(c, judged)})
 		}
 		v.Sides = append(v.Sides, side)
 	}

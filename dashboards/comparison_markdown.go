@@ -74,7 +74,7 @@ func (m *markdown) changes(c *assay.Comparison, s *assay.Side) {
 		return
 	}
 	if c.Race == nil {
-		m.printf("Self-check: %s.\n\n", mdText(selfLine(judged)))
+		m.printf("Self-check: %s.\n\nPower: %s.\n\n", mdText(selfLine(judged)), mdText(powerLine(changesOf(c, s.Name, assay.ChangeGate))))
 	}
-	m.printf("Power: %s.\n\nMethod: %s.\n\n", mdText(powerLine(changesOf(c, s.Name, assay.ChangeGate))), mdText(methodLine(c, judged)))
+	m.printf("Method: %s.\n\n", mdText(methodLine(c, judged)))
 }

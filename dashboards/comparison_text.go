@@ -71,8 +71,8 @@ func (p *page) sides(c *assay.Comparison) error {
 		if len(judged) > 0 {
 			if c.Race == nil {
 				p.para("SELF-CHECK", 11, selfLine(judged))
+				p.para("POWER", 11, powerLine(changesOf(c, s.Name, assay.ChangeGate)))
 			}
-			p.para("POWER", 11, powerLine(changesOf(c, s.Name, assay.ChangeGate)))
 			p.para("METHOD", 11, methodLine(c, judged))
 		}
 		p.blank()

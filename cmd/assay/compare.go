@@ -28,6 +28,8 @@ type compareOptions struct {
 	history    bool
 	window     int
 	maxP       float64
+	live       bool
+	race       raceOptions
 }
 
 func compareCommand(io stdio) *cobra.Command {
@@ -41,14 +43,23 @@ func compareCommand(io stdio) *cobra.Command {
 			"from faults may fail a comparison and do not hold it up. Times and rates may be 5 % worse, shares half a percentage point, and failures may come twice as often, " +
 			"unless --margin says otherwise.\n\n" +
 			"With --history the arguments are one line of runs, and each change of level in it is told, with the releases before and after.\n\n" +
+			"With --live the arguments are two URLs, of which neither has runs yet: both are loaded in turns, in short blocks with the same arrivals and in random order, until the answer is there or the budget is spent. " +
+			"The bounds hold at every look, so stopping early is no cheating. What was seen is kept as two runs in one directory DIR, and assay compare DIR gives the same answer again.\n\n" +
 			"Exit status: 0 all that must pass does, 10 something is worse by more than its margin, 11 the runs cannot tell, and how many more would, 12 they cannot be compared.",
 		Example: "  assay compare runs/v1 runs/v2\n" +
 			"  assay compare runs/a1,runs/a2,runs/a3,runs/a4,runs/a5 'runs/b?' --margin 3% --margin error_ratio=0.1%\n" +
 			"  assay compare --by release runs --metric e2e/p95 --output json\n" +
-			"  assay compare --history runs",
+			"  assay compare --history runs\n" +
+			"  assay compare --live http://localhost:8001/ http://localhost:8002/ --rate 20/s --budget requests=4000,time=5m --metric e2e/p50",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
 				return err
+			}
+			if o.live {
+				return o.runRace(cmd.Context(), io, args)
+			}
+			if len(args) == 1 && isRace(args[0]) {
+				return o.rerun(cmd.Context(), io, args[0])
 			}
 			if o.history {
 				return o.look(cmd.Context(), io, args)
@@ -64,9 +75,11 @@ func compareCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.confidence, "confidence", "90%", "of the intervals, 80% to 99.9%: half of what is left is the chance of a wrong pass, and of a wrong fail")
 	f.BoolVar(&o.otherPlans, "other-plans", false, "compare runs whose plans differ in load or faults, and say so among the doubts")
 	f.StringVarP(&o.output, "output", "o", "text", "what goes to standard output: text, markdown, html or json")
+	f.BoolVar(&o.live, "live", false, "load two URLs in turns until it is clear whether the second is worse, instead of comparing runs")
 	f.BoolVar(&o.history, "history", false, "find changes of level over a line of runs of one plan, instead of comparing sides")
 	f.IntVar(&o.window, "window", 50, "with --history: runs that are looked at together")
 	f.Float64Var(&o.maxP, "p", 0.001, "with --history: a change of level counts below this chance of Student's t-test")
+	o.race.flags(cmd)
 	return cmd
 }
 
@@ -87,6 +100,11 @@ func (o *compareOptions) check(args []string) error {
 		return exit(assay.ExitUsage, "--p %g is out of range; above 0 and below 0.5", o.maxP)
 	case o.history && len(args) == 0, o.by != "" && len(args) == 0:
 		return exit(assay.ExitUsage, "name the runs: a directory of them, or several")
+	case o.live && (o.history || o.by != "" || o.otherPlans):
+		return exit(assay.ExitUsage, "--live goes neither with --history nor with --by or --other-plans: it makes its own runs")
+	case o.live:
+		return o.race.check(args)
+	case len(args) == 1 && isRace(args[0]):
 	case !o.history && o.by == "" && len(args) < 2:
 		return exit(assay.ExitUsage, "name two sides or more: BASE CANDIDATE, for example runs/v1 runs/v2; or --by release runs")
 	}
@@ -215,6 +233,37 @@ func (o *compareOptions) look(ctx context.Context, io stdio, args []string) erro
 	}
 	if err != nil {
 		return &status{assay.ExitError, fmt.Errorf("print the history: %w", err)}
+	}
+	return nil
+}
+
+// runRace loads two targets in turns.
+func (o *compareOptions) runRace(ctx context.Context, io stdio, args []string) error {
+	opts, err := o.options()
+	if err != nil {
+		return err
+	}
+	r, err := o.race.race(io, args, opts)
+	if err != nil {
+		return err
+	}
+	return r.run(ctx, o.output)
+}
+
+// rerun judges a race of which the records are there.
+func (o *compareOptions) rerun(ctx context.Context, io stdio, dir string) error {
+	if len(o.metrics)+len(o.margins) > 0 {
+		return exit(assay.ExitUsage, "%s is a race: its metrics and margins were set before it began, and choosing them afterwards would not be fair", dir)
+	}
+	c, err := readRace(ctx, dir)
+	if err != nil {
+		return openError(err)
+	}
+	if err := printComparison(io, c, o.output); err != nil {
+		return &status{assay.ExitError, err}
+	}
+	if c.Exit != assay.ExitGo {
+		return &status{code: c.Exit}
 	}
 	return nil
 }

@@ -62,33 +62,39 @@ func tokenSource(path string, a plan.Auth) (credential.Source, error) {
 }
 
 // authenticate gives the endpoint the credential of the plan and keeps it fresh until the run ends.
-func (s *session) authenticate(ctx context.Context, e *loadgen.Endpoint) error {
-	t := &s.plan.Target
-	src, err := credentialSource(s.plan)
+func (s *session) authenticate(ctx context.Context, e *loadgen.Endpoint) (err error) {
+	s.keeper, err = authenticateTo(ctx, s.plan, e, func(err error) { // the run goes on with the one it has, and says so
+		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("target.auth: no fresh credential: %v", err)})
+	})
+	return err
+}
+
+// authenticateTo makes requests to an endpoint carry the credential of its plan, which the keeper, nil without one, keeps fresh; stale is told why it cannot.
+func authenticateTo(ctx context.Context, p *plan.Plan, e *loadgen.Endpoint, stale func(error)) (*credential.Keeper, error) {
+	t := &p.Target
+	src, err := credentialSource(p)
 	if err != nil {
-		return &status{assay.ExitUsage, err}
+		return nil, &status{assay.ExitUsage, err}
 	}
 	if src == nil {
-		return nil
+		return nil, nil
 	}
 	region := ""
 	if chain, ok := src.(credential.AWS); ok {
 		if region, err = chain.Where(ctx); err != nil {
-			return &status{assay.ExitUsage, fmt.Errorf("target.auth.aws: %w", explained(err))}
+			return nil, &status{assay.ExitUsage, fmt.Errorf("target.auth.aws: %w", explained(err))}
 		}
 	}
-	s.keeper, err = credential.Keep(ctx, src, func(err error) { // the run goes on with the one it has, and says so
-		s.emit(&assay.Event{Time: s.clock.Now(), Kind: assay.EventWarning, Text: fmt.Sprintf("target.auth: no fresh credential: %v", err)})
-	})
+	k, err := credential.Keep(ctx, src, stale)
 	if err != nil {
-		return &status{assay.ExitPreflight, fmt.Errorf("target.auth: %w", explained(err))}
+		return k, &status{assay.ExitPreflight, fmt.Errorf("target.auth: %w", explained(err))}
 	}
-	first, err := s.keeper.Get()
+	first, err := k.Get()
 	if err != nil {
-		return &status{assay.ExitPreflight, fmt.Errorf("target.auth: %w", err)}
+		return k, &status{assay.ExitPreflight, fmt.Errorf("target.auth: %w", err)}
 	}
-	show(s.keeper, e, t, region, first)
-	return nil
+	show(k, e, t, region, first)
+	return k, nil
 }
 
 // show makes requests to the endpoint carry what the keeper has.

@@ -190,6 +190,19 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 		}
 		l.SLO[metric] = v
 	}
+	t, err := o.target(rate)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.New(plan.Plan{APIVersion: plan.APIVersion, Name: o.preset, Seed: o.seed, Target: t, Load: []plan.Load{l}, Budget: plan.Budget{Requests: o.maxRequests}})
+	if err != nil {
+		return nil, err
+	}
+	return p, tryClient(p)
+}
+
+// target is the endpoint as a plan names it; rate is what it will get.
+func (o *loadOptions) target(rate float64) (plan.Target, error) {
 	t := plan.Target{Kind: o.kind, URL: o.url, Model: o.model, Auth: plan.Credential{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
 	if path, ok := strings.CutPrefix(o.body, "@"); ok {
 		t.Body, t.Payloads = "", &plan.Payloads{Files: []string{path}}
@@ -197,7 +210,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 	for _, h := range o.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
-			return nil, fmt.Errorf("--header %q: write 'Name: value'", h)
+			return t, fmt.Errorf("--header %q: write 'Name: value'", h)
 		}
 		if t.Headers == nil {
 			t.Headers = map[string]string{}
@@ -207,11 +220,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 	if t.Cap == 0 {
 		t.Cap = max(o.concurrency, int(math.Min(math.Max(256, rate*o.deadline.Seconds()), 4096)))
 	}
-	p, err := plan.New(plan.Plan{APIVersion: plan.APIVersion, Name: o.preset, Seed: o.seed, Target: t, Load: []plan.Load{l}, Budget: plan.Budget{Requests: o.maxRequests}})
-	if err != nil {
-		return nil, err
-	}
-	return p, tryClient(p)
+	return t, nil
 }
 
 // announce says what will be done and whether it is long enough for its figures.

@@ -120,18 +120,21 @@ func (s *Sequence) evidence(shift, sign float64) float64 {
 	}
 	most, sum := math.Inf(-1), 0.0
 	for _, bet := range bets {
-		grown := 0.0
+		grown, product := 0.0, 1.0 // the logarithm is taken now and then only: it is most of the work
 		for _, d := range s.diffs {
-			x := bet * (sign*d - shift)
-			switch {
+			switch x := bet * (sign*d - shift); {
 			case s.Bounded:
-				grown += math.Log1p(x)
-			case x < -20:
+				product *= 1 + x
+			case x < -100:
 				grown += math.Ln2 + 2*x
 			default:
-				grown += math.Ln2 - math.Log1p(math.Exp(-2*x))
+				product *= 2 / (1 + math.Exp(-2*x))
+			}
+			if product < 1e-100 || product > 1e100 {
+				grown, product = grown+math.Log(product), 1
 			}
 		}
+		grown += math.Log(product)
 		if grown > most { // the sum is kept relative to the largest
 			sum, most = sum*math.Exp(most-grown)+1, grown
 		} else {
