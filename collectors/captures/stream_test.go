@@ -3,7 +3,6 @@ package captures
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // read reads a capture with options as a person writes them.
@@ -20,27 +20,12 @@ func read(t testing.TB, spec string) (requests []assay.Request, sum input.Summar
 	if err != nil {
 		return nil, sum, err
 	}
-	set, err := input.Open(t.Context(), []input.Spec{s}, input.Settings{Latest: 2e18, Temp: t.TempDir()})
-	if err != nil {
-		return nil, sum, err
-	}
-	defer set.Close()
-	err = set.Run(t.Context(), func(r assay.Record) error {
+	sum, err = inputtest.Read(t, s, input.Settings{Latest: 2e18}, func(_ *input.Set, r assay.Record) {
 		if r, ok := r.(*assay.Request); ok {
 			requests = append(requests, *r)
 		}
-		return nil
 	})
-	return requests, set.Summaries[0], err
-}
-
-func file(t testing.TB, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "x.txt")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return requests, sum, err
 }
 
 const epoch = int64(1e6) // from the first record to run time 0
@@ -97,7 +82,7 @@ func TestEndings(t *testing.T) {
 		"dates": {"2026-11-23T11:54:46.5Z data: {\"choices\":[{\"text\":\"x\"}]}\n2026-11-23T11:54:46.5Z \n2026-11-23T11:54:47Z data: [DONE]\n", []string{"ok 0 1"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, sum, err := read(t, file(t, tt.text))
+			got, sum, err := read(t, inputtest.File(t, "x.txt", tt.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,12 +130,10 @@ func FuzzStream(f *testing.F) {
 				lines++
 			}
 		}
-		tally := &input.Tally{}
-		err := readStream(t.Context(), &input.Input{File: input.NewFile("x", strings.NewReader(string(text)), nil), Tally: tally}, func(r assay.Record) error {
+		tally, err := inputtest.Made(t, &Kinds[0], text, nil, 1, func(r assay.Record) {
 			if r, ok := r.(*assay.Request); ok && (r.Due <= 0 || len(r.Arrivals) > int(lines)) {
 				t.Errorf("%+v", r)
 			}
-			return nil
 		})
 		if err == nil && tally.Read() > lines {
 			t.Errorf("%d lines were counted of %d", tally.Read(), lines)

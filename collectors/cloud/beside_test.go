@@ -4,12 +4,13 @@ import (
 	"testing"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // What the platform logged of requests whose clients tell of them too is not counted twice, unless that is asked for.
 func TestBesideWhatClientsSaw(t *testing.T) {
-	lambda := put(t, "fn.log", "2026-01-01T00:00:01.300Z REPORT RequestId: 11111111-1111-4111-8111-111111111111\tDuration: 100.00 ms\tInit Duration: 200.00 ms\t\n")
-	ai := put(t, "ai.jsonl", `{"time":"2026-01-01T00:00:01Z","itemType":"request","duration":10,"success":"True","resultCode":"200"}`+"\n")
+	lambda := inputtest.File(t, "fn.log", "2026-01-01T00:00:01.300Z REPORT RequestId: 11111111-1111-4111-8111-111111111111\tDuration: 100.00 ms\tInit Duration: 200.00 ms\t\n")
+	ai := inputtest.File(t, "ai.jsonl", `{"time":"2026-01-01T00:00:01Z","itemType":"request","duration":10,"success":"True","resultCode":"200"}`+"\n")
 	for requests, want := range map[string]int64{"": 0, "yes": 1} {
 		s, err := input.Open(t.Context(), []input.Spec{{Kind: &lambdaKind, Path: lambda}, {Kind: &appInsightsKind, Path: ai, Options: map[string]string{"requests": requests}}}, input.Settings{})
 		if err != nil {

@@ -2,27 +2,20 @@ package cloud
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // emitted reads a file as a kind and returns its records in words, with times in ms from the first record, and what became of its lines.
 func emitted(t *testing.T, k *input.Kind, path string, options map[string]string) ([]string, input.Summary) {
 	t.Helper()
-	s, err := input.Open(t.Context(), []input.Spec{{Kind: k, Path: path, Options: options}}, input.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []string
 	ms := func(ns int64) string { return fmt.Sprintf("%g", float64((ns-1e6)/1e4)/100) }
-	err = s.Run(t.Context(), func(r assay.Record) error {
+	sum, err := inputtest.Read(t, input.Spec{Kind: k, Path: path, Options: options}, input.Settings{}, func(_ *input.Set, r assay.Record) {
 		switch r := r.(type) {
 		case *assay.Request:
 			took := "?"
@@ -62,34 +55,9 @@ func emitted(t *testing.T, k *input.Kind, path string, options map[string]string
 				out = append(out, fmt.Sprintf("%s %s%s %g", ms(r.Time), r.Name, labels, r.Value))
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := s.Summaries[0]
-	n := sum.Kept
-	for _, r := range sum.Rejected {
-		n += r
-	}
-	if n != sum.Read {
-		t.Errorf("%d read, %d kept or rejected", sum.Read, n)
-	}
 	return out, sum
-}
-
-func put(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func compare(t *testing.T, want, got []string) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("records (-want +got):\n%s\ngot:\n%s", diff, strings.Join(got, "\n"))
-	}
 }

@@ -1,6 +1,10 @@
 package cloud
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/assay-dev/assay/collectors/input/inputtest"
+)
 
 // The same invocations in each form that a log of Lambda comes in.
 func TestLambdaForms(t *testing.T) {
@@ -53,8 +57,8 @@ func TestLambdaForms(t *testing.T) {
 `, []string{"0 instance.created pc provisioned", "400 instance.phase pc init", "400 instance.ready pc", "500+100 ok warm pc"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, _ := emitted(t, &lambdaKind, put(t, tt.file, tt.text), nil)
-			compare(t, tt.want, got)
+			got, _ := emitted(t, &lambdaKind, inputtest.File(t, tt.file, tt.text), nil)
+			inputtest.Compare(t, tt.want, got)
 		})
 	}
 }

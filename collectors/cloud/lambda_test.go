@@ -14,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 const recordings = "../../../shared/data/recordings/"
@@ -44,12 +45,12 @@ func TestEmulator(t *testing.T) {
 		"4635+417.35 ok cold rie-stdout",
 		"5055 instance.exited rie-stdout shutdown",
 	}
-	compare(t, want, got)
+	inputtest.Compare(t, want, got)
 	wantNotes := []string{
 		"the Init Duration on REPORT was less than half of what the init itself took, 1 times: what it took counts",
 		"3 invocations re-started a runtime that had died, without an Init Duration of their own: hidden cold starts, which count as cold",
 	}
-	compare(t, wantNotes, sum.Notes)
+	inputtest.Compare(t, wantNotes, sum.Notes)
 	if sum.Read != 83 || sum.Kept != 56 {
 		t.Errorf("%d read, %d kept", sum.Read, sum.Kept)
 	}
@@ -123,8 +124,8 @@ func TestLambdaText(t *testing.T) {
 			[]string{"0+80 ok warm ", "20+70 ok cold "}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, sum := emitted(t, &lambdaKind, put(t, "fn.log", tt.text), nil)
-			compare(t, tt.want, got)
+			got, sum := emitted(t, &lambdaKind, inputtest.File(t, "fn.log", tt.text), nil)
+			inputtest.Compare(t, tt.want, got)
 			if len(sum.Notes) != tt.notes {
 				t.Errorf("notes %q", sum.Notes)
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 func TestPlatforms(t *testing.T) {
@@ -68,8 +69,8 @@ func TestPlatforms(t *testing.T) {
 			"\"1/1/2026, 12:00:00.000 AM\",f,True,200,\"1,234.5\",\"{\"\"HostInstanceId\"\":\"\"h1\"\"}\"\n", nil, []string{"0+1234.5 ok unknown h1"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, sum := emitted(t, tt.kind, put(t, tt.file, tt.text), tt.options)
-			compare(t, tt.want, got)
+			got, sum := emitted(t, tt.kind, inputtest.File(t, tt.file, tt.text), tt.options)
+			inputtest.Compare(t, tt.want, got)
 			if diff := cmp.Diff(tt.rejected, sum.Rejected); diff != "" {
 				t.Errorf("rejected (-want +got):\n%s", diff)
 			}
@@ -102,7 +103,7 @@ func TestHostile(t *testing.T) {
 		"wrong elements": `{"timeSeries":[1,"x",null]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := put(t, "x.json", text)
+			path := inputtest.File(t, "x.json", text)
 			if _, err := input.Open(t.Context(), []input.Spec{{Kind: &cloudRunKind, Path: path}}, input.Settings{}); err == nil || !strings.Contains(err.Error(), "x.json") {
 				t.Errorf("error %v", err)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 func kindOf(t *testing.T, name string) *input.Kind {
@@ -29,20 +30,14 @@ func kindOf(t *testing.T, name string) *input.Kind {
 // read reads a log as import would and says its requests and spans in short, times from base.
 func read(t *testing.T, kind, path string, base time.Time, options map[string]string) (requests, spans []string, last map[string]float64, sum input.Summary) {
 	t.Helper()
-	s, err := input.Open(t.Context(), []input.Spec{{Kind: kindOf(t, kind), Path: path, Options: options}}, input.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	off := s.Epoch - base.UnixNano()
-	ms := func(v int64) float64 {
-		if v == 0 {
-			return -1
-		}
-		return float64(v+off) / 1e6
-	}
 	last = map[string]float64{}
-	err = s.Run(t.Context(), func(r assay.Record) error {
+	sum, err := inputtest.Read(t, input.Spec{Kind: kindOf(t, kind), Path: path, Options: options}, input.Settings{}, func(set *input.Set, r assay.Record) {
+		ms := func(v int64) float64 {
+			if v == 0 {
+				return -1
+			}
+			return float64(v+set.Epoch-base.UnixNano()) / 1e6
+		}
 		switch r := r.(type) {
 		case *assay.Request:
 			requests = append(requests, strings.TrimSpace(fmt.Sprintf("%v..%v first %v %d %v %s %s", ms(r.Due), ms(r.End), ms(r.FirstByte), r.Status, r.Outcome, r.Instance, r.Error)))
@@ -61,12 +56,11 @@ func read(t *testing.T, kind, path string, base time.Time, options map[string]st
 			}
 			last[name] = r.Value
 		}
-		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return requests, spans, last, s.Summaries[0]
+	return requests, spans, last, sum
 }
 
 func TestNginx(t *testing.T) {

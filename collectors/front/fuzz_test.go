@@ -2,8 +2,6 @@ package front
 
 import (
 	"bytes"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // FuzzRead reads any text as each kind: it must end, in records that make sense or an error, and count each line.
@@ -35,34 +34,21 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for i := range Kinds {
-			in := &input.Input{File: input.NewFile("x", bytes.NewReader(text), nil), Tally: &input.Tally{}}
 			lines := int64(0)
 			for line := range bytes.Lines(text) {
 				if len(bytes.TrimSpace(line)) > 0 {
 					lines++
 				}
 			}
-			err := Kinds[i].Read(t.Context(), in, func(r assay.Record) error {
-				switch r := r.(type) {
-				case *assay.Request:
-					if r.Due <= 0 || r.End != 0 && (r.End < r.Due || r.FirstByte > r.End) || r.Status > 999 || len(r.Error) > 100 {
-						return fmt.Errorf("request %+v", r)
-					}
-				case *assay.Span:
-					if r.End < r.Start || r.TraceID.IsZero() || r.SpanID.IsZero() {
-						return fmt.Errorf("span %+v", r)
-					}
-				case *assay.Sample:
-					if !(r.Value >= 0) || math.IsInf(r.Value, 0) {
-						return fmt.Errorf("sample %+v", r)
-					}
+			tally, err := inputtest.Made(t, &Kinds[i], text, nil, 64, func(r assay.Record) {
+				if s, ok := r.(*assay.Sample); ok && !(s.Value >= 0) {
+					t.Fatalf("sample %+v", s)
 				}
-				return nil
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n := in.Tally.Read(); n > lines || n < lines-1 { // a mark of the order of bytes is no line
+			if n := tally.Read(); n > lines || n < lines-1 { // a mark of the order of bytes is no line
 				t.Fatalf("%s: counted %d of %d lines", Kinds[i].Name, n, lines)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 func instant(t testing.TB, text string) int64 {
@@ -197,7 +198,7 @@ func TestKernelLogFiles(t *testing.T) {
 		{"a long line", "[ 5.0] " + strings.Repeat("x", 10<<20), map[string]string{"boot": "1784000000"}, 0, nil, "a row of more than 4 MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, events, sum, err := readAll(t, &KernelLog, write(t, tc.text), tc.options)
+			_, events, sum, err := readAll(t, &KernelLog, inputtest.File(t, "in.txt", tc.text), tc.options)
 			if (err != nil) != (tc.err != "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 				t.Fatalf("%v, want %q", err, tc.err)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,17 +14,13 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // readAll reads a file as an input of one kind and returns its records, their summary and the error.
 func readAll(t testing.TB, k *input.Kind, path string, options map[string]string) (scrapes []assay.Scrape, events []assay.Event, sum input.Summary, err error) {
 	t.Helper()
-	s, err := input.Open(t.Context(), []input.Spec{{Kind: k, Path: path, Options: options}}, input.Settings{})
-	if err != nil {
-		return nil, nil, sum, err
-	}
-	defer s.Close()
-	err = s.Run(t.Context(), func(r assay.Record) error {
+	sum, err = inputtest.Read(t, input.Spec{Kind: k, Path: path, Options: options}, input.Settings{}, func(s *input.Set, r assay.Record) {
 		switch r := r.(type) {
 		case *assay.Scrape:
 			c := *r
@@ -37,18 +32,8 @@ func readAll(t testing.TB, k *input.Kind, path string, options map[string]string
 			c.Time += s.Epoch
 			events = append(events, c)
 		}
-		return nil
 	})
-	return scrapes, events, s.Summaries[0], err
-}
-
-func write(t testing.TB, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "in.txt")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return scrapes, events, sum, err
 }
 
 // series names a sample as expositions do.
@@ -100,7 +85,7 @@ func TestCapturesAsTheirExporterReadsThem(t *testing.T) {
 				}
 				lines = append(lines, line)
 			}
-			scrapes, _, sum, err := readAll(t, &SMI, write(t, strings.Join(lines, "")), nil)
+			scrapes, _, sum, err := readAll(t, &SMI, inputtest.File(t, "in.txt", strings.Join(lines, "")), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,7 +235,7 @@ func TestSMIFiles(t *testing.T) {
 		{name: "a long line", text: "timestamp, uuid, temperature.gpu\n" + strings.Repeat("x", 10<<20), err: "a row of more than 4 MiB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			scrapes, _, sum, err := readAll(t, &SMI, write(t, tc.text), tc.options)
+			scrapes, _, sum, err := readAll(t, &SMI, inputtest.File(t, "in.txt", tc.text), tc.options)
 			if (err != nil) != (tc.err != "") || err != nil && !strings.Contains(err.Error(), tc.err) {
 				t.Fatalf("%v, want %q", err, tc.err)
 			}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // follow follows a log to which text is added after a second, for two more.
@@ -62,6 +63,6 @@ func TestTailGoesOn(t *testing.T) {
 		if ended := tt.fault != assay.ErrFull; errors.Is(err, tt.fault) != ended || !ended && err != nil {
 			t.Errorf("%v: ended with %v", tt.fault, err)
 		}
-		compare(t, tt.want, got)
+		inputtest.Compare(t, tt.want, got)
 	}
 }

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // FuzzRead reads any text as each format: it must end, in records that make sense or an error that names the file.
@@ -36,28 +36,7 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, text []byte) {
-		k := &Kinds[int(kind)%len(Kinds)]
-		in := &input.Input{File: input.NewFile("x", bytes.NewReader(text), nil), Tally: &input.Tally{}}
-		n := 0
-		err := k.Read(t.Context(), in, func(r assay.Record) error {
-			if n++; n > 8*(len(text)+1) {
-				t.Fatalf("%d records of %d bytes", n, len(text))
-			}
-			switch r := r.(type) {
-			case *assay.Request:
-				if len(r.Error) > 200 || r.End != 0 && r.End < r.Due || r.TokensOut < 0 || r.TokensIn < 0 {
-					t.Fatalf("request %+v", r)
-				}
-			case *assay.Event:
-				if r.Kind == "" {
-					t.Fatalf("event %+v", r)
-				}
-			}
-			return nil
-		})
-		if err != nil && !strings.Contains(err.Error(), "x") {
-			t.Fatalf("error %v names no file", err)
-		}
+		_, _ = inputtest.Made(t, &Kinds[int(kind)%len(Kinds)], text, nil, 8, nil)
 	})
 }
 

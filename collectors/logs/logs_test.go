@@ -12,18 +12,17 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // told reads a file as a kind and returns its records in words, with times in ms from the first, and what became of its lines.
 func told(t *testing.T, k *input.Kind, path string, options map[string]string) ([]string, input.Summary, *input.Set) {
 	t.Helper()
-	s, err := input.Open(t.Context(), []input.Spec{{Kind: k, Path: path, Options: options}}, input.Settings{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []string
+	var s *input.Set
 	ms := func(ns int64) string { return fmt.Sprintf("%g", float64((ns-1e6)/1e4)/100) }
-	err = s.Run(t.Context(), func(r assay.Record) error {
+	sum, err := inputtest.Read(t, input.Spec{Kind: k, Path: path, Options: options}, input.Settings{}, func(set *input.Set, r assay.Record) {
+		s = set
 		switch r := r.(type) {
 		case *assay.Request:
 			took := "?"
@@ -43,7 +42,7 @@ func told(t *testing.T, k *input.Kind, path string, options map[string]string) (
 			out = append(out, line)
 		case *assay.Event:
 			if r.Kind == assay.EventWarning || strings.HasPrefix(r.Kind, "phase.") || r.Kind == assay.EventLoadEnd {
-				return nil
+				return
 			}
 			line := fmt.Sprintf("%s±%v %s %s", ms(r.Time), time.Duration(r.Resolution), strings.TrimPrefix(r.Kind, "instance."), r.Instance)
 			for _, k := range []string{"reason", "signal", "phase"} {
@@ -58,18 +57,9 @@ func told(t *testing.T, k *input.Kind, path string, options map[string]string) (
 			}
 			out = append(out, line)
 		}
-		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	sum := s.Summaries[0]
-	n := sum.Kept
-	for _, r := range sum.Rejected {
-		n += r
-	}
-	if n != sum.Read {
-		t.Errorf("%d read, %d kept or rejected", sum.Read, n)
 	}
 	return out, sum, s
 }
@@ -87,13 +77,6 @@ func put(t *testing.T, name, text string) string {
 	return path
 }
 
-func compare(t *testing.T, want, got []string) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("records (-want +got):\n%s\ngot:\n%s", diff, strings.Join(got, "\n"))
-	}
-}
-
 func TestOllamaLog(t *testing.T) {
 	want := []string{
 		"0±1ms created ollama-serve:35519", "256±250ms phase ollama-serve:35519 weights_load for 250", "256±250ms ready ollama-serve:35519",
@@ -104,15 +87,15 @@ func TestOllamaLog(t *testing.T) {
 		"17998±1ms created ollama-serve:45987", "18251±250ms phase ollama-serve:45987 weights_load for 250", "18251±250ms ready ollama-serve:45987",
 	}
 	got, sum, _ := told(t, &logsKind, "testdata/ollama-serve.log", nil)
-	compare(t, want, got)
-	compare(t, []string{"3 runners were gone without a line that says so, since Ollama logs none when it unloads a model: each counts as unloaded while idle, at the next start at the latest"}, sum.Notes)
+	inputtest.Compare(t, want, got)
+	inputtest.Compare(t, []string{"3 runners were gone without a line that says so, since Ollama logs none when it unloads a model: each counts as unloaded while idle, at the next start at the latest"}, sum.Notes)
 
 	const whole = "../../../shared/data/recordings/ollama-0.6.8-serve.log"
 	if _, err := os.Stat(whole); err != nil {
 		t.Skip("no shared data here")
 	}
 	all, sum, _ := told(t, &logsKind, whole, map[string]string{"instance": "ollama-serve"})
-	compare(t, want, all)
+	inputtest.Compare(t, want, all)
 	if sum.Read != 843 || sum.Kept != 22 {
 		t.Errorf("%d read, %d kept", sum.Read, sum.Kept)
 	}
@@ -139,7 +122,7 @@ func TestOllamaUnloads(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _, _ := told(t, &logsKind, put(t, "s.log", tt.text), map[string]string{"instance": "s"})
-			compare(t, tt.want, got)
+			inputtest.Compare(t, tt.want, got)
 		})
 	}
 }
@@ -147,9 +130,9 @@ func TestOllamaUnloads(t *testing.T) {
 // Who reads the report is told which year and zone were taken.
 func TestZoneAndYearAreTold(t *testing.T) {
 	_, sum, _ := told(t, &logsKind, put(t, "v.log", vllm), nil)
-	compare(t, []string{"stamps name no year: 2025 was taken for the first, that of the file's last change; year= names another", "8 stamps name no time zone: UTC was taken; zone= names another"}, sum.Notes)
+	inputtest.Compare(t, []string{"stamps name no year: 2025 was taken for the first, that of the file's last change; year= names another", "8 stamps name no time zone: UTC was taken; zone= names another"}, sum.Notes)
 	_, sum, _ = told(t, &logsKind, put(t, "v.log", vllm), map[string]string{"zone": "Europe/Berlin", "year": "2025"})
-	compare(t, nil, sum.Notes)
+	inputtest.Compare(t, nil, sum.Notes)
 }
 
 // What a store answered is read as it came: newest first, pretty or not, one answer after the other.
@@ -242,7 +225,7 @@ E0101 00:00:04.000000 1 model_lifecycle.cc:654] "failed to load 'other' version 
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _, s := told(t, &logsKind, put(t, tt.file, tt.text), tt.options)
-			compare(t, tt.want, got)
+			inputtest.Compare(t, tt.want, got)
 			if at := time.Unix(0, s.Epoch+1e6).UTC().Format(time.RFC3339Nano); at != tt.epoch {
 				t.Errorf("the first at %s, want %s", at, tt.epoch)
 			}
@@ -303,7 +286,7 @@ func TestOllamaAnswers(t *testing.T) {
 		"7651.63+1437.97 ok cold o#3 11→4",
 	}
 	got, _, _ := told(t, &ollamaKind, "testdata/ollama-0.6.8-responses.jsonl", map[string]string{"instance": "o"})
-	compare(t, want, got)
+	inputtest.Compare(t, want, got)
 
 	stamped := `{"model":"m","created_at":"2026-01-01T00:00:02Z","done":true,"total_duration":500000000,"load_duration":1000000,"eval_count":3}
 {"model":"m","created_at":"2026-01-01T00:00:03Z","done":true,"done_reason":"unload"}
@@ -313,7 +296,7 @@ func TestOllamaAnswers(t *testing.T) {
 nonsense
 `
 	got, sum, _ := told(t, &ollamaKind, put(t, "o.jsonl", stamped), nil)
-	compare(t, []string{"0+500 ok warm  0→3", "3250+250 server_error unknown : an error in the answer", "4250+250 throttled unknown "}, got)
+	inputtest.Compare(t, []string{"0+500 ok warm  0→3", "3250+250 server_error unknown : an error in the answer", "4250+250 throttled unknown "}, got)
 	if diff := cmp.Diff(map[string]int64{"unloads a model and asks nothing": 1, "a part of an answer": 1, "no answer of Ollama": 1}, sum.Rejected); diff != "" {
 		t.Errorf("rejected (-want +got):\n%s", diff)
 	}
@@ -324,7 +307,7 @@ nonsense
 {"model":"m","created_at":"2026-01-01T00:00:06Z","done":true,"total_duration":1500000000,"load_duration":264000000,"eval_count":3}
 `
 	got, sum, _ = told(t, &ollamaKind, put(t, "o.jsonl", asked), map[string]string{"instance": "o"})
-	compare(t, []string{
+	inputtest.Compare(t, []string{
 		"0±250ms created o#1", "264±250ms phase o#1 weights_load for 264", "264±250ms ready o#1", "0+1500 ok cold o#1 0→3", "3500±250ms exited o#1 scale_in",
 		"4000±250ms created o#2", "4264±250ms phase o#2 weights_load for 264", "4264±250ms ready o#2", "4000+1500 ok cold o#2 0→3",
 	}, got)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // A shelf is what a store holds: it answers as Loki does and as Elasticsearch and OpenSearch do.
@@ -196,7 +197,7 @@ func TestQueryReadsEachLineOnce(t *testing.T) {
 				if tt.s.failing > 0 { // told of once
 					got = slices.DeleteFunc(got, func(s string) bool { return strings.HasSuffix(s, "503 Service Unavailable; it is asked again") })
 				}
-				compare(t, threeStarts, got)
+				inputtest.Compare(t, threeStarts, got)
 				if tt.q.read != int64(tt.n+6) || tt.q.tally.Read() != tt.q.read || tt.q.tally.Kept != 6 {
 					t.Errorf("%d lines read, tally %+v; want %d", tt.q.read, tt.q.tally, tt.n+6)
 				}
@@ -254,7 +255,7 @@ func TestQueryEndsWhenAskedTo(t *testing.T) {
 		if err := q.Last(ctx, emit); err != nil || time.Since(q.Clock.(bubble).epoch) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(q.Clock.(bubble).epoch))
 		}
-		compare(t, []string{"loki at http://store: what was written from 00:00:00.000 UTC to the end was not read"}, got)
+		inputtest.Compare(t, []string{"loki at http://store: what was written from 00:00:00.000 UTC to the end was not read"}, got)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // TestTailStamps: what a line that is written now says of another age is left out, and counted.
@@ -35,7 +36,7 @@ func TestTailStamps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, []string{"1s started ", "31s ready ",
+	inputtest.Compare(t, []string{"1s started ", "31s ready ",
 		"3s run.warning 1 of 6 lines were left out: stamped more than a minute before they were followed; is its clock right, and its zone?",
 		"3s run.warning 2 of 6 lines were left out: stamped more than a minute ahead; is its clock right, and its zone?"}, got)
 }

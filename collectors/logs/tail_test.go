@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // bubble is a clock of run time that began with the bubble.
@@ -72,7 +73,7 @@ func TestTailFollows(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		compare(t, []string{"1s created o:2", "1s phase o:2", "1s ready o:2", "4s exited o:2unloaded", "4s created o:3", "6s exited o:3unloaded", "6s created o:4",
+		inputtest.Compare(t, []string{"1s created o:2", "1s phase o:2", "1s ready o:2", "4s exited o:2unloaded", "4s created o:3", "6s exited o:3unloaded", "6s created o:4",
 			"6.25s run.warning following a log: " + path + ": a line of more than 1024 KiB is passed over"}, got)
 	})
 }

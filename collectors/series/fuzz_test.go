@@ -7,6 +7,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // fuzz reads what it is given twice, as a set does, and checks what both say.
@@ -20,23 +21,12 @@ func fuzz(f *testing.F, k *input.Kind, seeds ...string) {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		set, err := input.Open(t.Context(), []input.Spec{{Kind: k, Path: path, Options: map[string]string{"zone": "UTC"}}}, input.Settings{Latest: (base + 86400) * 1e9})
-		if err != nil {
-			return
-		}
-		n := int64(0)
-		err = set.Run(t.Context(), func(r assay.Record) error {
-			if s, ok := r.(*assay.Sample); ok {
-				n++
-				if s.Name == "" || s.Time <= 0 {
-					t.Fatalf("%+v", s)
-				}
+		spec := input.Spec{Kind: k, Path: path, Options: map[string]string{"zone": "UTC"}}
+		_, _ = inputtest.Read(t, spec, input.Settings{Latest: (base + 86400) * 1e9}, func(_ *input.Set, r assay.Record) {
+			if why := inputtest.Untrue(r); why != "" {
+				t.Fatalf("%s: %+v", why, r)
 			}
-			return nil
 		})
-		if err != nil || n != set.Summaries[0].Samples {
-			t.Fatalf("%d samples, %v; the first reading had %d", n, err, set.Summaries[0].Samples)
-		}
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 	"github.com/assay-dev/assay/internal/flatten"
 )
 
@@ -23,20 +23,12 @@ const base = int64(1_795_434_000)
 // read gives a sample a line, seconds after base, and what became of all things.
 func read(t *testing.T, k *input.Kind, text string, options map[string]string) (samples []string, told []string, err error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "in")
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	path := inputtest.File(t, "in", text)
 	mtime := time.Unix(base+500, 0)
 	if err := os.Chtimes(path, mtime, mtime); err != nil {
 		t.Fatal(err)
 	}
-	set, err := input.Open(t.Context(), []input.Spec{{Kind: k, Path: path, Options: options}}, input.Settings{Latest: (base + 86400) * 1e9})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer set.Close()
-	err = set.Run(t.Context(), func(r assay.Record) error {
+	sum, err := inputtest.Read(t, input.Spec{Kind: k, Path: path, Options: options}, input.Settings{Latest: (base + 86400) * 1e9}, func(set *input.Set, r assay.Record) {
 		switch r := r.(type) {
 		case *assay.Sample:
 			samples = append(samples, fmt.Sprintf("%s @%g %g", flatten.Series(r.Name, r.Labels), float64(r.Time+set.Epoch-base*1e9)/1e9, r.Value))
@@ -45,9 +37,10 @@ func read(t *testing.T, k *input.Kind, text string, options map[string]string) (
 				samples = append(samples, r.Kind+" "+r.Attrs["series"]+" "+r.Attrs["trace"])
 			}
 		}
-		return nil
 	})
-	sum := set.Summaries[0]
+	if sum.Read == 0 && err != nil {
+		return nil, nil, err
+	}
 	told = append(told, fmt.Sprintf("%d of %d", sum.Kept, sum.Read))
 	for _, why := range slices.Sorted(maps.Keys(sum.Rejected)) {
 		told = append(told, fmt.Sprintf("%d %s", sum.Rejected[why], why))

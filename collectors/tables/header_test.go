@@ -8,11 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // Tables whose columns are named by several rows: what the rows say goes into names and labels.
 func TestHeaderOfSeveralRows(t *testing.T) {
-	two := file(t, "two.csv", "time,pod,cpu,,mem\n,,avg,max,avg\n1767225600,a,0.5,1,7\n1767225601,b,,2,\n")
+	two := inputtest.File(t, "two.csv", "time,pod,cpu,,mem\n,,avg,max,avg\n1767225600,a,0.5,1,7\n1767225601,b,,2,\n")
 	for name, tt := range map[string]struct {
 		spec string
 		want []string
@@ -36,11 +37,11 @@ func TestHeaderOfSeveralRows(t *testing.T) {
 			input.Summary{Read: 4, Kept: 3, Rejected: map[string]int64{"empty cells": 1}},
 		},
 		"rows for the name": {
-			file(t, "x.csv", "node,n1,n1,n2\nkind,cpu,mem,cpu\nts,,,\n1767225600,1,2,3\n") + ",time=ts,name=kind,prefix=host_", []string{"host_cpu{node=n1} 1 @0", "host_mem{node=n1} 2 @0", "host_cpu{node=n2} 3 @0"},
+			inputtest.File(t, "x.csv", "node,n1,n1,n2\nkind,cpu,mem,cpu\nts,,,\n1767225600,1,2,3\n") + ",time=ts,name=kind,prefix=host_", []string{"host_cpu{node=n1} 1 @0", "host_mem{node=n1} 2 @0", "host_cpu{node=n2} 3 @0"},
 			input.Summary{Read: 3, Kept: 3},
 		},
 		"a column that begins late": {
-			file(t, "x.csv", "ts,a,b\n1767225600,1,\n1767225601,2,3\n") + ",time=ts", []string{"a{} 1 @0", "a{} 2 @1000", "b{} 3 @1000"},
+			inputtest.File(t, "x.csv", "ts,a,b\n1767225600,1,\n1767225601,2,3\n") + ",time=ts", []string{"a{} 1 @0", "a{} 2 @1000", "b{} 3 @1000"},
 			input.Summary{Read: 4, Kept: 3, Rejected: map[string]int64{"empty cells": 1}},
 		},
 	} {
@@ -62,15 +63,15 @@ func TestHeaderOfSeveralRows(t *testing.T) {
 func TestHeaderRefused(t *testing.T) {
 	petshop := "testdata/petshop.csv"
 	for spec, want := range map[string]string{
-		petshop + ",time=stamp":                                               `no column "stamp" for time: there are microservice, Evidently_AWS::Evidently, PetSearch_AWS::ECS::Fargate, PetSite; header=N says`,
-		petshop + ",time=unix_timestamp,header=3":                             `no column "unix_timestamp" for time in the 3 rows of the header`,
-		petshop + ",time=unix_timestamp,header=20":                            `header "20": want how many rows name the columns, 1 to 16`,
-		petshop + ",time=unix_timestamp,header=9":                             "header=9: there are 6 rows",
-		petshop + ",time=unix_timestamp,name=metrics":                         `no row of the header is called "metrics": there are microservice, metric, statistic`,
-		petshop + ",time=unix_timestamp,values=latency":                       `no column is called "latency": there are availability_Average, latency_Average, latency_p99, requests_Sum`,
-		petshop + ",time=unix_timestamp,name=metric,value=metric":             "a long table has a header of one row",
-		petshop + ",time=unix_timestamp,labels=metric|statistic|microservice": "all rows of the header, microservice, metric, statistic, are labels",
-		file(t, "x.jsonl", `{"ts":1767225600,"v":1}`) + ",time=ts,header=2":   "header=2 is for CSV",
+		petshop + ",time=stamp":                                                       `no column "stamp" for time: there are microservice, Evidently_AWS::Evidently, PetSearch_AWS::ECS::Fargate, PetSite; header=N says`,
+		petshop + ",time=unix_timestamp,header=3":                                     `no column "unix_timestamp" for time in the 3 rows of the header`,
+		petshop + ",time=unix_timestamp,header=20":                                    `header "20": want how many rows name the columns, 1 to 16`,
+		petshop + ",time=unix_timestamp,header=9":                                     "header=9: there are 6 rows",
+		petshop + ",time=unix_timestamp,name=metrics":                                 `no row of the header is called "metrics": there are microservice, metric, statistic`,
+		petshop + ",time=unix_timestamp,values=latency":                               `no column is called "latency": there are availability_Average, latency_Average, latency_p99, requests_Sum`,
+		petshop + ",time=unix_timestamp,name=metric,value=metric":                     "a long table has a header of one row",
+		petshop + ",time=unix_timestamp,labels=metric|statistic|microservice":         "all rows of the header, microservice, metric, statistic, are labels",
+		inputtest.File(t, "x.jsonl", `{"ts":1767225600,"v":1}`) + ",time=ts,header=2": "header=2 is for CSV",
 	} {
 		if _, _, err := read(t, "samples", spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want …%s…", spec, err, want)

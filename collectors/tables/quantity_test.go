@@ -7,11 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // A column can be said to be a quantity, whatever it is called, and its unit is brought to that of the quantity.
 func TestQuantities(t *testing.T) {
-	gpu := file(t, "gpu.csv", "ts,pod,DUTY,mem_gb\n1767225600,a,75,32\n1767225601,a,101,16\n")
+	gpu := inputtest.File(t, "gpu.csv", "ts,pod,DUTY,mem_gb\n1767225600,a,75,32\n1767225601,a,101,16\n")
 	for spec, want := range map[string]struct {
 		records []string
 		sum     input.Summary
@@ -24,7 +25,7 @@ func TestQuantities(t *testing.T) {
 			[]string{"DCGM_FI_DEV_GPU_UTIL{pod=a} 75 @0", "mem_gb{pod=a} 32 @0", "DCGM_FI_DEV_GPU_UTIL{pod=a} 101 @1000", "mem_gb{pod=a} 16 @1000"},
 			input.Summary{Read: 4, Kept: 4, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: mem_gb; values=COLUMN:QUANTITY says what a column is (assay list quantity)"}},
 		},
-		file(t, "long.csv", "ts,metric,v\n1767225600,queue size,6\n1767225601,running,2\n") + ",time=ts,name=metric,value=v,values=queue size:waiting": {
+		inputtest.File(t, "long.csv", "ts,metric,v\n1767225600,queue size,6\n1767225601,running,2\n") + ",time=ts,name=metric,value=v,values=queue size:waiting": {
 			[]string{"table_waiting{} 6 @0", "running{} 2 @1000"},
 			input.Summary{Read: 2, Kept: 2, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: running; values=COLUMN:QUANTITY says what a column is (assay list quantity)"}},
 		},
@@ -44,7 +45,7 @@ func TestQuantities(t *testing.T) {
 }
 
 func TestUnknownQuantities(t *testing.T) {
-	path := file(t, "x.csv", "ts,duty\n1767225600,1\n")
+	path := inputtest.File(t, "x.csv", "ts,duty\n1767225600,1\n")
 	for values, want := range map[string]string{
 		"duty:gpu.utilization":  `"gpu.utilization" of column "duty" is no quantity: near are gpu_busy, `,
 		"duty:gpu_busi":         `"gpu_busi" of column "duty" is no quantity: did you mean "gpu_busy"?`,

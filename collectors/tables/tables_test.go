@@ -14,6 +14,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/collectors/input/inputtest"
 )
 
 // read reads a table of a kind with options as a person writes them.
@@ -24,12 +25,7 @@ func read(t testing.TB, kind, spec string) (records []string, sum input.Summary,
 	if err != nil {
 		return nil, sum, err
 	}
-	set, err := input.Open(t.Context(), []input.Spec{s}, input.Settings{Latest: 2e18, Temp: t.TempDir()})
-	if err != nil {
-		return nil, sum, err
-	}
-	defer set.Close()
-	err = set.Run(t.Context(), func(r assay.Record) error {
+	sum, err = inputtest.Read(t, s, input.Settings{Latest: 2e18}, func(set *input.Set, r assay.Record) {
 		switch r := r.(type) {
 		case *assay.Sample:
 			var labels []string
@@ -42,22 +38,11 @@ func read(t testing.TB, kind, spec string) (records []string, sum input.Summary,
 				records = append(records, fmt.Sprintf("%s %s @%d %v ±%d %s", r.Kind, r.Instance, (r.Time+set.Epoch-from)/1e6, r.Attrs, r.Resolution/1e6, r.Text))
 			}
 		}
-		return nil
 	})
-	sum = set.Summaries[0]
 	return records, sum, err
 }
 
 const from = int64(1767225600) * 1e9 // 2026-01-01T00:00:00Z
-
-func file(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func TestSamples(t *testing.T) {
 	type wide struct {
@@ -76,20 +61,20 @@ func TestSamples(t *testing.T) {
 		sum  input.Summary
 	}{
 		"wide": {
-			file(t, "gpu.csv", "ts,pod,duty,mem used,note\n1767225600000,a,0.5,12,x\n1767225601000,b,,13,y\n1767225602000,,1e3,NaN,z\n") + ",time=ts:ms,labels=pod,prefix=gpu_",
+			inputtest.File(t, "gpu.csv", "ts,pod,duty,mem used,note\n1767225600000,a,0.5,12,x\n1767225601000,b,,13,y\n1767225602000,,1e3,NaN,z\n") + ",time=ts:ms,labels=pod,prefix=gpu_",
 			[]string{"gpu_duty{pod=a} 0.5 @0", "gpu_mem_used{pod=a} 12 @0", "gpu_mem_used{pod=b} 13 @1000", "gpu_duty{} 1000 @2000"},
 			input.Summary{Read: 6, Kept: 4, Rejected: map[string]int64{"empty cells": 1, "cells that hold no number": 1}},
 		},
 		"wide, named": {
-			file(t, "gpu.jsonl", `{"t":"2026-01-01T01:00:00","m":{"duty":50},"up":true}`) + ",time=t,values=m.duty:DCGM_FI_DEV_GPU_UTIL|up,zone=Europe/Berlin",
+			inputtest.File(t, "gpu.jsonl", `{"t":"2026-01-01T01:00:00","m":{"duty":50},"up":true}`) + ",time=t,values=m.duty:DCGM_FI_DEV_GPU_UTIL|up,zone=Europe/Berlin",
 			[]string{"DCGM_FI_DEV_GPU_UTIL{} 50 @0", "up{} 1 @0"}, input.Summary{Read: 2, Kept: 2},
 		},
 		"long": {
-			file(t, "long.csv", "time_ms;metric;value;host\n1767225600250;queue.size;3;h-1\n1767225600500;duty;7;h-2\n") + ",time=time_ms,name=metric,value=value,labels=host",
+			inputtest.File(t, "long.csv", "time_ms;metric;value;host\n1767225600250;queue.size;3;h-1\n1767225600500;duty;7;h-2\n") + ",time=time_ms,name=metric,value=value,labels=host",
 			[]string{"queue_size{host=h-1} 3 @250", "duty{host=h-2} 7 @500"}, input.Summary{Read: 2, Kept: 2},
 		},
 		"long, one metric": {
-			file(t, "one.csv", "at,v\n1767225600,3\n") + ",time=at,name=queue,value=v", []string{"queue{} 3 @0"}, input.Summary{Read: 1, Kept: 1},
+			inputtest.File(t, "one.csv", "at,v\n1767225600,3\n") + ",time=at,name=queue,value=v", []string{"queue{} 3 @0"}, input.Summary{Read: 1, Kept: 1},
 		},
 		"parquet": {columns + ",time=ts:ms,labels=pod", []string{"duty{pod=a} 0.5 @0"}, input.Summary{Read: 2, Kept: 1, Rejected: map[string]int64{"empty cells": 1}}},
 	} {
@@ -109,8 +94,8 @@ func TestSamples(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	loads := file(t, "loads.csv", "pod,start,end,load_ms\na,2026-01-01 00:00:10,2026-01-01 00:00:12,1500\nb,2026-01-01 00:00:20,,\n,2026-01-01 00:00:20,,3\n")
-	pods := file(t, "pods.csv", "at,pod,status,why\n1767225600,a,Running,\n1767225601.5,a,OOMKilled,too much\n1767225602,a,Odd,\n1767225603,,Running,\n")
+	loads := inputtest.File(t, "loads.csv", "pod,start,end,load_ms\na,2026-01-01 00:00:10,2026-01-01 00:00:12,1500\nb,2026-01-01 00:00:20,,\n,2026-01-01 00:00:20,,3\n")
+	pods := inputtest.File(t, "pods.csv", "at,pod,status,why\n1767225600,a,Running,\n1767225601.5,a,OOMKilled,too much\n1767225602,a,Odd,\n1767225603,,Running,\n")
 	attrs := func(end int64) string {
 		return fmt.Sprintf("map[end_ns:%d phase:weights_load source:table start_ns:%d]", from+end*1e6, from+10_000*int64(1e6))
 	}
@@ -126,7 +111,7 @@ func TestEvents(t *testing.T) {
 			input.Summary{Read: 3, Kept: 1, Rejected: map[string]int64{"no instance": 1, "no end": 1}}},
 		"a duration": {loads + ",begin=start,duration=load_ms,phase=weights_load,instance=pod", []string{"instance.phase a @11500 " + attrs(11500) + " ±0 "},
 			input.Summary{Read: 3, Kept: 1, Rejected: map[string]int64{"no instance": 1, "no end": 1}}},
-		"names of ours": {file(t, "own.jsonl", `{"t":1767225600,"k":"instance.ready","i":"x"}`) + ",time=t,event=k,instance=i", []string{"instance.ready x @0 map[] ±0 "}, input.Summary{Read: 1, Kept: 1}},
+		"names of ours": {inputtest.File(t, "own.jsonl", `{"t":1767225600,"k":"instance.ready","i":"x"}`) + ",time=t,event=k,instance=i", []string{"instance.ready x @0 map[] ±0 "}, input.Summary{Read: 1, Kept: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, sum, err := read(t, "happened", tt.spec)
@@ -146,9 +131,9 @@ func TestEvents(t *testing.T) {
 // Who reads the report is told which zone was taken for stamps that name none.
 func TestZoneIsTold(t *testing.T) {
 	for spec, want := range map[string]int{
-		file(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts":                    1,
-		file(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts,zone=Europe/Berlin": 0,
-		file(t, "x.csv", "ts,up\n2026-11-20T10:00:00+01:00,1\n1795168800,2\n") + ",time=ts":                        0,
+		inputtest.File(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts":                    1,
+		inputtest.File(t, "x.csv", "ts,up\n2026-11-20 10:00:00,1\n2026-11-20T10:00:01Z,2\n") + ",time=ts,zone=Europe/Berlin": 0,
+		inputtest.File(t, "x.csv", "ts,up\n2026-11-20T10:00:00+01:00,1\n1795168800,2\n") + ",time=ts":                        0,
 	} {
 		_, sum, err := read(t, "samples", spec)
 		if err != nil || len(sum.Notes) != want || want == 1 && sum.Notes[0] != "1 stamps name no time zone: UTC was taken; zone= names another" {
@@ -164,10 +149,10 @@ func TestBadRows(t *testing.T) {
 		kind, spec string
 		want       map[string]int64
 	}{
-		{"samples", file(t, "x.csv", "ts,pod,v\n"+good+"soon,a,1\n-5,a,1\n") + ",time=ts,labels=pod,values=v", map[string]int64{"ts: want a date, or a number with the right unit (first on line 5)": 2}},
-		{"samples", file(t, "x.jsonl", `{"ts":1767225600,"v":1}`+"\n{}\n[\n"+`{"ts":1767225601,"v":1}`+"\n"+`{"ts":1767225602,"v":1}`+"\n") + ",time=ts,values=v",
+		{"samples", inputtest.File(t, "x.csv", "ts,pod,v\n"+good+"soon,a,1\n-5,a,1\n") + ",time=ts,labels=pod,values=v", map[string]int64{"ts: want a date, or a number with the right unit (first on line 5)": 2}},
+		{"samples", inputtest.File(t, "x.jsonl", `{"ts":1767225600,"v":1}`+"\n{}\n[\n"+`{"ts":1767225601,"v":1}`+"\n"+`{"ts":1767225602,"v":1}`+"\n") + ",time=ts,values=v",
 			map[string]int64{`no column "ts" for time (first on line 2)`: 1, "the line: want a JSON object (first on line 3)": 1}},
-		{"happened", file(t, "x.csv", "ts,pod,v\n"+good+"1767225603,a,-1\n") + ",begin=ts,duration=v,phase=weights_load,instance=pod",
+		{"happened", inputtest.File(t, "x.csv", "ts,pod,v\n"+good+"1767225603,a,-1\n") + ",begin=ts,duration=v,phase=weights_load,instance=pod",
 			map[string]int64{"v: want a length of less than 30 days that is not negative (first on line 5)": 1}},
 	} {
 		_, sum, err := read(t, tt.kind, tt.spec)
@@ -182,7 +167,7 @@ func TestBadRows(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	csv := file(t, "x.csv", "ts,pod,v\n1767225600,a,word\n")
+	csv := inputtest.File(t, "x.csv", "ts,pod,v\n1767225600,a,word\n")
 	for _, tt := range []struct{ kind, spec, want string }{
 		{"samples", csv, "x.csv: want the option time, for example"},
 		{"samples", csv + ",time=tz", `x.csv:1: no column "tz" for time: there are ts, pod, v; header=N says`},
@@ -192,9 +177,9 @@ func TestRefused(t *testing.T) {
 		{"samples", csv + ",time=ts,values=:x", `values: ":x": want COLUMN, COLUMN:quantity`},
 		{"samples", csv + ",time=ts,value=v", "a long table has a name and a value"},
 		{"samples", csv + ",time=ts,labels=node,values=v", `no column "node" for labels`},
-		{"samples", file(t, "bad.parquet", "PAR1 and nothing more"), "want the option time"},
-		{"samples", file(t, "bad.parquet", "PAR1 and nothing more") + ",time=ts", "bad.parquet: "},
-		{"samples", file(t, "bad.jsonl", "{\"ts\":1767225600,\"v\":1}\n{\n{") + ",time=ts", `bad.jsonl:2: the line "{": want a JSON object`},
+		{"samples", inputtest.File(t, "bad.parquet", "PAR1 and nothing more"), "want the option time"},
+		{"samples", inputtest.File(t, "bad.parquet", "PAR1 and nothing more") + ",time=ts", "bad.parquet: "},
+		{"samples", inputtest.File(t, "bad.jsonl", "{\"ts\":1767225600,\"v\":1}\n{\n{") + ",time=ts", `bad.jsonl:2: the line "{": want a JSON object`},
 		{"happened", csv, "want the options time and event"},
 		{"happened", csv + ",time=ts,event=v,map=word:ready", `map "word:ready": want value:event, where event is one of instance.created`},
 		{"happened", csv + ",begin=ts,phase=warmup,instance=pod", "want begin=COLUMN, and end=COLUMN or duration=COLUMN"},
