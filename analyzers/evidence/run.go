@@ -104,6 +104,9 @@ func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
 	if f := r.Find("availability/natural"); f != nil && f.Quantity.Of == "failures" {
 		x.asked.clusters = f.Quantity.N
 	}
+	if a := x.asked; a.judged < 0 || a.bad < 0 || a.bad > a.judged || a.clusters < 0 || a.clusters > a.bad {
+		x.asked = requests{} // no result of ours
+	}
 	return x
 }
 

@@ -27,6 +27,7 @@ import (
 type sieve struct {
 	target, model, release string
 	since                  int64 // Unix ns
+	anew                   bool  // assess also runs whose result is current
 }
 
 func (s *sieve) takes(m *assay.Manifest) bool {
@@ -80,7 +81,10 @@ func gather(ctx context.Context, roots []string, s sieve, progress func(string))
 			if len(out) == maxRuns {
 				return exit(assay.ExitUsage, "more than %d runs: name fewer directories, or use --since", maxRuns)
 			}
-			r := current(path)
+			var r *assay.Report
+			if !s.anew {
+				r = current(path)
+			}
 			if r == nil {
 				progress(path)
 				if r, _, err = assess(ctx, path, false, nil); err != nil {
@@ -333,6 +337,7 @@ func evidenceCommand(io stdio) *cobra.Command {
 	f.StringVar(&s.model, "model", "", "only runs of this model")
 	f.StringVar(&s.release, "release", "", "only runs of this release")
 	f.StringVar(&since, "since", "", "only runs that ended since: 2026-10-01, 2026-10-01T08:00:00Z or 90d")
+	f.BoolVar(&s.anew, "assess", false, "assess every run, also where a result.json as new as its records is there")
 	f.Var(&stale, "stale", "age after which a drill is stale, for example 90d")
 	f.StringArrayVar(&objectives, "objective", nil, "what must be shown and how surely, for example mtbf/service=720h@95%, recovery/rate{fault=kill}=90% or availability/natural=99.9%; repeatable; sets the exit status: 0, 10 or 11")
 	f.StringArrayVar(&sequential, "sequential", nil, "an MTBF tested against a bad one however often somebody looks, for example mtbf/service=720h:360h@90%: Wald's test with both risks 10%; repeatable; sets the exit status")

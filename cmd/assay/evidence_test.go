@@ -116,6 +116,12 @@ func TestEvidenceCurrent(t *testing.T) {
 	if current(run) == nil {
 		t.Fatal("the result of a moment ago is not current")
 	}
+	if got := assayIn(t, dir, "evidence", "runs"); got.err != "" {
+		t.Errorf("a current result was not taken: %s", got.err)
+	}
+	if got := assayIn(t, dir, "evidence", "runs", "--assess"); got.err != "assess runs/a\n" {
+		t.Errorf("--assess: %q", got.err)
+	}
 	past := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(result, past, past); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func fitted(a *solution, f stat.LifeFit, err error, u assay.Unit, told func()) *
 	a.add("log_likelihood", "log-likelihood", f.LogL, "")
 	a.add("aic", "AIC", f.AIC, "")
 	a.rows = append(a.rows, solutionRow{"censored", "censored", f.Censored, strconv.Itoa(f.Censored)})
-	if f.Failures < 10 {
+	if f.Failures < 10 && strings.Contains(a.q.Method, "Wald") {
 		a.notes = append(a.notes, fmt.Sprintf("%d failures: the intervals are those of large samples and are too narrow; about 20 make them good", f.Failures))
 	}
 	return a

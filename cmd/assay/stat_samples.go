@@ -78,6 +78,7 @@ func (s *statFlags) quantile() calculator {
 		lo, hi, attained, ok := stat.Ranks(n, p, confidence)
 		if !ok {
 			a.q = assay.NotEstimable(d.unit, n, "values", fmt.Sprintf("at %g %% it needs at least %d values and there are %d", 100*confidence, least, n))
+			a.q.Method = fmt.Sprintf("Hyndman-Fan type %d; order statistics", kind)
 			if n > 0 {
 				a.add("sample", "of these values", stat.Quantile(d.v, p, kind), d.unit)
 			}
@@ -227,26 +228,33 @@ func (s *statFlags) pairs(args []string) (n, x []float64, err error) {
 
 func (s *statFlags) erlang() calculator {
 	var servers int
-	var arrivals, service, ca2, cs2 float64
+	var ca2, cs2 float64
 	var limit amount
+	var arrivals, service pace
 	cmd := &cobra.Command{Use: "erlang --servers C --arrivals R --service R", Short: "Waiting in a queue with several servers (Erlang C, Allen-Cunneen)", Args: cobra.NoArgs,
-		Long: "The mean wait in queue, in the unit of time of the rates. With --limit in place of --servers: the least number of servers that keeps it."}
+		Long: "The mean wait in queue, in seconds where a rate or the limit has a unit (3/s, 90/min, or 300ms for one), else in the unit of time of the rates. With --limit in place of --servers: the least number of servers that keeps it."}
 	cmd.Flags().IntVar(&servers, "servers", 0, "servers: instances, or slots of a batch")
-	cmd.Flags().Float64Var(&arrivals, "arrivals", 0, "arrivals per unit of time")
-	cmd.Flags().Float64Var(&service, "service", 0, "what one server completes per unit of time when busy")
+	cmd.Flags().Var(&arrivals, "arrivals", "arrivals per unit of time, for example 3/s")
+	cmd.Flags().Var(&service, "service", "what one server completes per unit of time when busy, for example 2/s, or how long one takes: 500ms")
 	cmd.Flags().Float64Var(&ca2, "ca2", 1, "squared coefficient of variation of times between arrivals; 1 is Poisson")
 	cmd.Flags().Float64Var(&cs2, "cs2", 1, "squared coefficient of variation of service times; 1 is exponential")
 	cmd.Flags().Var(&limit, "limit", "mean wait that must not be passed, in place of --servers")
 	return calculator{cmd, func([]string) (*solution, error) {
 		switch {
-		case !(arrivals > 0) || !(service > 0):
+		case !(arrivals.v > 0) || !(service.v > 0):
 			return nil, errors.New("--arrivals and --service are needed, both above 0")
+		case arrivals.timed != service.timed && !limit.isTime:
+			return nil, errors.New("--arrivals and --service want a unit both, as 3/s and 500ms, or none")
 		case ca2 < 0 || cs2 < 0:
 			return nil, errors.New("--ca2 and --cs2 want 0 or more")
 		case (servers > 0) == limit.set:
 			return nil, errors.New("exactly one of --servers, 1 or more, and --limit is needed")
-		case arrivals/service > 1e6:
-			return nil, fmt.Errorf("a load of %g servers is out of range; at most a million", arrivals/service)
+		case arrivals.v/service.v > 1e6:
+			return nil, fmt.Errorf("a load of %g servers is out of range; at most a million", arrivals.v/service.v)
+		}
+		var u assay.Unit
+		if arrivals.timed || service.timed || limit.isTime { // a plain rate beside it is per second
+			u = assay.Seconds
 		}
 		a := &solution{title: "mean wait", source: "Erlang 1917; Allen and Cunneen"}
 		method := "Erlang C, exact for Poisson arrivals and exponential service"
@@ -255,22 +263,52 @@ func (s *statFlags) erlang() calculator {
 		}
 		var wait float64
 		if limit.set {
-			if servers, wait = stat.Servers(arrivals, service, ca2, cs2, limit.v); servers == 0 {
+			if servers, wait = stat.Servers(arrivals.v, service.v, ca2, cs2, limit.v); servers == 0 {
 				return nil, errors.New("a million servers do not keep it")
 			}
 		} else {
-			wait = stat.Wait(servers, arrivals, service, ca2, cs2)
+			wait = stat.Wait(servers, arrivals.v, service.v, ca2, cs2)
 		}
 		a.rows = append(a.rows, solutionRow{"servers", "servers", servers, strconv.Itoa(servers)})
-		a.add("utilization", "utilisation", arrivals/service/float64(servers), "")
-		a.add("waiting", "share that waits", stat.ErlangC(servers, arrivals/service), "")
+		a.add("utilization", "utilisation", arrivals.v/service.v/float64(servers), "")
+		a.add("waiting", "share that waits", stat.ErlangC(servers, arrivals.v/service.v), "")
 		if math.IsInf(wait, 1) {
-			a.q = assay.NotEstimable("", 0, "", fmt.Sprintf("%d servers complete %g and %g arrive: the queue grows without end; at least %d are needed", servers, float64(servers)*service, arrivals, int(arrivals/service)+1))
+			a.q = assay.NotEstimable(u, 0, "", fmt.Sprintf("%d servers complete %g and %g arrive: the queue grows without end; at least %d are needed", servers, float64(servers)*service.v, arrivals.v, int(arrivals.v/service.v)+1))
 			return a, nil
 		}
-		a.q = exact(wait, "", method)
+		a.q = exact(wait, u, method)
 		return a, nil
 	}}
+}
+
+// A pace is a flag that takes a rate: plain, per a unit of time, or as the time that one takes.
+type pace struct {
+	v     float64
+	timed bool // per second
+}
+
+func (p *pace) String() string { return strconv.FormatFloat(p.v, 'g', -1, 64) }
+func (p *pace) Type() string   { return "rate" }
+
+// Set parses the flag's value.
+func (p *pace) Set(text string) error {
+	if n, per, ok := strings.Cut(text, "/"); ok {
+		size := map[string]float64{"s": 1, "min": 60, "h": 3600, "d": 86400}[per]
+		v, err := strconv.ParseFloat(n, 64)
+		if err != nil || size == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%q is no rate; for example 3/s, 90/min or 10/h", text)
+		}
+		p.v, p.timed = v/size, true
+		return nil
+	}
+	v, isTime, err := parseNumber(text)
+	if err != nil {
+		return fmt.Errorf("%q is no rate; for example 3/s, 90/min, or 300ms for one", text)
+	}
+	if p.v, p.timed = v, isTime; isTime {
+		p.v = 1 / v
+	}
+	return nil
 }
 
 func (s *statFlags) plan() calculator {
