@@ -151,16 +151,22 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	p.machine(t)
 	r.Findings = append(r.Findings, p.findings...)
 
-	var lost int64
-	var causes []string
+	var lost, odd int64
+	var causes, why []string
 	for _, k := range keys(m.End.Unrecorded) {
-		if n := m.End.Unrecorded[k]; n > 0 {
+		if n := m.End.Unrecorded[k]; n > 0 && oddStamp(k) {
+			odd += n
+			why = append(why, fmt.Sprintf("%d %s", n, k))
+		} else if n > 0 {
 			lost += n
 			causes = append(causes, fmt.Sprintf("%d %s", n, k))
 		}
 	}
 	check("unrecorded", counted(float64(lost), assay.Count, p.total, "requests", "records that could not be kept"), "none", lost == 0,
 		"records were lost: "+strings.Join(causes, ", "), "")
+	if odd > 0 {
+		t.Doubts = append(t.Doubts, fmt.Sprintf("%d records of others were left out, since their times cannot be true (%s): is the clock of their source right?", odd, strings.Join(why, ", ")))
+	}
 
 	p.spans(check)
 	p.traces.check(r)
@@ -249,6 +255,12 @@ func (p *validityPass) spans(check checkFunc) {
 		check("spans", counted(v, assay.Ratio, p.answered, "requests", "requests with spans of the target, of those answered"), limit, v >= spanShare, "",
 			fmt.Sprintf("only %.0f %% of the answered requests have spans of the target: cold states and attribution speak of these", 100*v))
 	}
+}
+
+// oddStamp reports whether records were left out for what they themselves tell of time. Requests are our own.
+func oddStamp(cause string) bool {
+	kind, why, _ := strings.Cut(cause, "/")
+	return kind != "requests" && slices.Contains([]string{"future", "past", "order", "number"}, why)
 }
 
 // gaps asks the scrapes' own series whether they succeeded.

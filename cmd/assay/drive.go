@@ -243,7 +243,6 @@ func (s *session) seal(err error) error {
 	if u := s.usage; u.CPU > 0 {
 		end.Usage = &assay.Usage{CPU: int64(u.CPU), Wall: int64(u.Wall), Peak: u.Peak, CPUs: u.CPUs}
 	}
-	end.Unrecorded = s.store.Stats().Unrecorded
 	s.lostMu.Lock()
 	defer s.lostMu.Unlock()
 	for _, u := range s.others {

@@ -47,7 +47,8 @@
 // fails; all of them, up included, when the target is gone. Besides its samples each scrape yields the series up,
 // scrape_duration_seconds and scrape_samples_scraped with the label target.
 // Samples more than an hour in the future are refused and counted, since the TSDB would
-// reject everything after them. The instants of PromQL have a resolution of one
+// reject everything after them; so are requests, spans and events that lie there or before the year 2000, that end before they begin
+// or whose attributes of time are no numbers. The instants of PromQL have a resolution of one
 // millisecond, as the TSDB has.
 //
 // Spans exported twice stay in the files and are given once by [Run.Traces]. When several requests share a

@@ -9,7 +9,8 @@ type Stats struct {
 	Cut                                       int64 // texts, attributes and lists cut to their limits
 
 	// Unrecorded counts records that were lost, by kind and cause, as in requests/disk_slow. It has no zeros.
-	// Causes: disk_slow (no room in memory), disk_failed, future (stamped more than an hour ahead), no_time,
+	// Causes: disk_slow (no room in memory), disk_failed, future (stamped more than an hour ahead), past (before the year 2000),
+	// order (it ends before it begins), number (an attribute of time is none), no_time,
 	// rejected (by the TSDB: a second value for one instant), limit (too long or too many labels).
 	Unrecorded map[string]int64
 }
@@ -50,6 +51,11 @@ func (w *Writer) Stats() Stats {
 			s.Unrecorded = addCounts(s.Unrecorded, map[string]int64{cause: n})
 		}
 	}
+	w.stamps.unrecorded(func(cause string, n int64) {
+		if n > 0 {
+			s.Unrecorded = addCounts(s.Unrecorded, map[string]int64{cause: n})
+		}
+	})
 	return s
 }
 

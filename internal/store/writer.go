@@ -43,6 +43,7 @@ type Writer struct {
 	samples  *sampleIntake
 	db       *tsdbWriter
 	cuts     atomic.Int64
+	stamps   stamps
 
 	// turn is held while run.json is rewritten: it is what puts the rewrites in order. Nothing that emits takes it.
 	turn     sync.Mutex
@@ -73,6 +74,7 @@ func create(dir string, m *assay.Manifest, open func(path string) (logFile, erro
 		return nil, err
 	}
 	w := &Writer{dir: dir, manifest: *m, failed: make(chan error, 1)}
+	w.stamps.epoch = m.Epoch
 	w.manifest.Schema = RunSchema
 	w.manifest.End = assay.Ending{Status: assay.EndRunning}
 	defer func() {
@@ -128,7 +130,7 @@ func (w *Writer) Dir() string { return w.dir }
 
 // Emit records r. It copies what it keeps and waits for nothing. It returns
 // [ErrFull] when the disk does not keep up, [ErrClosed] after the end and the first
-// write error after that; a record that was not taken is counted in [Stats].
+// write error after that; a record that was not taken is counted in [Stats], as is one whose times cannot be true, which is no error.
 func (w *Writer) Emit(r assay.Record) error { return w.emit(r, false) }
 
 // EmitWait is Emit for a source that can wait, as an import can: where the disk does not keep up it waits for it, or until ctx is done.
@@ -149,10 +151,16 @@ func (w *Writer) EmitWait(ctx context.Context, r assay.Record) error {
 func (w *Writer) emit(r assay.Record, patient bool) error {
 	switch r := r.(type) {
 	case *assay.Request:
+		if w.stamps.reject(ofRequest, w.stamps.request(r)) {
+			return nil
+		}
 		r, cuts := limitRequest(r)
 		w.cut(cuts)
 		return w.requests.add(r, patient)
 	case *assay.Span:
+		if w.stamps.reject(ofSpan, w.stamps.span(r)) {
+			return nil
+		}
 		s, cuts := limitSpan(r)
 		w.cut(cuts)
 		return w.spans.add(s, patient)
@@ -161,6 +169,9 @@ func (w *Writer) emit(r assay.Record, patient bool) error {
 	case *assay.Scrape:
 		return w.samples.addScrape(r, patient)
 	case *assay.Event:
+		if w.stamps.reject(ofEvent, w.stamps.event(r)) {
+			return nil
+		}
 		e, cuts := limitEvent(r)
 		w.cut(cuts)
 		return w.events.add(e, patient)
