@@ -17,6 +17,7 @@ type Options struct {
 	Kinds      []Kind            // nil: all
 	Objectives []assay.Objective // nil: those of the run's manifest
 	SLOs       []assay.SLO       // beside those of the run's manifest
+	Replay     *Replay           // how rules are replayed, and which; nil: those of the run's SLOs
 }
 
 // Assess computes the report of a run.
@@ -48,7 +49,11 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 	passes := make([]assay.Pass, len(kinds))
 	var traced []assay.TracePass
 	for i, k := range kinds {
-		passes[i] = k.New().Begin(f)
+		a := k.New()
+		if _, is := a.(Replay); is && opts.Replay != nil {
+			a = *opts.Replay
+		}
+		passes[i] = a.Begin(f)
 		if t, ok := passes[i].(assay.TracePass); ok {
 			traced = append(traced, t)
 		}

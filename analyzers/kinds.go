@@ -30,6 +30,7 @@ func Kinds() []Kind {
 		{"gpu", func() assay.Analyzer { return GPU{} }},
 		{"availability", func() assay.Analyzer { return Availability{} }},
 		{"slo", func() assay.Analyzer { return SLOs{} }},
+		{"replay", func() assay.Analyzer { return Replay{} }}, // after recovery, whose faults it looks at
 		{"canary", func() assay.Analyzer { return Canary{} }},
 		{"retries", func() assay.Analyzer { return Retries{} }},
 		{"latency", func() assay.Analyzer { return Latency{} }},

@@ -202,8 +202,8 @@ func (c *sloCount) result(f *assay.Facts) assay.SLOResult {
 		x.Worst = c.worst(f, budget)
 	}
 	x.Lasts = c.lasts()
-	if c.all.n > c.natural.n {
-		x.Doubts = append(x.Doubts, "faults and overload that the plan made are in it; slo/spent by cause tells them apart")
+	if c.all.n > c.natural.n && bad.Value > 0 {
+		x.Doubts = append(x.Doubts, "what faults and overload of the plan spent is in it")
 	}
 	x.Doubts = append(x.Doubts, c.doubts...)
 	return x

@@ -71,6 +71,10 @@ type view struct {
 	Notes                                                    []pair
 	Hypothesis                                               []string
 	SLOs                                                     []sloBox
+	ReplayHead                                               string
+	Replays                                                  []replayRow
+	ReplayDoubts                                             []string
+	Burn                                                     template.HTML
 	Overload, Alerts, Canary, Retries, Goodput, Budget       string
 	GoodputPhases                                            []pair
 	Knee                                                     string
@@ -195,6 +199,7 @@ func newView(r *assay.Report) *view {
 	}
 	v.objectives(r)
 	v.slos(r)
+	v.replays(r)
 	v.load(r)
 	v.tiles(r)
 	var missing []string

@@ -17,6 +17,7 @@ func Markdown(w io.Writer, r *assay.Report) error {
 	m.load()
 	m.goodput()
 	m.slos()
+	m.replays()
 	m.service()
 	if s := unseen(r); s != "" {
 		m.printf("### Not seen\n\n%s.\n\n", mdText(s))

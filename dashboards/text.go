@@ -58,6 +58,7 @@ func Text(o TextOptions) Render {
 		}
 		p.natural()
 		p.slos()
+		p.replays()
 		p.gpu()
 		p.engine()
 		if requestless(r) {

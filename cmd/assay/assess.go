@@ -123,12 +123,14 @@ func openError(err error) error {
 func assessCommand(io stdio) *cobra.Command {
 	var output string
 	var slo []string
+	var replay replayOptions
 	cmd := &cobra.Command{
 		Use:   "assess DIR",
 		Short: "Compute the findings of a run again, from its records alone",
 		Long: "Computes the findings of the run in DIR again, from its records alone, prints the report and leaves result.json and the reports in DIR. " +
-			"With --slo it judges these objectives beside the run's own, and only prints: the files in DIR follow from the run alone. A value of --slo may be an OpenSLO file.",
-		Example: "  assay assess runs/20260101T000000Z-x --slo ttft/p95=2s\n  assay assess runs/20260101T000000Z-x --slo slos.yaml",
+			"With --slo it judges these objectives beside the run's own, and only prints: the files in DIR follow from the run alone. A value of --slo may be an OpenSLO file. " +
+			"The Prometheus rules of the run's promises, and those of --rules, are replayed on what it recorded: whether they would have fired for each fault and failure, how late, and whether without one.",
+		Example: "  assay assess runs/20260101T000000Z-x --slo ttft/p95=2s\n  assay assess runs/20260101T000000Z-x --slo slos.yaml\n  assay assess runs/20260101T000000Z-x --rules alerts.yaml --rule-interval 5s",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := formatKnown("--output", output); err != nil {
@@ -136,6 +138,9 @@ func assessCommand(io stdio) *cobra.Command {
 			}
 			asked, err := askedFor(slo, nil)
 			if err != nil {
+				return err
+			}
+			if asked, err = replay.asked(asked); err != nil {
 				return err
 			}
 			r, files, err := assess(cmd.Context(), args[0], asked == nil, asked)
@@ -154,6 +159,7 @@ func assessCommand(io stdio) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "what goes to standard output: text, markdown, html, json, junit or annotations")
 	cmd.Flags().StringArrayVar(&slo, "slo", nil, sloHelp)
+	replay.flags(cmd)
 	return cmd
 }
 

@@ -55,6 +55,7 @@ func objectivesOfSLOs(slos []assay.SLO) []assay.Objective {
 
 // demands are what --slo asks for: bounds of metrics, and promises.
 type demands struct {
+	replay     *analyzers.Replay // how rules are replayed; nil: as the run's own are
 	objectives []assay.Objective
 	slos       []assay.SLO
 	notes      []string
@@ -62,7 +63,7 @@ type demands struct {
 
 // options are those of an assessment of a run with these demands beside its own.
 func (d *demands) options(m *assay.Manifest) analyzers.Options {
-	return analyzers.Options{Objectives: append(slices.Clone(m.Objectives), d.objectives...), SLOs: d.slos}
+	return analyzers.Options{Objectives: append(slices.Clone(m.Objectives), d.objectives...), SLOs: d.slos, Replay: d.replay}
 }
 
 func (d *demands) goals() []assay.Objective {

@@ -35,6 +35,9 @@ func ErrorRecording(window time.Duration) string {
 // ID returns the label sloth_id of a promise.
 func ID(s *assay.SLO) string { return service(s) + "-" + s.Name }
 
+// AlertGroup is the name of the group of a promise's alerts.
+func AlertGroup(s *assay.SLO) string { return "sloth-slo-alerts-" + ID(s) }
+
 func service(s *assay.SLO) string {
 	if s.Service == "" {
 		return "service"
@@ -160,7 +163,7 @@ func (g *generator) spec() string {
 }
 
 func (g *generator) alerts() rulefmt.RuleGroup {
-	out := rulefmt.RuleGroup{Name: "sloth-slo-alerts-" + g.labels[labelID]}
+	out := rulefmt.RuleGroup{Name: AlertGroup(g.s)}
 	budget := formatFloat(stat.Budget(g.s.Target))
 	over := func(w time.Duration, factor float64) string {
 		return fmt.Sprintf("(%s%s > (%s * %s))", ErrorRecording(w), g.selector(), formatFloat(factor), budget)

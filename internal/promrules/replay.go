@@ -109,17 +109,9 @@ func (r *Replay) groups(engine *promql.Engine) ([]*group, error) {
 		every = DefaultInterval
 	}
 	var out []*group
-	recorded := map[string]time.Duration{}
-	for _, g := range r.Groups {
-		for _, x := range g.Rules {
-			if x.Record != "" {
-				tree, err := promqlParse(x)
-				if err != nil {
-					return nil, err
-				}
-				recorded[x.Record] = max(recorded[x.Record], reach(tree, recorded))
-			}
-		}
+	recorded, _, err := reaches(r.Groups)
+	if err != nil {
+		return nil, err
 	}
 	for _, g := range r.Groups {
 		w := &group{RuleGroup: g, engine: engine, every: time.Duration(g.Interval), next: r.Begin, alerts: make([]*alert, len(g.Rules)), seen: make([]map[uint64]labels.Labels, len(g.Rules))}

@@ -82,3 +82,27 @@ func reach(tree parser.Expr, recorded map[string]time.Duration) time.Duration {
 	})
 	return most
 }
+
+// reaches returns how far each recording looks back, through those before it, and how far any rule does.
+func reaches(groups []rulefmt.RuleGroup) (recorded map[string]time.Duration, most time.Duration, err error) {
+	recorded = map[string]time.Duration{}
+	for _, g := range groups {
+		for _, x := range g.Rules {
+			tree, err := promqlParse(x)
+			if err != nil {
+				return nil, 0, err
+			}
+			own := reach(tree, recorded)
+			if most = max(most, own); x.Record != "" {
+				recorded[x.Record] = max(recorded[x.Record], own)
+			}
+		}
+	}
+	return recorded, most, nil
+}
+
+// Reach returns how far the rules look back at most.
+func Reach(groups []rulefmt.RuleGroup) (time.Duration, error) {
+	_, most, err := reaches(groups)
+	return most, err
+}

@@ -1,0 +1,154 @@
+package analyzers
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/promrules"
+)
+
+// madeLabel marks what was made of requests, so that nobody takes it for what was recorded.
+const madeLabel, madeOf = "made_of", "requests"
+
+// madeSeries makes the counters of the run's live metrics out of its requests: how many had ended by each sample, by phase, class and outcome, and how many
+// were served within the limit of each promised latency.
+type madeSeries struct {
+	begin, step int64
+	n           int // samples
+	limits      []madeLimit
+	ended       map[madeKey][]int
+	fast        map[madeKey][]int
+	counted     int
+}
+
+type madeKey struct {
+	phase, class string
+	outcome      assay.Outcome
+	limit        int // index of the limit
+}
+
+// A madeLimit is one bucket that rules ask for.
+type madeLimit struct {
+	family string
+	le     float64
+}
+
+func newMadeSeries(f *assay.Facts, slos []assay.SLO, step int64) *madeSeries {
+	m := &madeSeries{begin: f.Begin, step: step, n: int((f.End-f.Begin)/step) + 2, ended: map[madeKey][]int{}, fast: map[madeKey][]int{}}
+	for i := range slos {
+		if in := &slos[i].Good; in.Own() && in.Metric != "availability" {
+			le, _ := promrules.Bucket(in.Metric, in.Max)
+			if l := (madeLimit{in.Metric, le}); !slices.Contains(m.limits, l) {
+				m.limits = append(m.limits, l)
+			}
+		}
+	}
+	return m
+}
+
+func (m *madeSeries) add(r *assay.Request) {
+	at := max(r.Due, r.End) - m.begin
+	i := min(max(0, int((at+m.step-1)/m.step)), m.n-1)
+	tally := func(in map[madeKey][]int, k madeKey) {
+		if in[k] == nil {
+			in[k] = make([]int, m.n)
+		}
+		in[k][i]++
+	}
+	k := madeKey{phase: r.Phase, class: r.Class, outcome: r.Outcome}
+	tally(m.ended, k)
+	if promrules.Counts(r.Outcome) {
+		m.counted++
+	}
+	if r.Outcome != assay.OK {
+		return
+	}
+	for j, l := range m.limits {
+		if took, known := latencyOf(l.family, r); known && took <= l.le*1e9 {
+			k.limit = j
+			tally(m.fast, k)
+		}
+	}
+}
+
+// memory returns the series, with a past before the run in which all was good.
+func (m *madeSeries) memory(f *assay.Facts, past time.Duration) *promrules.Memory {
+	out := promrules.NewMemory()
+	if len(m.ended) == 0 {
+		return out
+	}
+	for _, k := range madeOrder(m.ended) { // both are there from the first sample on, as they are live
+		for _, o := range []assay.Outcome{assay.OK, assay.ServerError} {
+			if k.outcome = o; m.ended[k] == nil {
+				m.ended[k] = make([]int, m.n)
+			}
+		}
+	}
+	served := 0
+	for k, counts := range m.ended {
+		if k.outcome == assay.OK {
+			served += summed(counts)
+		}
+	}
+	write := func(l labels.Labels, counts []int, share float64) {
+		rate := share * float64(m.counted) / seconds(f.End-f.Begin) // of the past, per second
+		ms := func(t int64) int64 { return (t + f.Manifest.Epoch) / 1e6 }
+		sum := 0.0
+		if past > 0 {
+			step := max(m.step, int64(past)/pastSamples)
+			for t := m.begin - int64(past)/step*step - step; t < m.begin; t += step {
+				sum += rate * seconds(step)
+				out.Add(l, ms(t), sum)
+			}
+		}
+		for i, n := range counts {
+			sum += float64(n)
+			out.Add(l, ms(m.begin+int64(i)*m.step), sum)
+		}
+	}
+	for _, k := range madeOrder(m.ended) {
+		share := 0.0
+		if k.outcome == assay.OK && served > 0 {
+			share = float64(summed(m.ended[k])) / float64(served)
+		}
+		write(labels.FromStrings(labels.MetricName, promrules.RequestSeries, "phase", k.phase, "class", k.class, "outcome", k.outcome.String(), madeLabel, madeOf), m.ended[k], share)
+	}
+	for _, k := range madeOrder(m.fast) {
+		l := m.limits[k.limit]
+		of := 0
+		for other, counts := range m.fast {
+			if other.limit == k.limit {
+				of += summed(counts)
+			}
+		}
+		write(labels.FromStrings(labels.MetricName, promrules.LatencySeries(l.family), "phase", k.phase, "class", k.class, "le", strconv.FormatFloat(l.le, 'g', -1, 64), madeLabel, madeOf),
+			m.fast[k], float64(summed(m.fast[k]))/float64(max(1, of)))
+	}
+	return out
+}
+
+// pastSamples bounds the samples of a past.
+const pastSamples = 3000
+
+func summed(counts []int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func madeOrder(m map[madeKey][]int) []madeKey {
+	out := make([]madeKey, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b madeKey) int {
+		return cmp.Or(cmp.Compare(a.phase, b.phase), cmp.Compare(a.class, b.class), cmp.Compare(a.outcome, b.outcome), cmp.Compare(a.limit, b.limit))
+	})
+	return out
+}

@@ -1,0 +1,186 @@
+package dashboards
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/promrules"
+)
+
+// replays writes what alerting rules would have done.
+func (p *page) replays() {
+	if len(p.r.Replays) == 0 {
+		return
+	}
+	p.para("REPLAY", 11, replayHead(p.r))
+	for i := range p.r.Replays {
+		p.para("", 2, replayName(&p.r.Replays[i])+" "+replayLine(p.r, &p.r.Replays[i]))
+	}
+	for _, s := range replayDoubts(p.r) {
+		p.para("", 2, s)
+	}
+}
+
+func (m *markdown) replays() {
+	if len(m.r.Replays) == 0 {
+		return
+	}
+	m.printf("### Alerting rules, replayed\n\n%s.\n\n", mdText(capital(replayHead(m.r))))
+	for i := range m.r.Replays {
+		x := &m.r.Replays[i]
+		m.printf("* **%s** %s\n", mdText(replayName(x)), mdText(replayLine(m.r, x)))
+	}
+	for _, s := range replayDoubts(m.r) {
+		m.printf("* %s\n", mdText(s))
+	}
+	m.printf("\n")
+}
+
+// replayHead says what was replayed on what.
+func replayHead(r *assay.Report) string {
+	var on []string
+	steps := map[int64]bool{}
+	for i := range r.Replays {
+		if x := &r.Replays[i]; !slices.Contains(on, x.On) {
+			on = append(on, x.On)
+		}
+		steps[r.Replays[i].Step] = true
+	}
+	s := Things(len(r.Replays), "alerting rules") + " evaluated on " + strings.Join(on, " and on ")
+	if len(steps) == 1 {
+		s += fmt.Sprintf(" each %s: instants are known to that", Duration(seconds(r.Replays[0].Step)))
+	}
+	return s
+}
+
+// replayName names a rule: page AvailabilitySLO.
+func replayName(x *assay.Replay) string {
+	name := strings.TrimSpace(x.Severity + " " + x.Alert)
+	if x.File != "" {
+		name += " of " + x.File
+	}
+	return name
+}
+
+// replayLine tells what a rule made of each incident.
+func replayLine(r *assay.Report, x *assay.Replay) string {
+	var parts []string
+	quiet := 0
+	for i := range x.Looks {
+		d := &x.Looks[i]
+		if d.Fires == 0 && !d.Hurt {
+			quiet++
+			continue
+		}
+		parts = append(parts, detectionText(r, d))
+	}
+	if quiet > 0 {
+		parts = append(parts, "rightly quiet in "+Things(quiet, "incidents")+" that hurt nobody")
+	}
+	switch {
+	case len(x.Fired) == 0 && len(parts) == 0:
+		parts = append(parts, "did not fire, and nothing called for it")
+	case x.False == 1:
+		parts = append(parts, "fired once WITHOUT AN INCIDENT, at "+falseAt(r, x))
+	case x.False > 1:
+		parts = append(parts, fmt.Sprintf("fired %d times WITHOUT AN INCIDENT, first at %s", x.False, falseAt(r, x)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// falseAt is the first instant at which a rule fired for none of its incidents.
+func falseAt(r *assay.Report, x *assay.Replay) string {
+	for _, in := range x.Fired {
+		of := false
+		for _, d := range x.Looks {
+			of = of || d.Begin <= in.Begin && in.Begin <= d.End+x.Longest+2*x.Step
+		}
+		if !of {
+			return Instant(in.Begin, r.Begin)
+		}
+	}
+	return "no known instant"
+}
+
+func detectionText(r *assay.Report, d *assay.Detection) string {
+	name := d.Kind
+	switch {
+	case d.Fault != "":
+		name = "fault " + d.Kind
+	case d.Kind == string(assay.Natural):
+		name = "failure"
+	}
+	name += " at " + Instant(d.Begin, r.Begin)
+	switch q := d.Delay; {
+	case d.Fires == 0 && !q.Known():
+		return name + ": " + q.Reason
+	case d.Fires == 0:
+		return name + ": DID NOT FIRE in " + In(q.Lo, q.Unit)
+	}
+	s := name + ": would have fired " + strings.TrimSpace(Value(d.Delay)+" "+Bracket(d.Delay)) + " after it began"
+	if d.Fires > 1 {
+		s += fmt.Sprintf(" and FLAPPED, %d times", d.Fires)
+	}
+	switch {
+	case math.IsNaN(d.Resolve.Value):
+		s += ", still firing at the end of the run"
+	case d.Resolve.Known():
+		s += ", gone " + Value(d.Resolve) + " after it ended"
+	}
+	return s
+}
+
+// replayDoubts gathers what is to be known of the replays, each once.
+func replayDoubts(r *assay.Report) (out []string) {
+	for i := range r.Replays {
+		for _, w := range r.Replays[i].Warnings {
+			if s := replayName(&r.Replays[i]) + ": " + w; len(r.Replays) > 1 && !shared(r, w) {
+				w = s
+			}
+			if !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}
+
+// shared reports whether several replays say the same.
+func shared(r *assay.Report, warning string) bool {
+	n := 0
+	for i := range r.Replays {
+		if slices.Contains(r.Replays[i].Warnings, warning) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// replayRow is one rule of the page.
+type replayRow struct {
+	Name, Line string
+	Bad        bool
+}
+
+func (v *view) replays(r *assay.Report) {
+	if len(r.Replays) == 0 {
+		return
+	}
+	v.ReplayHead, v.ReplayDoubts = capital(replayHead(r)), replayDoubts(r)
+	for i := range r.Replays {
+		x := &r.Replays[i]
+		row := replayRow{Name: replayName(x), Line: replayLine(r, x), Bad: x.False > 0}
+		for _, d := range x.Looks {
+			row.Bad = row.Bad || d.Hurt && d.Fires == 0 && d.Delay.Known()
+		}
+		v.Replays = append(v.Replays, row)
+	}
+	v.Burn = burnChart("burn", r)
+}
+
+// pageFactor is the burn rate of the first page of a promise.
+func pageFactor(s *assay.SLO) float64 { return promrules.Pairs(time.Duration(s.Window))[0].Factor }
