@@ -51,6 +51,12 @@ func TestCalculators(t *testing.T) {
 		{"erlang --limit 100ms --arrivals 3 --service 1", "", map[string][2]float64{"servers": {6, 0}}},
 		{"burn --ratio 0.0144", "", map[string][2]float64{"value": {14.4, 1e-12}, "budget": {43.2 * 60, 1e-6}, "rules/0/budget_share": {.02, 1e-12}, "rules/0/fires_after": {3600, 1e-6}, "rules/1/budget_share": {.05, 1e-12}, "rules/2/budget_share": {.1, 1e-12}, "rules/3/budget_share": {.1, 1e-12}}},
 		{"burn --ratio 1", "", map[string][2]float64{"value": {1000, 1e-9}, "rules/0/fires_after": {51.84, 1e-9}}},
+		// SRE workbook, chapter 5: budgets of 30 d, and what a rate spends of one within its window.
+		{"burn --ratio 0 --objective 0.99", "", map[string][2]float64{"budget": {432 * 60, 1e-6}}},
+		{"burn --ratio 0 --objective 0.995", "", map[string][2]float64{"budget": {216 * 60, 1e-6}}},
+		{"burn --ratio 0 --objective 0.9999", "", map[string][2]float64{"budget": {4.32 * 60, 1e-6}}},
+		{"burn --ratio 0.006 --window 6h", "", map[string][2]float64{"spent": {.05, 1e-9}}},
+		{"burn --ratio 0.001 --window 3d", "", map[string][2]float64{"spent": {.1, 1e-9}, "exhausted_after": {30 * 86400, 1e-6}}},
 		{"burn --bad 1000 --total 1000 --objective 0.9995", "", map[string][2]float64{"budget": {21.6 * 60, 1e-6}, "value": {2000, 1e-6}}},
 		{"coverage .5:40:40 .3:30:29 .2:10:8", "", map[string][2]float64{"value": {.95, 5e-4}, "se": {.027142, 5e-7}, "lo": {.8713, 5e-5}, "hi": {.9789, 5e-5}, "lower": {.8828, 5e-5}, "pooled": {.9625, 5e-5}}},
 		{"plan --goal 720h", "", map[string][2]float64{"value": {2156.9 * 3600, 180}, "time_1": {3415.6 * 3600, 180}}},
