@@ -13,6 +13,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/flatten"
 	"github.com/assay-dev/assay/internal/gpu"
+	"github.com/assay-dev/assay/internal/protofield"
 )
 
 // The messages are walked field by field, so that memory is bounded by what one series holds and not by what a message promises.
@@ -50,33 +51,7 @@ func (t *writing) reject(reason string, n int64) {
 
 // fields calls each for every field of a message. Bytes are valid as long as b.
 func fields(b []byte, each func(num protowire.Number, typ protowire.Type, raw []byte, v uint64) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return errWrite
-		}
-		b = b[n:]
-		var raw []byte
-		var v uint64
-		switch typ {
-		case protowire.BytesType:
-			raw, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed64Type:
-			v, n = protowire.ConsumeFixed64(b)
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, b)
-		}
-		if n < 0 {
-			return errWrite
-		}
-		b = b[n:]
-		if err := each(num, typ, raw, v); err != nil {
-			return err
-		}
-	}
-	return nil
+	return protofield.Each(b, errWrite, each)
 }
 
 // v1 takes a prometheus.WriteRequest.

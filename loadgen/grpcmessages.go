@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/assay-dev/assay/internal/protofield"
 )
 
 // The messages of the Open Inference Protocol over gRPC are few and flat, so they are written and read field by field: that leaves the
@@ -71,31 +73,7 @@ var errMessage = errors.New("answer is not a message of the protocol")
 
 // eachField calls do with each field of a message; value is that of a field of bytes, number that of a varint.
 func eachField(b []byte, do func(field protowire.Number, kind protowire.Type, value []byte, number uint64) error) error {
-	for len(b) > 0 {
-		field, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return errMessage
-		}
-		b = b[n:]
-		var value []byte
-		var number uint64
-		switch kind {
-		case protowire.BytesType:
-			value, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			number, n = protowire.ConsumeVarint(b)
-		default:
-			n = protowire.ConsumeFieldValue(field, kind, b)
-		}
-		if n < 0 {
-			return errMessage
-		}
-		b = b[n:]
-		if err := do(field, kind, value, number); err != nil {
-			return err
-		}
-	}
-	return nil
+	return protofield.Each(b, errMessage, do)
 }
 
 // inferred is what matters of a ModelInferResponse.

@@ -3,6 +3,7 @@ package traces
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/protofield"
 )
 
 const typeProtobuf = "application/protobuf"
@@ -136,24 +138,17 @@ func opened(body []byte, contentType string) (msg []byte, partial bool, err erro
 		s := string(answer.Status)
 		return answer.Trace, s == `"PARTIAL"` || s == "1", nil
 	}
-	for len(body) > 0 {
-		field, typ, n := protowire.ConsumeTag(body)
-		if n < 0 {
-			return nil, false, fmt.Errorf("an answer of Tempo: %w", protowire.ParseError(n))
-		}
-		size := protowire.ConsumeFieldValue(field, typ, body[n:])
-		if size < 0 {
-			return nil, false, fmt.Errorf("an answer of Tempo: %w", protowire.ParseError(size))
-		}
-		value := body[n : n+size]
+	err = protofield.Each(body, errors.New("an answer of Tempo is no message of protobuf"), func(field protowire.Number, kind protowire.Type, value []byte, number uint64) error {
 		switch {
-		case field == 1 && typ == protowire.BytesType:
-			msg, _ = protowire.ConsumeBytes(value)
-		case field == 3 && typ == protowire.VarintType:
-			v, _ := protowire.ConsumeVarint(value)
-			partial = v == 1
+		case field == 1 && kind == protowire.BytesType:
+			msg = value
+		case field == 3 && kind == protowire.VarintType:
+			partial = number == 1
 		}
-		body = body[n+size:]
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	return msg, partial, nil
 }
