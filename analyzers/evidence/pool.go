@@ -142,6 +142,7 @@ func ledgerOf(runs []*Run) *ledger {
 		down[u] = timeset.Union(down[u])
 	}
 	covered := map[unit][]assay.Stretch{}
+	before := map[unit][]int{}  // failures of earlier runs, as indexes; those of one run are told apart already
 	var watched []assay.Stretch // by the service
 	for _, x := range runs {
 		lone := true
@@ -177,24 +178,27 @@ func ledgerOf(runs []*Run) *ledger {
 			l.asked.bad += x.asked.bad
 			l.asked.clusters += x.asked.clusters
 		}
-		before := map[assay.Subject]int{} // failures of earlier runs: those of one run are told apart already
-		for s, list := range l.failures {
-			before[s] = len(list)
-		}
+		fails := map[unit][]int{}
 		for _, f := range x.failures {
 			if timeset.Holds(apart, f.begin) {
 				l.disowned++
 				continue
 			}
-			i := slices.IndexFunc(l.failures[f.subject][:before[f.subject]], func(g failure) bool { return g.unit == f.unit && f.lo < g.hi && g.lo < f.hi })
+			u := unit{f.subject, f.unit}
+			all := l.failures[f.subject]
+			i := slices.IndexFunc(before[u], func(i int) bool { return f.lo < all[i].hi && all[i].lo < f.hi })
 			if i < 0 {
-				l.failures[f.subject] = append(l.failures[f.subject], f)
+				fails[u] = append(fails[u], len(all))
+				l.failures[f.subject] = append(all, f)
 				continue
 			}
 			l.twice++
-			g := &l.failures[f.subject][i]
+			g := &all[before[u][i]]
 			g.begin, g.lo, g.end, g.hi, g.open = min(f.begin, g.begin), min(f.lo, g.lo), max(f.end, g.end), max(f.hi, g.hi), f.open && g.open
 			g.cause = cmp.Or(g.cause, f.cause)
+		}
+		for u, list := range fails {
+			before[u] = append(before[u], list...)
 		}
 	}
 	for s := range l.failures {

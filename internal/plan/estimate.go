@@ -151,7 +151,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, stea
 			if o.Min != nil && *o.Min > 0 && *o.Min < 1 {
 				need := int(math.Ceil(math.Log(0.025) / math.Log(*o.Min)))
 				d.OK = n >= need
-				d.Why = fmt.Sprintf("%d faults planned; %d that all succeed are needed to show %g at 95 %%", n, need, *o.Min)
+				d.Why = fmt.Sprintf("%d planned; %d that all succeed are needed to show %g at 95 %%", n, need, *o.Min)
 			}
 		}
 	case strings.HasPrefix(o.Metric, "availability/during/"):
