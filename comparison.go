@@ -122,7 +122,6 @@ type Race struct {
 	Requests int      `json:"requests"`   // of both sides, the warm-up apart
 	Took     float64  `json:"took_s"`
 	Stopped  string   `json:"stopped"` // why it ended
-	Spent    []Spend  `json:"spent,omitempty"`
 	Gates    []string `json:"gates"`
 }
 

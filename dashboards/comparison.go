@@ -132,6 +132,14 @@ func changeNotes(cs []*assay.Change) []noted {
 	return out
 }
 
+// withinOne writes what one run says: its interval, or its value where that cannot err.
+func withinOne(q assay.Quantity) string {
+	if s := Interval(q); s != "exact" {
+		return s
+	}
+	return Value(q)
+}
+
 // withinLine describes the one run of each side by what is known within it.
 func withinLine(c *assay.Comparison, s *assay.Side) string {
 	if c.Race != nil || c.Base.Used() != 1 || s.Used() != 1 {
@@ -140,7 +148,7 @@ func withinLine(c *assay.Comparison, s *assay.Side) string {
 	var parts []string
 	for _, ch := range changesOf(c, s.Name, assay.ChangeGate) {
 		if ch.Base.Bounded() && ch.Other.Bounded() {
-			parts = append(parts, fmt.Sprintf("%s %s against %s", ch.Title, Interval(ch.Other), Interval(ch.Base)))
+			parts = append(parts, fmt.Sprintf("%s %s against %s", ch.Title, withinOne(ch.Other), withinOne(ch.Base)))
 		}
 	}
 	if len(parts) == 0 {

@@ -86,11 +86,11 @@ func methodLine(c *assay.Comparison, judged []*assay.Change) string {
 		return judged[0].Change.Method + fmt.Sprintf("; %s, valid at every look", Percent(c.Confidence))
 	}
 	for _, ch := range judged {
-		if ch.Change.Known() {
+		if ch.Change.Known() && ch.Role == assay.ChangeGate {
 			return fmt.Sprintf("%s; %s intervals; a failure must hold by Holm among all that may fail", ch.Change.Method, Percent(c.Confidence))
 		}
 	}
-	return "nothing could be compared"
+	return "no interval of what must pass could be given"
 }
 
 func (p *page) changes(cs []*assay.Change, name string) error {

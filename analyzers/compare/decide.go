@@ -55,6 +55,16 @@ func suspect(c *assay.Comparison, runs []Run, opts *Options) {
 	differ("by different versions of assay", func(r *Run) string { return r.Manifest.Version })
 	differ("against different kinds of target", func(r *Run) string { return r.Manifest.Target.Kind })
 	differ("with different models", func(r *Run) string { return r.Manifest.Target.Model })
+	var follow []string
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		if ch.Role != assay.ChangeShow && slices.ContainsFunc(ch.Doubts, func(s string) bool { return strings.HasPrefix(s, "the values follow their order") }) && !slices.Contains(follow, ch.Title) {
+			follow = append(follow, ch.Title)
+		}
+	}
+	if len(follow) > 0 {
+		c.Doubts = append(c.Doubts, fmt.Sprintf("runs are like their neighbours in %s: each was compared with its neighbour of the other side alone, which takes more runs", strings.Join(follow, "; ")))
+	}
 	for i := range c.Candidates {
 		a, b := releases(&c.Base), releases(&c.Candidates[i])
 		if len(a) == 1 && slices.Equal(a, b) {

@@ -15,7 +15,8 @@
 //
 // # Scales
 //
-// Times and rates are compared by their ratio, with a margin of 5 % unless told otherwise. Shares (errors, availability, goodput) are
+// Times and rates are compared by their ratio, with a margin of 5 % unless told otherwise; recoveries by their difference, with a margin of 5 % of the base
+// and half a second at least. Shares (errors, availability, goodput) are
 // compared by their difference, with a margin of half a percentage point: 5 % of an availability would be a month without
 // service. Failures are counted as episodes over the time watched, and compared by the ratio of the two rates, which is exact
 // (conditional binomial); its margin is a factor of two, since a few failures show no less.

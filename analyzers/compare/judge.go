@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
@@ -36,9 +37,10 @@ func trialsOf(vs []value) (trials []stat.Trial, ordered bool) {
 	return trials, ordered
 }
 
-// scaleOf returns the scale of a change. Ratios of values that are not all above zero would be none: they become differences.
-func scaleOf(vs []value, unit assay.Unit) assay.Scale {
-	if unit == assay.Ratio || slices.ContainsFunc(vs, func(v value) bool { return !(v.v > 0) }) {
+// scaleOf returns the scale of a change. Ratios of values that are not all above zero would be none: they become differences. So do recoveries, of which
+// a tolerated fault has none.
+func scaleOf(metric string, vs []value, unit assay.Unit) assay.Scale {
+	if unit == assay.Ratio || strings.HasPrefix(metric, "recovery/") || slices.ContainsFunc(vs, func(v value) bool { return !(v.v > 0) }) {
 		return assay.ScaleDifference
 	}
 	return assay.ScaleRatio

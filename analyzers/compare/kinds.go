@@ -21,6 +21,8 @@ const (
 	RatioMargin = 0.05  // of times and rates, relative
 	ShareMargin = 0.005 // of shares, half a percentage point
 	RateMargin  = 1     // of rates of failures, relative: twice as many
+
+	RecoveryFloor = 0.5 // s: of a recovery no margin is smaller, since what tells of it is no finer
 )
 
 // always are the metrics that are compared wherever both sides have them.

@@ -28,10 +28,14 @@ func (o *Options) confidence() float64 { return cmp.Or(o.Confidence, Confidence)
 // margin returns the margin of a metric on its scale. level is the median of the base.
 func (o *Options) margin(metric string, scale assay.Scale, unit assay.Unit, level float64) float64 {
 	family, _, _ := strings.Cut(metric, "/")
+	least := 0.0
+	if family == "recovery" {
+		least = RecoveryFloor
+	}
 	for _, name := range []string{metric, family} {
 		if m, ok := o.Margins[name]; ok {
 			if scale == assay.ScaleDifference && unit != assay.Ratio {
-				return m * math.Abs(level)
+				return math.Max(m*math.Abs(level), least)
 			}
 			return m
 		}
@@ -48,7 +52,7 @@ func (o *Options) margin(metric string, scale assay.Scale, unit assay.Unit, leve
 	case unit == assay.Ratio:
 		return ShareMargin
 	}
-	return ratio * math.Abs(level)
+	return math.Max(ratio*math.Abs(level), least)
 }
 
 // Runs compares each of others with base.
@@ -115,7 +119,7 @@ func changeOf(k kind, base, other []Run, opts *Options) (assay.Change, bool) {
 	}
 	c.Base, c.Other = middle(bq, d.Unit, opts.confidence()), middle(oq, d.Unit, opts.confidence())
 	vs := append(timed(bq, base, false), timed(oq, other, true)...)
-	c.Scale = scaleOf(vs, d.Unit)
+	c.Scale = scaleOf(k.metric, vs, d.Unit)
 	c.Margin = opts.margin(k.metric, c.Scale, d.Unit, c.Base.Value)
 	if len(c.BaseValues) == 0 || len(c.OtherValues) == 0 {
 		c.Verdict, c.P, c.Adjusted = assay.VerdictInconclusive, assay.Num(math.NaN()), assay.Num(math.NaN())

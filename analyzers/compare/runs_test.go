@@ -288,6 +288,9 @@ func TestRecoveryIsCompared(t *testing.T) {
 	if c.Verdict != assay.VerdictFail {
 		t.Errorf("%s: %s", c.Verdict, c.Why)
 	}
+	if ch.Scale != assay.ScaleDifference || ch.Margin != RecoveryFloor || math.Abs(ch.Change.Value-4) > 0.2 || ch.Change.Unit != assay.Seconds {
+		t.Errorf("by difference, half a second at least: %s %g, %s", ch.Scale, ch.Margin, ch.Change)
+	}
 }
 
 func TestTrace(t *testing.T) {

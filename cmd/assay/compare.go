@@ -40,7 +40,7 @@ func compareCommand(io stdio) *cobra.Command {
 		Long: "Compares runs: is a candidate worse than the base by more than a margin? Each argument is one side: a run directory, a directory of runs, or a list of " +
 			"either with commas; a pattern in quotes names what it matches. The unit is the run, so one run a side decides nothing: five or more a side do, made in turns (ABAB).\n\n" +
 			"What must pass is what --metric names, else what the plan has objectives on, else TTFT, ITL and end-to-end time at p50 and p95 and goodput. The error ratio, failures and recovery " +
-			"from faults may fail a comparison and do not hold it up. Times and rates may be 5 % worse, shares half a percentage point, and failures may come twice as often, " +
+			"from faults may fail a comparison and do not hold it up. Times and rates may be 5 % worse (recoveries half a second at least), shares half a percentage point, and failures may come twice as often, " +
 			"unless --margin says otherwise.\n\n" +
 			"With --history the arguments are one line of runs, and each change of level in it is told, with the releases before and after.\n\n" +
 			"With --live the arguments are two URLs, of which neither has runs yet: both are loaded in turns, in short blocks with the same arrivals and in random order, until the answer is there or the budget is spent. " +

@@ -163,8 +163,22 @@ func (o *compareOptions) sides(ctx context.Context, io stdio, args []string, gat
 	return sides[0], sides[1:], nil
 }
 
-// nameSides calls sides by their release where that tells them apart.
+// longName is how long a list of runs may be to serve as the name of its side.
+const longName = 40
+
+// nameSides calls sides by their release where that tells them apart, and by their part where what they were called is long.
 func nameSides(sides []compare.Side) {
+	for i := range sides {
+		switch {
+		case len(sides[i].Name) <= longName:
+		case i == 0:
+			sides[i].Name = "base"
+		case len(sides) == 2:
+			sides[i].Name = "candidate"
+		default:
+			sides[i].Name = fmt.Sprintf("candidate %d", i)
+		}
+	}
 	names := map[string]bool{}
 	byRelease := make([]string, len(sides))
 	for i := range sides {

@@ -23,6 +23,7 @@
 //   - serial.go: whether values follow their order;
 //   - rateratio.go: failures of two deployments;
 //   - holm.go: many comparisons at once;
+//   - sequence.go: bounds that hold at every look;
 //   - usl.go: how throughput goes with concurrency;
 //   - spacing.go: whether instants lie as they were planned;
 //   - sketch.go: a bounded histogram for samples that do not fit into memory.
