@@ -123,6 +123,7 @@ type Episode struct {
 
 	Confidence Confidence `json:"confidence,omitempty"` // that it was a failure at all; empty where that is not in doubt
 	Evidence   []string   `json:"evidence,omitempty"`   // what says that it happened, where nothing said so plainly
+	Hit        []string   `json:"hit,omitempty"`        // of a GPU's: instances that were on it, as far as is told
 	Class      string     `json:"class,omitempty"`      // of a GPU's: how far it reached (app, platform, link, gpu, node)
 }
 
@@ -208,6 +209,7 @@ type Facts struct {
 	Spans    int              // in the run; 0 when there are none
 	Retried  map[uint64]Chain // requests that were sent again, by id; nil where the plan repeats none
 	Traced   int              // requests that have at least one span of the target
+	Fleet    []Interval       // in routing of instances that nothing names, one for each at a time; Name is what they are of. Only where nothing tells of lives
 	Signals  []Signal         // what the platform told of instances besides the looks that are made all the time
 	Counted  *Counted         // what counters tell of requests where the run holds none; nil where nothing counted them
 	Repeated int64            // spans that came more than once, of which one was taken

@@ -108,11 +108,12 @@ func causeOfOutcome(o assay.Outcome) string {
 	return failedUnknown
 }
 
-// xidBefore returns the cause that an error of a GPU in the minute before is, or "".
+// xidBefore returns the cause that an error of a GPU in the minute before is, or "". One that hit other instances, as far as is told, is none of an instance's.
 func xidBefore(f *assay.Facts, e *assay.Episode) string {
 	for i := range f.Episodes {
 		x := &f.Episodes[i]
-		if x.Subject == assay.GPU && x.Ledger == assay.Natural && gpu.Class(x.Class).Failure() && x.Begin <= e.Begin+int64(1e9) && e.Begin <= x.Begin+endedWithin {
+		if x.Subject == assay.GPU && x.Ledger == assay.Natural && gpu.Class(x.Class).Failure() && x.Begin <= e.Begin+int64(1e9) && e.Begin <= x.Begin+endedWithin &&
+			(e.Subject != assay.InstanceOf || len(x.Hit) == 0 || slices.Contains(x.Hit, e.Instance)) {
 			return failedXID + x.Class
 		}
 	}

@@ -2,6 +2,8 @@ package analyzers
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts"
@@ -44,7 +46,11 @@ func (p *exposurePass) Finish(r *assay.Report) error {
 	}
 	up := p.watch.States(f, assay.Natural).Up
 	addExposure(r, assay.Exposure{Subject: assay.Service, Time: timeset.Length(up), In: up})
-	if len(f.Lives) == 0 && failed { // as MTBF takes it: nothing told of the life of instances
+	for i, slot := range slotsOf(f.Fleet) {
+		in := naturalIn(f, slot)
+		addExposure(r, assay.Exposure{Subject: assay.InstanceOf, Unit: fmt.Sprintf("pod %d", i+1), Time: timeset.Length(in), In: in})
+	}
+	if len(f.Lives) == 0 && len(f.Fleet) == 0 && failed { // as MTBF takes it: nothing told of the life of instances
 		addExposure(r, assay.Exposure{Subject: assay.InstanceOf, Time: timeset.Length(up), In: up})
 	}
 	var ids []string
@@ -61,6 +67,23 @@ func (p *exposurePass) Finish(r *assay.Report) error {
 		addExposure(r, assay.Exposure{Subject: assay.InstanceOf, Unit: id, Time: timeset.Length(in), In: in})
 	}
 	return nil
+}
+
+// slotsOf lays the pods of a fleet one after another, as few beside one another as can be.
+func slotsOf(fleet []assay.Interval) (out [][]assay.Stretch) {
+	sorted := slices.Clone(fleet)
+	slices.SortStableFunc(sorted, func(a, b assay.Interval) int { return cmp.Compare(a.Begin, b.Begin) })
+next:
+	for _, x := range sorted {
+		for i := range out {
+			if out[i][len(out[i])-1].End <= x.Begin {
+				out[i] = append(out[i], assay.Stretch{Begin: x.Begin, End: x.End})
+				continue next
+			}
+		}
+		out = append(out, []assay.Stretch{{Begin: x.Begin, End: x.End}})
+	}
+	return out
 }
 
 // routed returns when an instance was in routing, as inService counts it.

@@ -142,6 +142,17 @@ func (p *mtbfPass) instances(es []*assay.Episode, up float64, withheld string) [
 		known, unsure = until(f.End), unsureTime(f)
 		x.exposure = seconds(known)
 		x.evidence = append(x.evidence, fmt.Sprintf("%d instances, %.0f s in routing in the natural ledger", len(f.Lives), x.exposure))
+	case len(f.Fleet) > 0:
+		until = func(t int64) (sum int64) {
+			for i := range f.Fleet {
+				sum += facts.Within(f, assay.Natural, f.Fleet[i].Begin, min(t, f.Fleet[i].End))
+			}
+			return sum
+		}
+		known = until(f.End)
+		x.exposure = seconds(known)
+		x.evidence = append(x.evidence, fmt.Sprintf("%.0f s of pods in routing in the natural ledger, by the autoscaler's count of ready ones, looked at each %s: a pod that was lost and replaced between two looks does not show",
+			x.exposure, duration(seconds(f.Fleet[0].Resolution))))
 	case len(es) > 0 && up > 0:
 		x.exposure = up
 		until = func(t int64) int64 { return facts.Within(f, assay.Natural, f.Begin, t) }
@@ -165,7 +176,7 @@ func (p *mtbfPass) instances(es []*assay.Episode, up float64, withheld string) [
 	}
 	x.exposure += seconds(unsure)
 	out := append(x.findings(), perCause(&x, es, func(e *assay.Episode) string { return causeOfInstance(f, e) })...)
-	if known > 0 {
+	if unsure > 0 || f.Undated > 0 {
 		undated(out, f, known, unsure)
 	}
 	return out

@@ -95,6 +95,12 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 		if worst.Known() {
 			worst.N, worst.Of, worst.Method = n, "steps of the load", "longest of all steps; interval is the resolution of the clocks"
 		}
+		if l.metric == "scaling/provision" && len(r.Scaling) == 0 {
+			if x := s.provisioned(decisions); x.Quantity.Known() || x.Evidence != nil {
+				r.Findings = append(r.Findings, x)
+				continue
+			}
+		}
 		add(l.metric, worst)
 	}
 	if len(r.Scaling) > 0 {

@@ -377,6 +377,14 @@ func (p *page) bottleneck() {
 func (p *page) scaling() {
 	r := p.r
 	const most = 3
+	if f := r.Find("scaling/provision"); len(r.Scaling) == 0 && f != nil && len(f.Evidence) > 0 {
+		said := Measure(f.Quantity)
+		if f.Quantity.Known() {
+			said = "at most " + said
+		}
+		p.para("SCALING", 11, f.Evidence[0]+"; from a decision to a ready instance "+said)
+		return
+	}
 	if len(r.Scaling) == 0 {
 		p.para("SCALING", 11, reasonOf(r, "scaling/total", "not measured, because the number of instances did not follow a change of load"))
 		return

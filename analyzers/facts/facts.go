@@ -164,6 +164,10 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	}
 	f.Retried = chains.found
 	watched(f, first, last)
+	fleets, looks, every, err := learnScales(ctx, f)
+	if err != nil {
+		return nil, nil, err
+	}
 	instances.finish()
 	if err := learnLoads(ctx, f); err != nil {
 		return nil, nil, err
@@ -198,6 +202,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}
 	failures := instanceEpisodes(f, instances)
+	if len(f.Lives) == 0 {
+		failures = append(failures, lostPods(f, fleets, looks, every)...)
+	}
 	sightings := Sightings(ctx, f)
 	blame(failures, sightings)
 	f.Signals = append(f.Signals, clusterSignals(f, failures)...)

@@ -226,6 +226,7 @@ func gpuEpisodes(f *assay.Facts, sightings []Sighting) []assay.Episode {
 				e.Ledger, e.Fault = assay.Injected, madeBy(f, s.At)
 			}
 			if len(s.Hit) > 0 {
+				e.Hit = s.Hit
 				e.Evidence = []string{"instances on it, " + s.By + ": " + strings.Join(s.Hit, ", ")}
 			}
 			open[key] = len(out)
