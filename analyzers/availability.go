@@ -18,7 +18,9 @@ const clusterGap = 5 // as many good ones in a row end an episode
 // Describe returns the metrics.
 func (Availability) Describe() []assay.Desc {
 	return append(describeProbes(), []assay.Desc{
-		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) or of time (by=time) that was good in the natural ledger; the interval counts failures by the episode."},
+		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) of time (by=time) or of users' time (by=user) that was good in the natural ledger; the interval counts failures by the episode."},
+		{Metric: "availability/nines", Unit: assay.Count, Better: "higher", Help: "Availability in the natural ledger as its number of nines, with bounds: by=request, time or user."},
+		{Metric: "availability/windowed", Unit: assay.Ratio, Better: "higher", Help: "Least share of users' time that was up in any window of a length (label window) of this run: tells one long outage from as much in small pieces."},
 		{Metric: "requests/counted", Unit: assay.Count, Help: "Requests that counters tell of as served or failed, in a run that holds no requests: availability, error_ratio and mtbf/service are then from these counters."},
 		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
 	}...)
@@ -26,10 +28,9 @@ func (Availability) Describe() []assay.Desc {
 
 // Begin starts a pass.
 func (Availability) Begin(f *assay.Facts) assay.Pass {
-	p := &availabilityPass{f: f, watch: facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence},
-		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}, wrong: wrongTimesOf(f)}
+	p := &availabilityPass{f: f, watch: watchOf(f),
+		all: tally{clusters: stat.Clusters{Gap: clusterGap}}, phases: map[string]*tally{}, wrong: wrongTimesOf(f), users: uptime{f: f}}
 	if c := f.Counted; isCounted(f) {
-		p.watch.Spans = c.Spans
 		p.all.clusters = stat.Clusters{Gap: clusterGap, N: c.Clusters, Good: c.Good, Bad: c.Bad, Longest: c.Longest}
 	}
 	return p
@@ -47,6 +48,7 @@ type availabilityPass struct {
 	all    tally
 	phases map[string]*tally
 	wrong  wrongTimes
+	users  uptime
 }
 
 func (p *availabilityPass) Requests(block []assay.Request) {
@@ -56,6 +58,7 @@ func (p *availabilityPass) Requests(block []assay.Request) {
 		if l, _ := facts.LedgerOf(p.f, r); l != assay.Natural {
 			continue
 		}
+		p.users.add(r)
 		t := p.phases[r.Phase]
 		if t == nil {
 			t = &tally{}
@@ -102,6 +105,13 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	labelled.Labels = map[string]string{"by": "request"}
 	byTime.Labels = map[string]string{"by": "time"}
 	r.Findings = append(r.Findings, labelled, byTime)
+	byUser := p.users.findings()
+	r.Findings = append(r.Findings, byUser...)
+	for _, a := range []*assay.Finding{&labelled, &byTime, &byUser[0]} {
+		if a.Quantity.Known() {
+			r.Findings = append(r.Findings, nines(a))
+		}
+	}
 	for _, k := range probeKinds {
 		r.Findings = append(r.Findings, availabilityOfProbe(p.f, k.metric, k.probe, k.plan))
 	}
@@ -141,24 +151,21 @@ func (p *availabilityPass) byRequest() assay.Finding {
 
 func (p *availabilityPass) byTime() assay.Finding {
 	f := assay.Finding{Metric: "availability/natural", Ledger: assay.Natural}
-	var down int64
 	var lengths stat.Lengths
 	k := 0
 	for i := range p.f.Episodes {
 		if e := &p.f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
-			// The middle of what the requests leave open.
-			begin, end := (e.BeginLo+e.Begin)/2, (e.End+e.EndHi)/2
-			length := facts.Within(p.f, assay.Natural, begin, max(begin+1, end))
-			down += length
-			lengths.Add(seconds(length))
+			at := facts.Extent(e)
+			lengths.Add(seconds(facts.Within(p.f, assay.Natural, at.Begin, at.End)))
 			k++
 			if e.RightCensored {
 				f.Warnings = append(f.Warnings, "one failure had not ended when it was last seen: its length is a lower bound")
 			}
 		}
 	}
-	known := p.watch.In(p.f, assay.Natural)
-	up := known - down
+	states := p.watch.States(p.f, assay.Natural)
+	up, down := states.Good, states.Bad
+	known := up + down
 	switch {
 	case known <= 0:
 		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")

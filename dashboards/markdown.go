@@ -156,7 +156,7 @@ func (m *markdown) service() {
 	var rows [][]string
 	for _, f := range r.Findings {
 		switch f.Metric {
-		case "availability/natural", "mtbf/service", "mtbf/instance", "failure_rate/service", "failure_rate/instance", "error_ratio", "episodes/service", "watch/good", "watch/bad", "watch/unknown", "lifetime/instance", "lifetime/instance/shape":
+		case "availability/natural", "availability/nines", "availability/windowed", "mtbf/service", "mtbf/instance", "failure_rate/service", "failure_rate/instance", "error_ratio", "episodes/service", "watch/good", "watch/bad", "watch/unknown", "lifetime/instance", "lifetime/instance/shape":
 			rows = append(rows, []string{f.Metric + labelText(f.Labels), Measure(f.Quantity), NText(f.Quantity), f.Quantity.Method})
 		}
 	}

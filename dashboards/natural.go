@@ -87,3 +87,41 @@ func lifetimeLine(r *assay.Report) string {
 	}
 	return s + "; " + strings.Join(m.Evidence, "; ")
 }
+
+// availabilityLine says how available the service was of itself, by each way to count that tells something.
+func availabilityLine(r *assay.Report) string {
+	f := availability(r)
+	if f == nil {
+		return "availability not measured, because no request was judged"
+	}
+	s := "availability " + Measure(f.Quantity)
+	if !f.Quantity.Known() {
+		return s
+	}
+	more := false
+	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of users' time"}} {
+		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f {
+			if !more && f.Labels["by"] == "request" {
+				s += " of requests"
+			}
+			s, more = s+", "+Measure(x.Quantity)+by.words, true
+		}
+	}
+	if n := r.Find("availability/nines", "by", "request"); n != nil && n.Quantity.Known() {
+		s += "; nines " + Measure(n.Quantity)
+	}
+	if w := worstWindow(r); w != nil {
+		s += "; worst " + w.Labels["window"] + " " + Value(w.Quantity) + " of users' time"
+	}
+	return s
+}
+
+// worstWindow returns the shortest window of users' time that was not good throughout, or nil.
+func worstWindow(r *assay.Report) *assay.Finding {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Metric == "availability/windowed" && f.Quantity.Known() && f.Quantity.Value < 1 {
+			return f
+		}
+	}
+	return nil
+}

@@ -47,11 +47,8 @@ func (p *page) natural() {
 		}
 		p.para("", 2, strings.Join(parts, "; "))
 	}
-	if f := availability(r); requestless(r) && !requestsCounted(r) {
-	} else if f != nil {
-		p.para("", 2, "availability "+Measure(f.Quantity))
-	} else {
-		p.para("", 2, "availability not measured, because no request was judged")
+	if !requestless(r) || requestsCounted(r) {
+		p.para("", 2, availabilityLine(r))
 	}
 	if s := probesLine(r); s != "" {
 		p.para("", 2, s)

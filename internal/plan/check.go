@@ -179,7 +179,7 @@ func (p *Plan) check() error {
 			c.bad(at+".forced", "belongs to metrics of cold starts, not %s", o.Metric)
 		}
 		if o.By != "" && !strings.HasPrefix(o.Metric, "neighbour/") {
-			c.oneOf(at+".by", o.By, "request", "time")
+			c.oneOf(at+".by", o.By, "request", "time", "user", "fault")
 		}
 	}
 	c.promises(p)

@@ -62,7 +62,7 @@ type Objective struct {
 	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies and what is told by class (see the metrics)."`
 	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
 	Forced bool   `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`
-	By     string `yaml:"by" json:"by,omitempty" jsonschema:"description=How availability is counted: request or time. Of neighbour/latency the class that is loud."`
+	By     string `yaml:"by" json:"by,omitempty" jsonschema:"description=How availability is counted: request or time or user; or during a fault by fault. Of neighbour/latency the class that is loud."`
 	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
 	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
 	Target *Value `yaml:"target" json:"target,omitempty" jsonschema:"description=Share of requests that is promised to be good; it gives a budget of bad ones. metric is then availability or a latency whose max a good request keeps."`
