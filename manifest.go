@@ -44,6 +44,7 @@ type Manifest struct {
 	Schedule   string          `json:"schedule,omitempty"` // hash of the send schedule
 	Target     Target          `json:"target"`
 	Objectives []Objective     `json:"objectives,omitempty"`
+	Assume     []Assumption    `json:"assume,omitempty"`
 	SLOs       []SLO           `json:"slos,omitempty"`
 	Suite      *Suite          `json:"suite,omitempty"`
 	Epoch      int64           `json:"epoch_unix_ns"` // wall clock at run time 0

@@ -34,6 +34,7 @@ const (
 	Measured  Basis = "measured"
 	Estimated Basis = "estimated"
 	Simulated Basis = "simulated" // derived from signals the target simulates
+	Assumed   Basis = "assumed"   // a what-if: it rests on what somebody assumed
 )
 
 // A Quantity is a value with its interval, or a reason why there is none. A one-sided bound has

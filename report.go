@@ -152,6 +152,8 @@ type FaultResult struct {
 	Outcomes map[string]int `json:"lost_by"`           // outcomes of the lost
 	Streams  map[string]int `json:"streams"`           // outcomes of cut or stalled answers
 	Degraded Quantity       `json:"degraded"`          // seconds of full service that users lost: the shortfall of good service, over window and washout
+	Radius   BlastRadius    `json:"blast_radius"`      // how much of what users asked, and how many of them, it hurt
+	Carried  float64        `json:"carried,omitempty"` // requests its victim carried while it could be felt, as far as known; of a fault that hurt nobody
 	Revert   string         `json:"revert"`            // verified, self, not verified
 
 	Score  Quantity    `json:"score"`  // 0 to 1
@@ -162,6 +164,12 @@ type FaultResult struct {
 
 	Affected []Affected `json:"affected,omitempty"` // lost and slow requests, in order of due; at most 1000, and fewer where there are many faults
 	Warnings []string   `json:"warnings,omitempty"`
+}
+
+// A BlastRadius is how far a fault reached inside its window and washout.
+type BlastRadius struct {
+	Requests Quantity `json:"requests"` // share that was lost or slow of those in flight
+	Users    Quantity `json:"users"`    // share of users with such a request; a user is a class of requests
 }
 
 // A FaultLife is how long each stage of a fault took. Its known parts sum to Total.

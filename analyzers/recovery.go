@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts"
@@ -24,7 +25,7 @@ func (Recovery) Describe() []assay.Desc {
 	d := func(name, help string) assay.Desc {
 		return assay.Desc{Metric: "recovery/" + name, Unit: assay.Seconds, Better: "lower", Help: help}
 	}
-	return []assay.Desc{
+	return slices.Concat(describeMTTR(), describeCoverage(), []assay.Desc{
 		d("user", recoveryHelp+"the first of eight requests in a row, by due, of which none failed or was slow; the worst fault counts."),
 		d("capacity", recoveryHelp+"as many instances in routing as before, or as are still wanted; the worst fault counts."),
 		d("detect", recoveryHelp+"the platform's first reaction; the worst fault counts."),
@@ -34,8 +35,10 @@ func (Recovery) Describe() []assay.Desc {
 		{Metric: "degraded", Unit: assay.Seconds, Better: "lower", Help: "Degraded area: seconds of full service that users lost, as the shortfall of good requests over window and washout against the ten seconds before the fault; the worst fault counts."},
 		{Metric: "recovery/rate", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt from which users recovered or which they never felt; Clopper-Pearson interval."},
 		{Metric: "fault_tolerance", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt which hurt no user; Clopper-Pearson interval."},
-		{Metric: "availability/during/<kind>", Unit: assay.Ratio, Better: "higher", Help: "Share of requests served inside the windows and washouts of the faults of one kind, in this run."},
-	}
+		{Metric: "availability/during/<kind>", Unit: assay.Ratio, Better: "higher", Help: "Share of requests served inside the windows and washouts of the faults of one kind, in this run; label by=fault: the mean over such faults as they may come, whatever its distribution (Anderson's interval)."},
+		{Metric: "blast/requests", Unit: assay.Ratio, Better: "lower", Help: "Share of the requests in a fault's window and washout that were lost or slow; the worst fault counts."},
+		{Metric: "blast/users", Unit: assay.Ratio, Better: "lower", Help: "Share of the users in a fault's window and washout, by the class of their requests, with one that was lost or slow; the worst fault counts."},
+	})
 }
 
 // Begin starts a pass.
@@ -46,8 +49,9 @@ func (Recovery) Begin(f *assay.Facts) assay.Pass {
 type recoveryPass struct {
 	f       *assay.Facts
 	trails  *facts.Trails
-	served  map[string][3]int // by kind: well, judged, silent
-	counted map[string]int64  // by kind: until when
+	served  map[string][3]int    // by kind: well, judged, silent
+	counted map[string]int64     // by kind: until when
+	each    map[string][]float64 // by kind: share of judged requests that each served
 }
 
 func (p *recoveryPass) Requests(block []assay.Request) {
@@ -57,10 +61,11 @@ func (p *recoveryPass) Requests(block []assay.Request) {
 }
 
 func (p *recoveryPass) Finish(r *assay.Report) error {
-	p.served, p.counted = map[string][3]int{}, map[string]int64{}
+	p.served, p.counted, p.each = map[string][3]int{}, map[string]int64{}, map[string][]float64{}
 	for i := range p.f.Faults {
 		r.Faults = append(r.Faults, p.result(i))
 	}
+	r.Findings = append(r.Findings, mttr(p.f, r.Faults)...)
 	if len(r.Faults) == 0 {
 		return nil
 	}
@@ -81,11 +86,13 @@ func (p *recoveryPass) Finish(r *assay.Report) error {
 		{"restore", func(x *assay.FaultResult) *assay.Quantity { return &x.Restore }},
 		{"verify", func(x *assay.FaultResult) *assay.Quantity { return &x.Life.Verify }},
 		{"degraded", func(x *assay.FaultResult) *assay.Quantity { return &x.Degraded }},
+		{"blast/requests", func(x *assay.FaultResult) *assay.Quantity { return &x.Radius.Requests }},
+		{"blast/users", func(x *assay.FaultResult) *assay.Quantity { return &x.Radius.Users }},
 	} {
 		for _, kind := range append([]string{""}, kinds...) {
 			f := worstOf(r.Faults, kind, part.of)
 			f.Metric = "recovery/" + part.name
-			if part.name == "degraded" {
+			if part.name == "degraded" || strings.HasPrefix(part.name, "blast/") {
 				f.Metric = part.name
 			}
 			r.Findings = append(r.Findings, f)
@@ -94,6 +101,8 @@ func (p *recoveryPass) Finish(r *assay.Report) error {
 	for _, kind := range append([]string{""}, kinds...) {
 		r.Findings = append(r.Findings, shares(r.Faults, kind)...)
 	}
+	r.Findings = append(r.Findings, coverage(p.f, r.Faults)...)
+	r.Findings = append(r.Findings, projection(p.f, r.Faults)...)
 	for _, kind := range kinds {
 		s := p.served[kind]
 		f := assay.Finding{Metric: "availability/during/" + kind, Ledger: assay.Injected}
@@ -104,9 +113,21 @@ func (p *recoveryPass) Finish(r *assay.Report) error {
 			f.Quantity = measured(float64(s[0])/float64(s[1]), float64(s[0])/all, float64(s[0]+s[2])/all, assay.Ratio, s[1], "requests",
 				"served of judged requests in window and washout; the interval counts those not judged as lost, then as served")
 		}
-		r.Findings = append(r.Findings, f)
+		r.Findings = append(r.Findings, f, meanDuring(kind, p.each[kind]))
 	}
 	return nil
+}
+
+// meanDuring is the availability during a fault of a kind as such faults may come: each is one observation, for what it does to its requests it does to them together.
+func meanDuring(kind string, each []float64) assay.Finding {
+	f := assay.Finding{Metric: "availability/during/" + kind, Labels: map[string]string{"by": "fault"}, Ledger: assay.Injected}
+	if len(each) < 2 {
+		f.Quantity = assay.NotEstimable(assay.Ratio, len(each), "faults", fmt.Sprintf("%s judged requests: each fault is one observation, want 2 at least", things(len(each), "fault")))
+		return f
+	}
+	mean, in := stat.MeanOfShares(each, Confidence)
+	f.Quantity = assay.Quantity{Value: mean, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: len(each), Of: "faults", Method: "mean over faults; Anderson's interval, of any distribution", Basis: assay.Estimated}
+	return f
 }
 
 // result says what fault i did.
@@ -123,15 +144,21 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 		}
 		q := assay.NotMeasured(assay.Seconds, because)
 		x.Detect, x.Isolate, x.Restore, x.User, x.Capacity, x.Degraded = q, q, q, q, q, q
+		no := assay.NotMeasured(assay.Ratio, because)
+		x.Radius = assay.BlastRadius{Requests: no, Users: no}
 		return x
 	}
 	if w.Applied >= p.counted[w.Kind] { // faults of one kind that are felt together are counted once
 		s := p.served[w.Kind]
 		p.served[w.Kind] = [3]int{s[0] + u.Well, s[1] + u.Touched, s[2] + u.Silent}
 		p.counted[w.Kind] = u.End
+		if u.Touched > 0 && !w.Simulated {
+			p.each[w.Kind] = append(p.each[w.Kind], float64(u.Well)/float64(u.Touched))
+		}
 	}
 	x.Capacity = p.capacity(w)
 	x.Degraded = degraded(w, &u)
+	x.Radius, x.Carried = radius(&u), u.Carried
 	x.Parts = scoreParts(w, &u, p.trails.Streamed)
 	if u.State == assay.Unmeasured {
 		q := assay.NotMeasured(assay.Seconds, unfelt(w, &u))
@@ -270,6 +297,7 @@ func worstOf(xs []assay.FaultResult, kind string, of func(*assay.FaultResult) *a
 	}
 	n, skipped := 0, 0
 	var why string
+	unit := assay.Seconds
 	var worst *assay.Quantity
 	for i := range xs {
 		x := &xs[i]
@@ -279,7 +307,7 @@ func worstOf(xs []assay.FaultResult, kind string, of func(*assay.FaultResult) *a
 		q := of(x)
 		if !q.Known() {
 			skipped++
-			why = q.Reason
+			why, unit = q.Reason, q.Unit
 			continue
 		}
 		n++
@@ -289,8 +317,7 @@ func worstOf(xs []assay.FaultResult, kind string, of func(*assay.FaultResult) *a
 		}
 	}
 	if worst == nil {
-		f.Quantity = assay.Quantity{}
-		f.Quantity = assay.NotMeasured(assay.Seconds, "")
+		f.Quantity = assay.NotMeasured(unit, "")
 		f.Quantity.Reason = why
 		return f
 	}
@@ -348,8 +375,12 @@ func shares(xs []assay.FaultResult, kind string) []assay.Finding {
 	if out > 0 {
 		warnings = []string{fmt.Sprintf("%d faults that were void, unmeasured or simulated are not counted", out)}
 	}
+	var felt []string
+	if s := power(xs, kind); s != "" {
+		felt = []string{s}
+	}
 	return []assay.Finding{
 		{Metric: "recovery/rate", Labels: labels, Ledger: assay.Injected, Quantity: q(recovered), Warnings: warnings},
-		{Metric: "fault_tolerance", Labels: labels, Ledger: assay.Injected, Quantity: q(tolerated), Warnings: warnings},
+		{Metric: "fault_tolerance", Labels: labels, Ledger: assay.Injected, Quantity: q(tolerated), Evidence: felt, Warnings: warnings},
 	}
 }

@@ -18,7 +18,7 @@ func withhold(r *assay.Report) {
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		if m := f.Metric; m == "score" || m == "fault_tolerance" || m == "recovery/rate" || m == "suite/measured" || strings.HasPrefix(m, "availability/during/") {
+		if m := f.Metric; m == "score" || m == "fault_tolerance" || m == "recovery/rate" || m == "recovery/coverage" || m == "whatif/unavailability" || m == "suite/measured" || strings.HasPrefix(m, "availability/during/") {
 			f.Quantity, f.Evidence, f.Warnings = assay.NotMeasured(assay.Ratio, notMeasurable), nil, nil
 		}
 	}

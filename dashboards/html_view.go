@@ -127,7 +127,7 @@ func (v *view) faults(r *assay.Report) {
 	if len(r.Faults) == 0 {
 		return
 	}
-	v.Rates, v.RunScore = rates(r), runScore(r)
+	v.Rates, v.RunScore = strings.Join(append([]string{rates(r)}, coverageLines(r)...), "; "), runScore(r)
 	own, shared := splitNotes(r)
 	v.SharedNotes = shared
 	var rows []barRow

@@ -192,7 +192,11 @@ func (m *markdown) faults() {
 	for _, n := range shared {
 		m.printf("* %s\n", mdText(n.String()))
 	}
-	if len(shared) > 0 {
+	covered := coverageLines(r)
+	for _, s := range covered {
+		m.printf("* %s\n", mdText(s))
+	}
+	if len(shared)+len(covered) > 0 {
 		m.printf("\n")
 	}
 	if s := runScore(r); s != "" {

@@ -17,6 +17,7 @@ func naturalLines(r *assay.Report) []string {
 	}
 	add(causesLine(r))
 	add(watchLine(r))
+	add(mttrLine(r, "service", "instance"))
 	add(lifetimeLine(r))
 	seen := map[string]bool{}
 	for _, m := range []string{"episodes/service", "mtbf/service", "mtbf/instance"} {
@@ -100,7 +101,7 @@ func availabilityLine(r *assay.Report) string {
 	}
 	more := false
 	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of users' time"}} {
-		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f {
+		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f && (by.label != "user" || len(x.Warnings) == 0) { // one user is no user
 			if !more && f.Labels["by"] == "request" {
 				s += " of requests"
 			}
@@ -110,7 +111,7 @@ func availabilityLine(r *assay.Report) string {
 	if n := r.Find("availability/nines", "by", "request"); n != nil && n.Quantity.Known() {
 		s += "; nines " + Measure(n.Quantity)
 	}
-	if w := worstWindow(r); w != nil {
+	if w, x := worstWindow(r), r.Find("availability/natural", "by", "user"); w != nil && x != nil && len(x.Warnings) == 0 {
 		s += "; worst " + w.Labels["window"] + " " + Value(w.Quantity) + " of users' time"
 	}
 	return s

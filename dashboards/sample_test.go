@@ -58,6 +58,7 @@ func faultOf(id, kind, target string, applied, reverted, detect, isolate, restor
 		Score:    meas(assay.Ratio, 1-user/60, 0.01, lost+41, "requests", "weighted sum of its parts"), Weight: 0.5,
 		Parts: []assay.ScorePart{{Name: "availability", Weight: 0.5, Quantity: exact(assay.Ratio, 0.9, lost+41, "requests")}, {Name: "recovery", Weight: 0.3, Quantity: exact(assay.Ratio, 0.8, 1, "fault")},
 			{Name: "streams", Weight: 0.2, Quantity: exact(assay.Ratio, 0.95, 40, "streams")}},
+		Radius:   assay.BlastRadius{Requests: exact(assay.Ratio, float64(lost+lost/3)/float64(lost+41), lost+41, "requests"), Users: assay.NotMeasured(assay.Ratio, "no request names its class, which stands for its user")},
 		Affected: []assay.Affected{{Request: 301, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", SpanID: "00f067aa0ba902b7", Due: at(applied) + 40*ms, Outcome: assay.Reset}},
 		Detect:   meas(assay.Seconds, detect, 0.25, 1, "faults", "probe period"), Isolate: meas(assay.Seconds, isolate, 0.25, 1, "faults", "probe period"),
 		Restore: meas(assay.Seconds, restore, 0.25, 1, "faults", "probe period"), User: meas(assay.Seconds, user, 0.25, 1, "faults", "probe period"),

@@ -103,6 +103,7 @@ func (p *page) injected() error {
 		p.para("", 2, n.String())
 	}
 	p.para("", 2, rates(r))
+	p.covered()
 	p.scores()
 	return nil
 }
@@ -123,7 +124,15 @@ func (p *page) injectedNarrow() {
 		p.para("", 2, n.String())
 	}
 	p.para("", 2, rates(p.r))
+	p.covered()
 	p.scores()
+}
+
+// covered writes what the faults amount to beyond each of them.
+func (p *page) covered() {
+	for _, s := range coverageLines(p.r) {
+		p.para("", 2, s)
+	}
 }
 
 // scores writes the score of the run, if it has one.

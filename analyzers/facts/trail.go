@@ -49,8 +49,9 @@ type touch struct {
 	state    touchState
 	outcome  assay.Outcome
 	victim   bool
-	known    bool // which instance served it is known
-	began    bool // its answer began to stream
+	known    bool  // which instance served it is known
+	began    bool  // its answer began to stream
+	who      int32 // number of its class, which stands for its user; 0 for none
 }
 
 // Trails gathers, for each fault, the requests that tell how its users fared.
@@ -67,6 +68,7 @@ type Trails struct {
 	listed   int             // of these, at most so many a fault
 	Streamed bool            // some answer of the run was streamed
 	named    map[string]bool // instances that requests or events name
+	classes  map[string]int32
 }
 
 // struck is a request that may be among those a fault affected.
@@ -136,7 +138,7 @@ func (t *Trails) Add(r *assay.Request) {
 			continue
 		}
 		c := touch{due: r.Due, end: max(r.End, r.Due), outcome: r.Outcome, victim: w.Hurts(r.Instance), known: r.Instance != "" || w.Hurts(""), state: touchSilent,
-			began: r.FirstToken != 0 || r.Outcome.Cut()}
+			began: r.FirstToken != 0 || r.Outcome.Cut(), who: t.class(r.Class)}
 		switch {
 		case r.Outcome.Failed():
 			c.state = touchFailed
@@ -152,6 +154,22 @@ func (t *Trails) Add(r *assay.Request) {
 			t.hit[i] = append(t.hit[i], struck{len(t.seqs[i]) - 1, affected(r, c.state)})
 		}
 	}
+}
+
+// mostClasses bounds the classes that are told apart.
+const mostClasses = 1 << 16
+
+// class returns the number of a class, 0 for none.
+func (t *Trails) class(name string) int32 {
+	n, ok := t.classes[name]
+	if !ok && name != "" && len(t.classes) < mostClasses {
+		if t.classes == nil {
+			t.classes = map[string]int32{}
+		}
+		n = int32(len(t.classes) + 1)
+		t.classes[strings.Clone(name)] = n
+	}
+	return n
 }
 
 func affected(r *assay.Request, s touchState) assay.Affected {

@@ -40,6 +40,8 @@ type Users struct {
 	Streams   map[string]int
 	Outcomes  map[string]int // of the lost
 	Affected  []assay.Affected
+	Seen      int     // users, by their class, of those in flight inside window and washout
+	Hit       int     // of these, users with a lost or slow request
 	Carried   float64 // requests the victim would have carried, as far as known
 	Assumed   bool    // that is its share by number alone: nothing tells what it served
 	Thin      bool    // it was too little to feel the fault
@@ -101,6 +103,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	} else if u.Recovered != 0 {
 		end = max(min(horizon, closed(w)+2*probe), u.Recovered+2*probe)
 	}
+	seen := map[int32]bool{} // and whether hurt
 	for j, c := range seq {
 		if c.due > end || c.due < w.Applied && c.end < w.Applied {
 			continue
@@ -119,6 +122,9 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 				u.Slow++
 			}
 		}
+		if c.who != 0 {
+			seen[c.who] = seen[c.who] || c.state != touchWell
+		}
 		if c.began {
 			u.Begun++
 			if c.state == touchFailed {
@@ -126,6 +132,12 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 			}
 		}
 		u.Touched++
+	}
+	u.Seen = len(seen)
+	for _, hurt := range seen {
+		if hurt {
+			u.Hit++
+		}
 	}
 	u.End = max(w.Applied, min(end, f.End, t.until[i]))
 	for _, a := range t.hit[i] {

@@ -115,7 +115,7 @@ func (s *session) prepare(ctx context.Context) (err error) {
 	hash = s.hashScripts(hash)
 	s.manifest = &assay.Manifest{Schema: "assay/run/v1", ID: hex.EncodeToString(id), Name: s.plan.Name, Plan: raw, PlanHash: hash, Seed: s.plan.Seed,
 		Target:     assay.Target{Kind: s.plan.Target.Kind, Name: targetName(s.plan), Model: s.plan.Target.Model, Release: s.plan.Target.Release},
-		Objectives: s.objectives, SLOs: s.plan.Promises(), Suite: s.plan.Standard(), Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
+		Objectives: s.objectives, SLOs: s.plan.Promises(), Suite: s.plan.Standard(), Assume: s.plan.Assumed(), Epoch: s.clock.Epoch(), Version: version(), Host: host(), Resolution: int64(time.Microsecond),
 		MaxWait: int64(s.plan.Target.Deadline.D()), Canary: s.canaryPeriod(), Attempts: s.attempts(), Machine: calibrated(), End: assay.Ending{Status: assay.EndRunning}}
 	if s.plan.Target.Kind == "sandbox" {
 		s.manifest.Target.Simulated = simulated(s.plan)

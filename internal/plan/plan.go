@@ -47,6 +47,8 @@ type Plan struct {
 	Budget     Budget      `yaml:"budget" json:"budget,omitempty" jsonschema:"description=Hard stops."`
 	Collect    Collect     `yaml:"collect" json:"collect,omitempty" jsonschema:"description=What to watch beside our own requests."`
 
+	Assume []Assumption `yaml:"assume" json:"assume,omitempty" jsonschema:"description=How often failures of each kind strike in operation: weighs what is injected and projects what they would cost."`
+
 	Hypothesis []Hypothesis `yaml:"hypothesis" json:"hypothesis,omitempty" jsonschema:"description=Steady state: what must hold before the first fault and again after each. What it does during each is recorded."`
 
 	OpenSLO []assay.SLO `yaml:"-" json:"-"` // what the files of SLO promise, once they were read

@@ -231,7 +231,7 @@ func TestSchemaIsJSONAndNamesEachKey(t *testing.T) {
 		got = append(got, k)
 	}
 	slices.Sort(got)
-	want := []string{"alerts", "apiVersion", "budget", "canary", "chaos", "collect", "guards", "hypothesis", "limits", "load", "mode", "name", "notify", "objectives", "seed", "slo", "stop", "suite", "target"}
+	want := []string{"alerts", "apiVersion", "assume", "budget", "canary", "chaos", "collect", "guards", "hypothesis", "limits", "load", "mode", "name", "notify", "objectives", "seed", "slo", "stop", "suite", "target"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

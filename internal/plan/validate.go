@@ -21,6 +21,7 @@ func (p *Plan) Validate(k Kinds) ([]assay.Objective, error) {
 	c := &checker{d: p.src}
 	p.settleSuite(k.Faults)
 	c.faults(p, k.Faults)
+	c.assumptions(p, k.Faults)
 	var out []assay.Objective
 	for i := range p.Objectives {
 		o := &p.Objectives[i]

@@ -26,7 +26,12 @@ type Repair struct {
 // exact. With censoring the degrees of freedom are those that the information on the variance is worth, and the correlation of both estimates is taken into account.
 func RepairOf(times []Life, confidence float64) (Repair, error) {
 	f, err := FitLognormal(times, confidence)
-	r := Repair{N: len(times), Censored: len(times) - f.Failures}
+	r := Repair{N: len(times)}
+	for _, t := range times {
+		if t.Censored {
+			r.Censored++
+		}
+	}
 	switch {
 	case err != nil:
 		return r, err

@@ -46,6 +46,9 @@ func TestFewRepairs(t *testing.T) {
 	if r, err := RepairOf(lives([]float64{3, 5}, 9), 0.95); !errors.Is(err, ErrFewRepairs) || r.N != 3 || r.Censored != 1 {
 		t.Errorf("got %+v, %v", r, err)
 	}
+	if r, err := RepairOf(lives([]float64{3}, 9, 9), 0.95); err == nil || r.N != 3 || r.Censored != 2 {
+		t.Errorf("got %+v, %v", r, err)
+	}
 	if _, err := RepairOf(lives([]float64{4, 4, 4}), 0.95); err == nil {
 		t.Error("three equal repairs gave a distribution")
 	}

@@ -1,0 +1,63 @@
+package dashboards
+
+import (
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// mttrLine says how long repairs take, of the given subjects; nothing where none was seen or too few.
+func mttrLine(r *assay.Report, of ...string) string {
+	var parts []string
+	for _, s := range of {
+		m := r.Find("mttr/" + s + "/median")
+		if m == nil || !m.Quantity.Known() {
+			continue
+		}
+		t := s + " median " + Measure(m.Quantity)
+		for _, k := range []string{"mean", "p90"} {
+			if f := r.Find("mttr/" + s + "/" + k); f != nil && f.Quantity.Known() {
+				t += ", " + k + " " + Measure(f.Quantity)
+			}
+		}
+		parts = append(parts, t+" ("+strings.Join(m.Evidence, "; ")+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "time to repair: " + strings.Join(parts, "; ")
+}
+
+// coverageLines say what the faults of a run amount to beyond each of them: coverage, how far they reached, and what they would cost.
+func coverageLines(r *assay.Report) []string {
+	var out []string
+	if f := r.Find("recovery/coverage"); f != nil && f.Quantity.Known() {
+		s := "coverage " + Measure(f.Quantity) + " of " + NText(f.Quantity)
+		if _, how, ok := strings.Cut(f.Quantity.Method, "by kind of fault, "); ok {
+			how, _, _ = strings.Cut(how, ";")
+			s += ", by kind, " + how
+		}
+		if len(f.Warnings) > 0 {
+			s += "; " + strings.Join(f.Warnings, "; ")
+		}
+		out = append(out, s)
+	}
+	if a := r.Find("blast/requests"); a != nil && a.Quantity.Known() {
+		s := "blast radius of the worst fault " + Value(a.Quantity) + " of requests"
+		if b := r.Find("blast/users"); b != nil && b.Quantity.Known() {
+			s += ", " + Value(b.Quantity) + " of users"
+		}
+		out = append(out, s+" in its window and washout")
+	}
+	if s := mttrLine(r, "user", "capacity"); s != "" {
+		out = append(out, s)
+	}
+	if f := r.Find("whatif/unavailability"); f != nil {
+		s := "WHAT-IF " + Measure(f.Quantity) + " of full service lost"
+		if !f.Quantity.Known() {
+			s = "WHAT-IF " + f.Quantity.Reason
+		}
+		out = append(out, s+"; "+strings.Join(append(f.Evidence, f.Warnings...), "; "))
+	}
+	return out
+}
