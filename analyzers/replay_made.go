@@ -24,6 +24,8 @@ type madeSeries struct {
 	ended       map[madeKey][]int
 	fast        map[madeKey][]int
 	counted     int
+	last        madeCounts
+	lastFast    []madeCounts // of each limit
 }
 
 type madeKey struct {
@@ -48,20 +50,15 @@ func newMadeSeries(f *assay.Facts, slos []assay.SLO, step int64) *madeSeries {
 			}
 		}
 	}
+	m.lastFast = make([]madeCounts, len(m.limits))
 	return m
 }
 
 func (m *madeSeries) add(r *assay.Request) {
 	at := max(r.Due, r.End) - m.begin
 	i := min(max(0, int((at+m.step-1)/m.step)), m.n-1)
-	tally := func(in map[madeKey][]int, k madeKey) {
-		if in[k] == nil {
-			in[k] = make([]int, m.n)
-		}
-		in[k][i]++
-	}
 	k := madeKey{phase: r.Phase, class: r.Class, outcome: r.Outcome}
-	tally(m.ended, k)
+	m.of(m.ended, &m.last, k)[i]++
 	if promrules.Counts(r.Outcome) {
 		m.counted++
 	}
@@ -71,9 +68,26 @@ func (m *madeSeries) add(r *assay.Request) {
 	for j, l := range m.limits {
 		if took, known := latencyOf(l.family, r); known && took <= l.le*1e9 {
 			k.limit = j
-			tally(m.fast, k)
+			m.of(m.fast, &m.lastFast[j], k)[i]++
 		}
 	}
+}
+
+// of returns the counts of a key. Most requests have that of the one before, which saves the look-up.
+func (m *madeSeries) of(in map[madeKey][]int, last *madeCounts, k madeKey) []int {
+	if last.counts != nil && last.key == k {
+		return last.counts
+	}
+	if in[k] == nil {
+		in[k] = make([]int, m.n)
+	}
+	*last = madeCounts{k, in[k]}
+	return last.counts
+}
+
+type madeCounts struct {
+	key    madeKey
+	counts []int
 }
 
 // memory returns the series, with a past before the run in which all was good.

@@ -52,6 +52,8 @@ type sloPass struct {
 	causes causes
 	all    []*sloCount
 	own    []*sloCount
+	phase  string // of the request before
+	warm   bool
 }
 
 func (p *sloPass) Requests(block []assay.Request) {
@@ -73,8 +75,12 @@ func (p *sloPass) Requests(block []assay.Request) {
 			if !good && cause == "" {
 				cause = p.causes.of(r, ledger, fault)
 			}
-			at := max(r.Due, r.End)
-			c.add(at, 1, bit(!good), cause, r.Outcome.String(), ledger == assay.Natural && !(c.slo.Good.Metric != "availability" && warming(p.f, r.Phase)))
+			how := ""
+			if !good {
+				how = r.Outcome.String()
+			}
+			natural := ledger == assay.Natural && !(c.slo.Good.Metric != "availability" && p.warming(r.Phase))
+			c.add(max(r.Due, r.End), 1, bit(!good), cause, how, natural)
 		}
 	}
 }
@@ -86,9 +92,13 @@ func bit(b bool) float64 {
 	return 0
 }
 
-func warming(f *assay.Facts, phase string) bool {
-	ph := f.PhaseOf(phase)
-	return ph != nil && ph.Role == assay.RoleWarmup
+// warming reports whether a phase warms the target up: its latencies are not judged.
+func (p *sloPass) warming(phase string) bool {
+	if p.phase != phase {
+		ph := p.f.PhaseOf(phase)
+		p.phase, p.warm = phase, ph != nil && ph.Role == assay.RoleWarmup
+	}
+	return p.warm
 }
 
 // goodFor reports whether an indicator counts a request, and as a good one.
