@@ -70,7 +70,7 @@ func (a Replay) Begin(f *assay.Facts) assay.Pass {
 }
 
 // replaySteps is how often rules are evaluated at most where nobody says how often.
-const replaySteps = 600
+const replaySteps = 1000
 
 type replayPass struct {
 	Replay

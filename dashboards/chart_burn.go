@@ -64,13 +64,13 @@ func burnChart(id string, r *assay.Report) template.HTML {
 			s.line("goal", plotLeft, y, plotRight, y)
 		}
 		s.line("goal", plotRight+10, at+plotHeight-14, plotRight+34, at+plotHeight-14)
-		s.text("t", "start", plotRight+40, at+plotHeight-10, "page above "+Number(d.factor))
-		at += plotHeight + 6
+		s.text("t", "start", plotRight+40, at+plotHeight-10, "page above "+Number(d.factor)+"x in both")
+		at += plotHeight + 10
 		for _, a := range d.alerts {
 			alertLane(s, r, a, x, at)
 			at += laneHeight
 		}
-		at += plotGap - 6
+		at += plotGap - 10
 	}
 	for _, t := range timeTicks(x.lo, x.hi, 12) {
 		s.line("tick", x.at(t), bottom, x.at(t), bottom+4)

@@ -86,7 +86,7 @@ func TestSLOViews(t *testing.T) {
 	}{
 		"text":     {text.String(), []string{"SLO        a: 99.9 % of requests served over 30 days", "REPLAY     2 alerting rules", "  page ASLO fault http at 15 s"}},
 		"markdown": {md.String(), []string{"### Error budgets", "### Alerting rules, replayed", "* **page ASLO** fault http at 15 s"}},
-		"html":     {page.String(), []string{"<h2>Error budgets", "Burn rate of a", "ASLO (page) fires from 20 s to 30 s", "ASLO (page) fires from 60 s on, until the end of the run", "page above 14.4", "would have fired"}},
+		"html":     {page.String(), []string{"<h2>Error budgets", "Burn rate of a", "ASLO (page) fires from 20 s to 30 s", "ASLO (page) fires from 60 s on, until the end of the run", "page above 14.4x in both", "would have fired"}},
 	} {
 		for _, want := range c.want {
 			if !strings.Contains(c.got, want) {
