@@ -21,5 +21,10 @@
 //
 // A log whose lines name no stream may hold many environments: where invocations overlap in it, nothing is told of lives.
 //
+// # Live
+//
+// [CloudWatch] and [RunPod] ask the platform while a run goes on and hand what it answers to the same decoders. A datapoint is read when its period has been over for a
+// while, since AWS changes it until then. RunPod lists no jobs: a file names those of the user's client.
+//
 // Of errors only the type is kept, never the message.
 package cloud

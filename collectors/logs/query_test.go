@@ -182,13 +182,13 @@ func TestQueryReadsEachLineOnce(t *testing.T) {
 		s shelf
 		n int
 	}{
-		"Loki":                                  {Query{Store: Loki, Query: `{app="vllm"}`, Tenant: "us", Token: "t"}, shelf{}, 3 * lokiPage},
-		"Loki that gives less than is asked":    {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600}, lokiPage},
-		"Loki that fails now and then":          {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600, failing: 3}, lokiPage},
-		"Elasticsearch":                         {Query{Store: Elasticsearch, Index: "logs"}, shelf{}, 5 * page},
-		"Elasticsearch that fails now and then": {Query{Store: Elasticsearch, Index: "logs"}, shelf{failing: 5}, 5 * page},
-		"OpenSearch":                            {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true}, 5 * page},
-		"OpenSearch that fails now and then":    {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true, failing: 5}, 5 * page},
+		"Loki":                                  {Query{Store: Loki, Query: `{app="vllm"}`, Tenant: "us", Token: "t"}, shelf{}, lokiPage + 1000},
+		"Loki that gives less than is asked":    {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600}, 3000},
+		"Loki that fails now and then":          {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600, failing: 3}, 3000},
+		"Elasticsearch":                         {Query{Store: Elasticsearch, Index: "logs"}, shelf{}, 2*page + 500},
+		"Elasticsearch that fails now and then": {Query{Store: Elasticsearch, Index: "logs"}, shelf{failing: 5}, 2*page + 500},
+		"OpenSearch":                            {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true}, 2*page + 500},
+		"OpenSearch that fails now and then":    {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true, failing: 5}, 2*page + 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
