@@ -215,13 +215,13 @@ func evidenceAvailability(s *assay.ServiceEvidence) block {
 }
 
 func evidenceRecovery(s *assay.ServiceEvidence) block {
-	b := block{title: "RECOVERY FROM FAULTS", head: []string{"Fault", "Drills", "Well again", "95 %", "Median", "Mean (MTTR)", "n"}, right: " rrrrrr"}
+	b := block{title: "RECOVERY FROM FAULTS", head: []string{"Fault", "Drills", "Well", "95 %", "Median", "Mean (MTTR)", "n"}, right: " rrrrrr"}
 	for _, r := range s.Recovery {
 		n := Integer(r.Median.N)
 		if r.Censored > 0 {
 			n += fmt.Sprintf(" + %d that did not end", r.Censored)
 		}
-		b.rows = append(b.rows, []string{r.Fault, Integer(r.Drills), fmt.Sprintf("%d of %d", r.Recovered, r.Felt), Interval(r.Rate), Measure(brief(r.Median)), Measure(brief(r.Mean)), n})
+		b.rows = append(b.rows, []string{r.Fault, Integer(r.Drills), fmt.Sprintf("%d/%d", r.Recovered, r.Felt), Interval(r.Rate), Measure(brief(r.Median)), Measure(brief(r.Mean)), n})
 	}
 	if len(b.rows) > 0 {
 		b.lines = append(b.lines, "share by Clopper-Pearson; times of users that were hurt by a lognormal distribution, what did not end censored", "coverage, weighted as faults strike in operation: "+Measure(s.Coverage))
@@ -250,10 +250,10 @@ func evidenceModes(s *assay.ServiceEvidence, below string) block {
 			if m.Stale {
 				age += ", STALE"
 			}
-			b.rows = append(b.rows, []string{m.Mode, Integer(m.Shown), string(d.State), Value(d.User), age, strings.TrimPrefix(d.Dir, below)})
+			b.rows = append(b.rows, []string{m.Mode, Integer(m.Shown), string(d.State), Value(d.User), age, named(d.Dir, below)})
 		}
 		if d := m.Empty; d != nil {
-			b.rows = append(b.rows, []string{m.Mode, "0", string(d.State) + ": shows nothing", "", days(d.Age), strings.TrimPrefix(d.Dir, below)})
+			b.rows = append(b.rows, []string{m.Mode, "0", string(d.State) + ": shows nothing", "", days(d.Age), named(d.Dir, below)})
 		}
 	}
 	if len(never) > 0 {
@@ -302,6 +302,15 @@ func common(e *assay.Evidence) string {
 		}
 	}
 	return below
+}
+
+// named writes a run's directory for a cell: below the common one, and no longer than it takes to find it.
+func named(dir, below string) string {
+	name := []rune(strings.TrimPrefix(dir, below))
+	if len(name) > 24 {
+		name = append(name[:23:23], '…')
+	}
+	return string(name)
 }
 
 // sequence writes decisions in order, those in a row counted.

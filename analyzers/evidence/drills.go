@@ -99,8 +99,13 @@ func share(x, n int, c float64) assay.Quantity {
 
 // times returns median and mean of the times to recover, some of which may be censored, by a lognormal distribution.
 func times(lives []stat.Life, c float64) (median, mean assay.Quantity) {
+	done := 0
+	for _, l := range lives {
+		if !l.Censored {
+			done++
+		}
+	}
 	r, err := stat.RepairOf(lives, c)
-	done := r.N - r.Censored
 	if err != nil {
 		because := err.Error()
 		if done < stat.LeastRepairs {

@@ -262,7 +262,7 @@ func TestRecovery(t *testing.T) {
 	if m := kill.Mean; !(m.Value > kill.Median.Value) || !(m.Lo > 0 && m.Lo < m.Value && m.Hi > m.Value) {
 		t.Errorf("mean %v", m)
 	}
-	if s.Recovery[0].Median.Known() || !strings.Contains(s.Recovery[0].Median.Reason, "needs 3 recoveries") {
+	if s.Recovery[0].Median.Known() || !strings.Contains(s.Recovery[0].Median.Reason, "needs 3 recoveries of hurt users at least, and there are 1") {
 		t.Errorf("cut: %+v", s.Recovery[0])
 	}
 	near(t, "coverage", s.Coverage.Value, .5*5/6+.3+.2, 1e-12)

@@ -36,6 +36,12 @@ func TestCoverageOfClasses(t *testing.T) {
 	near(t, "lower", c.In.Lo, .8712, 1.5e-4)
 	near(t, "upper", c.In.Hi, .9789, 1.5e-4)
 	near(t, "one-sided", c.Lower, .8829, 1.5e-4)
+	if all, err := CoverageOf([]Stratum{{.5, 4, 4}, {.5, 3, 3}}, 0.95); err != nil || all.Value != 1 || all.In.Hi != 1 || !(all.In.Lo > .4 && all.In.Lo < .9) {
+		t.Errorf("all recovered: %+v, %v", all, err)
+	}
+	if none, err := CoverageOf([]Stratum{{.5, 4, 0}, {.5, 3, 0}}, 0.95); err != nil || none.Value != 0 || none.In.Lo != 0 || !(none.In.Hi > .1 && none.In.Hi < .6) {
+		t.Errorf("none recovered: %+v, %v", none, err)
+	}
 	for want, strata := range map[string][]Stratum{"add up to 0.9": {{.5, 1, 1}, {.4, 1, 1}}, "class 1: weight 0": {{0, 1, 1}}, "2 of 1": {{1, 1, 2}}, "add up to 0;": nil} {
 		if _, err := CoverageOf(strata, .95); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", strata, err)

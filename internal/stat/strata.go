@@ -89,6 +89,12 @@ func CoverageOf(strata []Stratum, confidence float64) (Coverage, error) {
 	}
 	a := 1 - confidence
 	c.In = Interval{q(a / 2), q(1 - a/2), confidence}
+	if recovered == n { // what was seen lies inside
+		c.In.Hi = 1
+	}
+	if recovered == 0 {
+		c.In.Lo = 0
+	}
 	c.Lower = q(a)
 	return c, nil
 }
