@@ -315,7 +315,7 @@ const (
 	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
 	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why
 	EventModel      = "model.state" // what the platform says of the model changed; attrs model, state, target, transition, copies, failed_copies, failure, code
-	EventBlock      = "race.block"  // one stretch of load of a comparison of two targets in turns; attrs pair, end_ns
+	EventBlock      = "race.block"  // one stretch of load of a comparison of two targets in turns; attrs pair, length_ns
 	EventAnnotation = "annotation"  // a person or a program had something to say
 	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable
 	EventStop       = "run.stop"    // the run was asked to stop; attr reason

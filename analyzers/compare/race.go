@@ -28,6 +28,7 @@ type RaceSettings struct {
 	Confidence float64            `json:"confidence"`
 	Gates      []assay.Objective  `json:"gates,omitempty"` // metrics that must pass; none: latency at p50 and p95
 	Margins    map[string]float64 `json:"margins,omitempty"`
+	Pairs      int                `json:"pairs,omitempty"`   // that there were; 0 until it ended
 	Stopped    string             `json:"stopped,omitempty"` // why it ended
 }
 
@@ -318,6 +319,9 @@ func (r *Race) Comparison(base, other Side) *assay.Comparison {
 			x.Runs[i].LeftOut = ""
 		}
 	}
+	if r.pairs < s.Pairs {
+		c.Problems = append(c.Problems, fmt.Sprintf("the records hold %d of %d pairs of blocks", r.pairs, s.Pairs))
+	}
 	c.Candidates = []assay.Side{side}
 	gates := []string{}
 	for i := range c.Changes {
@@ -356,9 +360,9 @@ func Blocks(events []assay.Event, requests []assay.Request) map[int]Block {
 	for i := range events {
 		if e := &events[i]; e.Kind == assay.EventBlock {
 			pair, err := strconv.Atoi(e.Attrs["pair"])
-			end, bad := strconv.ParseInt(e.Attrs["end_ns"], 10, 64)
+			length, bad := strconv.ParseInt(e.Attrs["length_ns"], 10, 64)
 			if err == nil && bad == nil {
-				spans = append(spans, span{pair, e.Time, end})
+				spans = append(spans, span{pair, e.Time, e.Time + length})
 			}
 		}
 	}

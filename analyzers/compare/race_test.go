@@ -109,7 +109,7 @@ func TestRaceAgain(t *testing.T) {
 			for j := range b {
 				b[j].Due, b[j].End = b[j].Due+at-1e9, b[j].End+at-1e9
 			}
-			events[i] = append(events[i], assay.Event{Kind: assay.EventBlock, Time: at, Attrs: map[string]string{"pair": fmt.Sprint(pair), "end_ns": fmt.Sprint(at + 2e9)}})
+			events[i] = append(events[i], assay.Event{Kind: assay.EventBlock, Time: at, Attrs: map[string]string{"pair": fmt.Sprint(pair), "length_ns": "2000000000"}})
 			blocks[i], requests[i] = BlockOf(b), append(requests[i], b...)
 			at += 3e9
 		}
@@ -150,6 +150,9 @@ func TestRaceComparison(t *testing.T) {
 	stopped.Runs[0].Manifest.End.Status = assay.EndInterrupted
 	if c = race.Comparison(side("a"), stopped); c.Verdict != assay.VerdictFail {
 		t.Errorf("interrupted after it was decided: %s: %s", c.Verdict, c.Why)
+	}
+	if c = NewRace(RaceSettings{Pairs: 3}).Comparison(side("a"), side("b")); c.Verdict != assay.VerdictInvalid || !strings.Contains(c.Why, "hold 0 of 3 pairs") {
+		t.Errorf("records are missing: %s: %s", c.Verdict, c.Why)
 	}
 	if c = NewRace(RaceSettings{}).Comparison(side("a"), side("b")); c.Verdict != assay.VerdictInconclusive {
 		t.Errorf("without a pair: %s: %s", c.Verdict, c.Why)

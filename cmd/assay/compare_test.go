@@ -35,7 +35,7 @@ func makeRuns(t *testing.T, runs ...madeRun) {
 		if m.ttft == 0 {
 			m.ttft = 0.1
 		}
-		run, _ := factstest.Deployment{Rate: 10, For: 12 * factstest.Second, Sigma: .05, TTFT: m.ttft * math.Exp(0.01*r.NormFloat64())}.Simulate(r)
+		run, _ := factstest.Deployment{Rate: 10, For: 8 * factstest.Second, Sigma: .05, TTFT: m.ttft * math.Exp(0.01*r.NormFloat64())}.Simulate(r)
 		run.M.ID, run.M.Name, run.M.Version = fmt.Sprintf("%016x", r.Uint64()), "made", "1.0"
 		run.M.Epoch = 1_790_000_000e9 + m.at*1e9
 		run.M.Target.Release = m.release

@@ -275,6 +275,7 @@ func (r *race) drive(ctx context.Context) error {
 			side.counted(pair)
 		}
 		r.judge.Pair(compare.BlockOf(blocks[0]), compare.BlockOf(blocks[1]))
+		s.Pairs = r.judge.Pairs()
 		fmt.Fprintf(r.io.err, "pair %d of at most %d: %s\n", pair, s.Most, dashboards.RaceStanding(r.judge.Changes()))
 		if r.judge.Decided() {
 			s.Stopped = "decided"

@@ -152,5 +152,5 @@ func (s *raceSide) leave(phase string, role assay.Role) {
 
 // counted marks a block that was loaded whole.
 func (s *raceSide) counted(pair int) {
-	s.mark(assay.EventBlock, s.begin, raceName, map[string]string{"pair": strconv.Itoa(pair), "end_ns": strconv.FormatInt(s.begin+int64(s.phase.For), 10)})
+	s.mark(assay.EventBlock, s.begin, raceName, map[string]string{"pair": strconv.Itoa(pair), "length_ns": strconv.FormatInt(int64(s.phase.For), 10)})
 }

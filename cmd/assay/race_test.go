@@ -57,6 +57,12 @@ func TestRaceLive(t *testing.T) {
 	if n := base.Load() + cand.Load(); n > 600 || n < int64(c.Race.Requests) {
 		t.Errorf("%d requests were sent, the race tells of %d, and 600 were allowed", n, c.Race.Requests)
 	}
+	if len(c.Changes) == 0 {
+		t.Fatalf("no pair was raced\n%s%s", got.out, got.err)
+	}
+	if strings.Contains(c.Why, "pairs of blocks") {
+		t.Errorf("records are missing: %s", c.Why)
+	}
 	ch := c.Changes[0]
 	if ch.Metric != "e2e/p50" || ch.Verdict != assay.VerdictFail || ch.Change.Value < 1 || ch.Change.N != c.Race.Pairs || c.Race.Stopped != "decided" || c.Race.Pairs >= c.Race.Most {
 		t.Errorf("%s %s after %d pairs of %d, %s", ch.Title, ch.Change, c.Race.Pairs, c.Race.Most, c.Race.Stopped)
