@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/analyzers/facts"
 	"github.com/assay-dev/assay/internal/profile"
 )
 
@@ -279,6 +280,10 @@ func (e *engine) reduce(m engineMetric, names []profile.Name) (assay.Quantity, p
 			}
 		case n.Type == profile.Counter:
 			v, ok := e.value(n.Growth(profile.Count, e.window, e.whole))
+			if m.reduce == engineTotal && !e.whole {
+				sum, looked, err := facts.GrownBy(context.Background(), e.p.f, n)
+				v, ok = sum/scale, looked && err == nil // it is scaled already
+			}
 			if !ok {
 				continue
 			}

@@ -27,7 +27,7 @@ func learnLoads(ctx context.Context, f *assay.Facts) error {
 		if spec, ok := p.Spec(profile.LoadTime); !ok || spec.Type != profile.Gauge {
 			continue
 		}
-		series, err := f.Metrics.Range(ctx, p.Query(profile.LoadTime), f.Begin, f.End, step)
+		series, every, err := lookedAt(ctx, f, p, profile.LoadTime, step)
 		if err != nil {
 			return fmt.Errorf("read the load times of %s: %w", kind, err)
 		}
@@ -44,7 +44,7 @@ func learnLoads(ctx context.Context, f *assay.Facts) error {
 				}
 				was = v
 				l := lifeAt(f.Lives, index[id], t)
-				addLoad(l, int64(v*1e9), t, step, kind)
+				addLoad(l, int64(v*1e9), t, max(step, every), kind)
 			}
 		}
 	}
