@@ -1,0 +1,93 @@
+package dashboards
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/assay-dev/assay"
+)
+
+// injected writes what each fault did.
+func (p *page) injected() error {
+	r := p.r
+	if len(r.Faults) == 0 {
+		p.para("INJECTED", 11, noFaults(r))
+		return nil
+	}
+	if p.Width < narrow {
+		p.injectedNarrow()
+		return nil
+	}
+	t := &table{head: []string{"INJECTED", "verdict", "score", "detect", "isolate", "recover", "total", "lost"}}
+	for i, f := range r.Faults {
+		t.rows = append(t.rows, []string{"  " + faultName(i, f), verdictText(f), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
+			dash(f.Restore), dash(f.User), lostText(f)})
+	}
+	if err := p.table(t, 0); err != nil {
+		return err
+	}
+	for _, n := range allNotes(r) {
+		p.para("", 2, n.String())
+	}
+	p.para("", 2, rates(r))
+	p.covered()
+	p.scores()
+	return nil
+}
+
+// injectedNarrow writes the faults as sentences, where a table would break every word.
+func (p *page) injectedNarrow() {
+	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
+	own, shared := splitNotes(p.r)
+	for i, f := range p.r.Faults {
+		s := fmt.Sprintf("%s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", faultName(i, f), verdictText(f), scoreText(f.Score),
+			Value(f.User), Value(f.Detect), Value(f.Isolate), Value(f.Restore), lostText(f))
+		if !f.User.Known() {
+			s = faultName(i, f)
+		}
+		p.para("", 2, strings.Join(append([]string{s}, own[i]...), "; "))
+	}
+	for _, n := range shared {
+		p.para("", 2, n.String())
+	}
+	p.para("", 2, rates(p.r))
+	p.covered()
+	p.scores()
+}
+
+// scores writes the score of the run, if it has one.
+func (p *page) scores() {
+	if s := runScore(p.r); s != "" {
+		p.para("", 2, s)
+	}
+}
+
+// hypothesis writes what was seen of the steady state around the faults, if it was looked at.
+func (p *page) hypothesis() {
+	for i, s := range hypothesisLines(p.r) {
+		label := ""
+		if i == 0 {
+			label = "HYPOTHESIS"
+		}
+		p.para(label, 11, s)
+	}
+}
+
+// rates says how many of the faults users recovered from and how many they never felt.
+func rates(r *assay.Report) string {
+	if a, b := r.Find("recovery/rate"), r.Find("fault_tolerance"); a != nil && b != nil && !a.Quantity.Known() && a.Quantity.Reason == b.Quantity.Reason {
+		return "recovered and tolerated " + a.Quantity.Reason
+	}
+	var parts []string
+	for _, s := range []struct{ word, metric string }{{"recovered", "recovery/rate"}, {"tolerated", "fault_tolerance"}} {
+		switch f := r.Find(s.metric); {
+		case f == nil:
+			parts = append(parts, s.word+" not measured, because no finding tells")
+		case !f.Quantity.Known():
+			parts = append(parts, s.word+" "+f.Quantity.Reason)
+		default:
+			parts = append(parts, s.word+" "+of(f.Quantity))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
