@@ -2,7 +2,6 @@ package analyzers
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -216,14 +215,13 @@ func spread(add func(string, map[string]string, assay.Quantity, ...string), metr
 func middle(sorted []float64, p float64) assay.Quantity {
 	n := len(sorted)
 	const of = "instance starts"
-	if in, ok := stat.QuantileInterval(sorted, p, 0.95, float64(n)); ok {
-		return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Seconds, N: n, Of: of,
-			Method: "order statistics; quantile of Hyndman-Fan type 7", Basis: assay.Estimated}
-	}
-	attained := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
-	if n < 2 || attained < 0.5 {
+	in, ok := stat.SmallQuantileInterval(sorted, p, 0.95)
+	if !ok {
 		return assay.NotEstimable(assay.Seconds, n, of, fmt.Sprintf("%d starts cannot bound this quantile; %d are the least for 95 %%", n, stat.LeastN(p, 0.95)))
 	}
-	return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: sorted[0], Hi: sorted[n-1], Confidence: attained, Unit: assay.Seconds, N: n, Of: of,
-		Method: fmt.Sprintf("range of the sample, which attains less than 95 %%: %d starts are the least; quantile of Hyndman-Fan type 7", stat.LeastN(p, 0.95)), Basis: assay.Estimated}
+	method := "order statistics; quantile of Hyndman-Fan type 7"
+	if in.Confidence < 0.95 {
+		method = fmt.Sprintf("range of the sample, which attains less than 95 %%: %d starts are the least; quantile of Hyndman-Fan type 7", stat.LeastN(p, 0.95))
+	}
+	return assay.Quantity{Value: stat.Quantile(sorted, p, stat.Type7), Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Seconds, N: n, Of: of, Method: method, Basis: assay.Estimated}
 }

@@ -307,5 +307,5 @@ func (s *stretches) effective(n int) (float64, int) {
 			}
 		}
 	}
-	return stat.Effective(n, stat.DesignEffect(ones, counts), len(counts), Confidence), len(counts)
+	return stat.Effective(n, stat.ShareEffect(ones, counts), len(counts), Confidence), len(counts)
 }

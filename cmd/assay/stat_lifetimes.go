@@ -92,7 +92,7 @@ func (s *statFlags) weibull() calculator {
 		a := &solution{title: "scale eta", source: "NIST/SEMATECH e-Handbook 8.4.1.3"}
 		f, err := stat.FitWeibull(lives, confidence)
 		return fitted(a, f.LifeFit, err, u, func() {
-			a.q = estimated(f.Scale, f.InScale.Lo, f.InScale.Hi, confidence, u, f.Failures, "failures", "Weibull, maximum likelihood with right censoring; Wald on the logarithm")
+			a.q = estimated(f.Scale, f.InScale.Lo, f.InScale.Hi, confidence, u, f.Failures, "failures", "Weibull, maximum likelihood with right censoring; profile likelihood by Student's t")
 			a.add("shape", "shape k", f.Shape, "")
 			a.add("shape_lo", "", f.InShape.Lo, "")
 			a.add("shape_hi", "", f.InShape.Hi, "")
@@ -143,7 +143,7 @@ func solveLognormal(lives []stat.Life, u assay.Unit, confidence float64) *soluti
 	f, err := stat.FitLognormal(lives, confidence)
 	return fitted(a, f.LifeFit, err, u, func() {
 		median, in := f.Median()
-		a.q = estimated(median, in.Lo, in.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; Wald")
+		a.q = estimated(median, in.Lo, in.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; Student's t of the logarithms")
 		both := func(key, name string, v float64, in stat.Interval) {
 			a.rows = append(a.rows, solutionRow{key, name, map[string]any{"value": v, "lo": in.Lo, "hi": in.Hi}, fmt.Sprintf("%s  [%s, %s]", inUnit(v, u), inUnit(in.Lo, u), inUnit(in.Hi, u))})
 		}

@@ -22,7 +22,7 @@ func Unavailability(up, down float64, k int, sigma, confidence float64) Interval
 	if k == 0 || up <= 0 {
 		return Interval{0, 1, confidence}
 	}
-	z := normalQuantile(1 - (1-confidence)/2)
+	z := normalQuantile(1 - 0.8*(1-confidence)/2) // a fifth of the error is left to what the lengths were taken for
 	odds := down / up
 	return Interval{share(odds * repairFactor(repairLower, sigma, k, z)), share(odds * repairFactor(repairUpper, sigma, k, z)), confidence}
 }

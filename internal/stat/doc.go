@@ -10,6 +10,7 @@
 //   - rate.go: how often things fail (MTBF, failure rate, how long to watch);
 //   - proportion.go: shares of independent trials (Wilson, Clopper-Pearson);
 //   - availability.go: the share of bad time or requests when failures cluster;
+//   - heavytail.go, repairtable.go: how variable the lengths of episodes are, and what that does to a bound;
 //   - quantile.go: quantiles by their Hyndman-Fan type and intervals from order statistics;
 //   - batch.go: how much a correlated sample is worth (design effect by batch means);
 //   - trend.go: whether a failure rate is constant;

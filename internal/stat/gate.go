@@ -19,10 +19,11 @@ const (
 	GateInconclusive = "inconclusive"
 )
 
-// Levels of a [Gate] that are not settings. They are usual ones, and not fitted to any data.
+// Levels of a [Gate] that are not settings. They are round ones.
 const (
-	// gateChange is the chance that a candidate which equals the base fails, at most, whatever the margin and the noise: two-sided 99 %.
-	gateChange = 0.005
+	// gateChange is the chance that a candidate which equals the base fails, at most, whatever the margin and the noise: two-sided 99.2 %. It is reached where noise is wide
+	// beside the margin; with one such series in five no more than one comparison in a thousand fails by noise.
+	gateChange = 0.004
 	// gateNarrow is how many margins an interval may be wide that passes by lying on the near side of the margin.
 	gateNarrow = 1.5
 	// gateLuck is the chance at which a candidate that equals the base passes all the same; where so few runs cannot show as much, all of one side must be better than
@@ -39,8 +40,8 @@ const (
 // A Gate decides whether a candidate is worse than a base by more than a margin, from one value of each of several runs. Runs are the unit: what happens within one is
 // not independent. The zero value has no margin and asks for alpha 0, which nothing attains; see the fields.
 //
-//   - fail: the whole interval of the change lies beyond the margin, and that there is a change at all is certain at 99 %, so that noise
-//     alone fails at most one comparison in 200 where it is wide, and next to none where it is narrow;
+//   - fail: the whole interval of the change lies beyond the margin, and that there is a change at all is certain at 99.2 %, so that noise
+//     alone fails at most one comparison in 250 where it is wide, and next to none where it is narrow;
 //   - pass: the whole interval lies on the near side of the margin, and either it is no wider than one and a half margins or the candidate is better than the base
 //     beyond doubt: a comparison that cannot see a loss does not pass by luck;
 //   - inconclusive: all else, with how many further runs would be enough if what was estimated is true.
@@ -219,7 +220,7 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	case lucky && r.PPass <= g.Alpha:
 		r.Reason = "the interval lies on the near side of the margin, but it is wider than one and a half margins: such runs would not show a loss"
 	case hi < edge:
-		r.Reason = "the interval lies beyond the margin, but that there is a change at all is not certain at 99 %"
+		r.Reason = "the interval lies beyond the margin, but that there is a change at all is not certain at 99.2 %"
 	default:
 		r.Reason = "the interval holds the margin"
 	}

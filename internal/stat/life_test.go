@@ -62,7 +62,7 @@ func TestLognormalUncensored(t *testing.T) {
 	}
 	near(t, "mu", f.Mu, 1, 1e-9)
 	near(t, "sigma", f.Sigma, math.Sqrt(2.0/3), 1e-9)
-	near(t, "error of mu", (f.InMu.Hi-1)/1.959964, math.Sqrt(2.0/9), 1e-4)
+	near(t, "error of mu", (f.InMu.Hi-1)/4.302653, math.Sqrt(1.0/3), 1e-4) // Student's t of two degrees of freedom
 }
 
 func TestFitsRefuse(t *testing.T) {

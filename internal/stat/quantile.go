@@ -89,6 +89,21 @@ func QuantileInterval(sorted []float64, p, confidence, effective float64) (in In
 	return Interval{sorted[lo-1], sorted[hi-1], attained}, true
 }
 
+// SmallQuantileInterval is [QuantileInterval] of independent values, of which there may be few: where not even the range of the sample has the
+// confidence, it is the range, with the confidence that it attains, as long as that is one half at least. So three values hold a median at 75 %. Values that share a cause are not independent: of requests that
+// waited for the same start, the start counts once.
+func SmallQuantileInterval(sorted []float64, p, confidence float64) (in Interval, ok bool) {
+	n := len(sorted)
+	if in, ok := QuantileInterval(sorted, p, confidence, float64(n)); ok {
+		return in, true
+	}
+	attained := 1 - math.Pow(p, float64(n)) - math.Pow(1-p, float64(n))
+	if n < 2 || attained < 0.5 {
+		return Interval{math.NaN(), math.NaN(), 0}, false
+	}
+	return Interval{sorted[0], sorted[n-1], attained}, true
+}
+
 // SpreadRanks returns the ranks in a sample of n that [QuantileInterval] uses.
 func SpreadRanks(n int, p, confidence, effective float64) (lo, hi int, attained float64, ok bool) {
 	m := int(math.Min(effective, float64(n)))

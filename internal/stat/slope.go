@@ -57,8 +57,9 @@ func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	slices.Sort(rest)
 	s.Intercept = Quantile(rest, .5, Type7)
 	variance := (kendall(n) - ties(y[:n]) - ties(x[:n])) / 18
-	if s.Rho > 1.645/math.Sqrt(float64(n)) {
-		variance *= (1 + s.Rho) / (1 - math.Min(s.Rho, .99))
+	// What Rho is too small by beside a trend is added (Kendall, Biometrika 41, 1954).
+	if rho := math.Min(s.Rho+(1+4*s.Rho)/float64(n), .99); rho > 1/math.Sqrt(float64(n)) {
+		variance *= (1 + rho) / (1 - rho)
 	}
 	if variance > 0 {
 		z := math.Max(0, math.Abs(float64(s.S))-1) / math.Sqrt(variance)

@@ -39,8 +39,8 @@ func failures(lives []Life) (r int, err error) {
 	return r, nil
 }
 
-// A LifeFit is a distribution of lifetimes fitted to failures and censored times by maximum likelihood. The intervals are Wald's on
-// the logarithm of the parameters (of Mu itself), from the observed information, with Confidence.
+// A LifeFit is a distribution of lifetimes fitted to failures and censored times by maximum likelihood. The intervals are made
+// for few failures: see [WeibullFit] and [LognormalFit].
 type LifeFit struct {
 	Failures, Censored int
 	LogL, AIC          float64
@@ -115,11 +115,7 @@ func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 	f := WeibullFit{Shape: k, Scale: eta, LifeFit: lifeFit(lives, r, like(math.Log(k), math.Log(eta)))}
 	g1, g2 := math.Gamma(1+1/k), math.Gamma(1+2/k)
 	f.Mean, f.SD = eta*g1, eta*math.Sqrt(g2-g1*g1)
-	c := covarianceOf(like, math.Log(k), math.Log(eta))
-	sk, se := math.Sqrt(c.aa), math.Sqrt(c.bb)
-	z := normalQuantile(1 - (1-confidence)/2)
-	f.InShape = Interval{k * math.Exp(-z*sk), k * math.Exp(z*sk), confidence}
-	f.InScale = Interval{eta * math.Exp(-z*se), eta * math.Exp(z*se), confidence}
+	f.profile(lives, like, confidence)
 	return f, nil
 }
 
@@ -130,6 +126,18 @@ type LognormalFit struct {
 	InMu, InSigma Interval
 
 	cov covariance // of Mu and the logarithm of Sigma
+}
+
+// small returns the intervals: Student's t for Mu and chi-square for Sigma, both exact without censoring; with it the degrees of freedom are those that the information on
+// the variance is worth.
+func (f *LognormalFit) small(confidence float64) (mu, sigma Interval) {
+	r := float64(f.Failures)
+	free := r / (r - 1) // of the bias of the maximum likelihood estimate of a variance
+	nu := math.Min(r-1, 1/(2*f.cov.bb*free))
+	q := 1 - (1-confidence)/2
+	half := StudentT(q, nu) * math.Sqrt(f.cov.aa*free)
+	s := f.Sigma * math.Sqrt(free)
+	return Interval{f.Mu - half, f.Mu + half, confidence}, Interval{s * math.Sqrt(nu/chi2(q, nu)), s * math.Sqrt(nu/chi2(1-q, nu)), confidence}
 }
 
 // Median returns the median and its interval.
@@ -190,10 +198,7 @@ func FitLognormal(lives []Life, confidence float64) (LognormalFit, error) {
 	f.Mean = math.Exp(mu + sigma*sigma/2)
 	f.SD = f.Mean * math.Sqrt(math.Expm1(sigma*sigma))
 	f.cov = covarianceOf(like, mu, math.Log(sigma))
-	sm, ss := math.Sqrt(f.cov.aa), math.Sqrt(f.cov.bb)
-	z := normalQuantile(1 - (1-confidence)/2)
-	f.InMu = Interval{mu - z*sm, mu + z*sm, confidence}
-	f.InSigma = Interval{sigma * math.Exp(-z*ss), sigma * math.Exp(z*ss), confidence}
+	f.InMu, f.InSigma = f.small(confidence)
 	return f, nil
 }
 
