@@ -1,6 +1,6 @@
 # Two tiers of tests: `make test` is the README's test command, which CI runs; `make full` is what is run before a release: many seeds, kill
 # points, dials and scores, on an otherwise idle machine.
-.PHONY: build test test-ollama full lint generate bench
+.PHONY: build test test-ollama full score lint generate bench
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
@@ -27,6 +27,13 @@ full:
 	cd loadgen/k6 && ASSAY_FULL=1 go test -timeout 30m ./...
 	cd loadgen/peer && ASSAY_FULL=1 go test -timeout 30m -v ./...
 	cd cmd/assay-nvml && go test ./...
+
+# How far our statistics can be trusted: coverage of all intervals, and the gate and change points on data of others where they lie beside the checkout.
+DATA ?= ../shared/data
+score:
+	go run ./cmd/assay-score coverage
+	if [ -d $(DATA)/azure-vm-noise ]; then go run ./cmd/assay-score gate $(DATA)/azure-vm-noise; fi
+	if [ -d $(DATA)/change-points ]; then go run ./cmd/assay-score changepoints $(DATA)/change-points/tigerbeetle.json; fi
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./internal/sse ./internal/faultproxy ./loadgen ./internal/store ./collectors ./internal/live ./analyzers
