@@ -65,7 +65,7 @@ func errorRatio(s *assay.SLO, window string) (expr string, notes []string) {
 		if in.Metric == "tpot" {
 			notes = []string{"no live metric counts requests by tpot: these rules have nothing to ask but in a replay"}
 		}
-		fast := fmt.Sprintf(`sum(rate(%s{%sle="%s"}[%s]))`, LatencySeries(in.Metric), labels, formatFloat(le), window)
+		fast := fmt.Sprintf(`sum(rate(%s{%s%s}[%s]))`, LatencySeries(in.Metric), labels, bucketMatcher(le), window)
 		return fmt.Sprintf("1 - (\n  (%s or vector(0))\n  /\n  sum(rate(%s{%s}[%s]))\n)", fast, RequestSeries, labels+outcomes(Counts), window), notes
 	case in.Good != "":
 		return fmt.Sprintf("1 - (\n  (%s)\n  /\n  (%s)\n)", fill(in.Good), fill(in.Total)), nil
@@ -77,6 +77,15 @@ func errorRatio(s *assay.SLO, window string) (expr string, notes []string) {
 		return fmt.Sprintf("1 - avg_over_time((%s)[%s:])", fill(in.Raw), window), nil
 	}
 	return fmt.Sprintf("1 - avg_over_time(((%s) %s bool %s)[%s:])", fill(in.Query), in.Op, formatFloat(in.Value), window), nil
+}
+
+// bucketMatcher matches the bound of a bucket as it is exposed: 2 in the text format of old, 2.0 in OpenMetrics and in what Prometheus 3 stores.
+func bucketMatcher(le float64) string {
+	if text := formatFloat(le); le == float64(int64(le)) {
+		return `le=~"` + text + `|` + text + `.0"`
+	} else {
+		return `le="` + text + `"`
+	}
 }
 
 func own(in *assay.Indicator) []string {
