@@ -87,6 +87,7 @@ type Report struct {
 	Phases      []Phase       `json:"phases,omitempty"`
 	Segments    []Segment     `json:"segments,omitempty"`
 	Episodes    []Episode     `json:"episodes,omitempty"`
+	Repairs     []Repair      `json:"repairs,omitempty"` // of the natural failures of the service, in order; at most 1000
 	Faults      []FaultResult `json:"faults,omitempty"`
 	SLOs        []SLOResult   `json:"slos,omitempty"`
 	Replays     []Replay      `json:"replays,omitempty"`

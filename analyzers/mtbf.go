@@ -29,7 +29,7 @@ func (MTBF) Describe() []assay.Desc {
 
 // Begin starts a pass.
 func (MTBF) Begin(f *assay.Facts) assay.Pass {
-	p := &mtbfPass{f: f, watch: watchOf(f), lost: lostBy{}}
+	p := &mtbfPass{f: f, watch: watchOf(f), lost: lostBy{}, mends: mendings(f), leave: facts.RulesOf(f.Manifest, f.Phases).Leave}
 	for i := range f.Episodes {
 		if e := &f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
 			p.service = append(p.service, e)
@@ -53,6 +53,9 @@ type mtbfPass struct {
 	service []*assay.Episode // natural ones
 	lost    lostBy
 	judged  int // requests of the natural ledger
+	mends   []mending
+	mended  int // of these, told in full
+	leave   int // good requests in a row that end an episode
 }
 
 func (p *mtbfPass) Requests(block []assay.Request) {
@@ -60,6 +63,7 @@ func (p *mtbfPass) Requests(block []assay.Request) {
 		r := &block[i]
 		p.watch.Add(r)
 		p.lost.add(p.f, p.service, r)
+		p.mended = verify(p.mends, p.mended, p.leave, r)
 		if r.Outcome.Judged() && !r.Forced {
 			if l, _ := facts.LedgerOf(p.f, r); l == assay.Natural {
 				p.judged++
@@ -107,6 +111,10 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	r.Findings = append(r.Findings, found...)
 	r.Findings = append(r.Findings, perCause(&service, p.service, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
 	nameCauses(f, r, p.lost)
+	for i := range p.mends {
+		e := p.mends[i].e
+		r.Repairs = append(r.Repairs, repair(f, &p.mends[i], cmp.Or(e.Cause, causeOfService(f, e, p.lost[e]))))
+	}
 	r.Findings = append(r.Findings, p.instances(instance, seconds(up.Good), withheld)...)
 	r.Findings = append(r.Findings, lifetimes(f, instance)...)
 	return nil

@@ -17,6 +17,7 @@ func naturalLines(r *assay.Report) []string {
 	}
 	add(causesLine(r))
 	add(watchLine(r))
+	add(longestRepair(r))
 	add(mttrLine(r, "service", "instance"))
 	add(lifetimeLine(r))
 	seen := map[string]bool{}

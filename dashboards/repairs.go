@@ -1,6 +1,8 @@
 package dashboards
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -26,6 +28,30 @@ func mttrLine(r *assay.Report, of ...string) string {
 		return ""
 	}
 	return "time to repair: " + strings.Join(parts, "; ")
+}
+
+// longestRepair says how the longest natural failure of the service was met; nothing where there was none.
+func longestRepair(r *assay.Report) string {
+	var worst *assay.Repair
+	long := func(q assay.Quantity) float64 {
+		if math.IsNaN(q.Value) {
+			return q.Lo
+		}
+		return q.Value
+	}
+	for i := range r.Repairs {
+		if x := &r.Repairs[i]; worst == nil || long(x.Total) > long(worst.Total) {
+			worst = x
+		}
+	}
+	if worst == nil {
+		return ""
+	}
+	s := "longest failure, at " + Instant(worst.Begin, r.Begin) + ": " + Measure(worst.Total)
+	if !worst.Detect.Known() {
+		return s + " in all; how the platform reacted is " + reasonKind(worst.Detect.Reason)
+	}
+	return s + " = detect " + Value(worst.Detect) + " + isolate " + Value(worst.Isolate) + " + restore " + Value(worst.Restore) + " + verify " + Value(worst.Verify)
 }
 
 // coverageLines say what the faults of a run amount to beyond each of them: coverage, how far they reached, and what they would cost.
@@ -57,7 +83,7 @@ func coverageLines(r *assay.Report) []string {
 		if !f.Quantity.Known() {
 			s = "WHAT-IF " + f.Quantity.Reason
 		}
-		out = append(out, s+"; "+strings.Join(append(f.Evidence, f.Warnings...), "; "))
+		out = append(out, strings.Join(slices.Concat([]string{s}, f.Evidence, f.Warnings), "; "))
 	}
 	return out
 }
