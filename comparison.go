@@ -134,6 +134,7 @@ type History struct {
 	Window int           `json:"window"`
 	MaxP   float64       `json:"max_p"`
 	Least  float64       `json:"least_change"` // relative
+	Sure   float64       `json:"confidence"`   // of the intervals of levels
 	Points []LevelChange `json:"points"`
 	Looked []string      `json:"looked"` // metrics that were looked at
 	Short  []string      `json:"short,omitempty"`

@@ -43,7 +43,7 @@ func historyLine(h *assay.History) string {
 }
 
 func historyMethod(h *assay.History) string {
-	return fmt.Sprintf("E-divisive means with Student's t, window %d, p below %s, changes of %s or more; levels are means of runs with their 95 %% intervals", h.Window, Number(h.MaxP), Percent(h.Least))
+	return fmt.Sprintf("E-divisive means with Student's t, window %d, p below %s, changes of %s or more; levels are means of runs with their %s intervals", h.Window, Number(h.MaxP), Percent(h.Least), Percent(h.Sure))
 }
 
 func historyRows(h *assay.History) [][]string {

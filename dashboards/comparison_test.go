@@ -46,10 +46,10 @@ func sampleComparison() *assay.Comparison {
 }
 
 func sampleHistory() *assay.History {
-	q := assay.Quantity{Value: 0.2, Lo: 0.19, Hi: 0.21, Confidence: 0.95, Unit: assay.Seconds, N: 12, Of: "runs"}
+	q := assay.Quantity{Value: 0.2, Lo: 0.19, Hi: 0.21, Confidence: 0.9, Unit: assay.Seconds, N: 12, Of: "runs"}
 	after := q
 	after.Value, after.Lo, after.Hi = 0.25, 0.24, 0.26
-	return &assay.History{Schema: assay.HistorySchema, Name: "nightly", Plan: "abc", Window: 50, MaxP: 0.001, Least: 0.05, Looked: []string{"TTFT p50", "goodput"}, Short: []string{"recovery, kill: only 2 runs tell it"},
+	return &assay.History{Schema: assay.HistorySchema, Name: "nightly", Plan: "abc", Window: 50, MaxP: 0.001, Least: 0.05, Sure: 0.9, Looked: []string{"TTFT p50", "goodput"}, Short: []string{"recovery, kill: only 2 runs tell it"},
 		Runs:   []assay.ComparedRun{{Dir: "runs/1", Begin: 1_790_000_000e9}, {Dir: "runs/2", Begin: 1_790_086_400e9}},
 		Points: []assay.LevelChange{{Metric: "ttft/p50", Title: "TTFT p50", Better: "lower", Index: 12, Run: assay.ComparedRun{Begin: 1_790_086_400e9}, From: "v1", To: "v2", Before: q, After: after, Change: 0.25, P: 1e-9, Worse: true}},
 		Doubts: []string{"the runs were made on 2 different machines"}}

@@ -324,6 +324,9 @@ func TestTrace(t *testing.T) {
 	if _, err := Trace(runs[:3], TraceOptions{}); err == nil || !strings.Contains(err.Error(), "at least 4 runs") {
 		t.Errorf("three runs: %v", err)
 	}
+	if h, err := Trace(runs, TraceOptions{Options: Options{Confidence: 0.8}}); err != nil || h.Sure != 0.8 || h.Points[0].Before.Confidence != 0.8 {
+		t.Errorf("at 80 %%: %+v, %v", h, err)
+	}
 	if h, err = Trace(runs[:12], TraceOptions{}); err != nil || len(h.Points) != 0 {
 		t.Errorf("one level: %+v, %v", h.Points, err)
 	}

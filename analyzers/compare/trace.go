@@ -24,7 +24,7 @@ const minTrace = 4
 // Trace finds where the level of each metric changes over runs of one plan in order of time, by E-divisive means. Runs of other plans
 // than the latest run's are left out. Metrics are those that Runs compares by.
 func Trace(runs []Run, o TraceOptions) (*assay.History, error) {
-	h := &assay.History{Schema: assay.HistorySchema, Window: cmp.Or(o.Window, 50), MaxP: cmp.Or(o.MaxP, 0.001), Runs: []assay.ComparedRun{}, Points: []assay.LevelChange{}}
+	h := &assay.History{Schema: assay.HistorySchema, Window: cmp.Or(o.Window, 50), MaxP: cmp.Or(o.MaxP, 0.001), Sure: o.confidence(), Runs: []assay.ComparedRun{}, Points: []assay.LevelChange{}}
 	h.Least = RatioMargin
 	if m, ok := o.Margins[""]; ok {
 		h.Least = m
