@@ -17,7 +17,7 @@ type junitSuites struct {
 	Failures int        `xml:"failures,attr"`
 	Errors   int        `xml:"errors,attr"`
 	Skipped  int        `xml:"skipped,attr"`
-	Time     string     `xml:"time,attr"`
+	Time     string     `xml:"time,attr,omitempty"`
 	Suite    junitSuite `xml:"testsuite"`
 }
 
@@ -27,7 +27,7 @@ type junitSuite struct {
 	Failures   int             `xml:"failures,attr"`
 	Errors     int             `xml:"errors,attr"`
 	Skipped    int             `xml:"skipped,attr"`
-	Time       string          `xml:"time,attr"`
+	Time       string          `xml:"time,attr,omitempty"`
 	Properties []junitProperty `xml:"properties>property"`
 	Cases      []junitCase     `xml:"testcase"`
 }
@@ -54,10 +54,13 @@ type junitResult struct {
 
 // JUnit writes one test case for each objective and one for each fault. Inconclusive, void and unmeasured are skipped, with the
 // reason, never passed; invalid is an error. A run that ended badly whatever its objectives say, for
-// example with a fault that may remain, is one more case with an error, so that CI cannot take it for a success.
+// example with a fault that may remain, is one more case with an error, so that CI cannot take it for a success. A run whose times are made up has no time.
 func JUnit(w io.Writer, r *assay.Report) error {
 	class := "assay." + orElse(r.Name, "run")
-	s := junitSuite{Name: orElse(r.Name, "run"), Time: strconv.FormatFloat(seconds(r.End-r.Begin), 'f', 3, 64)}
+	s := junitSuite{Name: orElse(r.Name, "run")}
+	if !r.Untimed {
+		s.Time = strconv.FormatFloat(seconds(r.End-r.Begin), 'f', 3, 64)
+	}
 	s.Properties = []junitProperty{
 		{"decision", string(r.Decision)}, {"exit", strconv.Itoa(r.Exit)}, {"target", r.Target},
 		{"seed", strconv.FormatUint(r.Seed, 10)}, {"attempt", strconv.Itoa(r.Attempt)}, {"simulated", strings.Join(r.Simulated, ", ")},
