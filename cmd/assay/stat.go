@@ -294,8 +294,19 @@ type amount struct {
 	isTime bool
 }
 
-func (a *amount) String() string { return strconv.FormatFloat(a.v, 'g', -1, 64) }
-func (a *amount) Type() string   { return "number|duration" }
+// String writes the value as it is set: a time of whole days as 90d, another one as 5h0m0s.
+func (a *amount) String() string {
+	switch days := a.v / 86400; {
+	case a.isTime && days >= 1 && days == math.Trunc(days):
+		return strconv.FormatFloat(days, 'f', -1, 64) + "d"
+	case a.isTime && math.Abs(a.v) < 9e9:
+		return time.Duration(math.Round(a.v * 1e9)).String()
+	}
+	return strconv.FormatFloat(a.v, 'g', -1, 64)
+}
+
+// Type names what is written.
+func (a *amount) Type() string { return "number|duration" }
 
 // Set parses the flag's value.
 func (a *amount) Set(text string) (err error) {
