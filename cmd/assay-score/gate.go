@@ -189,9 +189,9 @@ func (s gateScore) table(w io.Writer) {
 		fmt.Fprintf(w, "%s\t%d\t%.4f\t%.3f\t%.3f\t%.3f\t%.4f\t%.3f\t%.3f\n", shortened(x.Name, 60), x.Comparisons, x.FalseFail, x.TruePass, 1-x.FalseFail-x.TruePass, x.Found, x.FalsePass, x.Missed, x.Paired)
 	}
 	fmt.Fprintf(w, "mean of %d series\t%d\t%.4f\t%.3f\t%.3f\t%.3f\t%.4f\t%.3f\t\n", len(s.Series), s.Comparisons, s.FalseFail, s.TruePass, 1-s.FalseFail-s.TruePass, s.Found, s.FalsePass, 1-s.Found-s.FalsePass)
-	order := "in turn"
+	order, certain := "in turn", "99.2"
 	if !s.Interleaved {
-		order = "one side after the other"
+		order, certain = "one side after the other", "99.98"
 	}
 	all := stat.ClopperPearson(s.Fails, s.Comparisons, 0.95)
 	fmt.Fprintf(w, "\nfalse fails: %d of %d, %.4f [%.4f, %.4f] at 95 %% if independent; losses that passed: %d\n", s.Fails, s.Comparisons, float64(s.Fails)/float64(s.Comparisons), all.Lo, all.Hi, s.Passes)
@@ -200,7 +200,7 @@ func (s gateScore) table(w io.Writer) {
 			fmt.Fprintf(w, "%s series (%d): false fails %.4f, found %.3f\n", []string{"odd", "even"}[i], h.Series, h.FalseFail, h.Found)
 		}
 	}
-	fmt.Fprintf(w, "%d runs of each side, %s; margin %g %%; ranks with normal scores, interval at 90 %%, a change certain at 99.2 %%; seed %d\n", s.Runs, order, 100*s.Margin, s.Seed)
+	fmt.Fprintf(w, "%d runs of each side, %s; margin %g %%; ranks with normal scores, interval at 90 %%, a change certain at %s %%; seed %d\n", s.Runs, order, 100*s.Margin, certain, s.Seed)
 }
 
 // shortened keeps the beginning and the end of a long name.

@@ -100,6 +100,12 @@ func TestGateOnNoise(t *testing.T) {
 		if got.FalseFail > .001 || got.Found < .85 || got.Passes > 0 || len(got.Series) != 18 {
 			t.Errorf("seed %s: false fails %.5f, found %.4f, passed %d, %d series", seed, got.FalseFail, got.Found, got.Passes, len(got.Series))
 		}
+		// One side after the other a drift looks like a change: no more false fails for it, at the price of losses that are not found.
+		apart := decoded[gateScore](t, "gate", dir, "--adjacent", "--seed", seed)
+		t.Logf("seed %s, adjacent: false fails %.5f, found %.4f", seed, apart.FalseFail, apart.Found)
+		if apart.FalseFail > .001 || apart.Found < .65 {
+			t.Errorf("seed %s, adjacent: false fails %.5f, found %.4f", seed, apart.FalseFail, apart.Found)
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ const (
 	// gateChange is the chance that a candidate which equals the base fails, at most, whatever the margin and the noise: two-sided 99.2 %. It is reached where noise is wide
 	// beside the margin; with one such series in five no more than one comparison in a thousand fails by noise.
 	gateChange = 0.004
+	// gateApart is the same where the runs are not interleaved or their order is not known: a drift that gateSerial does not see fails comparisons that noise alone would not. On
+	// series of real noise, ten runs of each side one after the other, 1.8 in a thousand fail at gateChange, up to 1.9 at a quarter of it, and 1.0 at a fortieth.
+	gateApart = gateChange / 40
 	// gateNarrow is how many margins an interval may be wide that passes by lying on the near side of the margin.
 	gateNarrow = 1.5
 	// gateLuck is the chance at which a candidate that equals the base passes all the same; where so few runs cannot show as much, all of one side must be better than
@@ -41,7 +44,7 @@ const (
 // not independent. The zero value has no margin and asks for alpha 0, which nothing attains; see the fields.
 //
 //   - fail: the whole interval of the change lies beyond the margin, and that there is a change at all is certain at 99.2 %, so that noise
-//     alone fails at most one comparison in 250 where it is wide, and next to none where it is narrow;
+//     alone fails at most one comparison in 250 where it is wide, and next to none where it is narrow; at 99.98 % where the runs are not interleaved or their order is not known;
 //   - pass: the whole interval lies on the near side of the margin, and either it is no wider than one and a half margins or the candidate is better than the base
 //     beyond doubt: a comparison that cannot see a loss does not pass by luck;
 //   - inconclusive: all else, with how many further runs would be enough if what was estimated is true.
@@ -53,6 +56,8 @@ type Gate struct {
 	Relative     bool    // the change is a ratio candidate/base; all values must be above 0
 	Alpha        float64 // chance of a false verdict on either side, 0.05 as a rule
 	Unordered    bool    // the order of the trials is not that of their execution
+
+	drift bool // a drift is what is looked for
 }
 
 // A GateResult is what a [Gate] found. Changes are ratios candidate/base or differences candidate-base, as the gate was asked.
@@ -185,22 +190,23 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	if g.Relative {
 		edge = math.Log1p(sign*-g.Margin) * sign
 	}
+	change := g.change(r)
 	shift, lo, hi := sign*t.shift(), lower(g.Alpha), upper(g.Alpha)
 	r.Change = g.out(sign * shift)
 	r.In = Interval{g.out(t.lower(g.Alpha)), g.out(t.upper(g.Alpha)), 1 - 2*t.attained(g.Alpha)}
 	r.PBeyond = worse(sign * edge)
-	r.PFail = min(1, max(worse(sign*edge), worse(0)*g.Alpha/min(g.Alpha, gateChange)))
+	r.PFail = min(1, max(worse(sign*edge), worse(0)*g.Alpha/change))
 	r.PPass = better(sign * edge)
 	narrow := hi-lo <= gateNarrow*-edge
 	lucky := !narrow && !(better(0) <= min(gateMaxLuck, max(gateLuck, t.smallest())))
 	se := (hi - lo) / 2 / normalQuantile(1-g.Alpha)
 	z := normalQuantile(1-g.Alpha) + normalQuantile(gatePower)
-	z0 := normalQuantile(1-gateChange) + normalQuantile(gatePower)
+	z0 := normalQuantile(1-change) + normalQuantile(gatePower)
 	r.Detectable = max(z*se-edge, z0*se)
 	if g.Relative {
 		r.Detectable = math.Abs(math.Expm1(-sign * r.Detectable))
 	}
-	if math.IsNaN(r.Detectable) || t.attained(min(g.Alpha, gateChange)) == 0 {
+	if math.IsNaN(r.Detectable) || t.attained(change) == 0 {
 		r.Detectable = math.Inf(1)
 	}
 	switch {
@@ -212,7 +218,7 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 		return
 	}
 	r.Verdict = GateInconclusive
-	n, least := min(r.N, r.M), g.Least()
+	n, least := min(r.N, r.M), leastRuns(change)
 	if r.Pairs > 0 {
 		n, least = r.Pairs, g.leastPairs()
 	}
@@ -220,7 +226,10 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	case lucky && r.PPass <= g.Alpha:
 		r.Reason = "the interval lies on the near side of the margin, but it is wider than one and a half margins: such runs would not show a loss"
 	case hi < edge:
-		r.Reason = "the interval lies beyond the margin, but that there is a change at all is not certain at 99.2 %"
+		r.Reason = fmt.Sprintf("the interval lies beyond the margin, but that there is a change at all is not certain at %.4g %%", 100*(1-2*change))
+		if !r.Interleaved {
+			r.Reason += ", as it must be of runs that are not interleaved"
+		}
 	default:
 		r.Reason = "the interval holds the margin"
 	}
@@ -248,9 +257,19 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 
 func sq(v float64) float64 { return v * v }
 
-// Least returns how many runs of each side a [Gate] needs for a fail to be possible.
-func (g Gate) Least() int {
-	alpha := min(g.Alpha, gateChange)
+// change returns the chance that a candidate which equals the base fails, at most.
+func (g Gate) change(r *GateResult) float64 {
+	if r.Interleaved || g.drift {
+		return min(g.Alpha, gateChange)
+	}
+	return min(g.Alpha, gateApart)
+}
+
+// Least returns how many interleaved runs of each side a [Gate] needs for a fail to be possible.
+func (g Gate) Least() int { return leastRuns(min(g.Alpha, gateChange)) }
+
+// leastRuns returns how many runs of each side can show a shift at alpha.
+func leastRuns(alpha float64) int {
 	ways := 1.0 // to choose n of 2n
 	for n := 1; ; n++ {
 		if ways *= float64(2*(2*n-1)) / float64(n); 1/ways <= alpha {

@@ -84,6 +84,8 @@ func TestGate(t *testing.T) {
 		{"drift, in turn, the same", higher, inTurn(rising, rising), want{GatePass, 10, 0, 1}},
 		{"drift, one by one", higher, oneByOne(rising, scaled(rising, .5)), want{GateInconclusive, 0, -1, 0}},
 		{"one by one", higher, oneByOne(calm, scaled(calm2, .95)), want{GateFail, 0, 0, 1}},
+		{"one by one, too few", higher, oneByOne(calm[:7], scaled(calm2[:7], .95)), want{GateInconclusive, 0, 1, 1}},
+		{"in turn, enough", higher, inTurn(calm[:7], scaled(calm2[:7], .95)), want{GateFail, 0, 0, 0}},
 		{"unordered", Gate{HigherBetter: true, Relative: true, Margin: .02, Alpha: .05, Unordered: true}, oneByOne(rising, scaled(rising, .5)), want{GateFail, 0, 0, 1}},
 		{"all equal", higher, inTurn([]float64{5, 5, 5, 5, 5}, []float64{5, 5, 5, 5, 5}), want{GatePass, 0, 0, 0}},
 		{"all equal but for the sides", higher, inTurn([]float64{5, 5, 5, 5, 5}, []float64{4, 4, 4, 4, 4}), want{GateFail, 0, 0, 0}},

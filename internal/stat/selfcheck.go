@@ -32,13 +32,13 @@ func (g Gate) CheckSelf(trials []Trial) SelfCheck {
 	var s SelfCheck
 	s.Alternate = g.Decide(alternate)
 	plain := g
-	plain.Unordered = true // drift is what is looked for
+	plain.Unordered, plain.drift = true, true
 	s.Halves = plain.Decide(halves)
 	s.Halves.Doubts = nil
 	turned := g
 	turned.HigherBetter = !g.HigherBetter
 	turnedPlain := turned
-	turnedPlain.Unordered = true
+	turnedPlain.Unordered, turnedPlain.drift = true, true
 	if s.Alternate.Verdict == GateFail || turned.Decide(alternate).Verdict == GateFail {
 		s.Alarms++
 	}
