@@ -76,7 +76,7 @@ func (p *classesPass) Requests(block []assay.Request) {
 		if good {
 			c.good++
 		}
-		c.blocks.add(!good)
+		c.add(!good)
 		p.blocks.add(c.number, r)
 	}
 }
@@ -99,13 +99,12 @@ func (p *classesPass) Finish(r *assay.Report) error {
 		c := p.counts[name]
 		labels := map[string]string{"class": name}
 		r.Findings = append(r.Findings,
-			assay.Finding{Metric: "goodput/ratio", Labels: labels, Ledger: assay.Natural, Quantity: goodRatio(c.good, c.due, &c.blocks)},
+			assay.Finding{Metric: "goodput/ratio", Labels: labels, Ledger: assay.Natural, Quantity: goodRatio(&c.goodCount)},
 			assay.Finding{Metric: "availability/natural", Labels: labels, Ledger: assay.Natural, Quantity: availabilityOf(&c.clusters)},
 			assay.Finding{Metric: "error_ratio", Labels: labels, Ledger: assay.Natural, Quantity: errorRatio(&c.clusters)})
-		worth, _ := c.blocks.effective(c.due)
-		share := float64(c.good) / float64(c.due)
-		shares = append(shares, share)
-		bounds = append(bounds, stat.Wilson(share*worth, worth, apiece(len(p.counts))))
+		in, _ := c.interval(apiece(len(p.counts)))
+		shares = append(shares, float64(c.good)/float64(c.due))
+		bounds = append(bounds, in)
 	}
 	fair := assay.Finding{Metric: "fairness/goodput", Ledger: assay.Natural}
 	if j := stat.Jain(shares); math.IsNaN(j) {
@@ -113,7 +112,7 @@ func (p *classesPass) Finish(r *assay.Report) error {
 	} else {
 		lo, hi := stat.JainBounds(bounds)
 		fair.Quantity = assay.Quantity{Value: j, Lo: lo, Hi: hi, Confidence: Confidence, Unit: assay.Ratio, N: len(shares), Of: "classes", Basis: assay.Estimated,
-			Method: fmt.Sprintf("Jain's index of the shares of good requests; from Wilson intervals of all classes, each at %.4g %% so that all hold at once", 100*apiece(len(shares)))}
+			Method: fmt.Sprintf("Jain's index of the shares of good requests; from the intervals of all classes, each at %.4g %% so that all hold at once", 100*apiece(len(shares)))}
 	}
 	r.Findings = append(r.Findings, fair)
 	r.Findings = append(r.Findings, p.blocks.report(p.names)...)

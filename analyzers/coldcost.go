@@ -196,10 +196,15 @@ func (p *coldCostPass) mixture() (assay.Quantity, []string) {
 	}
 	// As many independent requests as the sequence is worth at the border between the two.
 	worth, blocks := all.effective(1 - b.Weight)
-	in := stat.Wilson(b.Weight*worth, worth, Confidence)
+	spells := all.spells(1 - b.Weight)
+	in, few := stat.SpellsInterval(b.Weight, worth, spells, Confidence)
+	how := ""
+	if few {
+		how = fmt.Sprintf(", and what the %d spells of slow or of fast ones may come to", spells)
+	}
 	q := assay.Quantity{Value: b.Weight, Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Ratio, N: all.n, Of: fmt.Sprintf("requests in %d blocks", blocks),
-		Method: fmt.Sprintf("two lognormals by expectation and maximization, medians %s and %s, %.1f deviations apart; Wilson's interval for the %.0f independent requests that they are worth",
-			duration(math.Exp(a.Mean)), duration(math.Exp(b.Mean)), apart, worth), Basis: assay.Estimated}
+		Method: fmt.Sprintf("two lognormals by expectation and maximization, medians %s and %s, %.1f deviations apart; Wilson's interval for the %.0f independent requests that they are worth%s",
+			duration(math.Exp(a.Mean)), duration(math.Exp(b.Mean)), apart, worth, how), Basis: assay.Estimated}
 	var doubts []string
 	if ok3 && three.BIC < two.BIC {
 		doubts = append(doubts, "three distributions fit better: what is slow is of more than one kind")

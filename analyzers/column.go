@@ -190,6 +190,26 @@ func (s *sample) effective(p float64) (float64, int) {
 	return stat.Effective(s.n, stat.DesignEffect(ones, sizes), len(ones), Confidence), len(ones)
 }
 
+// spells returns in how many spells the values came that lie on the rarer side of a quantile; where only blocks are kept, in how many runs of blocks those above it did, and 0 if none was without.
+func (s *sample) spells(p float64) int {
+	q := s.quantile(p)
+	if !s.coarse() {
+		var all stat.Spells
+		for _, v := range s.ordered {
+			all.Add(v > q)
+		}
+		return all.Rarer()
+	}
+	var runs stat.Clusters
+	for i := range s.blocks {
+		runs.Add(s.blocks[i].Above(q*1e9) > 0)
+	}
+	if runs.Good == 0 {
+		return 0
+	}
+	return runs.N
+}
+
 // interval returns the order-statistic interval of a quantile of a sample worth effective independent values.
 func (s *sample) interval(p, effective float64) (stat.Interval, bool) {
 	if !s.coarse() {

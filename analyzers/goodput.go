@@ -47,6 +47,13 @@ type goodCount struct {
 	good   int
 	bad    map[string]int // by cause
 	blocks stretches
+	spells stat.Spells // of those that were not good
+}
+
+// add takes what became of the next request.
+func (c *goodCount) add(bad bool) {
+	c.blocks.add(bad)
+	c.spells.Add(bad)
 }
 
 type goodputPass struct {
@@ -88,7 +95,7 @@ func (p *goodputPass) Requests(block []assay.Request) {
 		} else {
 			c.bad[cause]++
 		}
-		c.blocks.add(cause != "")
+		c.add(cause != "")
 	}
 }
 
@@ -137,7 +144,7 @@ func (p *goodputPass) Finish(r *assay.Report) error {
 		if planned > 0 {
 			c.bad[unsent] = planned
 			for range planned {
-				c.blocks.add(true)
+				c.add(true)
 			}
 		}
 		if in != nil {
@@ -189,6 +196,7 @@ func (c *goodCount) join(o *goodCount) {
 		c.bad[k] += n
 	}
 	c.blocks.join(&o.blocks)
+	c.spells.Join(&o.spells)
 }
 
 func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]string) {
@@ -207,7 +215,7 @@ func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]st
 		r.Findings = append(r.Findings, ratio)
 		return
 	}
-	ratio.Quantity = goodRatio(c.good, planned, &c.blocks)
+	ratio.Quantity = goodRatio(c)
 	if of != "" {
 		ratio.Quantity.Method += "; those" + of
 	}
@@ -237,12 +245,27 @@ func (p *goodputPass) report(r *assay.Report, c *goodCount, labels map[string]st
 }
 
 // goodRatio returns the share of good requests with an interval that allows for clusters.
-func goodRatio(good, planned int, s *stretches) assay.Quantity {
-	worth, blocks := s.effective(planned)
-	share := float64(good) / float64(planned)
-	in := stat.Wilson(share*worth, worth, Confidence)
-	return assay.Quantity{Value: share, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: planned, Of: "planned requests",
-		Method: fmt.Sprintf("good of planned; Wilson's interval for the %.0f independent requests that they are worth by %d blocks", worth, blocks), Basis: assay.Estimated}
+func goodRatio(c *goodCount) assay.Quantity {
+	in, how := c.interval(Confidence)
+	n := c.blocks.total()
+	return assay.Quantity{Value: float64(c.good) / float64(n), Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: n, Of: "planned requests",
+		Method: "good of planned; " + how, Basis: assay.Estimated}
+}
+
+// interval returns the interval of the share of good requests, and how it was made.
+func (c *goodCount) interval(confidence float64) (stat.Interval, string) {
+	n := c.blocks.total()
+	worth, blocks := c.blocks.effective(n)
+	in, few := c.spells.Interval(worth, confidence) // of those that were not good
+	how := fmt.Sprintf("Wilson's interval for the %.0f independent requests that they are worth by %d blocks", worth, blocks)
+	if few {
+		rarer := "missed"
+		if 2*c.good < n {
+			rarer = "good"
+		}
+		how += fmt.Sprintf(", and what the %d spells of %s ones may come to", c.spells.Rarer(), rarer)
+	}
+	return stat.Interval{Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: confidence}, how
 }
 
 // cause says what a cause means: a limit missed, an outcome, or nothing sent.
@@ -287,6 +310,15 @@ func (s *stretches) add(one bool) {
 	if one {
 		s.ones[n-1]++
 	}
+}
+
+// total returns how many requests there are.
+func (s *stretches) total() int {
+	n := 0.0
+	for _, c := range s.counts {
+		n += c
+	}
+	return int(n)
 }
 
 func (s *stretches) join(o *stretches) {

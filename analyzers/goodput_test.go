@@ -127,16 +127,16 @@ func TestGoodputCoverage(t *testing.T) {
 	if full() {
 		times = 2000
 	}
-	for _, length := range []float64{1, 5, 20} { // mean length of a stretch of misses
+	for _, length := range []float64{1, 5, 20, 50} { // mean length of a stretch of misses
 		const bad, n = .1, 2000
 		rng := rand.New(rand.NewPCG(2, uint64(length)))
 		hit := 0
 		for range times {
-			var s stretches
-			missed, k := rng.Float64() < bad, 0
+			var c goodCount
+			missed := rng.Float64() < bad
 			for range n {
-				if s.add(missed); missed {
-					k++
+				if c.add(missed); !missed {
+					c.good++
 				}
 				if missed {
 					missed = rng.Float64() >= 1/length
@@ -147,18 +147,15 @@ func TestGoodputCoverage(t *testing.T) {
 					missed = rng.Float64() < bad
 				}
 			}
-			q := goodRatio(n-k, n, &s)
+			q := goodRatio(&c)
 			if q.Lo <= 1-bad && 1-bad <= q.Hi {
 				hit++
 			}
 		}
 		got := float64(hit) / float64(times)
 		t.Logf("misses %g at a time: coverage %.3f", length, got)
-		nominal := .93
-		if length == 20 {
-			nominal = .9 // ten clusters are few to tell their size from
-		}
-		if least := nominal - 3.72*math.Sqrt(nominal*(1-nominal)/float64(times)); got < least {
+		const nominal = .95
+		if least := nominal - 3.1*math.Sqrt(nominal*(1-nominal)/float64(times)); got < least {
 			t.Errorf("misses %g at a time: coverage %.3f, want at least %.3f", length, got, least)
 		}
 	}

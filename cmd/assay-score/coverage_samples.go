@@ -32,37 +32,7 @@ func sampleRows() []row {
 			return claimed(stat.Wilson(float64(successes(rng)), float64(c.n), confidence), c.p)
 		}})
 	}
-	for _, c := range []struct {
-		n int
-		p float64
-	}{{1000, .1}, {5000, .02}} {
-		out = append(out, row{"shares", fmt.Sprintf("%d trials, share %g, 5 at a time: Wilson of the effective number", c.n, c.p), confidence, 0, false, func(rng *rand.Rand) claim {
-			m := stat.NumBlocks(c.n)
-			ones, sizes := make([]float64, m), make([]float64, m)
-			var x float64
-			bad := rng.Float64() < c.p
-			for b := range m {
-				lo, hi := stat.Split(c.n, m, b)
-				for range hi - lo {
-					if bad {
-						ones[b]++
-						x++
-					}
-					if bad {
-						bad = rng.Float64() >= .2
-					} else {
-						bad = rng.Float64() < .2*c.p/(1-c.p)
-					}
-				}
-				sizes[b] = float64(hi - lo)
-			}
-			if x == 0 || x == float64(c.n) {
-				return claim{}
-			}
-			e := stat.Effective(c.n, stat.ShareEffect(ones, sizes), m, confidence)
-			return claimed(stat.Wilson(x/float64(c.n)*e, e, confidence), c.p)
-		}})
-	}
+	out = append(out, spellRows()...)
 	strata := []stat.Stratum{{Weight: .5, N: 40}, {Weight: .3, N: 30}, {Weight: .2, N: 10}}
 	truths := []float64{.97, .95, .8}
 	injected := func(rng *rand.Rand) ([]stat.Stratum, float64) {
