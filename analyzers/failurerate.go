@@ -14,13 +14,20 @@ import (
 //
 // Before an MTBF stands the question whether there is one: three tests ask whether failures came at a constant rate, and that of MIL-HDBK-189 decides, which is the most
 // powerful against a power law. Where it finds a trend (p < 0.05), the MTBF is that at the end of the watch, by Crow's power law (AMSAA), and the mean over the watch is said beside
-// it. Below four failures no trend can be tested, and a constant rate is assumed and said to be.
+// it. Below four failures no trend can be tested, and a constant rate is assumed and said to be. Of a few more only a strong trend shows; a weaker one makes the interval of a constant rate miss the
+// MTBF at the end more often than it says, so that the finding says what could have been seen, and what the power law makes of the end.
 
 // mostArranged bounds the failures whose order is looked at pair by pair.
 const mostArranged = 5000
 
 // leastTrend is how many failures a trend can be told from.
 const leastTrend = 4
+
+const (
+	leastGrowth = 5   // failures, for the end of the watch to be told by the power law where no trend shows
+	trendPower  = 0.8 // chance of finding a trend that is called seen
+	trendWeak   = 2   // shape, or one over it, of a trend that a test should see for a constant rate to be taken as shown
+)
 
 const unwatched = "no natural time was watched"
 
@@ -54,6 +61,16 @@ func (x *failing) findings() []assay.Finding {
 		return []assay.Finding{mtbf, rate}
 	}
 	mtbf.Quantity, rate.Quantity = steadyRate(x.n, x.exposure)
+	if unseen := x.unseen(); unseen != "" {
+		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, unseen), append(rate.Warnings, unseen)
+	}
+	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && g.N >= leastGrowth {
+		m, h := changingRate(&g)
+		mtbf.Evidence = append(mtbf.Evidence, fmt.Sprintf("were the rate not constant, the MTBF at the end of the watch would be %s, %s to %s at %g %% (Crow-AMSAA power law, shape %.2g of %d failures)",
+			duration(m.Value), duration(m.Lo), duration(m.Hi), 100*Confidence, g.BetaU, g.N))
+		rate.Evidence = append(rate.Evidence, fmt.Sprintf("were it not constant, the rate at the end of the watch would be %.3g an hour, %.3g to %.3g at %g %% (Crow-AMSAA power law, shape %.2g of %d failures)",
+			h.Value, h.Lo, h.Hi, 100*Confidence, g.BetaU, g.N))
+	}
 	if x.n == 0 {
 		mtbf.Evidence = append(mtbf.Evidence, fmt.Sprintf("an MTBF of 720 h needs %s without a failure", duration(720*3600*stat.PlanningFactor(0, Confidence))))
 	}
@@ -85,11 +102,8 @@ func changingRate(g *stat.Growth) (mtbf, rate assay.Quantity) {
 
 // trend says what the tests of a constant rate showed, and in trend, where it is not constant, which way it goes.
 func (x *failing) trend() (tested, trend string) {
-	switch {
-	case x.n == 0:
+	if len(x.ages) < leastTrend {
 		return "", ""
-	case len(x.ages) < leastTrend:
-		return fmt.Sprintf("that the rate is constant is assumed: a trend shows from %d failures on", leastTrend), ""
 	}
 	slices.Sort(x.ages)
 	tr := stat.TrendOf(x.ages, x.exposure)
@@ -112,6 +126,23 @@ func (x *failing) trend() (tested, trend string) {
 		trend = "improving"
 	}
 	return tested, fmt.Sprintf("%s; MIL-HDBK-189 p = %.3f", trend, tr.MilHdbkP)
+}
+
+// unseen says which trend so few failures cannot show, "" where a weak one would have been seen.
+func (x *failing) unseen() string {
+	n := len(x.ages)
+	switch {
+	case x.n == 0:
+		return ""
+	case n < leastTrend:
+		return fmt.Sprintf("that the rate is constant is assumed: a trend shows from %d failures on", leastTrend)
+	}
+	lo, hi := stat.TrendSeen(n, 1-Confidence, trendPower)
+	if lo >= 1./trendWeak && hi <= trendWeak {
+		return ""
+	}
+	return fmt.Sprintf("no trend was found, and %d failures show one of a shape below %.2g or above %.2g only (four times in five; 1 is a constant rate): of a weaker one MTBF and rate are a mean over the watch, and may lie off what they are at its end by more than the interval says",
+		n, lo, hi)
 }
 
 // share returns the failure rate of those of x's failures that have one cause, over the whole watch: the rates of all causes sum to the mean rate over it.

@@ -19,3 +19,27 @@ func TestArrangementsOfMany(t *testing.T) {
 		t.Errorf("%d of %d, p %g; %d of %d, p %g and %g", r, of, few, r2, of2, many, atMost)
 	}
 }
+
+// Tables of chi-square: 3.247 and 20.483 on 10 degrees of freedom at 2.5 and 97.5 %, 6.179 and 13.442 at 20 and 80 %. With that shape the test finds a trend as often as it says.
+func TestTrendSeen(t *testing.T) {
+	lo, hi := TrendSeen(5, .05, .8)
+	if math.Abs(lo-6.179/20.483) > 1e-4 || math.Abs(hi-13.442/3.247) > 1e-3 {
+		t.Errorf("got %g %g", lo, hi)
+	}
+	for _, beta := range []float64{lo, hi} {
+		rng := rand.New(rand.NewPCG(1, 1))
+		found, n := 0, 4000
+		for range n {
+			ages := make([]float64, 5)
+			for i := range ages {
+				ages[i] = math.Pow(rng.Float64(), 1/beta)
+			}
+			if TrendOf(ages, 1).MilHdbkP < .05 {
+				found++
+			}
+		}
+		if got := float64(found) / float64(n); math.Abs(got-.8) > .025 {
+			t.Errorf("shape %g: found in %g, want 0.8", beta, got)
+		}
+	}
+}

@@ -35,3 +35,10 @@ func TrendOf(ages []float64, end float64) Trend {
 	tr.MilHdbkP = math.Min(1, 2*math.Min(tr.MilHdbkTail, 1-tr.MilHdbkTail))
 	return tr
 }
+
+// TrendSeen returns between which shapes of a power law the test of [TrendOf] at alpha, by MIL-HDBK-189, misses a trend of n failures more often than a chance of power finds it: below lo
+// failures become rarer, and above hi more frequent, so plainly that it is found. Under a shape β the statistic times β is chi-square with 2n degrees of freedom (MIL-HDBK-189C, 5.5).
+func TrendSeen(n int, alpha, power float64) (lo, hi float64) {
+	c := distuv.ChiSquared{K: 2 * float64(n)}
+	return c.Quantile(1-power) / c.Quantile(1-alpha/2), c.Quantile(power) / c.Quantile(alpha/2)
+}
