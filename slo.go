@@ -104,9 +104,20 @@ type Replay struct {
 	Open     bool              `json:"open,omitempty"` // it had not resolved when the run ended
 	Pending  []Interval        `json:"pending,omitempty"`
 	Looks    []Detection       `json:"incidents"`
-	False    int               `json:"false"` // times that it fired without an incident
+	False    int               `json:"false"` // times that it fired without an incident, and with no promise broken
+	Over     []Overspend       `json:"over_budget,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// An Overspend is a time that an alert fired without an incident and was right all the same: more of the events that were recorded in the window that it
+// looks back over were bad than a promise allows.
+type Overspend struct {
+	At      int64    `json:"at_ns"`
+	SLO     string   `json:"slo"`
+	Window  int64    `json:"window_ns"` // that ends at At
+	Bad     Quantity `json:"bad"`
+	Allowed float64  `json:"allowed"`
 }
 
 // A Detection is what one rule made of one incident.

@@ -16,16 +16,27 @@ import (
 // Replay reports what alerting rules would have done while the run went on: those that follow from its promises to users, and those of a person's own files.
 //
 // They are evaluated in order of time over what the run recorded, and over series made of its requests under the names of the live metrics (made is told, with the
-// result). Of a window that reaches back before the run there is what the run has, as with a Prometheus that has just started: a short run therefore
-// alerts sooner than a service with a good past does. HealthyPast puts such a past before it, and Speed shrinks the windows; the result says both.
+// result). Before the run the rules of promises on its own requests see a good past, as those of a service in production do. Other rules see what there is, as with a
+// Prometheus that has just started, and so a short run alerts sooner than a service with a good past does. Past changes both, and Speed shrinks the windows; the result says so.
 //
-// An alert belongs to the latest incident that began before it and ended no longer ago than the alert looks back. One without an incident is false.
+// An alert belongs to the latest incident that began before it and ended no longer ago than the alert looks back. One without an incident is false, unless
+// more was bad than a promise allows in the window that it looks back over: failures too thin for an episode spend a budget too.
 type Replay struct {
-	Files       []RuleFile
-	Every       time.Duration // between evaluations of groups that do not say; 0: 15 s, or more in a long run
-	Speed       float64       // all times of the rules are divided by it; 0: 1
-	HealthyPast bool          // as if all requests had been good, at the run's mean rate, for as long as rules look back
+	Files []RuleFile
+	Every time.Duration // between evaluations of groups that do not say; 0: 15 s, or more in a long run
+	Speed float64       // all times of the rules are divided by it; 0: 1
+	Past  Past          // what series made of requests were before the run
 }
+
+// A Past says which rules see a good past before the run: all requests good, at the run's mean rate, for as long as they look back. Others see what there is.
+type Past int
+
+// The pasts.
+const (
+	OwnPast  Past = iota // the rules of promises do
+	GoodPast             // all rules do
+	NoPast               // none does
+)
 
 // A RuleFile is a file of Prometheus rules.
 type RuleFile struct {
@@ -40,13 +51,13 @@ func (Replay) Describe() []assay.Desc {
 		{Metric: "replay/delay", Unit: assay.Seconds, Better: "lower", Help: "From the begin of an incident until an alerting rule would have fired, by alert and severity, and by fault: its kind, or natural."},
 		{Metric: "replay/resolve", Unit: assay.Seconds, Better: "lower", Help: "From the end of an incident until the alert would have been gone, by alert and severity, and by fault."},
 		{Metric: "replay/flaps", Unit: assay.Count, Better: "lower", Help: "How often an alerting rule would have fired again for an incident that it had fired for, by alert and severity."},
-		{Metric: "replay/false", Unit: assay.Count, Better: "lower", Help: "How often an alerting rule would have fired without an incident, by alert and severity."},
+		{Metric: "replay/false", Unit: assay.Count, Better: "lower", Help: "How often an alerting rule would have fired without an incident and with no more bad than a promise allows, by alert and severity."},
 	}
 }
 
 // Begin starts a pass.
 func (a Replay) Begin(f *assay.Facts) assay.Pass {
-	p := &replayPass{Replay: a, f: f}
+	p := &replayPass{Replay: a, f: f, looked: map[string]*lookWindows{}}
 	if p.Speed == 0 {
 		p.Speed = 1
 	}
@@ -77,6 +88,8 @@ type replayPass struct {
 	f    *assay.Facts
 	slos []assay.SLO
 	made *madeSeries
+
+	looked map[string]*lookWindows // by promise on recorded metrics, in a long run
 }
 
 // idle reports whether there is nothing to replay.
@@ -135,9 +148,14 @@ func (p *replayPass) replay(r *assay.Report, file RuleFile, incidents []incident
 	w := promrules.Replay{Groups: groups, Begin: p.ms(p.f.Begin), End: p.ms(p.f.End), Every: p.Every,
 		LookBack: max(p.Every, time.Duration(float64(5*time.Minute)/p.Speed))}
 	past := time.Duration(0)
-	if p.HealthyPast {
+	if p.Past == GoodPast || p.Past == OwnPast && file.Name == "" {
 		if past, err = promrules.Reach(groups); err != nil {
 			return err
+		}
+	}
+	if file.Name == "" {
+		if w.Known = p.known(past); past > 0 {
+			w.Weight = p.weight
 		}
 	}
 	w.Made = p.made.memory(p.f, past)
@@ -149,7 +167,7 @@ func (p *replayPass) replay(r *assay.Report, file RuleFile, incidents []incident
 		return fmt.Errorf("replay rules %s: %w", file.Name, err)
 	}
 	for i := range alerts {
-		x := p.result(&alerts[i], file.Name, incidents, past)
+		x := p.result(&alerts[i], file.Name, incidents, past, w.Made)
 		r.Replays = append(r.Replays, x)
 		r.Findings = append(r.Findings, replayFindings(&x)...)
 	}
@@ -168,7 +186,7 @@ func (p *replayPass) ns(ms int64) int64 {
 }
 
 // result tells what an alert made of the incidents.
-func (p *replayPass) result(a *promrules.Alert, file string, incidents []incident, past time.Duration) assay.Replay {
+func (p *replayPass) result(a *promrules.Alert, file string, incidents []incident, past time.Duration, made *promrules.Memory) assay.Replay {
 	x := assay.Replay{Alert: a.Rule.Alert, Severity: firstOf(a.Rule.Labels["sloth_severity"], a.Rule.Labels["severity"]), Group: a.Group, Labels: a.Rule.Labels, File: file,
 		Step: int64(a.Every), Longest: int64(a.Reach), Speed: p.Speed, Fired: []assay.Interval{}, Looks: []assay.Detection{}}
 	x.On = "recorded metrics and series made of the run's requests"
@@ -192,12 +210,18 @@ func (p *replayPass) result(a *promrules.Alert, file string, incidents []inciden
 		}
 	}
 	x.Fired, x.Pending = bounded(x.Fired), bounded(x.Pending)
-	p.look(&x, incidents, int64(p.Every))
+	p.look(&x, incidents, int64(p.Every), made)
 	switch length := p.f.End - p.f.Begin; {
+	case int64(a.Reach) <= length:
+	case past > 0 && file == "":
+		x.Warnings = append(x.Warnings, "as after a good past: before the run all was good, at its mean rate, for as long as the rules look back, and so an outage calls only once it has spent enough of the budget; --healthy-past=false looks back over what there is")
 	case past > 0:
-		x.Warnings = append(x.Warnings, fmt.Sprintf("as if all requests had been good for %s before the run, at its mean rate", promrules.Span(past)))
-	case int64(a.Reach) > length:
+		x.Warnings = append(x.Warnings, fmt.Sprintf("as after a good past: all requests of %s before the run were good, at its mean rate", promrules.Span(past)))
+	default:
 		x.Warnings = append(x.Warnings, fmt.Sprintf("it looks back further than the %s of the run: over what there is, as a Prometheus does that has just started, and so sooner than in production; --healthy-past puts a good past before the run", duration(seconds(length))))
+	}
+	if w := p.looked[x.SLO]; w != nil {
+		x.Warnings = append(x.Warnings, fmt.Sprintf("in a run this long its windows are summed up from looks at the metrics each %s", duration(seconds(w.step))))
 	}
 	if p.Speed != 1 {
 		x.Warnings = append(x.Warnings, fmt.Sprintf("SCALED: every window, for and interval of the rule is %g times shorter than it is written", p.Speed))

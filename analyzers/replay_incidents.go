@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/promrules"
 	"github.com/assay-dev/assay/internal/stat"
 )
 
@@ -47,8 +48,9 @@ func incidentsOf(f *assay.Facts, r *assay.Report) []incident {
 	return out
 }
 
-// look tells each time that the alert fired to the incident that it belongs to. made is the time between two samples of series made of requests.
-func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64) {
+// look tells each time that the alert fired to the incident that it belongs to, or to the promise that was broken. made is the time between two samples of series made of
+// requests, and m holds what the rules recorded.
+func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64, m *promrules.Memory) {
 	fired := make([][]assay.Interval, len(incidents))
 	for _, in := range x.Fired {
 		of := -1
@@ -58,7 +60,11 @@ func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64) {
 			}
 		}
 		if of < 0 {
-			x.False++
+			if o, over := p.overspent(x, in.Begin, m); over {
+				x.Over = append(x.Over, o)
+			} else {
+				x.False++
+			}
 			continue
 		}
 		fired[of] = append(fired[of], in)

@@ -90,11 +90,19 @@ type madeCounts struct {
 	counts []int
 }
 
-// memory returns the series, with a past before the run in which all was good.
-func (m *madeSeries) memory(f *assay.Facts, past time.Duration) *promrules.Memory {
-	out := promrules.NewMemory()
+// A madeLine is one counter.
+type madeLine struct {
+	labels labels.Labels
+	key    madeKey
+	limit  madeLimit // of a bucket
+	counts []int     // that it rose by until each sample
+	past   float64   // that it rose by each second of a good past
+}
+
+// lines returns the counters, those of requests first. In a good past requests came at the run's mean rate, and all were served in time.
+func (m *madeSeries) lines(f *assay.Facts) []madeLine {
 	if len(m.ended) == 0 {
-		return out
+		return nil
 	}
 	for _, k := range madeOrder(m.ended) { // both are there from the first sample on, as they are live
 		for _, o := range []assay.Outcome{assay.OK, assay.ServerError} {
@@ -103,45 +111,51 @@ func (m *madeSeries) memory(f *assay.Facts, past time.Duration) *promrules.Memor
 			}
 		}
 	}
-	served := 0
+	rate := float64(m.counted) / seconds(f.End-f.Begin)
+	share := func(counts []int, of int) float64 { return rate * float64(summed(counts)) / float64(max(1, of)) }
+	served, fast := 0, make([]int, len(m.limits))
 	for k, counts := range m.ended {
 		if k.outcome == assay.OK {
 			served += summed(counts)
 		}
 	}
-	write := func(l labels.Labels, counts []int, share float64) {
-		rate := share * float64(m.counted) / seconds(f.End-f.Begin) // of the past, per second
+	for k, counts := range m.fast {
+		fast[k.limit] += summed(counts)
+	}
+	var out []madeLine
+	for _, k := range madeOrder(m.ended) {
+		x := madeLine{key: k, counts: m.ended[k],
+			labels: labels.FromStrings(labels.MetricName, promrules.RequestSeries, "phase", k.phase, "class", k.class, "outcome", k.outcome.String(), madeLabel, madeOf)}
+		if k.outcome == assay.OK {
+			x.past = share(x.counts, served)
+		}
+		out = append(out, x)
+	}
+	for _, k := range madeOrder(m.fast) {
+		l := m.limits[k.limit]
+		out = append(out, madeLine{key: k, limit: l, counts: m.fast[k], past: share(m.fast[k], fast[k.limit]),
+			labels: labels.FromStrings(labels.MetricName, promrules.LatencySeries(l.family), "phase", k.phase, "class", k.class, "le", strconv.FormatFloat(l.le, 'g', -1, 64), madeLabel, madeOf)})
+	}
+	return out
+}
+
+// memory returns the series, with a past before the run in which all was good.
+func (m *madeSeries) memory(f *assay.Facts, past time.Duration) *promrules.Memory {
+	out := promrules.NewMemory()
+	for _, x := range m.lines(f) {
 		ms := func(t int64) int64 { return (t + f.Manifest.Epoch) / 1e6 }
 		sum := 0.0
 		if past > 0 {
 			step := max(m.step, int64(past)/pastSamples)
 			for t := m.begin - int64(past)/step*step - step; t < m.begin; t += step {
-				sum += rate * seconds(step)
-				out.Add(l, ms(t), sum)
+				sum += x.past * seconds(step)
+				out.Add(x.labels, ms(t), sum)
 			}
 		}
-		for i, n := range counts {
+		for i, n := range x.counts {
 			sum += float64(n)
-			out.Add(l, ms(m.begin+int64(i)*m.step), sum)
+			out.Add(x.labels, ms(m.begin+int64(i)*m.step), sum)
 		}
-	}
-	for _, k := range madeOrder(m.ended) {
-		share := 0.0
-		if k.outcome == assay.OK && served > 0 {
-			share = float64(summed(m.ended[k])) / float64(served)
-		}
-		write(labels.FromStrings(labels.MetricName, promrules.RequestSeries, "phase", k.phase, "class", k.class, "outcome", k.outcome.String(), madeLabel, madeOf), m.ended[k], share)
-	}
-	for _, k := range madeOrder(m.fast) {
-		l := m.limits[k.limit]
-		of := 0
-		for other, counts := range m.fast {
-			if other.limit == k.limit {
-				of += summed(counts)
-			}
-		}
-		write(labels.FromStrings(labels.MetricName, promrules.LatencySeries(l.family), "phase", k.phase, "class", k.class, "le", strconv.FormatFloat(l.le, 'g', -1, 64), madeLabel, madeOf),
-			m.fast[k], float64(summed(m.fast[k]))/float64(max(1, of)))
 	}
 	return out
 }

@@ -56,6 +56,9 @@ func replayText(x *assay.Replay) string {
 			}
 		}
 	}
+	for _, o := range x.Over {
+		fmt.Fprintf(&b, "; over %s at %d: %.3f of %d in %v, allowed %.3f", o.SLO, o.At/sec, o.Bad.Value, o.Bad.N, time.Duration(o.Window), o.Allowed)
+	}
 	fmt.Fprintf(&b, "; false=%d", x.False)
 	return b.String()
 }
@@ -114,8 +117,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// The rules of a promise follow from the run alone. On a run shorter than their windows they fire sooner than they would in production, and say so; scaled
-// they say that; and after a good past five seconds of outage are no reason to page.
+// The rules of a promise follow from the run alone. They see a good past, after which five seconds of outage are no reason to page; over what there is of a run shorter than their
+// windows they fire sooner than they would in production, and say so; scaled they say that.
 func TestReplayOfPromises(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -123,12 +126,12 @@ func TestReplayOfPromises(t *testing.T) {
 		want     []string // the page, the ticket
 		warning  string
 	}{
-		{"as written", nil, []string{"page fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0", "ticket fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0"},
+		{"as written", nil, []string{"page fired; http 50-55 hurt=true fires=0 NaN[50,+Inf] -; false=0", "ticket fired; http 50-55 hurt=true fires=0 NaN[50,+Inf] -; false=0"},
+			"as after a good past: before the run all was good, at its mean rate, for as long as the rules look back, and so an outage calls only once it has spent enough of the budget; --healthy-past=false looks back over what there is"},
+		{"over what there is", &Replay{Past: NoPast}, []string{"page fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0", "ticket fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0"},
 			"it looks back further than the 99.9 s of the run: over what there is, as a Prometheus does that has just started, and so sooner than in production"},
-		{"scaled", &Replay{Speed: 240, Every: time.Second}, []string{"page fired 51-62 80-100 open; http 50-55 hurt=true fires=2 1[0,1] NaN[45,+Inf]; false=0", "ticket fired 50-100 open; http 50-55 hurt=true fires=1 0[0,0] NaN[45,+Inf]; false=0"},
+		{"scaled", &Replay{Speed: 240, Every: time.Second}, []string{"page fired 51-62 80-100 open; http 50-55 hurt=true fires=2 1[0,1] NaN[45,+Inf]; false=0", "ticket fired 51-100 open; http 50-55 hurt=true fires=1 1[0,1] NaN[45,+Inf]; false=0"},
 			"SCALED: every window, for and interval of the rule is 240 times shorter than it is written"},
-		{"after a good past", &Replay{HealthyPast: true, Every: 5 * time.Second}, []string{"page fired; http 50-55 hurt=true fires=0 NaN[50,+Inf] -; false=0", "ticket fired; http 50-55 hurt=true fires=0 NaN[50,+Inf] -; false=0"},
-			"as if all requests had been good for 3d before the run, at its mean rate"},
 	} {
 		r := replayed(t, drilled(availability999), c.settings)
 		var got []string
@@ -150,6 +153,49 @@ func TestReplayOfPromises(t *testing.T) {
 		}
 		if d := cmp.Diff([]string{"slo/burn/a/5m", "slo/burn/a/1h"}, series); d != "" {
 			t.Errorf("%s: series (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
+// Failures that are too thin for an episode are no incident. An alert on them is held against the budget: it is right where more was bad than a promise allows.
+func TestReplayOfThinFailures(t *testing.T) {
+	thin := func(every int, slos ...assay.SLO) *factstest.Run {
+		run := drilled(slos...)
+		run.E = run.E[:2] // no fault
+		for i := range run.R {
+			if run.R[i].Outcome = assay.OK; i%every == every-1 {
+				run.R[i].Outcome = assay.ServerError
+			}
+		}
+		return run
+	}
+	groups, err := promrules.Parse("own.yaml", []byte("groups:\n- name: own\n  rules:\n  - {alert: Any, expr: 'sum(rate(assay_requests_total{outcome=\"server_error\"}[20s])) > 0'}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loose := availability999
+	loose.Name, loose.Target = "loose", 0.7
+	for _, c := range []struct {
+		name string
+		run  *factstest.Run
+		want []string
+	}{
+		{"a fifth, of 0.1 %", thin(5, availability999), []string{"page fired 1-100 open; over a at 1: 0.182 of 11 in 15s, allowed 0.001; false=0", "ticket fired 1-100 open; over a at 1: 0.182 of 11 in 6m0s, allowed 0.001; false=0",
+			" fired 1-100 open; over a at 1: 0.182 of 11 in 20s, allowed 0.001; false=0"}},
+		{"a fifth, of 30 %", thin(5, loose), []string{"page fired; false=0", "ticket fired; false=0", " fired 1-100 open; false=1"}},
+		{"a fifth, of no promise", thin(5), []string{" fired 1-100 open; false=1"}},
+	} {
+		r := replayed(t, c.run, &Replay{Past: NoPast, Speed: 240, Every: time.Second})
+		files := replayed(t, c.run, &Replay{Files: []RuleFile{{"own.yaml", groups}}, Every: time.Second})
+		var got []string
+		for _, x := range append(r.Replays, files.Replays[len(files.Replays)-1]) {
+			got = append(got, replayText(&x))
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+		if f := files.Find("replay/false", "alert", "Any"); f == nil || f.Quantity.Value != float64(files.Replays[len(files.Replays)-1].False) {
+			t.Errorf("%s: replay/false %+v", c.name, f)
 		}
 	}
 }

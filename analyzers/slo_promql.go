@@ -22,34 +22,12 @@ func (c *sloCount) ask(f *assay.Facts) error {
 	if c.slo.Good.Own() || c.slo.Unmapped != "" {
 		return nil
 	}
-	if f.Metrics == nil {
-		c.untold = "the run has no metrics that its PromQL could be asked of" + ownHint
+	looks, untold := c.looks(f)
+	if untold != "" {
+		c.untold = untold
 		return nil
 	}
 	begin, end, _ := facts.MetricsSpan(f)
-	var looks *sloLooks
-	for _, step := range []time.Duration{5 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
-		step := max(int64(step), (end-begin)/sloSteps/int64(time.Second)*int64(time.Second))
-		if step > end-begin {
-			break
-		}
-		l, err := c.look(f, begin, end, step)
-		if err != nil {
-			c.untold = "its PromQL cannot be asked: " + err.Error()
-			return nil
-		}
-		if looks == nil || len(l.total)*int(l.step/int64(time.Second)) > len(looks.total)*int(looks.step/int64(time.Second)) {
-			looks = l
-		}
-		if int64(len(looks.total)) >= (end-begin)/step/2 {
-			break
-		}
-	}
-	if looks == nil || len(looks.total) == 0 {
-		in := &c.slo.Good
-		c.untold = fmt.Sprintf("the run's metrics have nothing that %s gives", firstOf(in.Total, in.Raw, in.Query)) + ownHint
-		return nil
-	}
 	causes, step, window := newCauses(f), looks.step, promrules.Span(time.Duration(looks.step))
 	for t := begin + step; t <= end; t += step {
 		n := looks.total[t]
@@ -67,6 +45,35 @@ func (c *sloCount) ask(f *assay.Facts) error {
 	c.doubts = append(c.doubts, looks.doubts...)
 	c.doubts = append(c.doubts, fmt.Sprintf("from the run's metrics, a look each %s; what was bad is told by fault and overload alone", window))
 	return nil
+}
+
+// looks asks the metrics at steps that are short, and yet long enough for most of them to tell something; or says why they tell nothing.
+func (c *sloCount) looks(f *assay.Facts) (looks *sloLooks, untold string) {
+	if f.Metrics == nil {
+		return nil, "the run has no metrics that its PromQL could be asked of" + ownHint
+	}
+	begin, end, _ := facts.MetricsSpan(f)
+	for _, step := range []time.Duration{5 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute} {
+		step := max(int64(step), (end-begin)/sloSteps/int64(time.Second)*int64(time.Second))
+		if step > end-begin {
+			break
+		}
+		l, err := c.look(f, begin, end, step)
+		if err != nil {
+			return nil, "its PromQL cannot be asked: " + err.Error()
+		}
+		if looks == nil || len(l.total)*int(l.step/int64(time.Second)) > len(looks.total)*int(looks.step/int64(time.Second)) {
+			looks = l
+		}
+		if int64(len(looks.total)) >= (end-begin)/step/2 {
+			break
+		}
+	}
+	if looks == nil || len(looks.total) == 0 {
+		in := &c.slo.Good
+		return nil, fmt.Sprintf("the run's metrics have nothing that %s gives", firstOf(in.Total, in.Raw, in.Query)) + ownHint
+	}
+	return looks, ""
 }
 
 // sloLooks are what metrics tell at each step.

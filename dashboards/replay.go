@@ -70,8 +70,29 @@ func replayName(x *assay.Replay) string {
 func replayLine(r *assay.Report, x *assay.Replay) string {
 	var parts []string
 	quiet := 0
+	var already, missed []int // indexes of Looks
+	for i := range x.Looks {
+		switch d := &x.Looks[i]; {
+		case wasFiring(*d):
+			already = append(already, i)
+		case d.Fires == 0 && d.Hurt && d.Delay.Known():
+			missed = append(missed, i)
+		}
+	}
 	for i := range x.Looks {
 		d := &x.Looks[i]
+		switch {
+		case len(already) > 1 && slices.Contains(already, i):
+			if i == already[0] {
+				parts = append(parts, "was firing already when "+Things(len(already), "incidents")+" began, the first at "+Instant(d.Begin, r.Begin))
+			}
+			continue
+		case len(missed) > 2 && slices.Contains(missed, i):
+			if i == missed[0] {
+				parts = append(parts, "DID NOT FIRE in "+Things(len(missed), "incidents")+", the first at "+Instant(d.Begin, r.Begin))
+			}
+			continue
+		}
 		if d.Fires == 0 && !d.Hurt {
 			quiet++
 			continue
@@ -89,13 +110,35 @@ func replayLine(r *assay.Report, x *assay.Replay) string {
 	case x.False > 1:
 		parts = append(parts, fmt.Sprintf("fired %d times WITHOUT AN INCIDENT, first at %s", x.False, falseAt(r, x)))
 	}
+	if len(x.Over) > 0 {
+		parts = append(parts, overText(r, x))
+	}
 	return strings.Join(parts, "; ")
+}
+
+// wasFiring reports whether an incident began while the alert was firing for another.
+func wasFiring(d assay.Detection) bool {
+	return d.Fires == 0 && strings.HasSuffix(d.Delay.Reason, "it was firing already")
+}
+
+// overText tells of alerts without an incident that were right by the budget.
+func overText(r *assay.Report, x *assay.Replay) string {
+	o := &x.Over[0]
+	s := "fired"
+	if n := len(x.Over); n > 1 {
+		s += fmt.Sprintf(" %d times, first", n)
+	}
+	bad := Percent(o.Bad.Value) + " of " + Things(o.Bad.N, o.Bad.Of) + " were bad"
+	if o.Bad.Of != "requests" {
+		bad = "what the metrics tell of was bad to " + Percent(o.Bad.Value)
+	}
+	return s + fmt.Sprintf(" at %s without an incident, but RIGHTLY by the budget: in the %s before %s, and %s allows %s", Instant(o.At, r.Begin), promrules.Span(time.Duration(o.Window)), bad, o.SLO, Percent(o.Allowed))
 }
 
 // falseAt is the first instant at which a rule fired for none of its incidents.
 func falseAt(r *assay.Report, x *assay.Replay) string {
 	for _, in := range x.Fired {
-		of := false
+		of := slices.ContainsFunc(x.Over, func(o assay.Overspend) bool { return o.At == in.Begin })
 		for _, d := range x.Looks {
 			of = of || d.Begin <= in.Begin && in.Begin <= d.End+x.Longest+2*x.Step
 		}

@@ -21,6 +21,7 @@ func promisedReport() *assay.Report {
 	slo := assay.SLO{Name: "a", Target: .999, Window: int64(30 * 24 * time.Hour), Good: assay.Indicator{Metric: "availability"}}
 	took := func(v float64) assay.Quantity { return known(v, v-1, v, 1, assay.Seconds) }
 	open := assay.Quantity{Value: math.NaN(), Lo: 40, Hi: math.Inf(1), Confidence: 1, Unit: assay.Seconds, N: 1, Of: "alerts", Method: "m", Basis: assay.Measured}
+	firing := assay.NotMeasured(assay.Seconds, "it was firing already")
 	warnings := []string{"it looks back further than the 100 s of the run"}
 	return &assay.Report{
 		Begin: 0, End: 100 * s,
@@ -34,7 +35,9 @@ func promisedReport() *assay.Report {
 			{Alert: "ASLO", Severity: "page", SLO: "a", On: "series made of the run's requests", Step: 5 * s, Fired: []assay.Interval{{Begin: 20 * s, End: 30 * s}, {Begin: 60 * s, End: 100 * s}}, Open: true, Warnings: warnings,
 				Looks: []assay.Detection{{Kind: "http", Fault: "f1", Begin: 15 * s, End: 25 * s, Hurt: true, Fires: 1, Delay: took(5), Resolve: took(5)}, {Kind: "natural", Begin: 55 * s, End: 60 * s, Hurt: true, Fires: 2, Delay: took(5), Resolve: open}}},
 			{Alert: "Own", File: "own.yaml", On: "recorded metrics", Step: 5 * s, Fired: []assay.Interval{{Begin: 3 * s, End: 4 * s}}, False: 1, Warnings: append(warnings[:1:1], "the run has no series x"),
-				Looks: []assay.Detection{{Kind: "http", Fault: "f1", Begin: 15 * s, End: 25 * s, Hurt: true, Delay: open, Resolve: open}, {Kind: "overload", Begin: 70 * s, End: 80 * s, Delay: assay.NotMeasured(assay.Seconds, "nothing")}}},
+				Over: []assay.Overspend{{At: 2 * s, SLO: "a", Window: 3600 * s, Bad: known(.2, .2, .2, 1, assay.Ratio), Allowed: .001}},
+				Looks: []assay.Detection{{Kind: "http", Fault: "f1", Begin: 15 * s, End: 25 * s, Hurt: true, Delay: open, Resolve: open}, {Kind: "overload", Begin: 70 * s, End: 80 * s, Delay: assay.NotMeasured(assay.Seconds, "nothing")},
+					{Kind: "natural", Begin: 82 * s, End: 83 * s, Hurt: true, Delay: firing}, {Kind: "natural", Begin: 84 * s, End: 85 * s, Hurt: true, Delay: firing}}},
 		},
 	}
 }
@@ -62,7 +65,8 @@ func TestSLOText(t *testing.T) {
 		"not measured, because no event of it was seen",
 		"2 alerting rules evaluated on series made of the run's requests and on recorded metrics each 5 s: instants are known to that",
 		"page ASLO fault http at 15 s: would have fired 5 s [4, 5] after it began, gone 5 s after it ended; failure at 55 s: would have fired 5 s [4, 5] after it began and FLAPPED, 2 times, still firing at the end of the run",
-		"Own of own.yaml fault http at 15 s: DID NOT FIRE in 40 s; rightly quiet in 1 incident that hurt nobody; fired once WITHOUT AN INCIDENT, at 3 s",
+		"Own of own.yaml fault http at 15 s: DID NOT FIRE in 40 s; was firing already when 2 incidents began, the first at 82 s; rightly quiet in 1 incident that hurt nobody; fired once WITHOUT AN INCIDENT, at 3 s; " +
+			"fired at 2 s without an incident, but RIGHTLY by the budget: in the 1h before what the metrics tell of was bad to 20 %, and a allows 0.1 %",
 		"it looks back further than the 100 s of the run",
 		"Own of own.yaml: the run has no series x",
 	}

@@ -79,7 +79,7 @@ func TestPromisesOfFiles(t *testing.T) {
 		}
 		return &r
 	}
-	r := report()
+	r := report("--healthy-past=false")
 	type row struct {
 		Name, Objective string
 		Burn            float64
@@ -113,11 +113,20 @@ func TestPromisesOfFiles(t *testing.T) {
 	if _, x := fired(r, "CountedSLO", "page"); len(x.Looks) != 1 || x.Looks[0].Delay.Known() || !strings.Contains(strings.Join(x.Warnings, "; "), "the run has no series http_requests_total") {
 		t.Errorf("page on metrics that are not there: %+v", x)
 	}
-	if n, _ := fired(report("--healthy-past", "--rule-interval", "2s"), "ServedSLO", "page"); n != 0 {
+	if n, _ := fired(report(), "ServedSLO", "page"); n != 0 {
 		t.Errorf("after a good past ten seconds of outage paged %d times", n)
 	}
 
 	write(t, dir, "own.yaml", "groups:\n- name: own\n  interval: 5s\n  rules:\n  - {alert: Down, expr: 'sum(rate(assay_requests_total{outcome=\"unavailable\"}[15s])) > 1', for: 5s, labels: {severity: page}}\n")
+	write(t, dir, "hour.yaml", "groups:\n- name: own\n  rules:\n  - {alert: Hour, expr: 'sum(rate(assay_requests_total{outcome=\"unavailable\"}[1h])) / sum(rate(assay_requests_total[1h])) > 0.05', labels: {severity: page}}\n")
+	for _, c := range []struct {
+		args  []string
+		fires int
+	}{{nil, 1}, {[]string{"--healthy-past"}, 0}, {[]string{"--healthy-past=false"}, 1}} {
+		if n, x := fired(report(append(c.args, "--rules", "hour.yaml", "--rule-interval", "2s")...), "Hour", "page"); n != c.fires {
+			t.Errorf("own rule over an hour, %v: %d times, want %d: %+v", c.args, n, c.fires, x)
+		}
+	}
 	n, x := fired(report("--rules", "own.yaml", "--rule-interval", "5s"), "Down", "page")
 	if n != 1 || x.File != "own.yaml" || x.Step != 5e9 || x.Looks[0].Fires != 1 || x.False != 0 || x.Open {
 		t.Errorf("own rule: %+v", x)

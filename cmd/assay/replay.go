@@ -16,6 +16,7 @@ type replayOptions struct {
 	every time.Duration
 	speed float64
 	past  bool
+	told  func() bool // whether --healthy-past was given
 }
 
 func (o *replayOptions) flags(cmd *cobra.Command) {
@@ -23,7 +24,9 @@ func (o *replayOptions) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.files, "rules", nil, "file of Prometheus rules to replay on the run; repeatable")
 	f.DurationVar(&o.every, "rule-interval", 0, "between evaluations of groups without an interval, and between samples of series made of requests. Default 15s, or more in a long run")
 	f.Float64Var(&o.speed, "speed", 1, "divide all times of the rules by this, to try rules over hours on a run of minutes; labelled as such")
-	f.BoolVar(&o.past, "healthy-past", false, "replay as if all requests before the run had been good, for as long as the rules look back: how late the alert would be in production")
+	f.BoolVar(&o.past, "healthy-past", false, "replay as if all requests before the run had been good, for as long as the rules look back: how late the alert would be in production. "+
+		"Default: the rules of promises so, those of --rules over what there is; --healthy-past=false: all over what there is")
+	o.told = func() bool { return f.Changed("healthy-past") }
 }
 
 // asked adds the replay to what is asked for; d stays as it is where no flag is given.
@@ -33,13 +36,13 @@ func (o *replayOptions) asked(d *demands) (*demands, error) {
 		return nil, exit(assay.ExitUsage, "--rule-interval %v is out of range; 100ms to 1h", o.every)
 	case !(o.speed >= 1 && o.speed <= 100_000):
 		return nil, exit(assay.ExitUsage, "--speed %g is out of range; 1 to 100000", o.speed)
-	case len(o.files) == 0 && o.every == 0 && o.speed == 1 && !o.past:
+	case len(o.files) == 0 && o.every == 0 && o.speed == 1 && !o.told():
 		return d, nil
 	}
 	if d == nil {
 		d = &demands{}
 	}
-	d.replay = &analyzers.Replay{Every: o.every, Speed: o.speed, HealthyPast: o.past}
+	d.replay = &analyzers.Replay{Every: o.every, Speed: o.speed, Past: o.before()}
 	for _, file := range o.files {
 		groups, err := promrules.ReadFile(file)
 		if err != nil {
@@ -48,4 +51,15 @@ func (o *replayOptions) asked(d *demands) (*demands, error) {
 		d.replay.Files = append(d.replay.Files, analyzers.RuleFile{Name: file, Groups: groups})
 	}
 	return d, nil
+}
+
+// before is what was before the run.
+func (o *replayOptions) before() analyzers.Past {
+	switch {
+	case !o.told():
+		return analyzers.OwnPast
+	case o.past:
+		return analyzers.GoodPast
+	}
+	return analyzers.NoPast
 }

@@ -29,6 +29,13 @@ type Replay struct {
 	LookBack   time.Duration     // for how long a sample stands for its series; 0: 5 m, as Prometheus has it
 	Recorded   storage.Queryable // nil: none
 	Made       *Memory           // series made of requests; recordings are added to it
+
+	// Known returns what gives the value of a recording at an instant, and whether it has one there, as the engine would with a vector of one sample without labels.
+	// The engine is asked where Known is nil, or returns nil.
+	Known func(rule *rulefmt.Rule) func(ms int64) (v float64, ok bool)
+
+	// Weight returns by what the engine's values of a recording are multiplied at an instant. They stay as they are where Weight is nil, or returns nil.
+	Weight func(rule *rulefmt.Rule) func(ms int64) float64
 }
 
 // An Alert is what one alerting rule did.
@@ -101,6 +108,8 @@ type group struct {
 	next   int64
 	alerts []*alert                   // of each rule; nil for a recording
 	seen   []map[uint64]labels.Labels // series that each recording had at the last evaluation
+	known  []func(ms int64) (float64, bool)
+	weight []func(ms int64) float64
 }
 
 func (r *Replay) groups(engine *promql.Engine) ([]*group, error) {
@@ -125,6 +134,13 @@ func (r *Replay) groups(engine *promql.Engine) ([]*group, error) {
 			tree, err := promqlParse(x)
 			if err != nil {
 				return nil, err
+			}
+			w.known, w.weight = append(w.known, nil), append(w.weight, nil)
+			if x.Record != "" && r.Known != nil {
+				w.known[i] = r.Known(&g.Rules[i])
+			}
+			if x.Record != "" && r.Weight != nil {
+				w.weight[i] = r.Weight(&g.Rules[i])
 			}
 			if x.Alert != "" {
 				w.alerts[i] = &alert{Alert: Alert{Group: g.Name, Rule: x, Every: w.every, Reach: reach(tree, recorded)}, active: map[uint64]*active{}}
@@ -179,6 +195,14 @@ func (g *group) ask(ctx context.Context, r *Replay, expr string, ms int64) (prom
 // evaluate runs the rules of the group at ms, one after another.
 func (g *group) evaluate(ctx context.Context, r *Replay, ms int64) error {
 	for i, x := range g.Rules {
+		if known := g.known[i]; known != nil {
+			var vector promql.Vector
+			if v, ok := known(ms); ok {
+				vector = promql.Vector{{T: ms, F: v}}
+			}
+			g.record(r.Made, i, x, vector, ms)
+			continue
+		}
 		vector, err := g.ask(ctx, r, x.Expr, ms)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -200,6 +224,11 @@ func (g *group) evaluate(ctx context.Context, r *Replay, ms int64) error {
 				return fmt.Errorf("evaluate %s: %w", x.Record, err)
 			}
 			continue // as Prometheus does: the recording has no value
+		}
+		if weight := g.weight[i]; weight != nil {
+			for j := range vector {
+				vector[j].F *= weight(ms)
+			}
 		}
 		g.record(r.Made, i, x, vector, ms)
 	}
