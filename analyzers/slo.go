@@ -258,6 +258,9 @@ func (c *sloCount) spentOn(bad, by, length float64) []assay.Share {
 	for _, cause := range keys(shares) {
 		v := shares[cause] / total * bad // the sum is that of what was spent, to the digit
 		how := c.how[cause]
+		if c.slo.Method != assay.Occurrences {
+			how = nil // which tells of all events, and not of those in bad slices
+		}
 		n := 0
 		for _, k := range how {
 			n += k

@@ -2,6 +2,7 @@ package analyzers
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/assay-dev/assay"
@@ -120,16 +121,19 @@ func (e *eventCount) good(method assay.Budgeting) assay.Quantity {
 	if !q.Known() {
 		return q
 	}
-	if e.lost == 0 && method != assay.RatioTimeslices {
-		n, of := e.events(), "events"
-		if method == assay.Timeslices {
-			n, of = len(e.slices), "slices"
+	if q.Basis == assay.Measured {
+		because := "none was bad, and so nothing bounds how many will be when some are"
+		if q.Value > 0 {
+			because = fmt.Sprintf("%d %s cannot bound a mean; %d are the least", q.N, q.Of, ratioSlices)
 		}
-		return assay.NotEstimable(assay.Ratio, n, of, "none was bad, and so nothing bounds how many will be when some are")
+		return assay.NotEstimable(assay.Ratio, q.N, q.Of, because)
 	}
 	q.Value, q.Lo, q.Hi = 1-q.Value, 1-q.Hi, 1-q.Lo
 	return q
 }
+
+// ratioSlices is how many slices bound a mean share at least.
+const ratioSlices = 4
 
 // bad is the share of bad events, with an interval that counts them by the cluster. Where none was bad it is what was seen of this run.
 func (e *eventCount) bad(method assay.Budgeting) assay.Quantity {
@@ -154,12 +158,15 @@ func (e *eventCount) bad(method assay.Budgeting) assay.Quantity {
 		mean, in := stat.MeanInterval(shares, Confidence)
 		q := assay.Quantity{Value: mean, Lo: max(0, in.Lo), Hi: min(1, in.Hi), Confidence: Confidence, Unit: assay.Ratio, N: len(shares), Of: "slices",
 			Method: "mean share of bad events of slices; interval from blocks of slices", Basis: assay.Estimated}
-		if mean == 0 || len(shares) < 4 {
+		if mean == 0 || len(shares) < ratioSlices || math.IsInf(in.Hi, 1) {
 			return counted(mean, assay.Ratio, len(shares), "slices", "mean share of bad events of slices, in this run")
 		}
 		return q
 	}
 	if bad == 0 {
+		if method == assay.Timeslices {
+			return counted(0, assay.Ratio, len(e.slices), "slices", "bad of all slices, in this run")
+		}
 		return counted(0, assay.Ratio, e.events(), "events", "bad of all events, in this run")
 	}
 	in := stat.Unavailability(good, bad, clusters.N, clusters.Sigma(), Confidence)
@@ -189,7 +196,7 @@ func (e *eventCount) causes(method assay.Budgeting) map[string]float64 {
 // worstLeast is how many events the worst stretch rests on at least.
 const worstLeast = 20
 
-// worst returns the highest burn rate over each standard window, up to the first that is longer than the run.
+// worst returns the highest burn rate over each standard window that the run fills, and of the first that is longer than the run that over all of it.
 func (c *sloCount) worst(f *assay.Facts, budget float64) []assay.Burn {
 	least, of := float64(worstLeast), "events"
 	if !c.slo.Good.Own() {
@@ -208,6 +215,9 @@ func (c *sloCount) worst(f *assay.Facts, budget float64) []assay.Burn {
 				n -= c.bins[i-span][0]
 				bad -= c.bins[i-span][1]
 			}
+			if i < min(span, len(c.bins))-1 { // the window is not full yet
+				continue
+			}
 			if n > 0 && n >= least && bad/n > most {
 				most, events, b.At = max(0, bad/n), n, min(f.End, c.begin+int64(i+1)*c.width)
 			}
@@ -215,7 +225,7 @@ func (c *sloCount) worst(f *assay.Facts, budget float64) []assay.Burn {
 		method := fmt.Sprintf("highest share of bad events within %s, by when they ended, over the budget", promrules.Span(w))
 		long := int64(w) >= f.End-f.Begin
 		if long {
-			method += "; the run is shorter: within what there was until then"
+			method += "; the run is shorter: over all of it"
 		}
 		if most < 0 {
 			b.Rate = assay.NotEstimable(assay.Count, 0, "events", fmt.Sprintf("no stretch of %s has %d events", promrules.Span(w), worstLeast))

@@ -150,6 +150,37 @@ func TestSLOSlices(t *testing.T) {
 	}
 }
 
+// Promises by slices say nothing where no slice was bad, or too few were seen: failures cannot make of an unknown a pass.
+func TestSLOSlicesTellNothing(t *testing.T) {
+	for _, tc := range []struct {
+		method assay.Budgeting
+		lost   []float64 // of a hundred events of each slice
+		want   string    // of the reason; "" if there is a figure
+	}{
+		{assay.Timeslices, []float64{0, 0, 0, 0, 0, 0}, "none was bad"},
+		{assay.Timeslices, []float64{0, 1, 0, 2, 0, 0}, "none was bad"}, // within what a slice may lose
+		{assay.Timeslices, []float64{0, 50, 0, 2, 0, 0}, ""},
+		{assay.RatioTimeslices, []float64{0, 0, 0, 0, 0, 0}, "none was bad"},
+		{assay.RatioTimeslices, []float64{50}, "1 slices cannot bound a mean; 4 are the least"},
+		{assay.RatioTimeslices, []float64{0, 50, 0, 2, 0, 3}, ""},
+	} {
+		e := newEventCount(10*sec, .9)
+		for i, lost := range tc.lost {
+			for k := range 100 {
+				bad := 0.0
+				if float64(k) < lost {
+					bad = 1
+				}
+				e.add(int64(i)*10*sec, 1, bad, "")
+			}
+		}
+		q := e.good(tc.method)
+		if q.Known() != (tc.want == "") || !strings.Contains(q.Reason, tc.want) || q.Known() && !(q.Lo < q.Value && q.Value < q.Hi) {
+			t.Errorf("method %v, lost %v: %v, want %q", tc.method, tc.lost, q, tc.want)
+		}
+	}
+}
+
 // The worst stretch of each window is found; one with too few events shows nothing.
 func TestSLOWorst(t *testing.T) {
 	short := availability999
@@ -165,7 +196,7 @@ func TestSLOWorst(t *testing.T) {
 	for _, b := range got {
 		rows = append(rows, row{sloSpan(b.Window), math.Round(b.Rate.Value*1e6) / 1e6, b.At / msec, b.Rate.N})
 	}
-	want := []row{{"1s", math.NaN(), 0, 0}, {"2s", 1000, 52000, 20}, {"5s", 800, 54000, 50}, {"20s", 206.030151, 54000, 199}, {"1m", 83.487941, 54000, 539}}
+	want := []row{{"1s", math.NaN(), 0, 0}, {"2s", 1000, 52000, 20}, {"5s", 800, 54000, 50}, {"20s", 206.030151, 54000, 199}, {"1m", 75.125209, 60200, 599}}
 	if d := cmp.Diff(want, rows, cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -174,7 +205,7 @@ func TestSLOWorst(t *testing.T) {
 // Of windows longer than the run the first alone is told, as what there was.
 func TestSLOWorstOfShortRun(t *testing.T) {
 	got := sloReport(t, promised(availability999))[0].Worst
-	if len(got) != 1 || got[0].Window != int64(5*time.Minute) || !strings.Contains(got[0].Rate.Method, "the run is shorter: within what there was until then") {
+	if len(got) != 1 || got[0].Window != int64(5*time.Minute) || !strings.Contains(got[0].Rate.Method, "the run is shorter: over all of it") {
 		t.Errorf("%+v", got)
 	}
 }

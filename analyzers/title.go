@@ -13,13 +13,16 @@ var titles = map[string]string{
 	"recovery/restore": "restoration", "recovery/verify": "revert verified", "degraded": "degraded area", "recovery/rate": "recovery rate", "cold/start": "cold start", "cold/share": "cold share",
 	"limit/rate": "highest load held", "load/offered": "offered load", "load/sent": "sent load", "overload/refused": "refused in overload",
 	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
-	"slo/good": "good", "slo/burn": "burn rate", "slo/burn/worst": "worst burn rate", "slo/spent": "budget spent", "slo/lasts": "a budget lasts",
+	"slo/burn": "burn rate", "slo/burn/worst": "worst burn rate", "slo/spent": "budget spent", "slo/lasts": "a budget lasts",
 	"neighbour/latency": "wait beside a loud class", "fairness/goodput": "fairness", "scaling/fairness": "balance of instances", "cold/flip": "quantile at which cold begins",
 	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory",
 }
 
 // Title returns a metric with its selectors as people say it: "TTFT p95, warm".
 func Title(metric string, labels map[string]string) string {
+	if metric == "slo/good" {
+		return "promise " + labels["slo"]
+	}
 	name, ok := titles[metric]
 	if !ok {
 		family, last := metric, ""

@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -24,11 +25,11 @@ func classLines(r *assay.Report) []pair {
 			left++
 			continue
 		}
-		s := "goodput " + Measure(f.Quantity)
+		s := "goodput " + Measure(f.Quantity) + rests(f.Quantity)
 		if a := r.Find("availability/natural", "class", f.Labels["class"]); a != nil {
 			s += "; availability "
 			if a.Quantity.Known() {
-				s += Measure(a.Quantity)
+				s += Measure(a.Quantity) + rests(a.Quantity)
 			} else {
 				s += reasonKind(a.Quantity.Reason)
 			}
@@ -38,15 +39,32 @@ func classLines(r *assay.Report) []pair {
 	if left > 0 {
 		out = append(out, pair{"and", Things(left, "further classes")})
 	}
-	s := Measure(fair.Quantity)
-	if f := r.Find("neighbour/latency"); f != nil {
-		if f.Quantity.Known() {
-			s += "; " + strings.Join(f.Evidence, ", ") + ": ×" + Number(f.Quantity.Value) + " " + Bracket(f.Quantity)
-		} else {
-			s += "; effect of one class on another " + f.Quantity.Reason
-		}
+	return append(out, pair{"fairness", Measure(fair.Quantity) + rests(fair.Quantity) + "; " + neighbourText(r)})
+}
+
+// neighbourText says what the load of one class does to another.
+func neighbourText(r *assay.Report) string {
+	f := r.Find("neighbour/latency")
+	switch {
+	case f == nil:
+		return "effect of one class on another not measured"
+	case !f.Quantity.Known():
+		return "effect of one class on another " + f.Quantity.Reason
 	}
-	return append(out, pair{"fairness", s})
+	q := f.Quantity
+	s := strings.Join(f.Evidence, ", ") + fmt.Sprintf(": ×%s [×%s..×%s]", Number(q.Value), Number(q.Lo), Number(q.Hi)) + rests(q)
+	if q.Lo <= 1 && q.Hi >= 1 {
+		return "no sure effect of one class on another; the surest: " + s
+	}
+	return s
+}
+
+// rests is what a figure rests on, in brackets.
+func rests(q assay.Quantity) string {
+	if !q.Known() || q.N == 0 {
+		return ""
+	}
+	return " (" + NText(q) + ")"
 }
 
 // classes writes them.

@@ -149,8 +149,7 @@ type trustBox struct {
 }
 
 type trustRow struct {
-	Name, Value, Limit string
-	OK                 bool
+	Name, Value, Limit, Answer string
 }
 
 type findingRow struct {

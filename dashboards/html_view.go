@@ -282,7 +282,7 @@ func (v *view) trust(r *assay.Report) {
 		if !row.Quantity.Known() {
 			value = row.Quantity.Reason
 		}
-		v.Trust.Rows = append(v.Trust.Rows, trustRow{row.Name, value, row.Limit, row.OK})
+		v.Trust.Rows = append(v.Trust.Rows, trustRow{row.Name, value, row.Limit, trustAnswer(r, row)})
 	}
 }
 

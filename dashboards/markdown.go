@@ -312,9 +312,20 @@ func (m *markdown) trust() {
 	}
 	var rows [][]string
 	for _, t := range r.Trust.Rows {
-		rows = append(rows, []string{t.Name, Value(t.Quantity), t.Limit, map[bool]string{true: "✓ ok", false: "✗ not ok"}[t.OK]})
+		rows = append(rows, []string{t.Name, Value(t.Quantity), t.Limit, trustAnswer(r, t)})
 	}
 	if len(rows) > 0 {
 		m.table([]string{"check", "value", "limit", "answer"}, "lrrl", rows)
 	}
+}
+
+// trustAnswer is what a check of the measurement found. What was not measured and does not spoil the run has no answer.
+func trustAnswer(r *assay.Report, t assay.TrustRow) string {
+	switch {
+	case !t.Quantity.Known() && (t.OK || r.Trust.Valid):
+		return "–"
+	case t.OK:
+		return "✓ ok"
+	}
+	return "✗ not ok"
 }

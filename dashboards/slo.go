@@ -73,7 +73,7 @@ func sloLines(x *assay.SLOResult) []string {
 	if !x.Burn.Known() {
 		return []string{x.Burn.Reason}
 	}
-	out := []string{"spent " + Measure(x.Spent) + " of the budget in " + sloLength(x) + "; burn rate " + times(x.Burn)}
+	out := []string{"spent " + Measure(x.Spent) + " of the budget in " + sloLength(x) + "; burn rate " + times(x.Burn) + rests(x.Burn)}
 	if s := worstBurns(x); s != "" {
 		out = append(out, s)
 	}
@@ -81,7 +81,7 @@ func sloLines(x *assay.SLOResult) []string {
 		out = append(out, s)
 	}
 	if x.Lasts.Known() {
-		out = append(out, "by itself a whole budget lasts "+Measure(x.Lasts))
+		out = append(out, "by itself a whole budget lasts "+Measure(x.Lasts)+rests(x.Lasts))
 	} else {
 		out = append(out, "how long a budget lasts by itself: "+x.Lasts.Reason)
 	}
@@ -113,17 +113,17 @@ func worstBurns(x *assay.SLOResult) string {
 	var parts []string
 	for _, b := range x.Worst {
 		if b.Rate.Known() {
-			parts = append(parts, promrules.Span(time.Duration(b.Window))+" "+times(b.Rate))
+			s := promrules.Span(time.Duration(b.Window)) + " " + times(b.Rate)
+			if strings.Contains(b.Rate.Method, "shorter") {
+				s += " (over all of the run, which is shorter)"
+			}
+			parts = append(parts, s)
 		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	s := "at worst over " + strings.Join(parts, ", ")
-	if last := x.Worst[len(x.Worst)-1]; last.Rate.Known() && strings.Contains(last.Rate.Method, "shorter") {
-		s += " (of what there was: the run is shorter)"
-	}
-	return s
+	return "at worst over " + strings.Join(parts, ", ")
 }
 
 // spentOn writes what the budget was spent on.

@@ -57,8 +57,8 @@ func TestSLOText(t *testing.T) {
 	got = append(got, replayDoubts(r)...)
 	want := []string{
 		"a: 99.9 % of requests served over 30 days",
-		"spent 0.2 % [0.01, 1 %] of the budget in 1m44s; burn rate 50x [2..300]",
-		"at worst over 5m 171x (of what there was: the run is shorter)",
+		"spent 0.2 % [0.01, 1 %] of the budget in 1m44s; burn rate 50x [2..300] (3 clusters)",
+		"at worst over 5m 171x (over all of the run, which is shorter)",
 		"spent on fault http 75 % (30 server error), unexplained 25 %",
 		"how long a budget lasts by itself: not estimable, because there is one",
 		"b: 95 % of requests with e2e ≤ 2 s over 7 days by the calendar, by slices of 60 s that are 90 % good",

@@ -73,7 +73,7 @@ func Text(o TextOptions) Render {
 			p.alerts()
 			p.canary()
 			p.retries()
-			if r.Find("cold/forced", "forced", "true") != nil {
+			if r.Find("cold/forced", "forced", "true") != nil || coldKnown(r) {
 				p.cold()
 			}
 			p.para("UNSEEN", 11, s)

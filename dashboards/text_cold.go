@@ -42,6 +42,9 @@ func startsLine(r *assay.Report) string {
 		if f := r.Find("cold/forced", "forced", "true"); f != nil { // only the requests tell
 			s = Things(f.Quantity.N, "forced starts") + waitText(r) + "; starts of instances " + s
 		}
+		if f := r.Find("cold/share", "of", "requests"); coldKnown(r) && f.Quantity.Value > 0 {
+			s = "cold were " + Measure(f.Quantity) + " of " + Things(f.Quantity.N, "requests") + "; starts of instances " + s
+		}
 		return s
 	}
 	var natural, forced []assay.Start

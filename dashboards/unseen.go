@@ -22,6 +22,9 @@ func unseen(r *assay.Report) string {
 		return ""
 	}
 	what, because, apart := []string{"faults", "instances", "cold starts", "bottleneck", "scaling"}, "no fault, no span and no event of an instance", ""
+	if coldKnown(r) {
+		what[2] = "starts of instances"
+	}
 	if s := unjoined(r); s != "" {
 		what, because, apart = slices.Delete(what, 3, 4), "no fault and no event of an instance", "; bottleneck: "+s
 	}
@@ -29,6 +32,12 @@ func unseen(r *assay.Report) string {
 		what = append([]string{"limit"}, what...)
 	}
 	return strings.Join(what, ", ") + ": not measured, because the run has " + because + apart
+}
+
+// coldKnown reports whether it is known of requests whether they were cold.
+func coldKnown(r *assay.Report) bool {
+	f := r.Find("cold/share", "of", "requests")
+	return f != nil && f.Quantity.Known()
 }
 
 // unjoined says why the spans of a run tell nothing of its requests; "" where there are none or they do.

@@ -133,7 +133,7 @@ func (g *generator) recordings() rulefmt.RuleGroup {
 		out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(w), Expr: expr + "\n", Labels: g.with(labelWindow, Span(w))})
 	}
 	period, first := Span(g.window()), ErrorRecording(Pairs(g.window())[0].Short)+g.selector()
-	out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(g.window()), Labels: map[string]string{labelWindow: period},
+	out.Rules = append(out.Rules, rulefmt.Rule{Record: ErrorRecording(g.window()), Labels: g.with(labelWindow, period),
 		Expr: fmt.Sprintf("sum_over_time(%s[%s])\n/ ignoring (sloth_window)\ncount_over_time(%s[%s])\n", first, period, first, period)})
 	return out
 }
