@@ -6,8 +6,8 @@ const EvidenceSchema = "assay/evidence/v1"
 // Evidence is what many runs together show, service by service. It is not about one release: what changed between runs shows in the trend.
 type Evidence struct {
 	Schema   string            `json:"schema"`
-	At       int64             `json:"at_unix_ns"` // the instant that ages are counted to
-	Decision Decision          `json:"decision"`
+	At       int64             `json:"at_unix_ns"`         // the instant that ages are counted to
+	Decision Decision          `json:"decision,omitempty"` // of all objectives; "" where none was asked
 	Exit     int               `json:"exit"`
 	Services []ServiceEvidence `json:"services"`
 	LeftOut  []RunEvidence     `json:"left_out,omitempty"` // runs that add nothing, with the reason
@@ -19,12 +19,14 @@ type ServiceEvidence struct {
 	Model        string             `json:"model,omitempty"`
 	Simulated    []string           `json:"simulated,omitempty"` // what of it is simulated, in words
 	Runs         []RunEvidence      `json:"runs"`                // in order of time
+	Releases     []string           `json:"releases,omitempty"`  // that are added up here, in order of their first run; "" for one without a name
 	Objectives   []Judgement        `json:"objectives,omitempty"`
-	Units        []UnitEvidence     `json:"units"`        // of the natural ledger
-	Availability []Finding          `json:"availability"` // of the natural ledger, by time and by request
-	Recovery     []RecoveryEvidence `json:"recovery"`     // of the injected ledger, by fault
-	Coverage     Quantity           `json:"coverage"`     // share of faults recovered from, weighted as they strike in operation
-	Modes        []ModeEvidence     `json:"modes"`        // failure modes, drilled or not
+	Units        []UnitEvidence     `json:"units"`             // of the natural ledger
+	Availability []Finding          `json:"availability"`      // of the natural ledger, by time and by request
+	Recovery     []RecoveryEvidence `json:"recovery"`          // of the injected ledger, by fault
+	Weights      map[string]float64 `json:"weights,omitempty"` // share of each fault in operation, as it was told
+	Coverage     Quantity           `json:"coverage"`          // share of faults recovered from, weighted so
+	Modes        []ModeEvidence     `json:"modes"`             // failure modes, drilled or not
 	Attempts     []AttemptEvidence  `json:"attempts,omitempty"`
 	Warnings     []string           `json:"warnings,omitempty"`
 }
@@ -52,17 +54,25 @@ type UnitEvidence struct {
 	Trend    *TrendEvidence  `json:"trend,omitempty"` // nil with fewer than 4 failures
 	MTBF     Quantity        `json:"mtbf"`            // at the end of the watch, where the rate is not constant
 	Rate     Quantity        `json:"failure_rate"`
-	Causes   []CauseEvidence `json:"causes,omitempty"` // the most frequent first
+	Causes   []CauseEvidence `json:"causes,omitempty"`   // the most frequent first
+	Releases []ReleaseRate   `json:"releases,omitempty"` // where there are several
 	Doubts   []string        `json:"doubts,omitempty"`
 }
 
 // TrendEvidence says whether a rate of failures is constant. The failures lie on the clock of the exposure, in the order of the calendar.
 type TrendEvidence struct {
-	Constant bool    `json:"constant"` // neither test says otherwise at 5 %
+	Constant bool    `json:"constant"` // MIL-HDBK-189, which decides, does not say otherwise at 5 %
 	Way      string  `json:"way"`      // improving or worsening
 	MilHdbkP float64 `json:"mil_hdbk_p"`
 	LaplaceP float64 `json:"laplace_p"`
 	N        int     `json:"n"`
+}
+
+// ReleaseRate is how often units of one release failed.
+type ReleaseRate struct {
+	Release  string  `json:"release"`
+	Exposure float64 `json:"exposure_s"`
+	Failures int     `json:"failures"`
 }
 
 // CauseEvidence is how often units fail by one cause. Its rate is an average over the watch.

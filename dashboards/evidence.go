@@ -3,7 +3,6 @@ package dashboards
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +77,7 @@ func evidenceBlocks(e *assay.Evidence) []block {
 		runs += len(e.Services[i].Runs)
 	}
 	top := block{title: fmt.Sprintf("EVIDENCE: %s of %s", Things(runs, "runs"), Things(len(e.Services), "services")), rank: 1}
-	if slices.ContainsFunc(e.Services, func(s assay.ServiceEvidence) bool { return len(s.Objectives) > 0 }) {
+	if e.Decision != "" {
 		top.title = fmt.Sprintf("%s: %s of %s", e.Decision, Things(runs, "runs"), Things(len(e.Services), "services"))
 	}
 	below := common(e)
@@ -121,6 +120,9 @@ func serviceBlocks(s *assay.ServiceEvidence, below string) []block {
 		}
 		top.lines = append(top.lines, line)
 	}
+	if len(s.Releases) > 1 {
+		top.lines = append(top.lines, "added up over releases: "+strings.Join(releasesOf(s), ", "))
+	}
 	top.lines = append(top.lines, s.Warnings...)
 	sound := slices.ContainsFunc(s.Runs, func(r assay.RunEvidence) bool { return r.Why == "" })
 	if !sound {
@@ -142,6 +144,21 @@ func serviceBlocks(s *assay.ServiceEvidence, below string) []block {
 		add(evidenceModes(s, below))
 	}
 	add(evidenceAttempts(s))
+	return out
+}
+
+// releasesOf names the releases of a service, each with its sound runs.
+func releasesOf(s *assay.ServiceEvidence) []string {
+	var out []string
+	for _, name := range s.Releases {
+		n := 0
+		for _, r := range s.Runs {
+			if r.Why == "" && r.Release == name {
+				n++
+			}
+		}
+		out = append(out, fmt.Sprintf("%s (%s)", orElse(name, "one without a name"), Things(n, "runs")))
+	}
 	return out
 }
 
@@ -169,7 +186,7 @@ func evidenceUnits(s *assay.ServiceEvidence) block {
 		case u.Failures == 0:
 			trend = "none to see"
 		case t != nil && t.Constant:
-			trend = fmt.Sprintf("none: p %.2g", math.Min(t.MilHdbkP, t.LaplaceP))
+			trend = fmt.Sprintf("none: MIL-HDBK p %.2g", t.MilHdbkP)
 		case t != nil:
 			trend = fmt.Sprintf("%s: MIL-HDBK p %.2g, Laplace p %.2g", t.Way, t.MilHdbkP, t.LaplaceP)
 		}
@@ -224,7 +241,10 @@ func evidenceRecovery(s *assay.ServiceEvidence) block {
 		b.rows = append(b.rows, []string{r.Fault, Integer(r.Drills), fmt.Sprintf("%d/%d", r.Recovered, r.Felt), Interval(r.Rate), Measure(brief(r.Median)), Measure(brief(r.Mean)), n})
 	}
 	if len(b.rows) > 0 {
-		b.lines = append(b.lines, "share by Clopper-Pearson; times of users that were hurt by a lognormal distribution, what did not end censored", "coverage, weighted as faults strike in operation: "+Measure(s.Coverage))
+		b.lines = append(b.lines, "share by Clopper-Pearson; times of users that were hurt by a lognormal distribution, what did not end censored")
+	}
+	if len(b.rows) > 0 || len(s.Weights) > 0 {
+		b.lines = append(b.lines, "coverage, weighted as faults strike in operation: "+Measure(s.Coverage))
 	}
 	return b
 }

@@ -91,7 +91,21 @@ func TestEvidenceOfNothing(t *testing.T) {
 	e := ledger()
 	e.Services[0].Units, e.Services[0].Recovery, e.Services[0].Objectives = nil, nil, nil
 	e.Services[0].Availability[0].Quantity.Value = math.NaN()
+	e.Decision, e.Exit = "", 0
 	if err := EvidenceText(TextOptions{})(&b, e); err != nil || !strings.Contains(b.String(), "no run of it watched natural time") || !strings.HasPrefix(b.String(), "EVIDENCE: 4 runs of 2 services") {
+		t.Errorf("%v:\n%s", err, b.String())
+	}
+}
+
+func TestEvidenceReleases(t *testing.T) {
+	e := ledger()
+	s := &e.Services[0]
+	s.Releases = []string{"r1", ""}
+	s.Runs[0].Release = ""
+	s.Recovery, s.Weights, s.Coverage = nil, map[string]float64{"kill": 1}, assay.NotEstimable(assay.Ratio, 0, "faults", "no drill of kill shows anything")
+	var b bytes.Buffer
+	if err := EvidenceText(TextOptions{})(&b, e); err != nil || !strings.Contains(b.String(), "added up over releases: r1 (") || !strings.Contains(b.String(), "one without a name (1 run)") ||
+		!strings.Contains(b.String(), "coverage, weighted as faults strike in operation: not estimable, because no") {
 		t.Errorf("%v:\n%s", err, b.String())
 	}
 }

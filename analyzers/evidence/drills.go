@@ -47,6 +47,17 @@ func kindsOf(drills []drill) []string {
 	return sorted(kinds)
 }
 
+// Drilled returns the kinds of fault that runs injected, in order.
+func Drilled(runs []*Run) []string {
+	kinds := map[string]bool{}
+	for _, x := range runs {
+		for _, d := range x.drills {
+			kinds[d.kind] = true
+		}
+	}
+	return sorted(kinds)
+}
+
 // shows reports whether a drill shows something: it was in effect and could be felt.
 func (d *drill) shows() bool {
 	return d.seen.State == assay.Tolerated || d.seen.State == assay.Recovered || d.seen.State == assay.Unrecovered
@@ -81,11 +92,34 @@ func recovered(drills []drill, kind string, c float64) assay.RecoveryEvidence {
 	}
 	r.Rate = share(r.Recovered, r.Felt, c)
 	r.Median, r.Mean = times(lives, c)
-	if several := kindsOf(drills); kind == "" && len(several) > 1 {
+	if several := shown(drills); kind == "" && len(several) > 1 {
 		q := assay.NotEstimable(assay.Seconds, r.Median.N, "recoveries", fmt.Sprintf("recoveries from %s are no one distribution: name one fault", strings.Join(several, ", ")))
 		r.Median, r.Mean = q, q
 	}
 	return r
+}
+
+// several reports whether an objective that names no kind of fault is about several.
+func (o *Options) several(drills []drill, kind string) bool {
+	return kind == "" && len(shown(drills)) > 1
+}
+
+// share is the share of faults of one kind that count counts. Those of several kinds are added up as they strike in operation, and not as often as somebody drilled them.
+func (o *Options) share(drills []drill, kind string, c float64, count func(*assay.RecoveryEvidence) int) assay.Quantity {
+	switch {
+	case !o.several(drills, kind):
+		r := recovered(drills, kind, c)
+		return share(count(&r), r.Felt, c)
+	case len(o.Weights) == 0:
+		return assay.NotEstimable(assay.Ratio, 0, "faults", fmt.Sprintf("%s strike in operation more or less often than they were drilled: name one with {fault=%[2]s}, or tell how often with --weight %[2]s=0.7 and so on",
+			strings.Join(shown(drills), ", "), shown(drills)[0]))
+	}
+	return o.weighted(drills, c, count)
+}
+
+// shown returns the kinds of fault of which a drill shows something, in order.
+func shown(drills []drill) []string {
+	return kindsOf(slices.DeleteFunc(slices.Clone(drills), func(d drill) bool { return !d.shows() }))
 }
 
 // share is an exact interval of a share of faults.
@@ -134,6 +168,11 @@ func (o *Options) coverage(drills []drill, c float64) assay.Quantity {
 	if len(o.Weights) == 0 {
 		return assay.NotEstimable(assay.Ratio, 0, "faults", "nothing tells how often each fault strikes in operation: --weight kill=0.7 --weight hang=0.3")
 	}
+	return o.weighted(drills, c, func(r *assay.RecoveryEvidence) int { return r.Recovered })
+}
+
+// weighted is the share of faults that count counts, each kind weighted as it strikes in operation.
+func (o *Options) weighted(drills []drill, c float64, count func(*assay.RecoveryEvidence) int) assay.Quantity {
 	var strata []stat.Stratum
 	n := 0
 	for _, kind := range sorted(o.Weights) {
@@ -142,7 +181,7 @@ func (o *Options) coverage(drills []drill, c float64) assay.Quantity {
 			return assay.NotEstimable(assay.Ratio, 0, "faults", fmt.Sprintf("no drill of %s shows anything, and it has a weight of %g", kind, o.Weights[kind]))
 		}
 		n += r.Felt
-		strata = append(strata, stat.Stratum{Weight: o.Weights[kind], N: r.Felt, Recovered: r.Recovered})
+		strata = append(strata, stat.Stratum{Weight: o.Weights[kind], N: r.Felt, Recovered: count(&r)})
 	}
 	v, err := stat.CoverageOf(strata, c)
 	if err != nil {

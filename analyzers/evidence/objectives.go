@@ -30,8 +30,8 @@ func Metrics() []assay.Desc {
 		d("failure_rate/instance", assay.PerHour, "lower", "failures of instances per hour of an instance"),
 		d("failure_rate/gpu", assay.PerHour, "lower", "failures of cards per hour of a card"),
 		d("availability/natural", assay.Ratio, "higher", "by time, or by request with {by=request}"),
-		d("recovery/rate", assay.Ratio, "higher", "share of faults recovered from, of one kind with {fault=kill}"),
-		d("fault_tolerance", assay.Ratio, "higher", "share of faults that hurt no user, of one kind with {fault=kill}"),
+		d("recovery/rate", assay.Ratio, "higher", "share of faults recovered from, of one kind with {fault=kill}; of several with their --weight"),
+		d("fault_tolerance", assay.Ratio, "higher", "share of faults that hurt no user, of one kind with {fault=kill}; of several with their --weight"),
 		d("mttr", assay.Seconds, "lower", "mean time in which users recover, of one kind with {fault=kill}"),
 		d("coverage", assay.Ratio, "higher", "share of faults recovered from, weighted as they strike in operation"),
 	}
@@ -56,12 +56,13 @@ func (a Objective) judge(l *ledger, drills []drill, o *Options) assay.Judgement 
 		}
 		j.Quantity = l.availability(two)[i].Quantity
 	case a.Metric == "recovery/rate":
-		j.Quantity = recovered(drills, kind, two).Rate
-		a.trials(&j, j.Quantity)
+		if j.Quantity = o.share(drills, kind, two, func(r *assay.RecoveryEvidence) int { return r.Recovered }); !o.several(drills, kind) {
+			a.trials(&j, j.Quantity)
+		}
 	case a.Metric == "fault_tolerance":
-		r := recovered(drills, kind, two)
-		j.Quantity = share(r.Tolerated, r.Felt, two)
-		a.trials(&j, j.Quantity)
+		if j.Quantity = o.share(drills, kind, two, func(r *assay.RecoveryEvidence) int { return r.Tolerated }); !o.several(drills, kind) {
+			a.trials(&j, j.Quantity)
+		}
 	case a.Metric == "mttr":
 		j.Quantity = recovered(drills, kind, two).Mean
 	case a.Metric == "coverage":
@@ -177,8 +178,16 @@ func title(a Objective) string {
 	return s
 }
 
-// decide answers for all services together: what fails, else what is not decided.
-func decide(e *assay.Evidence) {
+// decide answers for all services together: what fails, else what is not decided. Where nothing could be read, nothing that was asked is decided; where nothing was asked, there is no
+// decision.
+func decide(e *assay.Evidence, asked int) {
+	switch {
+	case asked == 0:
+		return
+	case len(e.Services) == 0:
+		e.Decision, e.Exit = assay.Undecided, assay.ExitInconclusive
+		return
+	}
 	e.Decision, e.Exit = assay.Go, assay.ExitGo
 	for _, s := range e.Services {
 		for _, j := range s.Objectives {

@@ -21,6 +21,9 @@ type Options struct {
 // confidence is that of every interval of the ledger; objectives name their own.
 const confidence = 0.95
 
+// manyLooks says what looking again and again does to the bound of a set time: of 28 looks at an MTBF that is just the goal, at 95 %, one of six services passes at some.
+const manyLooks = "objectives hold their confidence at one look: decided by whichever of many looks passes first, 95 % is none (28 looks pass one in six services whose MTBF is just the goal); say beforehand when to look, or test an MTBF by --sequential, which may be looked at whenever"
+
 // Pool adds up runs, service by service.
 func Pool(runs []*Run, o Options) *assay.Evidence {
 	e := &assay.Evidence{Schema: assay.EvidenceSchema, At: o.Now, Services: []assay.ServiceEvidence{}}
@@ -58,7 +61,7 @@ func Pool(runs []*Run, o Options) *assay.Evidence {
 	for _, k := range keys {
 		e.Services = append(e.Services, o.service(groups[k]))
 	}
-	decide(e)
+	decide(e, len(o.Objectives))
 	return e
 }
 
@@ -71,6 +74,11 @@ func (o *Options) service(runs []*Run) assay.ServiceEvidence {
 		s.Runs = append(s.Runs, x.RunEvidence)
 		if x.Why == "" {
 			sound = append(sound, x)
+		}
+	}
+	for _, x := range sound {
+		if !slices.Contains(s.Releases, x.Release) {
+			s.Releases = append(s.Releases, x.Release)
 		}
 	}
 	l := ledgerOf(sound)
@@ -93,6 +101,10 @@ func (o *Options) service(runs []*Run) assay.ServiceEvidence {
 	s.Recovery, s.Coverage = o.recovery(drills)
 	s.Modes = o.modes(drills)
 	s.Attempts = attempts(runs)
+	s.Weights = o.Weights
+	if slices.ContainsFunc(o.Objectives, func(a Objective) bool { return a.Bad == 0 }) {
+		s.Warnings = append(s.Warnings, manyLooks)
+	}
 	for _, ask := range o.Objectives {
 		s.Objectives = append(s.Objectives, ask.judge(l, drills, o))
 	}
@@ -114,8 +126,9 @@ type ledger struct {
 
 // A piece is exposure of one unit: Time may differ from its length where its outline is coarse, or where it is of several units.
 type piece struct {
-	in   assay.Stretch
-	each float64 // seconds of exposure for each second
+	in      assay.Stretch
+	each    float64 // seconds of exposure for each second
+	release string
 }
 
 // ledgerOf adds up sound runs.
@@ -155,7 +168,7 @@ func ledgerOf(runs []*Run) *ledger {
 			}
 			left := timeset.Minus(timeset.Minus(timeset.Minus(e.In, apart), covered[u]), down[u])
 			for _, s := range left {
-				l.exposure[e.Subject] = append(l.exposure[e.Subject], piece{s, float64(e.Time) / own})
+				l.exposure[e.Subject] = append(l.exposure[e.Subject], piece{s, float64(e.Time) / own, x.Release})
 			}
 			fresh[u] = append(fresh[u], e.In...)
 			if l.units[e.Subject] == nil {

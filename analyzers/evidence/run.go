@@ -24,6 +24,7 @@ type failure struct {
 	subject    assay.Subject
 	unit       string
 	cause      string
+	release    string
 	lo, hi     int64 // last known good before it, first known good after it
 	begin, end int64 // first known bad; in the middle of what is open, when it was over
 	open       bool  // it had not ended when it was last seen
@@ -77,7 +78,7 @@ func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
 		if e.Ledger != assay.Natural || e.Subject == assay.GPU && e.Class == "app" {
 			continue
 		}
-		f := failure{subject: e.Subject, unit: e.Instance, cause: e.Cause, lo: m.Epoch + e.BeginLo, hi: m.Epoch + e.EndHi, begin: m.Epoch + e.Begin, end: m.Epoch + (e.End+e.EndHi)/2, open: e.RightCensored}
+		f := failure{subject: e.Subject, unit: e.Instance, cause: e.Cause, release: m.Target.Release, lo: m.Epoch + e.BeginLo, hi: m.Epoch + e.EndHi, begin: m.Epoch + e.Begin, end: m.Epoch + (e.End+e.EndHi)/2, open: e.RightCensored}
 		if e.Subject == assay.Service {
 			f.unit = ""
 		}

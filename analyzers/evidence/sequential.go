@@ -20,16 +20,20 @@ func (a Objective) sequential(j *assay.Judgement, l *ledger, s assay.Subject) {
 		j.Why, j.Enough = j.Quantity.Reason, span(t.Accept(0))+" without a failure"
 		return
 	}
-	j.Quantity, _ = constant(unit.Exposure, unit.Failures, sided(a.Confidence))
+	at := sided(a.Confidence)
+	if unit.Failures == 0 {
+		at = a.Confidence // one-sided already
+	}
+	j.Quantity, _ = constant(unit.Exposure, unit.Failures, at)
 	if unit.Trend != nil && !unit.Trend.Constant {
 		j.Why = "the rate is not constant, which the test takes for granted"
 		return
 	}
-	at := make([]int64, 0, unit.Failures)
+	begins := make([]int64, 0, unit.Failures)
 	for _, f := range l.failures[s] {
-		at = append(at, f.begin)
+		begins = append(begins, f.begin)
 	}
-	ages, total := clock(l.exposure[s], at)
+	ages, total := clock(l.exposure[s], begins)
 	verdict, when, failures := walk(t, ages, total)
 	switch j.Verdict = verdict; verdict {
 	case assay.VerdictInconclusive:

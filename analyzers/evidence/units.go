@@ -36,6 +36,10 @@ func (l *ledger) unit(s assay.Subject) (u assay.UnitEvidence, ok bool) {
 	case u.Trend != nil && !u.Trend.Constant:
 		u.Doubts = append(u.Doubts, fmt.Sprintf("the rate is not constant (%s): the MTBF is that at the end of the watch, by a power law", u.Trend.Way))
 	}
+	u.Releases = l.byRelease(s)
+	if doubt := uneven(s, u.Releases); doubt != "" {
+		u.Doubts = append(u.Doubts, doubt)
+	}
 	u.MTBF, u.Rate = rates(ages, total, u.Trend, confidence)
 	u.Causes = causes(failures, total)
 	return u, true
@@ -69,7 +73,7 @@ func clock(pieces []piece, at []int64) (ages []float64, total float64) {
 	return ages, total
 }
 
-// trend tests for a constant rate; nil with fewer than 4 failures.
+// trend tests for a constant rate, by MIL-HDBK-189 as the assessment of one run does; nil with fewer than 4 failures.
 func trend(ages []float64, end float64) *assay.TrendEvidence {
 	var inside []float64
 	for _, a := range ages {
@@ -81,8 +85,8 @@ func trend(ages []float64, end float64) *assay.TrendEvidence {
 		return nil
 	}
 	t := stat.TrendOf(inside, end)
-	x := &assay.TrendEvidence{Constant: math.Min(t.MilHdbkP, t.LaplaceP) >= 0.05, Way: "worsening", MilHdbkP: t.MilHdbkP, LaplaceP: t.LaplaceP, N: t.N}
-	if t.Laplace < 0 {
+	x := &assay.TrendEvidence{Constant: t.MilHdbkP >= 0.05, Way: "worsening", MilHdbkP: t.MilHdbkP, LaplaceP: t.LaplaceP, N: t.N}
+	if t.MilHdbk > 2*float64(t.N) {
 		x.Way = "improving"
 	}
 	return x

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -168,8 +169,11 @@ func evidenceObjectives(texts []string) ([]evidence.Objective, error) {
 		if err != nil {
 			return nil, exit(assay.ExitUsage, "--objective %s: %v", metric, err)
 		}
-		if !(limit > 0) {
+		switch {
+		case !(limit > 0):
 			return nil, exit(assay.ExitUsage, "--objective %s: bound %s is out of range; more than 0", metric, bound)
+		case d.Unit == assay.Ratio && limit > 1:
+			return nil, exit(assay.ExitUsage, "--objective %s: bound %s is %g %%; at most 100%%, for example 99.9%% or 0.999", metric, bound, 100*limit)
 		}
 		o.Objective = assay.Objective{Metric: metric, Labels: labels, Unit: d.Unit}
 		if d.Better == "lower" {
@@ -234,6 +238,25 @@ func weightsOf(texts []string) (map[string]float64, error) {
 		return nil, exit(assay.ExitUsage, "--weight: the shares add up to %g; want 1", sum)
 	}
 	return out, nil
+}
+
+// knownFaults refuses a fault that neither the catalogue nor any run knows.
+func knownFaults(o evidence.Options, drilled []string) error {
+	known := func(kind string) bool {
+		return slices.Contains(drilled, kind) || slices.ContainsFunc(chaos.Kinds(), func(k chaos.Kind) bool { return k.Name == kind })
+	}
+	const want = "no fault is named so, and no run has one; one of %s"
+	for _, a := range o.Objectives {
+		if kind, ok := a.Labels["fault"]; ok && !known(kind) {
+			return exit(assay.ExitUsage, "--objective %s{fault=%s}: "+want, a.Metric, kind, strings.Join(drillable(), ", "))
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(o.Weights)) {
+		if !known(kind) {
+			return exit(assay.ExitUsage, "--weight %s: "+want, kind, strings.Join(drillable(), ", "))
+		}
+	}
+	return nil
 }
 
 // sinceOf reads --since: a day, an instant, or how long ago.
@@ -314,6 +337,9 @@ func evidenceCommand(io stdio) *cobra.Command {
 			if len(runs) == 0 {
 				return exit(assay.ExitUsage, "no run that is asked for lies below %s; a run is a directory with a run.json", strings.Join(args, ", "))
 			}
+			if err := knownFaults(o, evidence.Drilled(runs)); err != nil {
+				return err
+			}
 			e := evidence.Pool(runs, o)
 			switch output {
 			case "json":
@@ -339,7 +365,7 @@ func evidenceCommand(io stdio) *cobra.Command {
 	f.StringVar(&since, "since", "", "only runs that ended since: 2026-10-01, 2026-10-01T08:00:00Z or 90d")
 	f.BoolVar(&s.anew, "assess", false, "assess every run, also where a result.json as new as its records is there")
 	f.Var(&stale, "stale", "age after which a drill is stale, for example 90d")
-	f.StringArrayVar(&objectives, "objective", nil, "what must be shown and how surely, for example mtbf/service=720h@95%, recovery/rate{fault=kill}=90% or availability/natural=99.9%; repeatable; sets the exit status: 0, 10 or 11")
+	f.StringArrayVar(&objectives, "objective", nil, "what must be shown and how surely, for example mtbf/service=720h@95%, recovery/rate{fault=kill}=90% or availability/natural=99.9%; for one look at a time set beforehand; repeatable; sets the exit status: 0, 10 or 11")
 	f.StringArrayVar(&sequential, "sequential", nil, "an MTBF tested against a bad one however often somebody looks, for example mtbf/service=720h:360h@90%: Wald's test with both risks 10%; repeatable; sets the exit status")
 	f.StringArrayVar(&weights, "weight", nil, "share with which a fault strikes in operation, for example kill=0.7; repeatable, adds up to 1; without, coverage is not estimable")
 	f.StringVarP(&output, "output", "o", "text", "text, markdown or json")

@@ -75,6 +75,24 @@ func TestEvidence(t *testing.T) {
 	if seq := assayIn(t, dir, "evidence", "runs", "--sequential", "mtbf/service=30m:15m@90%"); seq.code != 0 || !strings.Contains(seq.out, "in sequence") {
 		t.Errorf("exit %d\n%s%s", seq.code, seq.out, seq.err)
 	}
+	if broken := assayIn(t, dir, "evidence", "runs/broken", "--objective", "mtbf/service=1h", "-o", "json"); broken.code != 11 || !strings.Contains(broken.out, `"decision": "INCONCLUSIVE"`) {
+		t.Errorf("nothing to read: exit %d\n%s%s", broken.code, broken.out, broken.err)
+	}
+	if none := assayIn(t, dir, "evidence", "runs", "-o", "json"); none.code != 0 || strings.Contains(none.out, `"decision": "GO",
+  "exit"`) {
+		t.Errorf("nothing asked: exit %d\n%s%s", none.code, none.out, none.err)
+	}
+	for args, want := range map[string]string{
+		"--objective recovery/rate{fault=nosuch}=90%": "--objective recovery/rate{fault=nosuch}: no fault is named so, and no run has one; one of kill,",
+		"--weight nosuch=1":                           "--weight nosuch: no fault is named so, and no run has one; one of kill,",
+	} {
+		if got := assayIn(t, dir, append([]string{"evidence", "runs"}, strings.Fields(args)...)...); got.code != 2 || !strings.Contains(got.err, want) {
+			t.Errorf("%s: exit %d, %q; want %q", args, got.code, got.err, want)
+		}
+	}
+	if weighed := assayIn(t, dir, "evidence", "runs", "--weight", "kill=1"); !strings.Contains(weighed.out, "drill of kill shows anything") {
+		t.Errorf("a weight without a drill: %s%s", weighed.out, weighed.err)
+	}
 	text := assayIn(t, dir, "evidence", "runs", "--since", "2026-06-15")
 	if text.code != 0 || !strings.Contains(text.out, "1 run from 2026-06-2") || !strings.Contains(text.out, "never drilled: kill") {
 		t.Errorf("exit %d\n%s%s", text.code, text.out, text.err)
@@ -152,6 +170,8 @@ func TestEvidenceRefuses(t *testing.T) {
 		". --objective ttft/p95=1s":           `"ttft/p95" is unknown; one of mtbf/service`,
 		". --objective mtbf/service{fault=kill}=1h": "there is no label fault=kill",
 		". --objective mtbf/service=0h":             "more than 0",
+		". --objective availability/natural=99.9":   "bound 99.9 is 9990 %; at most 100%, for example 99.9% or 0.999",
+		". --objective coverage=150%":               "bound 150% is 150 %; at most 100%",
 		". --sequential mtbf/service=720h":          "write mtbf/UNIT=good:bad@confidence",
 		". --sequential mtbf/service=720h:800h":     "the bad 800h is out of range",
 		". --sequential mtbf/service=720h:9%":       "write a duration such as",
