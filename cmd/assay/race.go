@@ -19,6 +19,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/compare"
 	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/clock"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/store"
@@ -140,7 +141,7 @@ func (o *raceOptions) race(io stdio, args []string, opts compare.Options) (*race
 	for i, url := range args {
 		p, err := o.side(url, seed, r.block, float64(rate))
 		if err != nil {
-			return nil, &status{assay.ExitUsage, fmt.Errorf("%s: %w", url, err)}
+			return nil, &status{assay.ExitUsage, fmt.Errorf("%s: %w", ask.Shown(url), err)}
 		}
 		ph, err := phases(p)
 		if err != nil {
