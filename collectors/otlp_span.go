@@ -90,7 +90,7 @@ func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
 	if k := s.Kind(); k >= ptrace.SpanKindInternal && k <= ptrace.SpanKindConsumer {
 		out.Kind = assay.SpanKind(k) // the numbers are OpenTelemetry's
 	}
-	out.Name = c.clip(s.Name(), maxName, t)
+	out.Name = c.clip(unasked(s.Name()), maxName, t)
 	var service, faas string
 	for k, v := range s.Attributes().All() {
 		switch k {
@@ -104,6 +104,14 @@ func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
 	out.Instance = cmp.Or(faas, service, out.Instance)
 	out.Attrs = present(out.Attrs)
 	return ""
+}
+
+// unasked returns a span's name without the query of a URL, which may hold what is not to be recorded.
+func unasked(name string) string {
+	if before, query, ok := strings.Cut(name, "?"); ok && strings.Contains(query, "=") {
+		return before
+	}
+	return name
 }
 
 // place checks the ids of a span and sets its times, or returns why they cannot be true.

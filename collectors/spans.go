@@ -45,6 +45,7 @@ func (s *Spans) Of(raw *assay.Span) (out *assay.Span, reason string) {
 	if reason := s.c.place(out, uint64(raw.Start), uint64(raw.End)); reason != "" {
 		return nil, reason
 	}
+	out.Name = unasked(out.Name)
 	for _, text := range []*string{&out.Name, &out.Service, &out.Instance} {
 		*text = s.c.clip(*text, maxName, &s.t)
 	}

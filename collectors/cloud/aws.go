@@ -15,6 +15,7 @@ import (
 	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/awsauth"
 	"github.com/assay-dev/assay/internal/credential"
+	"github.com/assay-dev/assay/internal/secret"
 )
 
 const (
@@ -84,7 +85,7 @@ func (c *awsCaller) call(ctx context.Context, operation string, query, answer an
 				return ctx.Err()
 			}
 		}
-		return fmt.Errorf("%s: status %d %s %s", operation, status, short(said.Type), short(said.Message))
+		return fmt.Errorf("%s: status %d %s %s", operation, status, short(said.Type), secret.Text(said.Message, 200))
 	}
 }
 

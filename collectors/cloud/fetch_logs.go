@@ -16,7 +16,7 @@ const wanted = `?"RequestId: " ?INIT_ ?RESTORE_ ?"Task timed out" ?errorType ?"p
 // fetchLogs gets the window of a log group from CloudWatch Logs: the URL is that of the service with the group's name for a path, as in
 // https://logs.eu-central-1.amazonaws.com/aws/lambda/NAME. Requests are signed with the keys that AWS's own chain gives.
 func fetchLogs(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := ask.Parse(f.URL)
+	at, err := ask.Queried(f.URL)
 	if err != nil {
 		return err
 	}

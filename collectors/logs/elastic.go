@@ -33,7 +33,7 @@ func isHit(_ string, head []byte) bool { return hitLine.Match(head) || searchBod
 
 // fetchElastic writes the documents of a window of an index, oldest first, a line each.
 func fetchElastic(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := ask.Parse(f.URL)
+	at, err := ask.Queried(f.URL, "q")
 	if err != nil {
 		return err
 	}

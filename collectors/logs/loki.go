@@ -37,7 +37,7 @@ type lokiLine struct {
 
 // fetchLoki writes the lines of a window, oldest first.
 func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := ask.Parse(f.URL)
+	at, err := ask.Queried(f.URL, "query")
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay/internal/ask"
+	"github.com/assay-dev/assay/internal/secret"
 )
 
 // Bounds of what a store is asked for.
@@ -105,7 +106,7 @@ func (s *store) ask(ctx context.Context, method, path string, query url.Values, 
 	case len(answer) > maxAnswer:
 		return fmt.Errorf("%s %s: an answer of more than %d MiB", method, u.Path, maxAnswer>>20)
 	case res.StatusCode/100 != 2:
-		return &refusal{res.StatusCode, strings.TrimSuffix(fmt.Sprintf("%s %s: %s: %.200s", method, u.Path, res.Status, bytes.ToValidUTF8(bytes.TrimSpace(answer), nil)), ": ")}
+		return &refusal{res.StatusCode, strings.TrimSuffix(fmt.Sprintf("%s %s: %s: %s", method, u.Path, res.Status, secret.Text(string(answer), 200)), ": ")}
 	}
 	if into == nil {
 		return nil

@@ -30,7 +30,7 @@ func TestStoreFollowsNoRedirect(t *testing.T) {
 				http.Redirect(w, r, other.URL+r.URL.Path, http.StatusTemporaryRedirect)
 			}))
 			defer srv.Close()
-			err := fetch(t.Context(), &input.Fetching{URL: srv.URL + "/logs?query=x", From: begin, To: begin + 1e9, Token: "secret"}, io.Discard)
+			err := fetch(t.Context(), &input.Fetching{URL: srv.URL + "/logs?" + map[string]string{"loki": "query", "elasticsearch": "q"}[name] + "=x", From: begin, To: begin + 1e9, Token: "secret"}, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), "307") {
 				t.Errorf("got %v, want the redirect to be an error", err)
 			}

@@ -28,6 +28,9 @@ var also = []string{"up", "process_start_time_seconds", "kube_pod_container_stat
 
 // fetch gets the series of a window from an API: those whose names a profile knows, or match.
 func fetch(ctx context.Context, f *input.Fetching, to io.Writer) error {
+	if _, err := ask.Queried(f.URL); err != nil {
+		return err
+	}
 	c := &promapi.Client{URL: f.URL}
 	if f.Token != "" {
 		c.Token = func(context.Context) (string, error) { return f.Token, nil }

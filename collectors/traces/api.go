@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/assay-dev/assay/internal/secret"
 )
 
 // Bounds of what is read from a store.
@@ -101,11 +103,11 @@ func (a *api) once(ctx context.Context, path string, query url.Values, accept st
 
 // said returns the beginning of a text in which a store says what is wrong.
 func said(body []byte) string {
-	s := strings.Join(strings.Fields(string(body[:min(len(body), 120)])), " ")
+	s := secret.Text(string(body), 120)
 	if s == "" || strings.HasPrefix(s, "<") {
 		return ""
 	}
-	return ": " + strings.ToValidUTF8(s, "\uFFFD")
+	return ": " + s
 }
 
 // fetched is what a fetch has to say beside the traces. It stands behind them as one more record.

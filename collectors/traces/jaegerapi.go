@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 )
 
 // jaegerStore reads from a Jaeger query service.
@@ -17,6 +18,9 @@ type jaegerStore struct{ *api }
 
 // fetchJaeger writes the traces of the window, each once, as the query service gives them.
 func fetchJaeger(ctx context.Context, f *input.Fetching, to io.Writer) error {
+	if _, err := ask.Queried(f.URL); err != nil {
+		return err
+	}
 	most, err := limitOf(f.Options["limit"], 1500)
 	if err != nil {
 		return err

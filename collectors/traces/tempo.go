@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/assay-dev/assay/collectors/input"
+	"github.com/assay-dev/assay/internal/ask"
 	"github.com/assay-dev/assay/internal/protofield"
 )
 
@@ -28,6 +29,9 @@ type tempo struct {
 
 // fetchTempo searches the window and writes each trace that it finds as a message with its length before it.
 func fetchTempo(ctx context.Context, f *input.Fetching, to io.Writer) error {
+	if _, err := ask.Queried(f.URL); err != nil {
+		return err
+	}
 	most, err := limitOf(f.Options["limit"], 1000)
 	if err != nil {
 		return err

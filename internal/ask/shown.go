@@ -3,6 +3,7 @@ package ask
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +26,25 @@ func Parse(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s is no URL: want one such as http://HOST:PORT/PATH", Shown(text))
+	}
+	return u, nil
+}
+
+// Queried reads a URL whose query may have the parameters named and no other: another would not reach the API behind it.
+func Queried(text string, names ...string) (*url.URL, error) {
+	u, err := Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	for name := range u.Query() {
+		if slices.Contains(names, name) {
+			continue
+		}
+		want := "no query"
+		if len(names) > 0 {
+			want = "only " + strings.Join(names, ", ") + " in it"
+		}
+		return nil, fmt.Errorf("%s: its query has %.40q: want %s; a token is told apart from the URL", Shown(text), name, want)
 	}
 	return u, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/assay-dev/assay/internal/secret"
 	"github.com/goccy/go-yaml"
 )
 
@@ -45,8 +46,8 @@ func Renamed(key string) (string, bool) {
 	return now, ok
 }
 
-// Private reports whether a span attribute holds prompts, answers, other content or credentials by its convention,
-// and so must not be recorded.
+// Private reports whether a span attribute holds prompts, answers, other content or credentials by its convention
+// or its name, and so must not be recorded.
 func Private(key string) bool {
 	a := loadAttributes()
 	if key == "" {
@@ -60,5 +61,5 @@ func Private(key string) bool {
 			return true
 		}
 	}
-	return false
+	return secret.Key(key)
 }

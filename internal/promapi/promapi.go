@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay/internal/ask"
+	"github.com/assay-dev/assay/internal/secret"
 )
 
 // A Client asks one server, whose URL is without /api/v1. Its methods may be called at once.
@@ -102,11 +103,11 @@ func parse(b []byte, status int, data any) error {
 		}
 		return nil
 	case err == nil && a.Error != "":
-		return fmt.Errorf("%s: %s", a.Type, a.Error)
+		return errors.New(secret.Text(a.Type+": "+a.Error, 300))
 	case status/100 != 2:
 		return fmt.Errorf("status %d", status)
 	}
-	return fmt.Errorf("the answer is none of Prometheus' API: %.100q", b)
+	return fmt.Errorf("the answer is none of Prometheus' API: %q", secret.Text(string(b), 100))
 }
 
 // point is an instant in Unix seconds and a number in quotes.
