@@ -138,10 +138,13 @@ const (
 
 	AnswersScrape Quantity = "answers_scrape" // 1 or 0, by target
 	ProcessStart  Quantity = "process_start"  // s since 1970
-	Evicted       Quantity = "evicted"
-	OOMs          Quantity = "ooms" // processes killed for their memory
-	Memory        Quantity = "memory"
-	CPUThrottled  Quantity = "cpu_throttled" // time for which processes were held for their limit
+
+	ProbeSuccess Quantity = "probe_success" // 1 or 0, by target, of what looks from outside
+	ProbeTime    Quantity = "probe_time"
+	Evicted      Quantity = "evicted"
+	OOMs         Quantity = "ooms" // processes killed for their memory
+	Memory       Quantity = "memory"
+	CPUThrottled Quantity = "cpu_throttled" // time for which processes were held for their limit
 
 	ScalerActive  Quantity = "scaler_active"
 	ScalerValue   Quantity = "scaler_value"
