@@ -212,6 +212,7 @@ type Facts struct {
 	Fleet    []Interval       // in routing of instances that nothing names, one for each at a time; Name is what they are of. Only where nothing tells of lives
 	Signals  []Signal         // what the platform told of instances besides the looks that are made all the time
 	Counted  *Counted         // what counters tell of requests where the run holds none; nil where nothing counted them
+	Probed   *Probed          // what looks tell of the service where the run holds no requests and no counters of them; nil where nothing looked
 	Repeated int64            // spans that came more than once, of which one was taken
 }
 
@@ -234,6 +235,17 @@ type Counted struct {
 	Longest  int        // failures in the largest of them
 	Spans    []Interval // for which they tell, in order
 	Unfit    []string   // counters that were seen and do not tell served from failed, where Of is empty
+}
+
+// Probed is what looks at the service, made all the time, tell of it.
+type Probed struct {
+	Of        string     // what looked; empty where the looks cannot be used
+	Period    int64      // ns between two looks
+	Looks     int        // made
+	Failed    int        // of them
+	Few, Many int        // episodes by rules doubled and halved
+	Spans     []Interval // for which they tell, in order
+	Unfit     string     // why looks that were made tell nothing of the service, where Of is empty
 }
 
 // A Chain is a request that was sent more than once, seen as one: its user waited from the first due on, for the last attempt.

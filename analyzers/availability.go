@@ -22,6 +22,7 @@ func (Availability) Describe() []assay.Desc {
 		{Metric: "availability/nines", Unit: assay.Count, Better: "higher", Help: "Availability in the natural ledger as its number of nines, with bounds: by=request, time or user."},
 		{Metric: "availability/windowed", Unit: assay.Ratio, Better: "higher", Help: "Least share of users' time that was up in any window of a length (label window) of this run: tells one long outage from as much in small pieces."},
 		{Metric: "requests/counted", Unit: assay.Count, Help: "Requests that counters tell of as served or failed, in a run that holds no requests: availability, error_ratio and mtbf/service are then from these counters."},
+		{Metric: "probes/looks", Unit: assay.Count, Help: "Looks at the service that were made all the time, in a run that holds no requests and no counters of them: episodes of the service, mtbf/service and availability by time are then from these looks."},
 		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
 	}...)
 }
@@ -92,6 +93,11 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 		r.Findings = append(r.Findings, assay.Finding{Metric: "requests/counted", Ledger: assay.Natural, Evidence: []string{countedBy(p.f)},
 			Quantity: counted(float64(p.f.Counted.Good+p.f.Counted.Bad), assay.Count, 1, "run", "growth of counters")})
 	}
+	if isProbed(p.f) {
+		byTime.Evidence = append(byTime.Evidence, probedBy(p.f))
+		r.Findings = append(r.Findings, assay.Finding{Metric: "probes/looks", Ledger: assay.Natural, Evidence: []string{probedBy(p.f)},
+			Quantity: counted(float64(p.f.Probed.Looks), assay.Count, 1, "run", "looks at the service that were made all the time")})
+	}
 	if !byRequest.Quantity.Known() {
 		if w := worstRecovery(r); w > 0 {
 			if up := p.watch.In(p.f, assay.Natural); up > 0 {
@@ -117,6 +123,9 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	}
 	serving := byTime
 	serving.Metric, serving.Labels = "availability/serving", nil
+	if isProbed(p.f) && p.f.Probed.Of != facts.InferenceProbe {
+		serving = assay.Finding{Metric: serving.Metric, Ledger: assay.Natural, Quantity: assay.NotMeasured(assay.Ratio, noRequests+"; looks tell whether it answered, not whether it served")}
+	}
 	r.Findings = append(r.Findings, serving)
 
 	r.Findings = append(r.Findings, p.errors(&p.all, nil))

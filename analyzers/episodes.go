@@ -94,6 +94,13 @@ func (p *episodesPass) number() assay.Finding {
 	case isCounted(f):
 		out.Quantity = counted(float64(n), assay.Count, n, "episodes", "three failed or more in one step of counters, and half of those judged; no other rule was tried")
 		out.Evidence = append(out.Evidence, countedBy(f))
+	case isProbed(f):
+		few, many := min(n, f.Probed.Few), max(n, f.Probed.Many)
+		out.Quantity = measured(float64(n), float64(few), float64(many), assay.Count, n, "episodes", "begin with two failed looks in a row, end with two good ones; interval: these numbers halved and doubled")
+		out.Evidence = append(out.Evidence, probedBy(f))
+		if 2*few < n || many > 2*n || n == 0 && many > 0 {
+			out.Warnings = append(out.Warnings, hangs(n, few, many))
+		}
 	case len(p.watch.Spans) == 0:
 		out.Quantity = assay.NotMeasured(assay.Count, "no request was judged")
 	default:

@@ -44,6 +44,9 @@ func watchOf(f *assay.Facts) facts.Watch {
 	if isCounted(f) {
 		w.Spans = f.Counted.Spans
 	}
+	if isProbed(f) {
+		w.Spans = f.Probed.Spans
+	}
 	return w
 }
 
@@ -97,9 +100,16 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	}
 	up := p.watch.States(f, assay.Natural)
 	service := failing{subject: "service", n: len(p.service), exposure: seconds(up.Good), warnings: warnings, withheld: withheld}
-	service.evidence = append(service.evidence, fmt.Sprintf("%.0f s of %.0f s watched are natural; requests tell of %.0f s of them", seconds(natural), seconds(total), seconds(up.Good+up.Bad)))
+	tell := "requests"
+	if isProbed(f) {
+		tell = "looks"
+	}
+	service.evidence = append(service.evidence, fmt.Sprintf("%.0f s of %.0f s watched are natural; %s tell of %.0f s of them", seconds(natural), seconds(total), tell, seconds(up.Good+up.Bad)))
 	if isCounted(f) {
 		service.evidence = append(service.evidence, countedBy(f))
+	}
+	if isProbed(f) {
+		service.evidence = append(service.evidence, probedBy(f))
 	}
 	for _, e := range p.service {
 		service.ages = ageAt(service.ages, up.Until(e.Begin))

@@ -71,11 +71,11 @@ func unasked(f *assay.Facts, r *assay.Report) {
 	if f.Requests > 0 {
 		return
 	}
-	counted, why := isCounted(f), uncountedWhy(f)
+	told, why := isCounted(f) || isProbed(f), uncountedWhy(f)
 	for i := range r.Findings {
 		q := &r.Findings[i].Quantity
 		m := r.Findings[i].Metric
-		if (m == "mtbf/service" || m == "failure_rate/service") && counted {
+		if (m == "mtbf/service" || m == "failure_rate/service") && told {
 			continue
 		}
 		if m == "mtbf/service" || m == "failure_rate/service" || strings.HasPrefix(q.Reason, "not measured, because no request") || strings.HasPrefix(q.Reason, "not measured, because no delivered request") {

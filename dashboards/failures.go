@@ -8,7 +8,7 @@ import (
 
 // failuresText says how often the service failed of itself. Requests that fail here and there make no failure of the service; they are told beside it.
 func failuresText(r *assay.Report) string {
-	if requestless(r) && !requestsCounted(r) {
+	if requestless(r) && !serviceTold(r) {
 		return Things(naturalFailures(r, assay.InstanceOf), "failures") + " of instances"
 	}
 	return Things(naturalFailures(r, assay.Service), "failures") + " of the service" + instanceFailures(r) + failedRequests(r)

@@ -27,7 +27,7 @@ func naturalLines(r *assay.Report) []string {
 			continue
 		}
 		for _, w := range f.Warnings {
-			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant")) {
+			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant") || strings.HasPrefix(w, "no trend was found")) {
 				add("doubt: " + m[strings.IndexByte(m, '/')+1:] + ": " + w)
 			}
 			seen[w] = true
@@ -100,7 +100,10 @@ func availabilityLine(r *assay.Report) string {
 	if !f.Quantity.Known() {
 		return s
 	}
-	more := false
+	more, nines := false, "request"
+	if serviceProbed(r) {
+		s, nines = s+" of the time", "time"
+	}
 	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of users' time"}} {
 		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f && (by.label != "user" || len(x.Warnings) == 0) { // one user is no user
 			if !more && f.Labels["by"] == "request" {
@@ -109,7 +112,7 @@ func availabilityLine(r *assay.Report) string {
 			s, more = s+", "+Measure(x.Quantity)+by.words, true
 		}
 	}
-	if n := r.Find("availability/nines", "by", "request"); n != nil && n.Quantity.Known() {
+	if n := r.Find("availability/nines", "by", nines); n != nil && n.Quantity.Known() {
 		s += "; nines " + Measure(n.Quantity)
 	}
 	if w, x := worstWindow(r), r.Find("availability/natural", "by", "user"); w != nil && x != nil && len(x.Warnings) == 0 {

@@ -14,6 +14,9 @@ import (
 
 // availability returns the finding that stands for natural availability, or nil.
 func availability(r *assay.Report) *assay.Finding {
+	if serviceProbed(r) {
+		return r.Find("availability/natural", "by", "time")
+	}
 	for _, pairs := range [][]string{{"by", "request"}, nil, {"by", "time"}} {
 		if f := r.Find("availability/natural", pairs...); f != nil {
 			return f

@@ -223,6 +223,8 @@ func scoreLine(r *assay.Report) string {
 	if requestless(r) && len(r.Objectives) == 0 {
 		if f := availability(r); requestsCounted(r) && f != nil && f.Quantity.Known() {
 			return "no gated objectives; availability " + Value(f.Quantity) + " by counters"
+		} else if serviceProbed(r) && f != nil && f.Quantity.Known() {
+			return "no gated objectives; availability " + Value(f.Quantity) + " of the time, by looks"
 		}
 		return "no gated objectives; a recording without requests"
 	}

@@ -21,7 +21,7 @@ func (p *page) natural() {
 	}
 	subjects := []string{"service", "instance"}
 	switch {
-	case requestless(r) && !requestsCounted(r):
+	case requestless(r) && !serviceTold(r):
 		subjects = subjects[1:]
 	case plain(r):
 		subjects = subjects[:1]
@@ -46,7 +46,7 @@ func (p *page) natural() {
 		}
 		p.para("", 2, strings.Join(parts, "; "))
 	}
-	if !requestless(r) || requestsCounted(r) {
+	if !requestless(r) || serviceTold(r) {
 		p.para("", 2, availabilityLine(r))
 	}
 	if s := probesLine(r); s != "" {

@@ -52,7 +52,7 @@ func unjoined(r *assay.Report) string {
 // requestless reports whether a run holds no requests: it was made of what others recorded of instances, traces or metrics.
 func requestless(r *assay.Report) bool {
 	f := r.Find("mtbf/service")
-	return f != nil && strings.HasPrefix(f.Quantity.Reason, withoutRequests) || requestsCounted(r)
+	return f != nil && strings.HasPrefix(f.Quantity.Reason, withoutRequests) || serviceTold(r)
 }
 
 const withoutRequests = "not measured, because the run holds no requests"
@@ -60,10 +60,19 @@ const withoutRequests = "not measured, because the run holds no requests"
 // requestsCounted reports whether a run holds no requests, but counters that tell how they ended.
 func requestsCounted(r *assay.Report) bool { return r.Find("requests/counted") != nil }
 
+// serviceProbed reports whether a run holds no requests and no counters of them, but looks that tell whether the service was up.
+func serviceProbed(r *assay.Report) bool { return r.Find("probes/looks") != nil }
+
+// serviceTold reports whether a run holds no requests, but something else tells of the service.
+func serviceTold(r *assay.Report) bool { return requestsCounted(r) || serviceProbed(r) }
+
 // unrequested names what a run without requests cannot show.
 func unrequested(r *assay.Report) string {
 	if requestsCounted(r) {
 		return "load, latency, goodput, limit, overload, bottleneck: " + withoutRequests + ", only counters of them"
+	}
+	if serviceProbed(r) {
+		return "load, latency, goodput, availability by request, limit, overload, bottleneck: " + withoutRequests + ", only looks at the service"
 	}
 	return "load, latency, goodput, availability, MTBF of the service, limit, overload, bottleneck: " + reasonOf(r, "mtbf/service", withoutRequests)
 }

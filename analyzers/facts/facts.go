@@ -36,6 +36,8 @@
 // it overlaps with one that the load shows, they are one; where the load saw nothing, as when answers come quickly but say the wrong thing,
 // it is one all the same, of the cause wrong_content.
 //
+// Where a run holds no requests, counters of them or looks at the service find its episodes: see counted.go and looked.go.
+//
 // An episode of an instance begins when the fault was applied, or at the first sign that it left
 // routing or died without having been asked to, and ends when it or its replacement is ready, or when the autoscaler no longer wants it.
 //
@@ -188,6 +190,10 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	if f.Counted, counted, err = learnCounted(ctx, f); err != nil {
 		return nil, nil, err
 	}
+	var looked []assay.Episode
+	if f.Probed, looked, err = learnProbed(ctx, f); err != nil {
+		return nil, nil, err
+	}
 	for i := range f.Faults {
 		w := &f.Faults[i]
 		w.Washout = washout(f, w, trails.Users(f, i))
@@ -197,7 +203,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 		f.Lives[i].Ledger = exitLedger(f, &f.Lives[i])
 	}
 	service := canaries.join(detector.Finish(f.End), f.End)
-	service = append(service, counted...)
+	service = slices.Concat(service, counted, looked)
 	for i := range service {
 		service[i].Ledger, service[i].Fault = f.At(service[i].Begin)
 	}

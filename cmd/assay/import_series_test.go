@@ -46,6 +46,30 @@ func TestImportSeries(t *testing.T) {
 	}
 }
 
+// TestImportProber: what the blackbox exporter saw of a service for five hours tells of its failures and of its time, and of no request.
+func TestImportProber(t *testing.T) {
+	dir := t.TempDir()
+	var b strings.Builder
+	for m := range 300 {
+		up := 1
+		if m >= 100 && m < 110 || m >= 200 && m < 205 || m == 250 {
+			up = 0
+		}
+		fmt.Fprintf(&b, "probe_success{instance=\"https://llm.example/health\",job=\"blackbox\"} %d %d\n", up, 1795434000000+int64(m)*60000)
+	}
+	write(t, dir, "probe.prom", b.String())
+	if got := assayIn(t, dir, "import", "--metrics", "probe.prom", "--out", "runs/week"); got.code != 0 {
+		t.Fatalf("import: exit %d\n%s%s", got.code, got.out, got.err)
+	}
+	got := assayIn(t, dir, "assess", "runs/week")
+	text := strings.Join(strings.Fields(got.out), " ")
+	for _, want := range []string{"availability 95 % of the time, by looks", "2 failures of the service", "MTBF/service 2h22m", "2 [2, 3] episodes by rules halved and doubled", "only looks at the service"} {
+		if got.code != 0 || !strings.Contains(text, want) {
+			t.Errorf("assess: exit %d, lacks %q\n%s%s", got.code, want, got.out, got.err)
+		}
+	}
+}
+
 // TestImportFromPrometheus: a window of a store becomes a run in one command.
 func TestImportFromPrometheus(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
