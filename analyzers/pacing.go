@@ -207,13 +207,18 @@ func (p *pacing) histogram() []assay.Bin {
 	return out
 }
 
-// LatenessLimit returns how late the generator may send at p99, in ns, by the plan's objectives.
+// LatenessLimit returns how late the generator may send at p99, in ns, by the plan's objectives and promises on latencies.
 func LatenessLimit(m *assay.Manifest) int64 {
 	tightest := math.Inf(1)
 	for _, o := range m.Objectives {
 		family, _, _ := strings.Cut(o.Metric, "/")
 		if o.Max != nil && slices.Contains(latencyFamilies, family) {
 			tightest = min(tightest, *o.Max)
+		}
+	}
+	for i := range m.SLOs {
+		if limit := m.SLOs[i].Good.Max; limit > 0 {
+			tightest = min(tightest, seconds(limit))
 		}
 	}
 	return lateOf(tightest)

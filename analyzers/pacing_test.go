@@ -211,3 +211,17 @@ func TestLatenessByPhase(t *testing.T) {
 		}
 	}
 }
+
+// The tightest latency that the plan asks for says how late sends may be, whether it stands in an objective or in a promise.
+func TestLatenessLimitOfPromises(t *testing.T) {
+	max := 0.4
+	m := &assay.Manifest{SLOs: []assay.SLO{{Good: assay.Indicator{Metric: "availability"}}}}
+	got := []int64{LatenessLimit(m)}
+	m.SLOs = append(m.SLOs, assay.SLO{Good: assay.Indicator{Metric: "e2e", Max: 2e9}})
+	got = append(got, LatenessLimit(m))
+	m.Objectives = []assay.Objective{{Metric: "ttft/p95", Max: &max}, {Metric: "error_ratio", Max: &max}}
+	got = append(got, LatenessLimit(m))
+	if diff := cmp.Diff([]int64{1e6, 20e6, 4e6}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

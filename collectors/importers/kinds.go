@@ -61,5 +61,5 @@ func kindOf(name string, in *input.File) (*Kind, error) {
 		}
 	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	return nil, in.Bad(1, "the first line", string(first), "that of a known format; else say its kind, and for csv and jsonl the columns")
+	return nil, in.Bad(1, "the first line", string(first), "that of a known format; else say its kind after the name, as in FILE,kind=csv,due=COLUMN,latency=COLUMN: assay list options names what columns can be")
 }
