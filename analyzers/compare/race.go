@@ -118,11 +118,14 @@ type lane struct {
 	limit       float64       // of a change for the worse, on the scale of the differences
 	open        stat.Sequence // what passes, and what is shown
 	strict      stat.Sequence // what fails: with the chance that this metric has among all that may
+	among       int           // metrics that may fail
+	losses      *losses       // of the error ratio alone
 	base, other []float64     // by pair
 	verdict     assay.Verdict
 }
 
-// A Race judges pairs of blocks as they come. Its verdicts stand from the first look at which they are reached.
+// A Race judges pairs of blocks as they come. Its verdicts stand from the first look at which they are reached, but for a pass of the error ratio, which losses
+// that come later take away.
 type Race struct {
 	Settings RaceSettings
 	lanes    []*lane
@@ -161,13 +164,23 @@ func (r *Race) begin(base, other *Block) {
 			}
 		}
 	}
-	if !slices.ContainsFunc(r.lanes, func(l *lane) bool { return l.metric == "error_ratio" }) {
-		add("error_ratio", assay.ChangeWatch)
+	named := slices.ContainsFunc(r.lanes, func(l *lane) bool { return l.metric == "error_ratio" })
+	if !named { // what is fast because it refuses is no better
+		add("error_ratio", assay.ChangeGate)
 	}
 	alpha := (1 - r.Settings.Confidence) / 2
 	for _, l := range r.lanes {
-		l.open = stat.Sequence{Alpha: alpha, Bounded: l.scale == assay.ScaleDifference}
-		l.strict = stat.Sequence{Alpha: alpha / float64(len(r.lanes))}
+		// Half of the chance of a false failure is for the error ratio, whose bounds are the slowest.
+		part := alpha / 2 / math.Max(float64(len(r.lanes)-1), 1)
+		if l.metric == "error_ratio" {
+			l.losses, part = newLosses(&r.Settings, l.margin, named), alpha/2
+		}
+		if len(r.lanes) == 1 {
+			part = alpha
+		}
+		l.among = len(r.lanes)
+		l.open = stat.Sequence{Alpha: alpha, Bounded: l.losses != nil}
+		l.strict = stat.Sequence{Alpha: part, Bounded: l.losses != nil}
 	}
 }
 
@@ -190,6 +203,13 @@ func (r *Race) Pair(base, other Block) {
 		l.base, l.other = append(l.base, x), append(l.other, y)
 		l.open.Add(d)
 		l.strict.Add(d)
+		if l.losses != nil {
+			l.losses.add(&base, &other)
+			if l.verdict != assay.VerdictFail {
+				l.verdict = l.losses.verdict(l)
+			}
+			continue
+		}
 		if l.verdict != assay.VerdictInconclusive {
 			continue
 		}
@@ -204,19 +224,8 @@ func (r *Race) Pair(base, other Block) {
 
 // Decided reports whether the race has its answer: something failed, or all that must pass has.
 func (r *Race) Decided() bool {
-	gates := 0
-	for _, l := range r.lanes {
-		if l.verdict == assay.VerdictFail {
-			return true
-		}
-		if l.role == assay.ChangeGate {
-			if l.verdict == assay.VerdictInconclusive {
-				return false
-			}
-			gates++
-		}
-	}
-	return gates > 0
+	is := func(v assay.Verdict) func(*lane) bool { return func(l *lane) bool { return l.verdict == v } }
+	return slices.ContainsFunc(r.lanes, is(assay.VerdictFail)) || len(r.lanes) > 0 && !slices.ContainsFunc(r.lanes, is(assay.VerdictInconclusive))
 }
 
 // Pairs returns how many pairs there were.
@@ -238,6 +247,9 @@ func (l *lane) change(s *RaceSettings) assay.Change {
 		P: assay.Num(math.NaN()), Adjusted: assay.Num(math.NaN()), BaseValues: l.base, OtherValues: l.other}
 	n := l.open.N()
 	c.Base, c.Other = blocksOf(l.base, d.Unit, s.Confidence), blocksOf(l.other, d.Unit, s.Confidence)
+	if l.losses != nil {
+		c.Base, c.Other = lossesOf(l.base, s.Confidence), lossesOf(l.other, s.Confidence)
+	}
 	none := assay.NotEstimable(assay.Ratio, n, "pairs", "a race goes on until it can tell")
 	c.Smallest, c.Self = none, assay.NotEstimable(assay.Ratio, n, "pairs", "the sides take turns in random order, so that equal ones differ by chance alone")
 	in, value := l.open.Bounds(), l.open.Centre()
@@ -265,23 +277,32 @@ func (l *lane) explain(c *assay.Change, s *RaceSettings) {
 	n := l.open.N()
 	switch {
 	case l.verdict == assay.VerdictFail:
-		c.Why = fmt.Sprintf("beyond the margin: a change as large as the margin itself would look so in at most %.3g %% of races, over all %d metrics that may fail and all looks", 50*(1-s.Confidence), int(math.Round((1-s.Confidence)/2/l.strict.Alpha)))
+		c.Why = fmt.Sprintf("beyond the margin: a change as large as the margin itself would look so in at most %.3g %% of races, over all %d metrics that may fail and all looks", 50*(1-s.Confidence), l.among)
 		return
-	case l.verdict == assay.VerdictPass || n == 0:
+	case n == 0:
+		return
+	case l.losses != nil:
+		l.losses.explain(c, l, s)
+		return
+	case l.verdict == assay.VerdictPass:
 		return
 	}
-	if l.role == assay.ChangeWatch {
-		c.Why = "no sign so far that the candidate fails more"
-		c.Enough = fmt.Sprintf("to show that it does not, about %d pairs without a failure", int(math.Ceil((math.Log(5)-math.Log(l.open.Alpha))/math.Log1p(0.475*l.limit))))
-		return
-	}
-	if c.Why == "" {
+	switch {
+	case c.Why != "":
+	case c.Change.Lo > l.margin:
+		c.Why = fmt.Sprintf("beyond the margin by itself, which is not enough among %d metrics that may fail", l.among)
+	default:
 		c.Why = "the bounds hold the margin"
 	}
 	grown, goal := l.open.Evidence(l.limit, true), -math.Log(l.open.Alpha)
 	if v := l.strict.Evidence(l.limit, false); v/-math.Log(l.strict.Alpha) > grown/goal {
 		grown, goal = v, -math.Log(l.strict.Alpha)
 	}
+	l.grow(c, grown, goal, n)
+}
+
+// grow says how many pairs would do if what n of them won goes on to grow as it did.
+func (l *lane) grow(c *assay.Change, grown, goal float64, n int) {
 	if grown > 0.5 {
 		if more := int(math.Ceil(float64(n)*goal/grown)) - n; more <= 10000 {
 			c.More = max(more, 1)
@@ -339,6 +360,11 @@ func (r *Race) Comparison(base, other Side) *assay.Comparison {
 		}
 	}
 	decide(c)
+	for _, l := range r.lanes {
+		if x := l.losses; x != nil && c.Verdict == assay.VerdictPass && x.bound > l.margin {
+			c.Why += fmt.Sprintf("; of losses at most %.3g points more are shown, where requests fail one by one", 100*x.requests.Bound(l.open.Alpha))
+		}
+	}
 	if c.Verdict == assay.VerdictInconclusive && len(c.Problems) == 0 {
 		c.Next = "race on with a larger --budget, or allow a wider --margin"
 		for i := range c.Changes {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,12 +37,10 @@ func raced(r *rand.Rand, pairs, requests int, base, other, failing float64) *Rac
 }
 
 func verdictOf(r *Race) assay.Verdict {
-	for _, c := range r.Changes() {
-		if c.Verdict == assay.VerdictFail {
-			return assay.VerdictFail
-		}
-	}
-	if r.Decided() {
+	switch {
+	case slices.ContainsFunc(r.lanes, func(l *lane) bool { return l.verdict == assay.VerdictFail }):
+		return assay.VerdictFail
+	case r.Decided():
 		return assay.VerdictPass
 	}
 	return assay.VerdictInconclusive
@@ -78,18 +77,19 @@ func TestRaceFindsWhatIsWorse(t *testing.T) {
 		name           string
 		other, failing float64
 		want           assay.Verdict
+		wrong          int // of 20, at most
 	}{
-		{"30 % slower", 0.13, 0.02, assay.VerdictFail},
-		{"half of it fails", 0.1, 0.5, assay.VerdictFail},
-		{"20 % faster", 0.08, 0.02, assay.VerdictPass},
+		{"30 % slower", 0.13, 0.02, assay.VerdictFail, 1},
+		{"half of it fails", 0.1, 0.5, assay.VerdictFail, 1},
+		{"20 % faster", 0.08, 0.02, assay.VerdictPass, 5}, // that it loses no more than the base, which loses too, is not always shown
 	} {
 		wrong := 0
 		for range 20 {
-			if got := verdictOf(raced(r, 60, 20, 0.1, test.other, test.failing)); got != test.want {
+			if got := verdictOf(raced(r, 99, 20, 0.1, test.other, test.failing)); got != test.want {
 				wrong++
 			}
 		}
-		if wrong > 1 {
+		if wrong > test.wrong {
 			t.Errorf("%s: %d of 20 races did not %s", test.name, wrong, test.want)
 		}
 	}
