@@ -52,7 +52,7 @@ type raceOptions struct {
 // flags are those of --live.
 func (o *raceOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.budget, "budget", "requests=2000,time=5m", "with --live: most requests to both sides together, and longest time")
+	f.StringVar(&o.budget, "budget", "requests=4000,time=8m", "with --live: most requests to both sides together, and longest time")
 	f.StringVar(&o.rate, "rate", "10/s", "with --live: requests per second within a block")
 	f.DurationVar(&o.block, "block", 0, "with --live: length of a block. Default: as long as 20 requests take, 2s or more")
 	f.StringVar(&o.kind, "kind", "", "with --live: client that speaks to the URLs; assay list client names them. Default: as the URL's path says, else http")
@@ -73,7 +73,7 @@ func (o *raceOptions) check(args []string) error {
 	if len(args) != 2 {
 		return exit(assay.ExitUsage, "--live takes two URLs: assay compare --live BASE-URL CANDIDATE-URL")
 	}
-	o.requests, o.most = 2000, 5*time.Minute
+	o.requests, o.most = 4000, 8*time.Minute
 	for part := range strings.SplitSeq(o.budget, ",") {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
@@ -91,7 +91,7 @@ func (o *raceOptions) check(args []string) error {
 				return exit(assay.ExitUsage, "--budget time=%s: a duration such as 5m", value)
 			}
 		default:
-			return exit(assay.ExitUsage, "--budget %q: requests=NUMBER and time=DURATION, for example requests=2000,time=5m", part)
+			return exit(assay.ExitUsage, "--budget %q: requests=NUMBER and time=DURATION, for example requests=4000,time=8m", part)
 		}
 	}
 	if o.block != 0 && (o.block < leastBlock || o.block > mostBlock) {
@@ -109,7 +109,8 @@ type race struct {
 	rate  float64
 	block time.Duration
 	most  time.Duration
-	left  int // requests of the budget
+	left  int  // requests of the budget
+	told  bool // that the generator is late
 	begun time.Time
 }
 
@@ -272,14 +273,19 @@ func (r *race) drive(ctx context.Context) error {
 			s.Stopped = "the budget is spent"
 			break
 		}
-		for _, side := range r.sides {
+		for i, side := range r.sides {
 			side.counted(pair)
+			side.late.add(blocks[i])
 		}
 		r.judge.Pair(compare.BlockOf(blocks[0]), compare.BlockOf(blocks[1]))
 		s.Pairs = r.judge.Pairs()
 		fmt.Fprintf(r.io.err, "pair %d of at most %d: %s\n", pair, s.Most, dashboards.RaceStanding(r.judge.Changes()))
 		if r.judge.Decided() {
 			s.Stopped = "decided"
+			break
+		}
+		if r.late(pair) {
+			s.Stopped = "the generator was late too often for any answer to count"
 			break
 		}
 	}

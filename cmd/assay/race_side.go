@@ -42,6 +42,7 @@ type raceSide struct {
 	sent   int
 	lost   int64
 	failed error // of the record
+	late   lateSends
 }
 
 // open gets a side ready: nothing is sent yet.
