@@ -44,7 +44,8 @@ func compareCommand(io stdio) *cobra.Command {
 			"unless --margin says otherwise.\n\n" +
 			"With --history the arguments are one line of runs, and each change of level in it is told, with the releases before and after.\n\n" +
 			"With --live the arguments are two URLs, of which neither has runs yet: both are loaded in turns, in short blocks with the same arrivals and in random order, until the answer is there or the budget is spent. " +
-			"The bounds hold at every look, so stopping early is no cheating. What was seen is kept as two runs in one directory DIR, and assay compare DIR gives the same answer again.\n\n" +
+			"The bounds hold at every look, so stopping early is no cheating. A race passes only once it is shown that the candidate loses at most 2 percentage points more of its requests, or at most what " +
+			"--margin error_ratio=… says, and fails where it surely loses more than the margin. What was seen is kept as two runs in one directory DIR, and assay compare DIR gives the same answer again.\n\n" +
 			"Exit status: 0 all that must pass does, 10 something is worse by more than its margin, 11 the runs cannot tell, and how many more would, 12 they cannot be compared.",
 		Example: "  assay compare runs/v1 runs/v2\n" +
 			"  assay compare runs/a1,runs/a2,runs/a3,runs/a4,runs/a5 'runs/b?' --margin 3% --margin error_ratio=0.1%\n" +
@@ -59,7 +60,7 @@ func compareCommand(io stdio) *cobra.Command {
 				return o.runRace(cmd.Context(), io, args)
 			}
 			if len(args) == 1 && isRace(args[0]) {
-				return o.rerun(cmd.Context(), io, args[0])
+				return o.rerun(cmd.Context(), io, args[0], cmd.Flags().Changed("confidence"))
 			}
 			if o.history {
 				return o.look(cmd.Context(), io, args)
@@ -251,9 +252,9 @@ func (o *compareOptions) runRace(ctx context.Context, io stdio, args []string) e
 }
 
 // rerun judges a race of which the records are there.
-func (o *compareOptions) rerun(ctx context.Context, io stdio, dir string) error {
-	if len(o.metrics)+len(o.margins) > 0 {
-		return exit(assay.ExitUsage, "%s is a race: its metrics and margins were set before it began, and choosing them afterwards would not be fair", dir)
+func (o *compareOptions) rerun(ctx context.Context, io stdio, dir string, confident bool) error {
+	if len(o.metrics)+len(o.margins) > 0 || confident {
+		return exit(assay.ExitUsage, "%s is a race: its metrics, margins and confidence were set before it began, and choosing them afterwards would not be fair; leave out --metric, --margin and --confidence, or race again", dir)
 	}
 	c, err := readRace(ctx, dir)
 	if err != nil {

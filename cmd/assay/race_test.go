@@ -64,7 +64,7 @@ func TestRaceLive(t *testing.T) {
 		t.Errorf("records are missing: %s", c.Why)
 	}
 	ch := c.Changes[0]
-	if ch.Metric != "e2e/p50" || ch.Verdict != assay.VerdictFail || ch.Change.Value < 1 || ch.Change.N != c.Race.Pairs || c.Race.Stopped != "decided" || c.Race.Pairs >= c.Race.Most {
+	if ch.Metric != "e2e/p50" || ch.Verdict != assay.VerdictFail || ch.Change.Value < 1 || ch.Change.N != c.Race.Pairs || c.Race.Stopped != "decided" && got.code != assay.ExitInvalid || c.Race.Pairs >= c.Race.Most {
 		t.Errorf("%s %s after %d pairs of %d, %s", ch.Title, ch.Change, c.Race.Pairs, c.Race.Most, c.Race.Stopped)
 	}
 	if !strings.Contains(got.err, "pair 3 of at most 29: end to end p50") {
@@ -84,6 +84,9 @@ func TestRaceLive(t *testing.T) {
 	}
 	if got := assayIn(t, dir, "compare", dirs[0], "--metric", "e2e/p95"); got.code != assay.ExitUsage {
 		t.Errorf("another metric afterwards: exit %d", got.code)
+	}
+	if got := assayIn(t, dir, "compare", dirs[0], "--confidence", "99%"); got.code != assay.ExitUsage || !strings.Contains(got.err, "confidence were set before it began") {
+		t.Errorf("another confidence afterwards: exit %d: %s", got.code, got.err)
 	}
 	for _, side := range raceSides {
 		if r := assayIn(t, dir, "assess", filepath.Join(dirs[0], side)); r.code == assay.ExitError || r.code == assay.ExitUsage || !strings.Contains(r.out, "race") {
