@@ -39,7 +39,7 @@ func suspect(c *assay.Comparison, runs []Run, opts *Options) {
 		}
 	}
 	if plans < len(runs) {
-		c.Doubts = append(c.Doubts, "runs without a plan of ours are among them: that their load was the same is not known")
+		c.Doubts = append(c.Doubts, noPlan)
 	}
 	differ := func(what string, f func(*Run) string) {
 		if v := distinct(runs, f); len(v) > 1 {

@@ -118,6 +118,9 @@ func loadOf(m *assay.Manifest) map[string]json.RawMessage {
 	return out
 }
 
+// noPlan is the doubt about runs that no plan of ours made, such as imports: no load of theirs is held against another's.
+const noPlan = "runs without a plan of ours are among them: that their load was the same is not known"
+
 // planDiffers says in which settings the plans of two runs differ, or "".
 func planDiffers(a, b *Run) string {
 	x, y := loadOf(a.Manifest), loadOf(b.Manifest)

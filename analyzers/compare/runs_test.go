@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -323,6 +324,10 @@ func TestTrace(t *testing.T) {
 	}
 	if _, err := Trace(runs[:3], TraceOptions{}); err == nil || !strings.Contains(err.Error(), "at least 4 runs") {
 		t.Errorf("three runs: %v", err)
+	}
+	runs[3].Manifest.Plan = nil
+	if h, err := Trace(runs, TraceOptions{}); err != nil || !slices.Contains(h.Doubts, noPlan) {
+		t.Errorf("an import among them: doubts %q, %v", h.Doubts, err)
 	}
 	if h, err := Trace(runs, TraceOptions{Options: Options{Confidence: 0.8}}); err != nil || h.Sure != 0.8 || h.Points[0].Before.Confidence != 0.8 {
 		t.Errorf("at 80 %%: %+v, %v", h, err)

@@ -53,6 +53,9 @@ func Trace(runs []Run, o TraceOptions) (*assay.History, error) {
 	if len(used) < minTrace {
 		return nil, fmt.Errorf("a change of level needs at least %d runs of one plan, and %d of %d count", minTrace, len(used), len(all))
 	}
+	if slices.ContainsFunc(used, func(r Run) bool { return len(r.Manifest.Plan) == 0 }) {
+		h.Doubts = append(h.Doubts, noPlan)
+	}
 	if v := distinct(used, func(r *Run) string { return r.Manifest.Version }); len(v) > 1 {
 		h.Doubts = append(h.Doubts, fmt.Sprintf("the runs were recorded by %d versions of assay", len(v)))
 	}
