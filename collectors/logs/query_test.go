@@ -182,13 +182,13 @@ func TestQueryReadsEachLineOnce(t *testing.T) {
 		s shelf
 		n int
 	}{
-		"Loki":                                  {Query{Store: Loki, Query: `{app="vllm"}`, Tenant: "us", Token: "t"}, shelf{}, lokiPage + 1000},
+		"Loki":                                  {Query{Store: Loki, Query: `{app="vllm"}`, Tenant: "us", Token: "t"}, shelf{}, lokiPage + 100},
 		"Loki that gives less than is asked":    {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600}, 3000},
 		"Loki that fails now and then":          {Query{Store: Loki, Query: `{app="vllm"}`}, shelf{most: 1600, failing: 3}, 3000},
-		"Elasticsearch":                         {Query{Store: Elasticsearch, Index: "logs"}, shelf{}, 2*page + 500},
-		"Elasticsearch that fails now and then": {Query{Store: Elasticsearch, Index: "logs"}, shelf{failing: 5}, 2*page + 500},
-		"OpenSearch":                            {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true}, 2*page + 500},
-		"OpenSearch that fails now and then":    {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true, failing: 5}, 2*page + 500},
+		"Elasticsearch":                         {Query{Store: Elasticsearch, Index: "logs"}, shelf{}, 2*page + 100},
+		"Elasticsearch that fails now and then": {Query{Store: Elasticsearch, Index: "logs"}, shelf{failing: 5}, 2*page + 100},
+		"OpenSearch":                            {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true}, 2*page + 100},
+		"OpenSearch that fails now and then":    {Query{Store: Elasticsearch, Index: "logs"}, shelf{bare: true, failing: 5}, 2*page + 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -222,9 +222,9 @@ func TestQueryTellsWhatItMissed(t *testing.T) {
 		"too late for Loki":          {loki, shelf{}, 90 * time.Second, 100, "loki at http://store: the store has 75 lines of the run and 15 were read: the others came more than 10s late; want a longer wait"},
 		"too late for Elasticsearch": {elastic, shelf{}, 90 * time.Second, 100, "elasticsearch at http://store: the store has 75 lines of the run and 15 were read: the others came more than 10s late; want a longer wait"},
 		"down":                       {loki, shelf{failing: 1}, 0, 0, "loki at http://store: what was written from 00:00:00.000 UTC to the end was not read: GET /loki/api/v1/query_range: 503 Service Unavailable"},
-		"search_after ignored":       {elastic, shelf{deaf: true}, 0, 2 * page, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
-		"ignored by OpenSearch":      {elastic, shelf{deaf: true, bare: true}, 0, 2 * page, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
-		"start ignored by Loki":      {loki, shelf{deaf: true}, 0, 2 * lokiPage, "it heeds neither start nor end"},
+		"search_after ignored":       {elastic, shelf{deaf: true}, 0, page + 100, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
+		"ignored by OpenSearch":      {elastic, shelf{deaf: true, bare: true}, 0, page + 100, "the server ignores search_after, so that more than 2000 documents of a window cannot be had; want a narrower query"},
+		"start ignored by Loki":      {loki, shelf{deaf: true}, 0, lokiPage + 100, "it heeds neither start nor end"},
 		"a part of the shards":       {elastic, shelf{silent: 1}, 0, 0, "the search is incomplete: timed out false, 1 of 2 shards failed"},
 		"a query that chooses none":  {loki, shelf{}, -1, 0, "loki at http://store: it had no line of the run that the query chooses"},
 	} {
