@@ -20,6 +20,7 @@ import (
 	"github.com/assay-dev/assay/collectors/recorded"
 	"github.com/assay-dev/assay/dashboards"
 	"github.com/assay-dev/assay/internal/ask"
+	"github.com/assay-dev/assay/internal/plan"
 )
 
 // inputFlags are the inputs that flags name: one repeatable flag for each kind of recording.
@@ -174,7 +175,7 @@ func importSet(ctx context.Context, o *importOptions, specs []input.Spec) (*impo
 
 // moment reads an instant: RFC 3339, a date, or how long before now.
 func moment(text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+	if d, err := plan.ParseDuration(text); err == nil && d > 0 {
 		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {

@@ -31,7 +31,7 @@ func (s *Silence) UnmarshalText(b []byte) error {
 	case "true", "false":
 		*s = Silence{On: text == "true"}
 	default:
-		d, err := time.ParseDuration(text)
+		d, err := ParseDuration(text)
 		if err != nil || d <= 0 {
 			return fmt.Errorf("%q is no silence; write true, false or for example 30m", b)
 		}

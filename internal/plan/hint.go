@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // A hinter knows of its own settings what a value that cannot be read was meant to say, where their types do not; "" where it does not know either.
@@ -12,7 +11,7 @@ type hinter interface{ hint(key, text string) string }
 var _, _ hinter = (*Fault)(nil), (*Load)(nil)
 
 func (f *Fault) hint(key, text string) string {
-	switch d, err := time.ParseDuration(text); {
+	switch d, err := ParseDuration(text); {
 	case err != nil:
 	case key == "every" && d > 0:
 		return fmt.Sprintf("%q is a time, and every is one in so many requests; to strike again and again write repeat: {every: %s, times: 3}", text, text)
@@ -23,7 +22,7 @@ func (f *Fault) hint(key, text string) string {
 }
 
 func (l *Load) hint(key, text string) string {
-	if d, err := time.ParseDuration(text); err == nil && key == "for" && d < 0 {
+	if d, err := ParseDuration(text); err == nil && key == "for" && d < 0 {
 		return fmt.Sprintf("%q is negative; want how long the phase lasts, for example %s", text, strings.TrimPrefix(text, "-"))
 	}
 	return ""

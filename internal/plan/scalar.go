@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,12 +11,20 @@ import (
 	"github.com/assay-dev/assay"
 )
 
+// asPrinted is where minutes are written as they are printed; 5mins is no 5ms.
+var asPrinted = regexp.MustCompile(`([0-9.])min([0-9.]|$)`)
+
+// ParseDuration reads a duration as [time.ParseDuration] does, and minutes also as min, as they are printed.
+func ParseDuration(text string) (time.Duration, error) {
+	return time.ParseDuration(asPrinted.ReplaceAllString(text, "${1}m${2}"))
+}
+
 // Duration is a length of time written as people write it: 800ms, 30s, 5m, 2h.
 type Duration time.Duration
 
 // UnmarshalText reads a duration. A number without a unit is refused.
 func (d *Duration) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
+	v, err := ParseDuration(string(b))
 	if err != nil {
 		return fmt.Errorf("%q is not a duration; write for example 800ms, 30s or 5m", b)
 	}
@@ -37,7 +46,7 @@ type Offset time.Duration
 
 // UnmarshalText reads an offset.
 func (o *Offset) UnmarshalText(b []byte) error {
-	v, err := time.ParseDuration(string(b))
+	v, err := ParseDuration(string(b))
 	if err != nil {
 		return fmt.Errorf("%q is not an offset; write for example -10m or 90s", b)
 	}
@@ -146,7 +155,7 @@ func (v *Value) UnmarshalText(b []byte) error {
 		}
 		return bad
 	}
-	if d, err := time.ParseDuration(text); err == nil && text != "0" {
+	if d, err := ParseDuration(text); err == nil && text != "0" {
 		*v = Value{d.Seconds(), assay.Seconds, text}
 		return nil
 	}

@@ -26,12 +26,12 @@ func text(pattern, example string) *jsonschema.Schema {
 
 // JSONSchema describes a duration.
 func (Duration) JSONSchema() *jsonschema.Schema {
-	return text(`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, "30s")
+	return text(`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|min|m|h))+$`, "30s")
 }
 
 // JSONSchema describes an offset.
 func (Offset) JSONSchema() *jsonschema.Schema {
-	return text(`^[+-]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, "-10m")
+	return text(`^[+-]?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|min|m|h))+$`, "-10m")
 }
 
 // JSONSchema describes a rate.
