@@ -176,6 +176,9 @@ func (p *scalabilityPass) report(r *assay.Report, points []*searchStep, labels m
 	switch {
 	case !ok:
 		why := "throughput was not seen to fall with concurrency, so the law has no peak"
+		if u.Kappa > 0 {
+			why = "the interval of kappa reaches 0: there may be no peak"
+		}
 		add("usl/peak", assay.NotEstimable(assay.PerSecond, len(points), of, why))
 		add("usl/peak/concurrency", assay.NotEstimable(assay.Count, len(points), of, why))
 	case n > 2*highest.n:
@@ -186,9 +189,6 @@ func (p *scalabilityPass) report(r *assay.Report, points []*searchStep, labels m
 		var warn []string
 		if n > highest.n {
 			warn = append(warn, fmt.Sprintf("it lies beyond the %.3g in flight that were seen", highest.n))
-		}
-		if kappa.Lo == 0 {
-			warn = append(warn, "the interval of kappa reaches 0: there may be no peak")
 		}
 		add("usl/peak", quantity(x, inX, assay.PerSecond, "delta method"), warn...)
 		add("usl/peak/concurrency", quantity(n, inN, assay.Count, "delta method, of the logarithm"), warn...)

@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/plan"
 )
 
 // An solution is what a calculator gives: a quantity, and what else is worth knowing.
 type solution struct {
 	title  string
 	q      assay.Quantity
+	open   string        // why q has a value and no interval, where it should have one
 	rows   []solutionRow // in the order people should read them
 	source string        // of the method
 	notes  []string      // doubts, and what would be enough where there is too little
@@ -91,6 +93,9 @@ func (a *solution) print(w io.Writer, output string) error {
 			}
 		}
 		m["source"] = a.source
+		if a.open != "" {
+			m["interval"] = a.open
+		}
 		if len(a.notes) > 0 {
 			m["notes"] = a.notes
 		}
@@ -106,6 +111,8 @@ func (a *solution) print(w io.Writer, output string) error {
 		fmt.Fprintf(tw, "%s\t≥ %s (%g %%, one-sided)\n", a.title, inUnit(q.Lo, q.Unit), 100*q.Confidence)
 	case math.IsNaN(q.Value):
 		fmt.Fprintf(tw, "%s\t≤ %s (%g %%, one-sided)\n", a.title, inUnit(q.Hi, q.Unit), 100*q.Confidence)
+	case a.open != "":
+		fmt.Fprintf(tw, "%s\t%s  interval %s\n", a.title, inUnit(q.Value, q.Unit), a.open)
 	case !q.Bounded(), q.Confidence == 1 && q.Lo == q.Hi:
 		fmt.Fprintf(tw, "%s\t%s\n", a.title, inUnit(q.Value, q.Unit))
 	default:
@@ -280,7 +287,7 @@ func parseNumber(text string) (v float64, isTime bool, err error) {
 			return v * 86400, true, nil
 		}
 	}
-	d, err := time.ParseDuration(text)
+	d, err := plan.ParseDuration(text)
 	if err != nil {
 		return 0, false, fmt.Errorf("%q is neither a number nor a duration such as 5h or 300ms", text)
 	}

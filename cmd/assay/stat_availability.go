@@ -99,40 +99,48 @@ func (s *statFlags) burn() calculator {
 				return nil, fmt.Errorf("--ratio %g is out of range; 0 to 1", ratio)
 			}
 			a.q = exact(ratio/budget, "", "ratio over budget")
-		case total > 0 && bad >= 0 && bad <= total:
+		case bad != math.Trunc(bad) || total != math.Trunc(total):
+			return nil, fmt.Errorf("--bad %g --total %g: want whole requests; a share is --ratio", bad, total)
+		case total > 0 && bad >= 0 && bad <= total && total < 1e15:
 			in := stat.ClopperPearson(int(bad), int(total), confidence)
 			a.q = estimated(bad/total/budget, in.Lo/budget, in.Hi/budget, confidence, "", int(total), "requests", "Clopper-Pearson over budget; for independent requests")
 		default:
 			return nil, errors.New("--bad and --total are needed, with 0 <= bad <= total and total above 0; or --ratio")
 		}
 		rate := a.q.Value
-		left := math.Inf(1)
-		if rate > 0 {
-			left = period.v / rate
+		left := func(rate float64) float64 { return period.v / rate } // never at a rate of 0
+		a.add("exhausted_after", "budget spent after", left(rate), assay.Seconds)
+		a.add("exhausted_after_lo", "", left(a.q.Hi), assay.Seconds)
+		a.add("exhausted_after_hi", "", left(a.q.Lo), assay.Seconds)
+		if a.q.Lo < a.q.Hi {
+			a.rows = append(a.rows, solutionRow{"", "  its interval", nil, fmt.Sprintf("[%s, %s]", inUnit(left(a.q.Hi), assay.Seconds), inUnit(left(a.q.Lo), assay.Seconds))})
 		}
-		a.add("exhausted_after", "budget spent after", left, assay.Seconds)
 		a.add("budget", "budget of the period", budget*period.v, assay.Seconds)
 		if window.set {
 			a.add("spent", "share of it spent in the window", rate*window.v/period.v, "")
 		}
-		a.rows = append(a.rows, burnRules(rate, period.v)...)
+		a.rows = append(a.rows, burnRules(&a.q, period.v)...)
 		return a, nil
 	}}
 }
 
-// burnRules says of each pair of windows of the workbook whether a burn rate fires it, and how long after it began.
-func burnRules(rate, period float64) (out []solutionRow) {
+// burnRules says of each pair of windows of the workbook whether a burn rate fires it, and how long after it began. Where the interval of the rate holds the factor, neither is known.
+func burnRules(rate *assay.Quantity, period float64) (out []solutionRow) {
 	var list []map[string]any
 	for _, w := range []struct {
 		severity    string
 		factor      float64
 		long, short float64 // seconds
 	}{{"page", 14.4, 3600, 300}, {"page", 6, 6 * 3600, 1800}, {"ticket", 3, 86400, 7200}, {"ticket", 1, 3 * 86400, 6 * 3600}} {
-		fires := rate >= w.factor*(1-1e-12)
 		text, after := "below it", math.NaN()
-		if fires { // the long window fills up from nothing
-			after = w.long * w.factor / rate
+		var fires any = false
+		least := w.factor * (1 - 1e-12)
+		switch {
+		case rate.Lo >= least: // the long window fills up from nothing
+			fires, after = true, w.long*w.factor/rate.Value
 			text = "AT OR ABOVE it, fires after " + inUnit(after, assay.Seconds)
+		case rate.Hi >= least:
+			fires, text = nil, "not decided: the interval of the burn rate holds it"
 		}
 		share := w.factor * w.long / period
 		list = append(list, map[string]any{"severity": w.severity, "factor": w.factor, "long": w.long, "short": w.short, "budget_share": share, "fires": fires, "fires_after": finite(after)})

@@ -125,7 +125,8 @@ func (s *statFlags) mannWhitney() calculator {
 		a.add("p_less", "p, first not smaller", t.PLess, "")
 		a.add("effect", "chance that one of the first is larger", t.Effect, "")
 		if !a.q.Bounded() {
-			a.notes = append(a.notes, fmt.Sprintf("%d and %d values bound no shift at %g %%; 6 and 6 would at 95 %%", t.N, t.M, 100*confidence))
+			least := stat.LeastRanks(confidence)
+			a.open = fmt.Sprintf("not estimable: %d and %d values bound no shift at %g %%; %d and %[4]d would", t.N, t.M, 100*confidence, least)
 		}
 		return a, nil
 	}}
@@ -152,7 +153,16 @@ func (s *statFlags) usl() calculator {
 		if ok {
 			a.q = estimated(best, inBest.Lo, inBest.Hi, confidence, assay.Count, len(n), "pairs", "least squares; delta method")
 		} else {
-			a.q = assay.NotEstimable(assay.Count, len(n), "pairs", "throughput rises without a maximum: coherence is 0")
+			_, _, coherence := f.Coefficients(confidence)
+			why := "throughput rises without a maximum: coherence is 0"
+			if f.Kappa > 0 {
+				why = fmt.Sprintf("there may be no maximum: the interval of coherence, [%.4g, %.4g] at %g %%, holds 0", coherence.Lo, coherence.Hi, 100*confidence)
+			}
+			if least := f.PeakLeast(confidence); !math.IsNaN(least) {
+				why += fmt.Sprintf("; one would lie above %.4g", least)
+			}
+			a.q = assay.NotEstimable(assay.Count, len(n), "pairs", why)
+			a.q.Method = "least squares; delta method"
 			top, inTop = math.NaN(), stat.Interval{Lo: math.NaN(), Hi: math.NaN()}
 		}
 		l, sg, k := f.Coefficients(confidence)
@@ -245,8 +255,8 @@ func (s *statFlags) erlang() calculator {
 			return nil, errors.New("--arrivals and --service are needed, both above 0")
 		case arrivals.timed != service.timed && !limit.isTime:
 			return nil, errors.New("--arrivals and --service want a unit both, as 3/s and 500ms, or none")
-		case ca2 < 0 || cs2 < 0:
-			return nil, errors.New("--ca2 and --cs2 want 0 or more")
+		case !(ca2 >= 0) || !(cs2 >= 0) || math.IsInf(ca2+cs2, 1):
+			return nil, fmt.Errorf("--ca2 %g --cs2 %g: want 0 or more, and finite", ca2, cs2)
 		case (servers > 0) == limit.set:
 			return nil, errors.New("exactly one of --servers, 1 or more, and --limit is needed")
 		case arrivals.v/service.v > 1e6:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -50,6 +51,9 @@ func TestCalculators(t *testing.T) {
 		{"erlang --servers 4 --arrivals 3/h --service 1/h", "", map[string][2]float64{"value": {.509434 * 3600, 2e-3}}},
 		{"erlang --limit 100ms --arrivals 3 --service 1", "", map[string][2]float64{"servers": {6, 0}}},
 		{"burn --ratio 0.0144", "", map[string][2]float64{"value": {14.4, 1e-12}, "budget": {43.2 * 60, 1e-6}, "rules/0/budget_share": {.02, 1e-12}, "rules/0/fires_after": {3600, 1e-6}, "rules/1/budget_share": {.05, 1e-12}, "rules/2/budget_share": {.1, 1e-12}, "rules/3/budget_share": {.1, 1e-12}}},
+		{"burn --bad 1 --total 100", "", map[string][2]float64{"value": {10, 1e-9}, "exhausted_after": {3 * 86400, 1e-6}, "exhausted_after_lo": {30 * 86400 / 54.4594, 1}, "exhausted_after_hi": {30 * 86400 / .253146, 50}}},
+		{"burn --bad 0 --total 10", "", map[string][2]float64{"value": {0, 0}, "exhausted_after_lo": {30 * 86400 / 308.497, 1}}},
+		{"mtbf --time 48000min --failures 2 --confidence 0.90", "", map[string][2]float64{"value": {1440000, 0}, "lo": {127.07 * 3600, 18}}},
 		{"burn --ratio 1", "", map[string][2]float64{"value": {1000, 1e-9}, "rules/0/fires_after": {51.84, 1e-9}}},
 		// SRE workbook, chapter 5: budgets of 30 d, and what a rate spends of one within its window.
 		{"burn --ratio 0 --objective 0.99", "", map[string][2]float64{"budget": {432 * 60, 1e-6}}},
@@ -145,6 +149,9 @@ func TestCalculatorsRefuse(t *testing.T) {
 		{"erlang --servers 1 --arrivals 3/y --service 1", "", `"3/y" is no rate`},
 		{"erlang --servers 1 --arrivals soon --service 1", "", `"soon" is no rate`},
 		{"burn --objective 1 --ratio 0", "", "--objective 1 is out of range"},
+		{"burn --bad 0.5 --total 1.5", "", "--bad 0.5 --total 1.5: want whole requests; a share is --ratio"},
+		{"erlang --servers 2 --arrivals 1 --service 1 --ca2 NaN", "", "--ca2 NaN --cs2 1: want 0 or more, and finite"},
+		{"erlang --servers 2 --arrivals 1 --service 1 --cs2 +Inf", "", "want 0 or more, and finite"},
 		{"burn", "", "--bad and --total are needed"},
 		{"coverage .5:1", "", "want weight:injected:recovered"},
 		{"coverage .5:1:1", "", "add up to 0.5; want 1"},
@@ -169,6 +176,9 @@ func TestCalculatorsAbstain(t *testing.T) {
 		"trend --end 9h 1h 2h":      "a trend needs at least 4 failures and there are 2",
 		"growth --end 9h 1h 2h":     "growth needs at least 3 failures",
 		"weibull 5":                 "at least two different failures",
+		"weibull 3":                 "1 failures",
+		"weibull 3 3":               "2 failures",
+		"lognormal 3 3":             "2 failures",
 		"lognormal 5 5 5":           "at least two different failures",
 		"survival --censored 9:5 1": "more than half outlived the watch",
 		"availability --up 9h":      "nothing bounds how long an episode would last",
@@ -176,7 +186,9 @@ func TestCalculatorsAbstain(t *testing.T) {
 		"usl -":                     "at least 5 distinct loads",
 		"erlang --servers 1 --arrivals 2 --service 1": "the queue grows without end; at least 3 are needed",
 		"changepoints 1":  "a change needs at least 3 values",
-		"mannwhitney 1 2": "1 and 1 values bound no shift at 95 %",
+		"mannwhitney 1 2": "-1  interval not estimable: 1 and 1 values bound no shift at 95 %; 4 and 4 would",
+		"mannwhitney --confidence .99 1,2,3,4 5,6,7,8": "4 and 4 values bound no shift at 99 %; 5 and 5 would",
+		"burn --bad 1 --total 100":                     "not decided: the interval of the burn rate holds it",
 	} {
 		out, errs, code := calculate("1 2", strings.Fields(args)...)
 		if code != 0 || !strings.Contains(out, want) {
@@ -222,4 +234,41 @@ func FuzzCalculatorPairs(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestBurnRulesBetween: a rule fires, or does not, only where the whole interval says so.
+func TestBurnRulesBetween(t *testing.T) {
+	for args, want := range map[string][]any{
+		"burn --bad 1 --total 100":     {nil, nil, nil, nil}, // 10 [0.25, 54]
+		"burn --bad 100 --total 10000": {false, true, true, true},
+		"burn --ratio 0.0144":          {true, true, true, true},
+		"burn --ratio 0":               {false, false, false, false},
+	} {
+		out, errs, _ := calculate("", append(strings.Fields(args), "--output", "json")...)
+		var got any
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			t.Fatalf("%s: %v: %s%s", args, err, out, errs)
+		}
+		for i, w := range want {
+			if g := at(got, fmt.Sprintf("rules/%d/fires", i)); g != w {
+				t.Errorf("%s: rule %d fires %v, want %v", args, i, g, w)
+			}
+		}
+	}
+}
+
+// TestUSLWithoutPeak: a straight line has no best concurrency, and one with noise has none that is known.
+func TestUSLWithoutPeak(t *testing.T) {
+	for pairs, want := range map[string]string{
+		"1,10\n2,20\n3,30\n4,40\n5,50\n6,60\n":             "rises without a maximum: coherence is 0",
+		"1,10.1\n2,19.8\n4,40.3\n8,79.1\n16,161\n32,318\n": "the interval of coherence, [0, 0.000165",
+	} {
+		out, errs, code := calculate(pairs, "usl")
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "highest throughput") {
+			t.Errorf("exit %d, want %q:\n%s%s", code, want, out, errs)
+		}
+	}
+	if out, _, _ := calculate("1,10.1\n2,19.8\n4,40.3\n8,79.1\n16,161\n32,318\n", "usl"); !strings.Contains(out, "one would lie above 7") {
+		t.Errorf("no lower bound:\n%s", out)
+	}
 }

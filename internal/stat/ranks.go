@@ -105,6 +105,17 @@ func MannWhitney(x, y []float64, confidence float64) RankTest {
 	return t
 }
 
+// LeastRanks returns how many values of either sample it takes for [MannWhitney] to bound a shift at a confidence: 4 at 95 %.
+func LeastRanks(confidence float64) int {
+	a := (1 - confidence) / 2
+	for n, p := 1, 0.5; ; n++ { // p is the chance that all of one lie below all of the other: one over the binomial coefficient of n in 2n
+		if p <= a || !(a > 0) {
+			return n
+		}
+		p *= float64(n+1) / float64(2*(2*n+1))
+	}
+}
+
 // uChances returns the chance of each value of U for samples of n and m from one distribution.
 func uChances(n, m int) []float64 {
 	// The largest of all values is one of x with chance n/(n+m), and then larger than all m of y.

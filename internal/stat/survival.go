@@ -54,11 +54,11 @@ type WeibullFit struct {
 	InShape, InScale Interval
 }
 
-// FitWeibull fits a Weibull distribution to right-censored lifetimes (NIST/SEMATECH e-Handbook 8.4.1.3).
+// FitWeibull fits a Weibull distribution to right-censored lifetimes (NIST/SEMATECH e-Handbook 8.4.1.3). Where it cannot, the fit tells how many failures there are.
 func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 	r, err := failures(lives)
 	if err != nil {
-		return WeibullFit{}, err
+		return WeibullFit{LifeFit: LifeFit{Failures: r, Censored: len(lives) - r}}, err
 	}
 	longest, logs := 0.0, 0.0
 	for _, l := range lives {
@@ -149,7 +149,7 @@ func (f *LognormalFit) Median() (float64, Interval) {
 func FitLognormal(lives []Life, confidence float64) (LognormalFit, error) {
 	r, err := failures(lives)
 	if err != nil {
-		return LognormalFit{}, err
+		return LognormalFit{LifeFit: LifeFit{Failures: r, Censored: len(lives) - r}}, err
 	}
 	n := float64(len(lives))
 	logs := make([]float64, len(lives))

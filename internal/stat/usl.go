@@ -59,6 +59,13 @@ func FitUSL(n, x, sd []float64) (USL, error) {
 	if !found {
 		return USL{}, errors.New("no fit converged")
 	}
+	// What changes no throughput in nine digits is the dust of the arithmetic.
+	if most := slices.Max(n); best.Kappa*most*(most-1) < 1e-9 {
+		best.Kappa = 0
+	}
+	if best.Sigma*(slices.Max(n)-1) < 1e-9 {
+		best.Sigma = 0
+	}
 	return best, nil
 }
 
@@ -231,9 +238,9 @@ func (u *USL) Coefficients(confidence float64) (lambda, sigma, kappa Interval) {
 }
 
 // Peak returns the concurrency and the throughput at the law's maximum with their intervals by the delta method. ok is false
-// where throughput has no maximum: Kappa is 0.
+// where there may be none: the interval of Kappa holds 0.
 func (u *USL) Peak(confidence float64) (n, x float64, inN, inX Interval, ok bool) {
-	if !(u.Kappa > 0) || u.Sigma >= 1 {
+	if _, _, kappa := u.Coefficients(confidence); !(u.Kappa > 0) || !(kappa.Lo > 0) || u.Sigma >= 1 {
 		return 0, 0, Interval{}, Interval{}, false
 	}
 	t := StudentT(1-(1-confidence)/2, float64(u.DoF))
@@ -245,6 +252,15 @@ func (u *USL) Peak(confidence float64) (n, x float64, inN, inX Interval, ok bool
 	// The logarithm of N* is far closer to normal than N* itself.
 	f := math.Exp(t * sn / n)
 	return n, x, Interval{n / f, n * f, confidence}, Interval{math.Max(0, x-t*sx), x + t*sx, confidence}, true
+}
+
+// PeakLeast returns the concurrency that a maximum lies above, if there is one, by the upper ends of the intervals of Sigma and Kappa; NaN where those bound nothing.
+func (u *USL) PeakLeast(confidence float64) float64 {
+	_, sigma, kappa := u.Coefficients(confidence)
+	if !(sigma.Hi < 1) || !(kappa.Hi > 0) {
+		return math.NaN()
+	}
+	return math.Sqrt((1 - sigma.Hi) / kappa.Hi)
 }
 
 // sigma returns the standard error of a function of the coefficients with gradient d.
