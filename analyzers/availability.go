@@ -80,6 +80,7 @@ func (p *availabilityPass) Requests(block []assay.Request) {
 
 func (p *availabilityPass) Finish(r *assay.Report) error {
 	byRequest := p.byRequest()
+	r.Lost = p.all.clusters.Sizes()
 	byTime := p.byTime()
 	if n := p.all.silent; n > 0 {
 		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were throttled or unfinished and judge nothing", n))

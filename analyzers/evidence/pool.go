@@ -190,6 +190,8 @@ func ledgerOf(runs []*Run) *ledger {
 			l.asked.judged += x.asked.judged
 			l.asked.bad += x.asked.bad
 			l.asked.clusters += x.asked.clusters
+			l.asked.unsized += x.asked.unsized
+			l.asked.sizes.Join(&x.asked.sizes)
 		}
 		fails := map[unit][]int{}
 		for _, f := range x.failures {

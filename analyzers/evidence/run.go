@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/stat"
 	"github.com/assay-dev/assay/internal/timeset"
 )
 
@@ -39,7 +40,11 @@ type drill struct {
 }
 
 // requests counts those of the natural ledger.
-type requests struct{ judged, bad, clusters int }
+type requests struct {
+	judged, bad, clusters int
+	sizes                 stat.Lengths // of the clusters
+	unsized               int          // clusters of which no size is known
+}
 
 // Of returns what the ledger needs of the run in dir. A report of nil says that there is none, because of why.
 func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
@@ -104,6 +109,13 @@ func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
 	}
 	if f := r.Find("availability/natural"); f != nil && f.Quantity.Of == "failures" {
 		x.asked.clusters = f.Quantity.N
+	}
+	x.asked.unsized = x.asked.clusters
+	if len(r.Lost) == x.asked.clusters {
+		x.asked.unsized = 0
+		for _, n := range r.Lost {
+			x.asked.sizes.Add(float64(n))
+		}
 	}
 	if a := x.asked; a.judged < 0 || a.bad < 0 || a.bad > a.judged || a.clusters < 0 || a.clusters > a.bad {
 		x.asked = requests{} // no result of ours

@@ -192,7 +192,12 @@ func (l *ledger) availability(c float64) []assay.Finding {
 	case r.clusters == 0:
 		byRequest.Quantity = assay.NotEstimable(assay.Ratio, r.judged, "requests", "its failures were not counted by the episode")
 	default:
-		estimate(&byRequest, float64(r.judged-r.bad), float64(r.bad), r.clusters, stat.SigmaMost, "good of judged requests; interval: rate of failures × requests lost to one")
+		sigma := r.sizes.Sigma()
+		if r.unsized > 0 {
+			sigma = stat.SigmaMost
+			byRequest.Warnings = []string{fmt.Sprintf("of %s nothing tells how many requests each took: the interval takes them for as variable as can be", things(r.unsized, "failure"))}
+		}
+		estimate(&byRequest, float64(r.judged-r.bad), float64(r.bad), r.clusters, sigma, "good of judged requests; interval: rate of failures × requests lost to one")
 		byRequest.Evidence = []string{fmt.Sprintf("%d of %d requests were served; %s took %d", r.judged-r.bad, r.judged, things(r.clusters, "failure"), r.bad)}
 	}
 	return []assay.Finding{byTime, byRequest}

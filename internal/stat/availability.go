@@ -2,6 +2,7 @@ package stat
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -69,6 +70,18 @@ type Clusters struct {
 	since   int // successes since the last failure
 	current int // failures in the last cluster
 	closed  Lengths
+	sizes   []int // of closed clusters, as long as all can be kept
+}
+
+// mostSizes bounds how many clusters are kept one by one.
+const mostSizes = 1000
+
+// Sizes returns how many failures each cluster took, in order; nil where there are more than a thousand, or clusters that were not added here.
+func (c *Clusters) Sizes() []int {
+	if c.N == 0 || c.N > mostSizes || c.current == 0 || len(c.sizes) != c.N-1 {
+		return nil
+	}
+	return append(slices.Clone(c.sizes), c.current)
 }
 
 // Sigma returns how variable the sizes of clusters are at the most: see [Lengths.Sigma]. It is 2 for clusters that were not added here.
@@ -93,6 +106,9 @@ func (c *Clusters) Add(failed bool) {
 	if c.Bad == 0 || c.since > 0 && c.since >= c.Gap {
 		if c.current > 0 {
 			c.closed.Add(float64(c.current))
+			if len(c.sizes) < mostSizes {
+				c.sizes = append(c.sizes, c.current)
+			}
 		}
 		c.N++
 		c.current = 0

@@ -24,6 +24,17 @@ func (l *Lengths) Add(length float64) {
 	l.ss += d * (x - l.mean)
 }
 
+// Join takes the lengths that o gathered.
+func (l *Lengths) Join(o *Lengths) {
+	if o.n == 0 {
+		return
+	}
+	n, d := l.n+o.n, o.mean-l.mean
+	l.ss += o.ss + d*d*float64(l.n)*float64(o.n)/float64(n)
+	l.mean += d * float64(o.n) / float64(n)
+	l.n = n
+}
+
 // Sigma returns how variable the lengths are at the most, as the standard deviation of the logarithm of a lognormal: the upper bound at 99.5 %, 1 to 2. Exponential
 // lengths, whose logarithms spread by 1.28, are no more variable than a lognormal with 1.
 func (l *Lengths) Sigma() float64 {
