@@ -136,15 +136,23 @@ type columned struct {
 	columns Columns
 	names   names
 	get     func(column string) string
-	judged  bool // a column tells how requests ended
-	untimed bool // none tells how long they took
-	planned bool // columns tell both when requests were due and when they were sent
+	twice   map[string]bool // columns whose names others have too
+	judged  bool            // a column tells how requests ended
+	untimed bool            // none tells how long they took
+	planned bool            // columns tell both when requests were due and when they were sent
 }
 
 // resolve finds the columns: those that are named must be there; a field that is not named is taken from a column of its own name, with or without
 // a unit at its end. has tells of the header, or of the first object, after which more members may come: these are open.
-func (c *columned) resolve(given Columns, has func(string) bool, open bool, line int) error {
+func (c *columned) resolve(given Columns, has func(string) bool, open bool, line int) (err error) {
 	c.columns = Columns{unitKey: given[unitKey]}
+	defer func() {
+		for _, f := range fields {
+			if col, ok := c.columns[f.name]; ok && err == nil && c.twice[col.Name] {
+				err = input.TwoColumns(c.in.Path, line, col.Name)
+			}
+		}
+	}()
 	taken := map[string]bool{}
 	for _, col := range given {
 		taken[col.Name] = true
@@ -179,9 +187,9 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 	}
 	switch {
 	case !have("due") && !have("sent"):
-		return fmt.Errorf("%s:%d: no column for due or sent: say which with --map due=NAME", c.in.Path, line)
+		return fmt.Errorf("%s:%d: no column for due or sent: say which with due=NAME, in --map or behind the file of --requests", c.in.Path, line)
 	case !have("latency") && !have("end") && !c.judged:
-		return fmt.Errorf("%s:%d: no column for latency or end, and none for status or outcome: say which with --map latency=NAME", c.in.Path, line)
+		return fmt.Errorf("%s:%d: no column for latency or end, and none for status or outcome: say which with latency=NAME, in --map or behind the file of --requests", c.in.Path, line)
 	}
 	return nil
 }
@@ -205,8 +213,12 @@ func (c *columned) fill(line int, r *row) error {
 		if text == "" {
 			continue
 		}
-		var ok bool
-		if at[i], _, ok = c.in.Instant(text, c.unit(name)); !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
+		var dated, ok bool
+		at[i], dated, ok = c.in.Instant(text, c.unit(name))
+		if want := input.Misdated(at[i]); ok && dated && want != "" {
+			return c.in.BadRow(line, name, text, want)
+		}
+		if !ok || at[i] > math.MaxInt64/2 || at[i] < 0 {
 			return c.in.BadRow(line, name, text, "a date, or a number with the right unit")
 		}
 		seen[i] = true
@@ -357,6 +369,7 @@ func openCSV(in *input.File, s *Settings, t *tally) (reader, error) {
 		return nil, err
 	}
 	tb.named()
+	c.twice = tb.twice
 	return c, c.resolve(s.Columns, func(name string) bool { _, ok := tb.header[name]; return ok }, false, tb.line)
 }
 

@@ -41,6 +41,7 @@ type Import struct {
 	Rejected   map[string]int64 // rows of a table that are no requests, by reason
 	Duplicates int              // rows that were left out, since they were told before
 
+	again    func(r *row) bool // whether another input told of it; nil: there is none
 	settings Settings
 	zoneless int64 // stamps without a zone
 	zero     int64 // stamp of the source at run time 0
@@ -207,6 +208,9 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 func (im *Import) Run(ctx context.Context, emit func(assay.Record) error) error {
 	id := uint64(0)
 	err := im.each(ctx, &tally{}, func(r *row) error {
+		if im.again != nil && im.again(r) {
+			return nil
+		}
 		if err := im.fits(r); err != nil {
 			return err
 		}

@@ -211,18 +211,19 @@ func TestErrorsSayWhere(t *testing.T) {
 		`bad.k6:1: time "0001-01-01T00:00:00Z"`:    {Kind: "k6-json", Paths: []string{write(t, "bad.k6", `{"metric":"http_reqs","type":"Point","data":{"value":1}}`+"\n")}},
 		`bad.csv:1: code "x": want a whole numb`:   {Kind: "vegeta", Paths: []string{write(t, "bad.csv", "1767225600000000000,x,1,1,1,,,,,,,\n1767225600000000000,200,1,1,1,,,,,,,\n")}},
 		"bad.json:1: 1 fields: want 12":            {Kind: "vegeta", Paths: []string{write(t, "bad.json", "[]\n[]\n")}},
-		"no column for due or sent":                csv("latency", "1\n"),
-		"no column for latency or end":             csv("due", "1\n"),
-		`bad.csv:3: due "soon": want a date, or`:   csv("due,latency", "1,2\nsoon,2\nsoon,2\n"),
-		`bad.csv:2: latency "-1": want a number`:   csv("due,latency", "1,-1\n1,-1\n"),
-		`bad.csv:2: status "2e9": want a count`:    csv("due,latency,status", "1,1,2e9\n1,1,2e9\n"),
-		`bad.csv:2: outcome "meh": want an outc`:   csv("due,latency,outcome", "1,1,meh\n1,1,meh\n"),
-		`bad.csv:2: latency "": want one, since`:   csv("due,latency,outcome", "1,,ok\n1,,ok\n"),
-		`bad.csv:2: end "1": want an instant af`:   csv("due,end", "2,1\n2,1\n"),
-		`bad.csv:2: cold "maybe": want true or `:   csv("due,latency,cold", "1,1,maybe\n1,1,maybe\n"),
-		`bad.csv:1: no column "took" for latenc`:   {Kind: "csv", Paths: []string{write(t, "bad.csv", "due\n1\n")}, Columns: Columns{"latency": {Name: "took"}}},
-		`bad.jsonl: no object has a member "tok`:   {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", `{"due":1,"latency":1}`+"\n")}, Columns: Columns{"tokens_in": {Name: "tok"}}},
-		`bad.jsonl:1: the line "[1]": want a JS`:   {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", "[1]\n{}\n")}},
+		"no column for due or sent: say which with due=NAME, in --map or behind the file of --requests": csv("latency", "1\n"),
+		"no column for latency or end":            csv("due", "1\n"),
+		`bad.csv:3: due "soon": want a date, or`:  csv("due,latency", "1,2\nsoon,2\nsoon,2\n"),
+		`bad.csv:1: two columns are called "due"`: csv("due,due,latency", "1,2,3\n"),
+		`bad.csv:2: latency "-1": want a number`:  csv("due,latency", "1,-1\n1,-1\n"),
+		`bad.csv:2: status "2e9": want a count`:   csv("due,latency,status", "1,1,2e9\n1,1,2e9\n"),
+		`bad.csv:2: outcome "meh": want an outc`:  csv("due,latency,outcome", "1,1,meh\n1,1,meh\n"),
+		`bad.csv:2: latency "": want one, since`:  csv("due,latency,outcome", "1,,ok\n1,,ok\n"),
+		`bad.csv:2: end "1": want an instant af`:  csv("due,end", "2,1\n2,1\n"),
+		`bad.csv:2: cold "maybe": want true or `:  csv("due,latency,cold", "1,1,maybe\n1,1,maybe\n"),
+		`bad.csv:1: no column "took" for latenc`:  {Kind: "csv", Paths: []string{write(t, "bad.csv", "due\n1\n")}, Columns: Columns{"latency": {Name: "took"}}},
+		`bad.jsonl: no object has a member "tok`:  {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", `{"due":1,"latency":1}`+"\n")}, Columns: Columns{"tokens_in": {Name: "tok"}}},
+		`bad.jsonl:1: the line "[1]": want a JS`:  {Kind: "jsonl", Paths: []string{write(t, "bad.jsonl", "[1]\n{}\n")}},
 	} {
 		_, err := Open(t.Context(), s)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -253,6 +254,8 @@ func TestBadRowsOfTables(t *testing.T) {
 			"latency: want a number that is not negative (first on line 8)": 1, "status: want a count (first on line 9)": 1, "fewer fields than the header has (first on line 10)": 1,
 			"stamp: want one after the year 2000 (first on line 11)": 1, "fields: want as many as the header has (first on line 12)": 1, "want CSV with quotes doubled inside quotes (first on line 13)": 1}},
 		{"csv", "due,latency,status\n1767225610\n" + good + "1767225699,1,200,\n", map[string]int64{"fewer fields than the header has (first on line 2)": 1}},
+		{"csv", "due,latency,status\n" + good + "2199-01-01T00:00:00Z,1,200\n1960-01-01T00:00:00Z,1,200\n", map[string]int64{
+			"due: want none of the future (first on line 8)": 1, "due: want one after the year 2000 (first on line 9)": 1}},
 		{"jsonl", `{"due":1767225600,"latency":1}` + "\n[1]\n" + `{"due":"x","latency":1}` + "\n" + `{"due":1767225601,"latency":1}` + "\n", map[string]int64{
 			"the line: want a JSON object (first on line 2)": 1, "due: want a date, or a number with the right unit (first on line 3)": 1}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -76,6 +77,15 @@ func readRequests(ctx context.Context, in *input.Input, emit func(assay.Record) 
 	if im.Duplicates > 0 { // counted, and so told
 		in.Tally.Reject("duplicates: another has the same id and was due at the same instant", int64(im.Duplicates))
 		unix.Warnings = slices.DeleteFunc(slices.Clone(unix.Warnings), func(w string) bool { return w == fmt.Sprintf(twiceText, im.Duplicates) })
+	}
+	unix.again = func(r *row) bool {
+		if r.id == "" || !in.Again(strconv.FormatInt(r.due, 10)+" "+r.id) {
+			return false
+		}
+		n := int64(max(1, r.times))
+		in.Tally.Keep(-n)
+		in.Tally.Reject(input.Duplicate, n)
+		return true
 	}
 	unix.zero, unix.End = im.zero-im.Epoch, im.End+im.Epoch
 	return unix.Run(ctx, emit)

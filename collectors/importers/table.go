@@ -19,7 +19,8 @@ type table struct {
 	csv    *csv.Reader
 	tally  *tally
 	header map[string]int
-	width  int // fields that a row must have
+	twice  map[string]bool // names that several columns have
+	width  int             // fields that a row must have
 	fields []string
 	line   int
 	again  bool  // fields are yet to be used, or err to be told
@@ -46,10 +47,12 @@ func newTable(in *input.File, t *tally) (*table, error) {
 
 // named takes the row that was read last for the header.
 func (t *table) named() {
-	t.header, t.width = map[string]int{}, len(t.fields)
+	t.header, t.twice, t.width = map[string]int{}, map[string]bool{}, len(t.fields)
 	for i, f := range t.fields {
 		f = strings.Trim(strings.TrimSpace(f), `"`)
-		if _, ok := t.header[f]; !ok {
+		if _, ok := t.header[f]; ok {
+			t.twice[f] = true
+		} else {
 			t.header[f] = i
 		}
 	}

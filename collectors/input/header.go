@@ -115,7 +115,7 @@ func (r *csvRows) under(over [][]string, key string) (*Header, error) {
 		}
 		h.Levels = append(h.Levels, name)
 	}
-	r.index, r.names = map[string]int{}, nil
+	r.index, r.names, r.twice = map[string]int{}, nil, nil
 	add := func(name string, i int) string {
 		if _, ok := r.index[name]; ok {
 			name = fmt.Sprintf("%s (column %d)", name, i+1)

@@ -40,6 +40,9 @@ func OpenRows(f *File) (Rows, error) {
 // Need returns the cell of a column that must be there.
 func Need(r Rows, f *File, line int, column, what string) (string, error) {
 	text, ok := r.Get(column)
+	if c, table := r.(*csvRows); table && c.twice[column] {
+		return "", TwoColumns(f.Path, 1, column)
+	}
 	if !ok {
 		err := fmt.Errorf("%s:%d: no column %q for %s: there are %s", f.Path, line, column, what, list(r.Columns()))
 		if _, object := r.(*jsonRows); object && line > 1 { // objects need not be alike
@@ -48,6 +51,11 @@ func Need(r Rows, f *File, line int, column, what string) (string, error) {
 		return "", err
 	}
 	return text, nil
+}
+
+// TwoColumns says that two columns have the same name, so that it does not tell which is meant.
+func TwoColumns(path string, line int, name string) error {
+	return fmt.Errorf("%s:%d: two columns are called %q: want a name of its own for each", path, line, name)
 }
 
 func list(names []string) string {

@@ -13,6 +13,7 @@ type csvRows struct {
 	f      *File
 	csv    *csv.Reader
 	index  map[string]int
+	twice  map[string]bool // names that several columns have
 	names  []string
 	fields []string
 	line   int
@@ -30,7 +31,7 @@ func openCSV(f *File) (Rows, error) {
 			comma, most = c, n
 		}
 	}
-	r := &csvRows{f: f, csv: csv.NewReader(f), index: map[string]int{}}
+	r := &csvRows{f: f, csv: csv.NewReader(f), index: map[string]int{}, twice: map[string]bool{}}
 	r.csv.Comma, r.csv.FieldsPerRecord, r.csv.ReuseRecord = comma, -1, true
 	if _, err := r.Next(); err != nil {
 		if err == io.EOF {
@@ -43,7 +44,9 @@ func openCSV(f *File) (Rows, error) {
 	}
 	for i, name := range r.fields {
 		name = strings.Trim(strings.TrimSpace(name), `"`)
-		if _, ok := r.index[name]; !ok {
+		if _, ok := r.index[name]; ok {
+			r.twice[name] = name != ""
+		} else {
 			r.index[name] = i
 			r.names = append(r.names, name)
 		}

@@ -58,6 +58,17 @@ func Instant(text string, unit int64, zone *time.Location) (ns int64, dated, ok 
 	return 0, false, false
 }
 
+// Misdated says what is wanted instead of a date that lies too far off for any run; "" where it does not.
+func Misdated(ns int64) (want string) {
+	switch {
+	case ns < year2000:
+		return "one after the year 2000"
+	case ns > math.MaxInt64/2:
+		return "none of the future"
+	}
+	return ""
+}
+
 // YearOf returns the year of a stamp that names none: the one in which it is nearest to the latest stamp of its log, in Unix ns. Lines of several processes
 // come out of order, so at the turn of a year either may follow the other. of gives the stamp's instant in a year.
 func YearOf(latest int64, of func(year int) int64) int {

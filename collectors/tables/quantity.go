@@ -57,7 +57,7 @@ func meant(column, text string) (metric, error) {
 	q := profile.Quantity(strings.ReplaceAll(name, ".", "_"))
 	s, known := vocabulary.Spec(q)
 	switch {
-	case !known && (strings.Contains(name, ".") || nearly(name)):
+	case !known && (united || strings.Contains(name, ".") || nearly(name)):
 		return metric{}, fmt.Errorf("values: %q of column %q is no quantity: %s", name, column, nearTo(name))
 	case !known:
 		if text = metricName(text); text == "" {
@@ -103,7 +103,7 @@ func nearTo(word string) string {
 		return "want one of " + strings.Join(names, ", ")
 	}
 	slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(shared(b, word), shared(a, word)) })
-	return "near are " + strings.Join(near, ", ") + "; assay list quantity tells what they are"
+	return "near are " + strings.Join(near, ", ") + "; assay list quantities tells what they are"
 }
 
 // shared counts the parts of a word that a quantity's name or help has.

@@ -19,15 +19,15 @@ func TestQuantities(t *testing.T) {
 	}{
 		gpu + ",time=ts,labels=pod,values=DUTY:gpu_busy:percent|mem_gb:gpu.mem.used:GB": {
 			[]string{"table_gpu_busy{pod=a} 0.75 @0", "table_gpu_mem_used{pod=a} 3.2e+10 @0", "table_gpu_mem_used{pod=a} 1.6e+10 @1000"},
-			input.Summary{Read: 4, Kept: 3, Rejected: map[string]int64{"gpu_busy is a share of 0 to 1, and the cell another number: values=DUTY:gpu_busy:percent is for percent": 1}},
+			input.Summary{Read: 4, Kept: 3, Rejected: map[string]int64{"gpu_busy in percent is 0 to 100, and the cell another number": 1}},
 		},
 		gpu + ",time=ts,labels=pod,values=DUTY:DCGM_FI_DEV_GPU_UTIL|mem_gb": {
 			[]string{"DCGM_FI_DEV_GPU_UTIL{pod=a} 75 @0", "mem_gb{pod=a} 32 @0", "DCGM_FI_DEV_GPU_UTIL{pod=a} 101 @1000", "mem_gb{pod=a} 16 @1000"},
-			input.Summary{Read: 4, Kept: 4, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: mem_gb; values=COLUMN:QUANTITY says what a column is (assay list quantity)"}},
+			input.Summary{Read: 4, Kept: 4, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: mem_gb; values=COLUMN:QUANTITY says what a column is (assay list quantities)"}},
 		},
 		inputtest.File(t, "long.csv", "ts,metric,v\n1767225600,queue size,6\n1767225601,running,2\n") + ",time=ts,name=metric,value=v,values=queue size:waiting": {
 			[]string{"table_waiting{} 6 @0", "running{} 2 @1000"},
-			input.Summary{Read: 2, Kept: 2, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: running; values=COLUMN:QUANTITY says what a column is (assay list quantity)"}},
+			input.Summary{Read: 2, Kept: 2, Notes: []string{"kept under names whose meaning is not known, so that no finding reads them: running; values=COLUMN:QUANTITY says what a column is (assay list quantities)"}},
 		},
 	} {
 		got, sum, err := read(t, "samples", spec)
@@ -47,13 +47,14 @@ func TestQuantities(t *testing.T) {
 func TestUnknownQuantities(t *testing.T) {
 	path := inputtest.File(t, "x.csv", "ts,duty\n1767225600,1\n")
 	for values, want := range map[string]string{
-		"duty:gpu.utilization":  `"gpu.utilization" of column "duty" is no quantity: near are gpu_busy, `,
-		"duty:gpu_busi":         `"gpu_busi" of column "duty" is no quantity: did you mean "gpu_busy"?`,
-		"duty:queue.length":     `"queue.length" of column "duty" is no quantity: near are waiting; assay list quantity`,
-		"duty:frob.x":           `"frob.x" of column "duty" is no quantity: want one of cache_hit_ratio, gpu_busy, `,
-		"duty:gpu_busy:pct":     `"pct" of column "duty" is no unit of gpu_busy: want percent, or none for a share of 1`,
-		"duty:gpu_mem_used:gig": `is no unit of gpu_mem_used: want GB, GiB, KiB, MB, MiB, kB, or none for "By"`,
-		"duty:running:x":        `"x" of column "duty" is no unit of running: want "{n}" or none`,
+		"duty:gpu.utilization":    `"gpu.utilization" of column "duty" is no quantity: near are gpu_busy, `,
+		"duty:gpu_busi":           `"gpu_busi" of column "duty" is no quantity: did you mean "gpu_busy"?`,
+		"duty:queue.length":       `"queue.length" of column "duty" is no quantity: near are waiting; assay list quantities`,
+		"duty:frob.x":             `"frob.x" of column "duty" is no quantity: want one of cache_hit_ratio, gpu_busy, `,
+		"duty:gpu_busy:pct":       `"pct" of column "duty" is no unit of gpu_busy: want percent, or none for a share of 1`,
+		"duty:gpu_mem_used:gig":   `is no unit of gpu_mem_used: want GB, GiB, KiB, MB, MiB, kB, or none for "By"`,
+		"duty:gpu_memory_used:GB": `"gpu_memory_used" of column "duty" is no quantity: near are gpu_mem_used, `,
+		"duty:running:x":          `"x" of column "duty" is no unit of running: want "{n}" or none`,
 	} {
 		if _, _, err := read(t, "samples", path+",time=ts,values="+values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want …%s…", values, err, want)

@@ -30,6 +30,8 @@ type samples struct {
 	named  []metric // by option values
 	wide   []metric // nil until the first row where none are named
 	sample assay.Sample
+	told   told
+	same   string          // why another value of a series and instant is not kept; "" until there is one
 	series map[string]bool // names that are not said to be a quantity, and whether a vocabulary has them
 }
 
@@ -109,7 +111,7 @@ func (s *samples) tell() {
 	if len(names) > 6 {
 		shown += ", …"
 	}
-	s.in.Tally.Note(fmt.Sprintf("kept under names whose meaning is not known, so that no finding reads them: %s; values=COLUMN:QUANTITY says what a column is (assay list quantity)", shown), 1)
+	s.in.Tally.Note(fmt.Sprintf("kept under names whose meaning is not known, so that no finding reads them: %s; values=COLUMN:QUANTITY says what a column is (assay list quantities)", shown), 1)
 }
 
 func (s *samples) row(rows input.Rows, line int) error {
@@ -205,20 +207,28 @@ func (s *samples) cell(rows input.Rows, line int, m *metric) error {
 		v *= m.scale
 	}
 	if m.share && !(v >= 0 && v <= 1) {
-		s.in.Tally.Reject(fmt.Sprintf("%s is a share of 0 to 1, and the cell another number: values=%s:%s:percent is for percent", m.quantity, m.column, m.quantity), 1)
+		reason := fmt.Sprintf("%s is a share of 0 to 1, and the cell another number: values=%s:%s:percent is for percent", m.quantity, m.column, m.quantity)
+		if m.scale == units[assay.Ratio]["percent"] {
+			reason = m.quantity + " in percent is 0 to 100, and the cell another number"
+		}
+		s.in.Tally.Reject(reason, 1)
 		return nil
 	}
 	if _, seen := s.series[m.name]; !seen && m.quantity == "" && len(s.series) < maxValues {
 		s.series[m.name] = hasMeaning(m.name)
 	}
-	s.in.Tally.Keep(1)
 	was := s.sample.Labels
 	if len(m.labels) > 0 {
 		s.sample.Labels = slices.Concat(was, m.labels)
 		slices.SortFunc(s.sample.Labels, byName)
 	}
 	s.sample.Name, s.sample.Value = m.name, v
-	err = s.emit(&s.sample)
+	if s.told.otherwise(&s.sample) {
+		s.in.Tally.Reject(s.untold(rows), 1)
+	} else {
+		s.in.Tally.Keep(1)
+		err = s.emit(&s.sample)
+	}
 	s.sample.Labels = was
 	return err
 }

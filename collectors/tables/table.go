@@ -32,7 +32,10 @@ func (s stamp) at(in *input.Input, rows input.Rows, line int, what string) (int6
 	if err != nil {
 		return 0, err
 	}
-	ns, _, ok := in.Instant(text, s.unit)
+	ns, dated, ok := in.Instant(text, s.unit)
+	if want := input.Misdated(ns); ok && dated && want != "" {
+		return 0, in.BadRow(line, s.column, text, want)
+	}
 	if !ok || ns > math.MaxInt64/2 || ns < 0 {
 		return 0, in.BadRow(line, s.column, text, "a date, or a number with the right unit")
 	}
