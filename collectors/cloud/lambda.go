@@ -79,7 +79,14 @@ func readLambda(ctx context.Context, in *input.Input, emit func(assay.Record) er
 			l.named = orBase("", in.Path)
 		}
 	}
-	if err := read(in, l.line); err != nil {
+	line := func(e *entry) error {
+		if why := in.Untrue(e.at); e.at != 0 && why != "" {
+			in.Tally.Omit(why, 1)
+			return nil
+		}
+		return l.line(e)
+	}
+	if err := read(in, line); err != nil {
 		return err
 	}
 	if l.other != nil {

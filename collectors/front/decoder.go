@@ -19,8 +19,10 @@ type decoder struct {
 	below    []byte // paths that count; nil: all
 	servers  bool   // the address of the upstream is the instance
 	requests bool
-	run      func(unix int64) int64 // to the time of the records
-	now      func() int64           // Unix ns; nil for what was recorded
+	run      func(unix int64) int64       // to the time of the records
+	now      func() int64                 // Unix ns; nil for what was recorded
+	fits     func(at int64) string        // why a stamp, in Unix ns, cannot be true; nil: all can
+	omit     func(reason string, n int64) // told of lines whose stamps cannot
 	emit     func(assay.Record) error
 	keep     func(n int64)
 	reject   func(reason string, n int64)
@@ -70,6 +72,12 @@ func (d *decoder) line(b []byte) error {
 	if d.now != nil && cmp.Or(e.end, e.begin) > d.now()+slack {
 		d.reject(ahead, 1)
 		return nil
+	}
+	if d.fits != nil {
+		if why := cmp.Or(d.fits(e.begin), d.fits(cmp.Or(e.end, e.begin))); why != "" {
+			d.omit(why, 1)
+			return nil
+		}
 	}
 	d.keep(1)
 	if d.coarse = max(d.coarse, e.resolution); e.took < 0 {

@@ -78,7 +78,7 @@ func firstLine(head []byte) []byte {
 func reader(kind string) func(context.Context, *input.Input, func(assay.Record) error) error {
 	return func(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
 		d := &decoder{kind: kind, log: filepath.Base(in.Path), zone: in.Zone, requests: true, run: unmoved, emit: emit,
-			keep: in.Tally.Keep, reject: in.Tally.Reject, note: in.Tally.Note}
+			fits: in.Untrue, omit: in.Tally.Omit, keep: in.Tally.Keep, reject: in.Tally.Reject, note: in.Tally.Note}
 		if err := d.options(in.Option); err != nil {
 			return fmt.Errorf("%s: %w", in.Path, err)
 		}

@@ -89,6 +89,10 @@ func readKernelLog(_ context.Context, in *input.Input, emit func(assay.Record) e
 			in.Tally.Reject(why, 1)
 			continue
 		}
+		if why := in.Unfit(l.at); why != "" {
+			in.Tally.Omit(why, 1)
+			continue
+		}
 		if k.bare {
 			in.NoZone(1)
 		}

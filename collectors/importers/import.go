@@ -189,6 +189,13 @@ func (im *Import) file(ctx context.Context, path string, t *tally, do func(*row)
 				t.note(note, 1)
 			}
 			t.zoneless += in.Zoneless()
+			if n := in.Long(); n > 0 {
+				err := fmt.Errorf("%s: %d lines are each %w", in.Path, n, input.ErrLong)
+				if !Tabular(k.Name) {
+					return err
+				}
+				t.unread.Add(input.ErrLong.Error(), 0, n, err)
+			}
 			return nil
 		}
 		if n%1024 == 0 && ctx.Err() != nil {

@@ -27,6 +27,7 @@ type File struct {
 	Zone     *time.Location // of stamps that name none
 	zoneless int64          // stamps without one
 	Last     byte           // that was read last
+	long     int64          // lines that were passed over, since they are too long
 
 	in    *bufio.Reader
 	from  *source
@@ -151,7 +152,10 @@ func (i *File) Bad(line int, what, value, want string) error {
 	return fmt.Errorf("%s:%d: %s %q: want %s", i.Path, line, what, value, want)
 }
 
-// Lines reads a file line by line.
+// Long returns how many lines were passed over, since they are longer than a row may be.
+func (i *File) Long() int64 { return i.long }
+
+// Lines reads a file line by line. A line that is too long is passed over and counted: one that holds a prompt must not cost the rest of a log.
 type Lines struct {
 	*File
 	N    int  // number of the line that was read last
@@ -167,13 +171,16 @@ func (l *Lines) Next() ([]byte, error) {
 		if errors.Is(err, bufio.ErrBufferFull) {
 			l.long = append(l.long[:0], b...)
 			for errors.Is(err, bufio.ErrBufferFull) {
-				if len(l.long) > l.most {
-					return nil, fmt.Errorf("%s:%d: %w", l.Path, l.N+1, l.tooLong())
-				}
 				b, err = l.in.ReadSlice('\n')
-				l.long = append(l.long, b...)
+				if len(l.long) <= l.most {
+					l.long = append(l.long, b...)
+				}
 			}
-			b = l.long
+			if b = l.long; len(b) > l.most && (err == nil || err == io.EOF) {
+				l.N++
+				l.File.long++
+				continue
+			}
 		}
 		if CutShort(err) {
 			err, l.Torn = io.EOF, true

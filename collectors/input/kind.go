@@ -122,6 +122,8 @@ type Input struct {
 	State any   // the kind's own, kept from the first reading to the second; shared by the inputs of a kind with a Finish
 
 	options map[string]string
+	set     *Set  // nil: none, so that each stamp may be true
+	shift   int64 // of its stamps
 	told    *told // by the inputs of the kind
 }
 
@@ -149,6 +151,12 @@ func (t *Tally) Reject(reason string, n int64) {
 		t.Rejected = map[string]int64{}
 	}
 	t.Rejected[reason] += n
+}
+
+// Omit counts n things as rejected that were read well and are not of this run.
+func (t *Tally) Omit(reason string, n int64) {
+	t.Reject(reason, n)
+	t.out += n
 }
 
 // Read returns the number of things seen.

@@ -52,8 +52,7 @@ func (o *leftOut) tell(t *Tally) {
 		notes := f.others
 		if alike && f.things > 0 {
 			t.Kept -= f.things
-			t.out += f.things
-			t.Reject(why, f.things)
+			t.Omit(why, f.things)
 		} else {
 			notes += f.things
 		}

@@ -24,7 +24,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 	if j := s.joined[o.spec.Kind.Name]; j != nil {
 		state, finish = &j.state, j.last == o
 	}
-	in := &Input{File: f, Tally: t, From: s.settings.From, State: *state, options: o.spec.Options, told: s.toldOf(o.spec.Kind.Name)}
+	in := &Input{File: f, Tally: t, From: s.settings.From, State: *state, options: o.spec.Options, set: s, shift: o.shift, told: s.toldOf(o.spec.Kind.Name)}
 	spans := s.toldOf("")
 	single := strings.HasPrefix(o.spec.Kind.Things, "spans") // each thing is one span
 	n := 0
@@ -38,7 +38,7 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			r = m.move(r, o.shift)
 			stamps(r, o.shift)
 		}
-		if why := s.unfit(r); why != "" {
+		if why := s.unfit(extent(r)); why != "" {
 			out.add(why, r)
 			return nil
 		}
@@ -63,6 +63,9 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 		err = o.spec.Kind.Finish(ctx, in, pass)
 	}
 	*state = in.State
+	if n := f.Long(); n > 0 {
+		t.Reject(ErrLong.Error(), n)
+	}
 	out.tell(t)
 	if note := f.ZoneNote(); note != "" && o.spec.Options["zone"] == "" {
 		t.Note(note+"; zone= names another", 1)
@@ -77,16 +80,40 @@ func (s *Set) toldOf(what string) *told {
 	return s.told[what]
 }
 
-// unfit says why the instants of a record, in Unix time, cannot be those of this run; "" if they can.
-func (s *Set) unfit(r assay.Record) string {
-	b, e := extent(r)
+// Untrue says why a stamp of the input, in Unix time, cannot be true; "" if it can. A reader of lines asks before it takes one for what happened: a record of it would
+// be left out, and what is told of the lines around it must not reach there.
+func (in *Input) Untrue(at int64) string {
+	if in.set == nil {
+		return ""
+	}
+	return in.set.untrue(at+in.shift, at+in.shift)
+}
+
+// Unfit is Untrue, and says it of a stamp outside of From and To too. It is for readers whose lines stand each for itself.
+func (in *Input) Unfit(at int64) string {
+	if in.set == nil {
+		return ""
+	}
+	return in.set.unfit(at+in.shift, at+in.shift)
+}
+
+// unfit says why instants from b to e, in Unix time, cannot be those of this run; "" if they can.
+func (s *Set) unfit(b, e int64) string {
+	if why := s.untrue(b, e); why != "" {
+		return why
+	}
+	if s.settings.From != 0 && b < s.settings.From || s.settings.To != 0 && b > s.settings.To {
+		return "outside of --from and --to"
+	}
+	return ""
+}
+
+func (s *Set) untrue(b, e int64) string {
 	switch {
 	case b < year2000:
 		return "stamped before the year 2000"
 	case s.settings.Latest != 0 && e > s.settings.Latest:
 		return "stamped in the future"
-	case s.settings.From != 0 && b < s.settings.From, s.settings.To != 0 && b > s.settings.To:
-		return "outside of --from and --to"
 	}
 	return ""
 }

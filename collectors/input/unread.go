@@ -44,7 +44,7 @@ func (u *Unread) Take(err error, n int64) bool {
 	return true
 }
 
-// Add takes a row.
+// Add takes a row; line is 0 where it is not known.
 func (u *Unread) Add(reason string, line int, n int64, err error) {
 	if u.first == nil {
 		u.first, u.by = err, map[string]unreadRows{}
@@ -76,7 +76,10 @@ func (u *Unread) Err(kept int64) error {
 func (u *Unread) Reasons() map[string]int64 {
 	out := map[string]int64{}
 	for reason, r := range u.by {
-		out[fmt.Sprintf("%s (first on line %d)", reason, r.first)] += r.n
+		if r.first > 0 {
+			reason = fmt.Sprintf("%s (first on line %d)", reason, r.first)
+		}
+		out[reason] += r.n
 	}
 	return out
 }

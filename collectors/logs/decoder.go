@@ -68,7 +68,7 @@ func (d *decoder) take(l *line, n int64) error {
 		d.tally.Reject("no stamp, nor one on a line before it", n)
 		return nil
 	case odd != "":
-		d.tally.Reject(odd, n)
+		d.tally.Omit(odd, n)
 		return nil
 	case (p.Is == "phase" || p.Is == "begin" || p.Is == "end") && otherWorker.MatchString(prefix(text)):
 		d.tally.Reject("said by the first worker too", n)

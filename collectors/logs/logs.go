@@ -63,6 +63,7 @@ func newLines(in *input.Input, emit func(assay.Record) error) (*lines, error) {
 		end = st.ModTime()
 	}
 	d := newDecoder(in.Tally, instance, in.Zone, end, emit)
+	d.fits = in.Untrue
 	if text := in.Option("year"); text != "" {
 		year, err := strconv.Atoi(text)
 		if err != nil || year < 2000 || year > 2200 {

@@ -163,6 +163,10 @@ func readOllama(ctx context.Context, in *input.Input, emit func(assay.Record) er
 			}
 			continue
 		}
+		if odd := in.Untrue(x.at); x.at != 0 && why == "" && odd != "" {
+			in.Tally.Omit(odd, 1)
+			continue
+		}
 		if why != "" {
 			in.Tally.Reject(why, 1)
 			continue
