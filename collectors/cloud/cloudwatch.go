@@ -35,6 +35,7 @@ type metricResult struct {
 	Label      string            `json:"Label"`
 	Timestamps []json.RawMessage `json:"Timestamps"`
 	Values     []float64         `json:"Values"`
+	Status     string            `json:"StatusCode"`
 
 	Datapoints []map[string]json.RawMessage `json:"Datapoints"`
 
@@ -47,7 +48,7 @@ type metricResult struct {
 
 // readCloudWatch reads an input.
 func readCloudWatch(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
-	d := &datapoints{namespace: in.Option("namespace"), ids: true, tally: in.Tally, emit: emit}
+	d := &datapoints{namespace: in.Option("namespace"), whole: true, ids: true, tally: in.Tally, emit: emit}
 	if f := in.Option("function"); f != "" {
 		d.labels = []assay.Label{{Name: "function_name", Value: short(f)}}
 	}
@@ -59,6 +60,7 @@ type datapoints struct {
 	namespace string        // of metrics that name none; "": AWS/Lambda
 	labels    []assay.Label // of metrics that name no dimensions, sorted
 	ids       bool          // the ids of a query tell metrics apart
+	whole     bool          // no page follows that has the rest of a series
 	tally     *input.Tally
 	emit      func(assay.Record) error
 }
@@ -84,6 +86,10 @@ func (d *datapoints) read(f *input.File) error {
 				d.tally.Reject("a datapoint without a time", 1)
 				return nil
 			}
+			if v < 0 && namespace == "AWS/Lambda" {
+				d.tally.Reject("a value below zero, which no metric of AWS/Lambda has", 1)
+				return nil
+			}
 			d.tally.Keep(1)
 			return d.emit(&assay.Sample{Name: name, Labels: labels, Time: at, Value: v})
 		}
@@ -92,12 +98,18 @@ func (d *datapoints) read(f *input.File) error {
 			return m.stream(base, labels, d.tally, d.emit)
 		case m.Datapoints != nil:
 			return m.statistics(base, d.tally, one)
-		case m.Label != "" && len(m.Timestamps) == len(m.Values):
+		case m.Label != "":
 			if m.ID != "" && d.ids {
 				labels = append(slices.Clone(labels), assay.Label{Name: "id", Value: short(m.ID)})
 				sortLabels(labels)
 			}
-			points := make([]int, len(m.Values))
+			if d.whole && m.Status != "" && m.Status != "Complete" {
+				d.tally.Note("of %d series CloudWatch says that it gave a part, or none ("+short(m.Status)+")", 1)
+			}
+			if n := len(m.Timestamps) - len(m.Values); n != 0 {
+				d.tally.Reject("a datapoint with a stamp and no value, or a value and no stamp", int64(max(n, -n)))
+			}
+			points := make([]int, min(len(m.Values), len(m.Timestamps)))
 			for i := range points {
 				points[i] = i
 			}
