@@ -54,7 +54,7 @@ func (s *Set) passOver(ctx context.Context, o *one, err error) bool {
 	if s.passed[o.dir] == nil {
 		s.passed[o.dir] = err
 	}
-	o.summary = Summary{Kind: o.spec.Kind.Name, Path: cmp.Or(o.shown, o.path), Things: "files", Read: 1, Rejected: map[string]int64{"nothing in it is of the kind " + o.spec.Kind.Name: 1}}
+	o.summary = Summary{Kind: o.spec.Kind.Name, Path: cmp.Or(o.shown, o.path), PassedOver: true, Things: "files", Read: 1, Rejected: map[string]int64{"nothing in it is of the kind " + o.spec.Kind.Name: 1}}
 	return true
 }
 

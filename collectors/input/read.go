@@ -42,10 +42,12 @@ func (s *Set) read(ctx context.Context, o *one, emit func(assay.Record) error) (
 			out.add(why, r)
 			return nil
 		}
-		if sp, ok := r.(*assay.Span); ok && single && spans.span(sp) {
-			t.Kept--
-			t.Reject(Duplicate, 1)
-			return nil
+		if sp, ok := r.(*assay.Span); ok && single {
+			if why := spans.span(sp); why != "" {
+				t.Kept--
+				t.Omit(why, 1)
+				return nil
+			}
 		}
 		out.things += thingsIn(r)
 		refused = emit(r)

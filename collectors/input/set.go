@@ -30,14 +30,15 @@ type Settings struct {
 
 // A Summary says what became of one input.
 type Summary struct {
-	Kind     string           `json:"kind"`
-	Path     string           `json:"path"`
-	Things   string           `json:"things"` // what Read, Kept and Rejected count
-	Read     int64            `json:"read"`
-	Kept     int64            `json:"kept"`
-	Rejected map[string]int64 `json:"rejected,omitempty"` // by reason
-	Notes    []string         `json:"notes,omitempty"`
-	Joined   bool             `json:"joined,omitempty"` // its records are counted with those of the last input of its kind
+	Kind       string           `json:"kind"`
+	Path       string           `json:"path"`
+	Things     string           `json:"things"` // what Read, Kept and Rejected count
+	Read       int64            `json:"read"`
+	Kept       int64            `json:"kept"`
+	Rejected   map[string]int64 `json:"rejected,omitempty"` // by reason
+	Notes      []string         `json:"notes,omitempty"`
+	PassedOver bool             `json:"passed_over,omitempty"` // it was found in a directory and holds nothing of the kind
+	Joined     bool             `json:"joined,omitempty"`      // its records are counted with those of the last input of its kind
 
 	Requests int64 `json:"requests,omitempty"` // records that it gave
 	Spans    int64 `json:"spans,omitempty"`

@@ -14,36 +14,51 @@ import (
 // Duplicate is why what was told before is rejected: the same export given twice, or two that overlap.
 const Duplicate = "duplicate: told before"
 
+// otherContent is why a span is rejected that has the ids of one before it and is another: its place in the trace cannot be told.
+const otherContent = "the ids of a span told before, with another name, start or length: want each trace from one recording"
+
 // maxTold bounds what is kept of what was told, to know it again. What comes after is not known again.
 const maxTold = 8 << 20
 
 // told knows again what was told before in the reading of a set.
 type told struct {
 	seed maphash.Seed
-	all  map[uint64]struct{}
+	all  map[uint64]uint64 // what it is known by, and what it held
 }
 
-func newTold() *told { return &told{seed: maphash.MakeSeed(), all: map[uint64]struct{}{}} }
+func newTold() *told { return &told{seed: maphash.MakeSeed(), all: map[uint64]uint64{}} }
 
-func (t *told) again(h uint64) bool {
-	if _, ok := t.all[h]; ok {
-		return true
+// again reports whether what is known by h came before, and what it held then.
+func (t *told) again(h, held uint64) (was uint64, ok bool) {
+	if was, ok = t.all[h]; ok {
+		return was, true
 	}
 	if len(t.all) < maxTold {
-		t.all[h] = struct{}{}
+		t.all[h] = held
 	}
-	return false
+	return 0, false
 }
 
-// span reports whether a span came before: its id tells, within its trace.
-func (t *told) span(s *assay.Span) bool {
+// span says why a span is rejected since one of its ids came before, within its trace; "" where none did.
+func (t *told) span(s *assay.Span) string {
 	if s.SpanID.IsZero() || s.TraceID.IsZero() {
-		return false
+		return ""
 	}
-	return t.again(maphash.Comparable(t.seed, struct {
+	held := maphash.Comparable(t.seed, struct {
+		name       string
+		start, end int64
+	}{s.Name, s.Start, s.End})
+	was, ok := t.again(maphash.Comparable(t.seed, struct {
 		trace assay.TraceID
 		id    assay.SpanID
-	}{s.TraceID, s.SpanID}))
+	}{s.TraceID, s.SpanID}), held)
+	switch {
+	case !ok:
+		return ""
+	case was != held:
+		return otherContent
+	}
+	return Duplicate
 }
 
 // Again reports whether an input of the same kind, or this one, told of the same thing before in this reading: by its id, with what else makes it one. Whoever
@@ -52,7 +67,8 @@ func (in *Input) Again(key string) bool {
 	if in.told == nil {
 		in.told = newTold()
 	}
-	return in.told.again(maphash.String(in.told.seed, key))
+	_, ok := in.told.again(maphash.String(in.told.seed, key), 0)
+	return ok
 }
 
 // twins finds inputs of one kind that hold the same, byte for byte.

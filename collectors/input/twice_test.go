@@ -116,3 +116,21 @@ func TestToldTwice(t *testing.T) {
 		})
 	}
 }
+
+// A span that has the ids of another and is not the same is no duplicate: it is left out, with that for a reason.
+func TestSpansOfOneIDAndOtherContent(t *testing.T) {
+	k := jobs("jobs", true)
+	var specs []Spec
+	for _, text := range []string{fmt.Sprintf("1 %d\n2 %d\n", base, base+1), fmt.Sprintf("1 %d\n2 %d\n3 %d\n", base, base+5, base+2)} {
+		specs = append(specs, Spec{Kind: k, Path: file(t, text)})
+	}
+	s, err := Open(t.Context(), specs, Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := map[string]int64{Duplicate: 1, otherContent: 1}
+	if got := s.Summaries[1]; got.Kept != 1 || got.Read != 3 || cmp.Diff(want, got.Rejected) != "" {
+		t.Errorf("%+v, want %v rejected", got, want)
+	}
+}
