@@ -229,10 +229,10 @@ func (c *checker) url(path, raw string) {
 		return
 	}
 	if u.User != nil {
-		c.bad(path, "a URL in a plan must not carry credentials; use auth with env or file")
+		c.bad(path, "a URL in a plan must not carry credentials; %s", credentialsOf(path))
 	}
 	if name := secretIn(u.RawQuery); name != "" {
-		c.bad(path, "%q in the query of a URL may carry a credential, which no plan holds; use target.auth, with header for the header that takes the key", name)
+		c.bad(path, "%q in the query of a URL may carry a credential, which no plan holds; %s", name, credentialsOf(path))
 	}
 }
 

@@ -310,7 +310,7 @@ func TestKeysInURLs(t *testing.T) {
 		"target.auth.oidc.tokenURL": begin + "{kind: http, url: 'http://h', auth: {oidc: {clientID: a, clientSecret: {env: A}, tokenURL: 'URL'}}}\n" + load,
 		"collect.prometheus[0]":     head + load + "collect: {prometheus: [{url: 'URL'}]}\n",
 	}
-	const inQuery = " in the query of a URL may carry a credential, which no plan holds; use target.auth"
+	const inQuery = " in the query of a URL may carry a credential, which no plan holds; "
 	for url, want := range map[string]string{
 		"http://h/api/f?code=hidden":                  `"code"` + inQuery,
 		"http://h/?a=b&Key=hidden":                    `"Key"` + inQuery,

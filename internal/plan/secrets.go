@@ -38,6 +38,20 @@ func (c *checker) headers(at string, list map[string]string) {
 	}
 }
 
+// tokened are the places whose URLs have a token beside them.
+var tokened = regexp.MustCompile(`^(?:collect\.(?:loki|elasticsearch|tempo|jaeger|runpod)\[\d+\]|notify\[\d+\])\.url$|^alerts\.|^(?:guards|hypothesis)\[\d+\].*\.prometheus$`)
+
+// credentialsOf says where the credentials that belong to the URL at a path of the plan can be named.
+func credentialsOf(path string) string {
+	switch {
+	case path == "target.url":
+		return "use target.auth, which takes env, file and others, with header for the header that takes the key"
+	case tokened.MatchString(path):
+		return "use " + path[:strings.LastIndexByte(path, '.')] + ".token with env or file"
+	}
+	return "leave it out: none can be named here"
+}
+
 // secretIn returns the name in a query that may carry a credential; "" where none does. It also reads what net/url leaves out as malformed.
 func secretIn(query string) string {
 	for _, pair := range strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' }) {
