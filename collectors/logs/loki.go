@@ -37,13 +37,16 @@ type lokiLine struct {
 
 // fetchLoki writes the lines of a window, oldest first.
 func fetchLoki(ctx context.Context, f *input.Fetching, to io.Writer) error {
-	at, err := ask.Queried(f.URL, "query")
+	at, err := ask.Parse(f.URL)
 	if err != nil {
 		return err
 	}
 	query := at.Query().Get("query")
 	if query == "" {
 		return fmt.Errorf(`%s has no query: want http://HOST:3100?query={app="vllm"}`, ask.Shown(f.URL))
+	}
+	if _, err := ask.Queried(f.URL, "query"); err != nil {
+		return err
 	}
 	out := json.NewEncoder(to)
 	return openStore(at, f.Token).readLoki(ctx, query, f.From, f.To+1, &cursor{}, func(l *lokiLine) error { return out.Encode(l) })

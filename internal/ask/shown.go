@@ -30,7 +30,8 @@ func Parse(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Queried reads a URL whose query may have the parameters named and no other: another would not reach the API behind it.
+// Queried reads a URL whose query may have the parameters named and no other: another would not reach the API behind it. Its error does not
+// name the URL: whoever asks does.
 func Queried(text string, names ...string) (*url.URL, error) {
 	u, err := Parse(text)
 	if err != nil {
@@ -44,7 +45,7 @@ func Queried(text string, names ...string) (*url.URL, error) {
 		if len(names) > 0 {
 			want = "only " + strings.Join(names, ", ") + " in it"
 		}
-		return nil, fmt.Errorf("%s: its query has %.40q: want %s; a token is told apart from the URL", Shown(text), name, want)
+		return nil, fmt.Errorf("its query has %.40q: want %s; a token is told apart from the URL", name, want)
 	}
 	return u, nil
 }
