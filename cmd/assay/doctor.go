@@ -89,6 +89,7 @@ var examinations = []struct {
 	{"gpus", true, examineGPUs},
 	{"clouds", true, examineClouds},
 	{"front", true, examineFront},
+	{"clocks", true, examineClocks},
 	{"k6", true, examineK6},
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/smithy-go/logging"
 )
 
 // AWS gets keys by AWS's own chain: environment, shared configuration with its profiles, web identity, container and instance metadata.
@@ -23,6 +24,7 @@ func (a AWS) chain(ctx context.Context) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
 		o.TokenProvider = func() (string, error) { return "", errors.New("the profile wants a code from a person") }
 	})}
+	options = append(options, config.WithLogger(logging.Nop{})) // the errors tell; its own lines would go to stderr
 	if a.Profile != "" {
 		options = append(options, config.WithSharedConfigProfile(a.Profile))
 	}
