@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -151,6 +152,15 @@ func importRun(ctx context.Context, o *importOptions, paths []string) (*imported
 	return &imported{Dir: dir, Kind: im.Kind, Requests: im.Requests, Seconds: float64(im.End) / 1e9, Warnings: im.Warnings}, nil
 }
 
+// runNameOf is the name of a run that is made of what lies at a path: that of its file, or its host's for a URL without a path.
+func runNameOf(path string) string {
+	if u, err := url.Parse(path); err == nil && u.Host != "" && strings.Trim(u.Path, "/") == "" {
+		return u.Hostname()
+	}
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	return name
+}
+
 // makeRun makes the run directory of m and fills it with what src emits, which ends at run time end. What fails leaves nothing behind.
 func makeRun(ctx context.Context, o *importOptions, path string, m *assay.Manifest, src assay.Source, end int64) (dir string, err error) {
 	if m.XIDs, err = readXIDTable(o.xids); err != nil {
@@ -158,7 +168,7 @@ func makeRun(ctx context.Context, o *importOptions, path string, m *assay.Manife
 	}
 	name := o.name
 	if name == "" {
-		name, _, _ = strings.Cut(filepath.Base(path), ".")
+		name = runNameOf(path)
 	}
 	name = regexp.MustCompile(`[^A-Za-z0-9._-]+`).ReplaceAllString(name, "-")
 	m.Name = cmp.Or(strings.Trim(name, "-."), "import")

@@ -190,6 +190,10 @@ func moment(text string, now time.Time) (time.Time, error) {
 func printInputs(w io.Writer, sums []input.Summary) {
 	for _, s := range sums {
 		as := "as " + made(&s)
+		if s.PassedOver {
+			fmt.Fprintf(w, "%s: passed over, since nothing in it is of the kind %s\n", s.Path, s.Kind)
+			continue
+		}
 		if s.Joined {
 			as = "and read together with the next"
 		}
