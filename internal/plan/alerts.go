@@ -69,7 +69,7 @@ func (c *checker) alerts(a *Alerts) {
 	const at = "alerts"
 	for name, u := range map[string]string{"alertmanager": a.Alertmanager, "prometheus": a.Prometheus} {
 		if u != "" {
-			c.url(at+"."+name, u)
+			c.api(at+"."+name, u)
 		}
 	}
 	if a.Alertmanager == "" && a.Prometheus == "" {

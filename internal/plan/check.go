@@ -236,6 +236,14 @@ func (c *checker) url(path, raw string) {
 	}
 }
 
+// api checks the URL of a server whose API lies behind it: a query would not reach it.
+func (c *checker) api(path, raw string) {
+	c.url(path, raw)
+	if u, err := url.Parse(raw); err == nil && u.RawQuery != "" && secretIn(u.RawQuery) == "" {
+		c.bad(path, "has a query, which would not reach the API behind it; leave it out")
+	}
+}
+
 func keys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {

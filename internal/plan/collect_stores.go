@@ -51,7 +51,7 @@ func (c *checker) logStores(p *Plan) {
 		if url == "" {
 			c.bad(at, "needs url")
 		} else {
-			c.url(at+".url", url)
+			c.api(at+".url", url)
 		}
 		c.tokenRef(at+".token", token, false)
 		for name, d := range map[string]Duration{".interval": interval, ".wait": wait} {

@@ -137,7 +137,7 @@ func (c *checker) promqlGuard(at string, g *Guard) {
 	if g.Prometheus == "" {
 		c.bad(at, "needs prometheus: the URL of the server that is asked")
 	} else {
-		c.url(at+".prometheus", g.Prometheus)
+		c.api(at+".prometheus", g.Prometheus)
 	}
 	if g.Max == nil && g.Min == nil {
 		c.bad(at, "has no limit; give max or min")

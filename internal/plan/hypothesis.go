@@ -125,7 +125,7 @@ func (c *checker) hypothesis(p *Plan) {
 			if h.Prometheus == "" {
 				c.bad(at, "needs prometheus: the URL of the server that is asked")
 			} else {
-				c.url(at+".prometheus", h.Prometheus)
+				c.api(at+".prometheus", h.Prometheus)
 			}
 			c.tokenRef(at+".token", h.Token, false)
 			continue

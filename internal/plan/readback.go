@@ -42,7 +42,7 @@ func (c *checker) readBack(p *Plan) {
 		if url == "" {
 			c.bad(at, "needs url")
 		} else {
-			c.url(at+".url", url)
+			c.api(at+".url", url)
 		}
 		c.tokenRef(at+".token", token, false)
 		if d := wait.D(); d < time.Second || d > readBackMost {

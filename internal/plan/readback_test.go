@@ -25,6 +25,7 @@ func TestReadBack(t *testing.T) {
 		"  jaeger: [{url: 'h:16686'}]\n":                           `p.yaml:6:18: collect.jaeger[0].url: "h:16686" is not a URL`,
 		"  tempo: [{url: 'http://t', wait: 1h}]\n":                 "collect.tempo[0].wait: 1h0m0s is not between 1s and 10m0s",
 		"  tempo: [{url: 'http://t', token: {env: A, file: b}}]\n": "collect.tempo[0].token: needs exactly one of env and file",
+		"  tempo: [{url: 'http://t/?x=1'}]\n":                      "has a query, which would not reach the API behind it",
 		"  tempo: [{url: 'http://me:x@t'}]\n":                      "a URL in a plan must not carry credentials",
 	} {
 		if _, err := Parse("p.yaml", []byte(head+text)); err == nil || !strings.Contains(err.Error(), want) {
