@@ -3,6 +3,7 @@ package facts
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -401,7 +402,7 @@ func (s *instanceScan) unwanted(l *assay.Life, t int64) int64 {
 
 // Capacity returns when as many instances were in routing again as when the fault came into force, or as many as
 // the autoscaler still wanted if that became fewer; not when they are lost again while the fault is in force. found is false if that was not seen; the instant is then the last one known not to be so.
-// dropped tells whether the fault took any instance out of routing at all.
+// dropped tells whether the fault took any instance out of routing at all. What is lost once the next fault strikes is not told from what that one took: it ends the look.
 func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found, dropped bool) {
 	type change struct {
 		at, resolution int64
@@ -414,10 +415,18 @@ func Capacity(f *assay.Facts, w *assay.FaultWindow) (at, resolution int64, found
 	if n := len(f.Events); n > 0 {
 		end = max(end, f.Events[n-1].Time)
 	}
+	struck := int64(math.MaxInt64) // by the next fault
+	if j := nextFault(f.Faults, w); j >= 0 {
+		struck = from(&f.Faults[j])
+		end = min(end, struck)
+	}
 	for i := range f.Events {
 		e := &f.Events[i]
 		if e.Time < from(w) {
 			continue
+		}
+		if e.Time >= struck {
+			break
 		}
 		if e.Attrs["reason"] == exitShutdown && e.Instance != "" {
 			end = min(end, e.Time) // the platform is being taken down

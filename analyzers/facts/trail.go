@@ -42,6 +42,7 @@ const (
 	touchFailed
 	touchSilent // judges nothing
 	touchShed   // throttled outside overload: the fault decides what it is, see [Trails.settle]
+	touchOther  // hurt by the fault before or after
 )
 
 type touch struct {
@@ -60,8 +61,9 @@ type Trails struct {
 	wait     int64
 	faults   []assay.FaultWindow
 	until    []int64
-	beside   [][]string // ids of the faults that each is felt together with
-	cut      []string   // id of the later fault that ends the trail, or ""
+	beside   [][]string           // ids of the faults that each is felt together with
+	next     []*assay.FaultWindow // the later fault that ends the trail, or nil
+	earlier  [][]int              // faults whose trail each ends
 	stress   map[string]bool
 	seqs     [][]touch
 	hit      [][]struck      // candidates, in order of due
@@ -87,7 +89,7 @@ const (
 func NewTrails(f *assay.Facts) *Trails {
 	n := len(f.Faults)
 	t := &Trails{limits: LimitsOf(f.Manifest), wait: cmp.Or(f.Manifest.MaxWait, 60*second), faults: f.Faults, seqs: make([][]touch, n), hit: make([][]struck, n),
-		beside: make([][]string, n), cut: make([]string, n), stress: map[string]bool{}, named: map[string]bool{}, listed: max(20, min(affectedMax, affectedAll/max(1, n)))}
+		beside: make([][]string, n), next: make([]*assay.FaultWindow, n), earlier: make([][]int, n), stress: map[string]bool{}, named: map[string]bool{}, listed: max(20, min(affectedMax, affectedAll/max(1, n)))}
 	for i := range f.Phases {
 		t.stress[f.Phases[i].Name] = f.Phases[i].Role == assay.RoleStress
 	}
@@ -101,14 +103,13 @@ func NewTrails(f *assay.Facts) *Trails {
 			until = math.MaxInt64
 		}
 		for j := range f.Faults {
-			n := &f.Faults[j]
-			switch {
-			case j == i || w.Applied == 0 || n.Applied == 0 || n.Void != "":
-			case atOnce(w, n) || atOnce(n, w):
+			if n := &f.Faults[j]; j != i && w.Applied != 0 && n.Applied != 0 && n.Void == "" && (atOnce(w, n) || atOnce(n, w)) {
 				t.beside[i] = append(t.beside[i], n.ID)
-			case n.Applied > w.Applied && from(n) < until:
-				until, t.cut[i] = from(n), n.ID
 			}
+		}
+		if j := nextFault(f.Faults, w); j >= 0 && from(&f.Faults[j]) < until {
+			until, t.next[i] = from(&f.Faults[j]), &f.Faults[j]
+			t.earlier[j] = append(t.earlier[j], i)
 		}
 		t.until = append(t.until, until)
 	}
@@ -121,6 +122,33 @@ func open(w *assay.FaultWindow) bool { return w.Reverted == 0 && w.Clear == 0 }
 // atOnce reports whether n began while w was in force, or so soon after w that they struck as one.
 func atOnce(w, n *assay.FaultWindow) bool {
 	return n.Applied >= w.Applied && (open(w) || from(n) <= max(closed(w), w.Applied+together))
+}
+
+// nextFault returns the index of the first fault that began after w was over, -1 if none did. What is hurt or lost from then on is that one's.
+func nextFault(faults []assay.FaultWindow, w *assay.FaultWindow) int {
+	next := -1
+	for j := range faults {
+		n := &faults[j]
+		if w.Applied == 0 || n.Applied <= w.Applied || n.Void != "" || atOnce(w, n) || atOnce(n, w) {
+			continue
+		}
+		if next < 0 || from(n) < from(&faults[next]) {
+			next = j
+		}
+	}
+	return next
+}
+
+// another reports whether a request that was hurt and in flight when one fault followed another belongs to the other of the two: to the earlier if it
+// was due while that was in force and ran out of time or came late, else to the later.
+func (t *Trails) another(i int, c *touch) bool {
+	held := func(w *assay.FaultWindow) bool {
+		return c.due <= closed(w) && (c.outcome == assay.Timeout || c.state == touchSlow)
+	}
+	if n := t.next[i]; n != nil && c.end >= n.Applied && !held(&t.faults[i]) {
+		return true
+	}
+	return c.due < t.faults[i].Applied && c.end >= t.faults[i].Applied && slices.ContainsFunc(t.earlier[i], func(j int) bool { return held(&t.faults[j]) })
 }
 
 // Add takes the next request in order of Due.
@@ -149,8 +177,11 @@ func (t *Trails) Add(r *assay.Request) {
 		case r.Outcome == assay.Throttled && !t.stress[r.Phase]:
 			c.state = touchShed
 		}
+		if c.state != touchWell && c.state != touchSilent && t.another(i, &c) {
+			c.state = touchOther
+		}
 		t.seqs[i] = append(t.seqs[i], c)
-		if c.state != touchWell && c.state != touchSilent && c.end >= w.Applied && len(t.hit[i]) < t.listed {
+		if c.state != touchWell && c.state != touchSilent && c.state != touchOther && c.end >= w.Applied && len(t.hit[i]) < t.listed {
 			t.hit[i] = append(t.hit[i], struck{len(t.seqs[i]) - 1, affected(r, c.state)})
 		}
 	}
@@ -186,7 +217,7 @@ func (t *Trails) settle(i int) {
 	ours := w.Kind == "http"
 	before := slices.ContainsFunc(seq, func(c touch) bool { return c.outcome == assay.Throttled && c.end < w.Applied })
 	for j := range seq {
-		if c := &seq[j]; c.outcome == assay.Throttled && c.state != touchSilent {
+		if c := &seq[j]; c.state == touchShed {
 			c.state = touchSilent
 			hit := ours && (c.victim || !c.known) && c.due <= closed(w)
 			if c.end >= w.Applied && (hit || !before) {

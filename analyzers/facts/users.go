@@ -21,7 +21,8 @@ import (
 // strikes whatever was throttled before.
 //
 // A fault that begins while another is in force is felt together with it: each then shows what users felt of both, and says so. One that begins after
-// the other was reverted ends the other's trail: what is due from then on is the later one's alone.
+// the other was reverted ends the other's trail: what is due from then on is the later one's alone,
+// and so is what it hurt that was in flight.
 type Users struct {
 	State     assay.FaultState
 	LastHurt  int64 // last instant known bad; 0 if none was hurt after the fault was applied
@@ -81,7 +82,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 			u.lose(c)
 			flight = true
 		}
-		if c.end < w.Applied && c.due >= w.Applied-lookBack && c.state != touchSilent {
+		if c.end < w.Applied && c.due >= w.Applied-lookBack && c.state != touchSilent && c.state != touchOther {
 			u.Before++
 			if c.state == touchWell {
 				u.Good++
@@ -90,7 +91,7 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	}
 	judged := make([]touch, 0, len(seq)-after)
 	for _, c := range seq[after:] {
-		if c.state != touchSilent {
+		if c.state != touchSilent && c.state != touchOther {
 			judged = append(judged, c)
 		}
 	}
@@ -109,6 +110,8 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 			continue
 		}
 		switch c.state {
+		case touchOther:
+			continue
 		case touchSilent:
 			u.Silent++
 			continue
@@ -159,8 +162,8 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	switch {
 	case len(t.beside[i]) > 0:
 		u.Warnings = append(u.Warnings, fmt.Sprintf("it was in force together with %s: what users felt is that of all of them, shown with each and never to be summed", strings.Join(t.beside[i], ", ")))
-	case t.cut[i] != "" && (end > t.until[i] || u.State == assay.Unrecovered):
-		u.Warnings = append(u.Warnings, fmt.Sprintf("what was due from %s on is charged to that fault", t.cut[i]))
+	case t.next[i] != nil && (end > t.until[i] || u.State == assay.Unrecovered):
+		u.Warnings = append(u.Warnings, fmt.Sprintf("what was due from %s on is charged to that fault", t.next[i].ID))
 	}
 	return u
 }

@@ -148,6 +148,47 @@ func TestFaultsSideBySide(t *testing.T) {
 	}
 }
 
+// What was in flight when the next fault struck, and the instance that this one took, are none of the fault before.
+func TestTheNextFaultIsChargedToNobodyElse(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		due     int // number of the request that the second fault finds in flight
+		outcome assay.Outcome
+		lost    [2]int
+		states  [2]assay.FaultState
+	}{
+		{"cut by the second", 279, assay.CutFIN, [2]int{6, 1}, [2]assay.FaultState{assay.Recovered, assay.Recovered}},
+		{"begun under the first, cut by the second", 210, assay.CutFIN, [2]int{6, 1}, [2]assay.FaultState{assay.Recovered, assay.Recovered}},
+		{"held by the first", 210, assay.Timeout, [2]int{7, 0}, [2]assay.FaultState{assay.Recovered, assay.Tolerated}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run := hand()
+			strike(run, "f1", "http", "w-1", 20*second)
+			strike(run, "f2", "hang", "w-2", 28*second)
+			run.E = append(run.E, event(29*second, assay.EventInstanceUnready, "w-2"))
+			slices.SortStableFunc(run.E, func(a, b assay.Event) int { return int(a.Time - b.Time) })
+			for i := 202; i < 208; i++ {
+				run.R[i].Outcome = assay.Reset
+			}
+			run.R[c.due].Outcome, run.R[c.due].End = c.outcome, 28*second+500*ms
+			us := usersOf(t, run)
+			if got := [2]int{us[0].Lost, us[1].Lost}; got != c.lost {
+				t.Errorf("lost %v, want %v", got, c.lost)
+			}
+			if got := [2]assay.FaultState{us[0].State, us[1].State}; got != c.states {
+				t.Errorf("states %v, want %v", got, c.states)
+			}
+			f := compute(t, run)
+			if at, _, _, dropped := facts.Capacity(f, &f.Faults[0]); dropped {
+				t.Errorf("the first fault took an instance out of routing until %d s", at/second)
+			}
+			if _, _, _, dropped := facts.Capacity(f, &f.Faults[1]); !dropped {
+				t.Error("the second fault took no instance out of routing")
+			}
+		})
+	}
+}
+
 // Where nothing tells which instance serves, the victim is taken to carry its share of the traffic, and the result says so.
 func TestShareOfAVictimWithoutIdentity(t *testing.T) {
 	for _, c := range []struct {
