@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts"
+	"github.com/assay-dev/assay/internal/stat"
 )
 
 // Attribution says where the end-to-end time of delivered requests went: six classes that sum,
@@ -382,6 +383,12 @@ func (s *scope) shares() scopeShares {
 		if blocks < 5 {
 			return assay.Quantity{Value: q.Value, Lo: 0, Hi: 1, Confidence: 1, Unit: assay.Ratio, N: q.N, Of: q.Of,
 				Method: "ratio of sums; fewer than 5 blocks of 5 requests bound nothing", Basis: assay.Estimated}
+		}
+		if q.Value == 0 || q.Value == 1 { // no draw differs
+			in := stat.ClopperPearson(int(q.Value)*blocks, blocks, Confidence)
+			q.Lo, q.Hi = in.Lo, in.Hi
+			q.Method = fmt.Sprintf("ratio of sums; all %d blocks are alike in it: the interval is of the share of blocks that are (Clopper-Pearson)", blocks)
+			return q
 		}
 		slices.Sort(draws[k])
 		q.Lo, q.Hi = min(q.Value, draws[k][resamples*25/1000]), max(q.Value, draws[k][resamples*975/1000])

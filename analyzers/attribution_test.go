@@ -242,3 +242,20 @@ func BenchmarkDecompose(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*len(spans))/b.Elapsed().Seconds(), "spans/s")
 }
+
+// A class that no request was charged with is not known to be none, nor one that took all to be all.
+func TestSharesOfNoneAreBounded(t *testing.T) {
+	s := &scope{}
+	for i := range 100 {
+		d := decomposition{due: int64(i)}
+		d.class[classCompute] = 1 + float32(i%7)
+		s.add(d)
+	}
+	got := s.shares()
+	if q := got.class[classMemory]; q.Value != 0 || q.Lo != 0 || math.Abs(q.Hi-0.16843) > 1e-4 { // 1 − 0.025^(1/20)
+		t.Errorf("none in 20 blocks: %s", q)
+	}
+	if q := got.class[classCompute]; q.Value != 1 || q.Hi != 1 || math.Abs(q.Lo-0.83157) > 1e-4 {
+		t.Errorf("all of 20 blocks: %s", q)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers/facts/factstest"
+	"github.com/assay-dev/assay/internal/stat"
 )
 
 // struckBy makes n faults of a kind, of which some were recovered from, each with a degraded area in seconds.
@@ -99,6 +100,24 @@ func TestTimeToRepair(t *testing.T) {
 	}
 	if q := found[3].Quantity; q.Reason != "not estimable, because 1 repair was seen to end; want 3, not all of one length" {
 		t.Errorf("users %s", q)
+	}
+}
+
+// An upper bound that nobody could use is none, and says how many repairs would do: so many like these do.
+func TestTimeToRepairThatSaysNothing(t *testing.T) {
+	times := []stat.Life{{Time: 0.124}, {Time: 6.03}, {Time: 6.19}}
+	found := repairs("user", times)
+	for i, want := range []string{"", "not estimable, because 3 repairs that ended bound it by more than 1000 times the longest seen, 6.19 s; about 11 as variable as these would do",
+		"not estimable, because 3 repairs that ended bound it by more than 1000 times the longest seen, 6.19 s; about 6 as variable as these would do"} {
+		if q := found[i].Quantity; q.Reason != want {
+			t.Errorf("%s: %s, want %q", found[i].Metric, q, want)
+		}
+	}
+	for i := range 8 {
+		times = append(times, stat.Life{Time: times[i%3].Time})
+	}
+	if q := repairs("user", times)[1].Quantity; !q.Known() || q.Hi > 6200 {
+		t.Errorf("mean of so many as would do: %s", q)
 	}
 }
 

@@ -23,9 +23,10 @@ var _ assay.Analyzer = Drift{}
 
 const (
 	driftBlocks = stat.Blocks
-	driftLeast  = 5         // requests in a block, for its median to count
-	driftTail   = 20        // and for its p95
-	driftLength = 120 * 1e9 // ns: in a shorter phase nothing drifts that matters
+	driftLeast  = 5                    // requests in a block, for its median to count
+	driftTail   = 20                   // and for its p95
+	driftLength = 120 * 1e9            // ns: in a shorter phase nothing drifts that matters
+	driftKnown  = (stat.Gamma - 1) / 2 // of a value: half a bucket of the sketches that the blocks are kept in
 )
 
 var driftFamilies = []string{"ttft", "e2e"}
@@ -154,7 +155,7 @@ func (ph *driftPhase) change(family int, quantile float64, least uint64, confide
 		s := &ph.blocks[family][b]
 		n += int(s.N)
 		if s.N >= least {
-			at, values = append(at, float64(b)+0.5), append(values, s.Quantile(quantile))
+			at, values = append(at, float64(b)+0.5), append(values, s.Placed(quantile))
 		}
 	}
 	if n == 0 {
@@ -178,8 +179,8 @@ func (ph *driftPhase) change(family int, quantile float64, least uint64, confide
 	if quantile != 0.5 {
 		what = fmt.Sprintf("p%.0f", 100*quantile)
 	}
-	return assay.Quantity{Value: slope.PerX * scale, Lo: slope.Interval.Lo * scale, Hi: slope.Interval.Hi * scale, Confidence: slope.Interval.Confidence, Unit: assay.Ratio, N: n,
-		Of: fmt.Sprintf("requests in %d blocks", len(at)), Method: fmt.Sprintf("Theil-Sen slope through the %s of blocks of equal length, times the phase's length, over their median; Mann-Kendall p = %.2g", what, slope.P), Basis: assay.Estimated}
+	return assay.Quantity{Value: slope.PerX * scale, Lo: slope.Interval.Lo*scale - driftKnown, Hi: slope.Interval.Hi*scale + driftKnown, Confidence: slope.Interval.Confidence, Unit: assay.Ratio, N: n,
+		Of: fmt.Sprintf("requests in %d blocks", len(at)), Method: fmt.Sprintf("Theil-Sen slope through the %s of blocks of equal length, times the phase's length, over their median, to within %g %% of a sketch; Mann-Kendall p = %.2g", what, 100*driftKnown, slope.P), Basis: assay.Estimated}
 }
 
 // memory is the growth of the instance that certainly grew most.

@@ -171,3 +171,19 @@ func TestDriftOfMemory(t *testing.T) {
 		t.Errorf("got %s", q)
 	}
 }
+
+// TestDriftWithinABucket: blocks whose medians lie in one bucket of the sketch do not tie, and the interval is not narrower than what a sketch knows.
+func TestDriftWithinABucket(t *testing.T) {
+	const length, grow = 600 * sec, 0.006
+	rng := rand.New(rand.NewPCG(1, 7))
+	var list []assay.Request
+	for due := sec; due < sec+length; due += sec / 20 {
+		e2e := 0.1 * (1 + grow*(float64(due-sec)/float64(length)-0.5)) * math.Exp(0.01*rng.NormFloat64())
+		list = append(list, assay.Request{Phase: "s", Due: due, Sent: due, End: due + int64(1e9*e2e), Outcome: assay.OK})
+	}
+	f := &assay.Facts{Phases: []assay.Phase{{Name: "s", Role: assay.RoleSteady, Begin: sec, End: sec + length}}}
+	q := drift(t, f, list).Find("drift/e2e").Quantity
+	if math.Abs(q.Value-grow) > 0.002 || q.Lo > grow-0.005 || q.Hi < grow+0.005 || q.Hi-q.Lo > 0.03 {
+		t.Errorf("drift %g [%g, %g], want %g with half a bucket about it", q.Value, q.Lo, q.Hi, grow)
+	}
+}

@@ -32,6 +32,9 @@ func describeMTTR() (out []assay.Desc) {
 // shortest stands for a repair that took no time that our clocks can tell.
 const shortest = 1e-3 // s
 
+// mostBeyond is how many times the longest repair seen an upper bound may be: one beyond says nothing that anybody could use.
+const mostBeyond = 1000
+
 // mttr returns the times to repair of a run with its faults.
 func mttr(f *assay.Facts, xs []assay.FaultResult) (out []assay.Finding) {
 	times := map[string][]stat.Life{}
@@ -78,16 +81,31 @@ func repairs(of string, times []stat.Life) []assay.Finding {
 		return []assay.Finding{{Metric: "mttr/" + of + "/median", Ledger: ledger, Quantity: assay.NotEstimable(assay.Seconds, done, "repairs", why), Evidence: evidence}}
 	}
 	var out []assay.Finding
+	longest := 0.0
+	for _, t := range times {
+		longest = math.Max(longest, t.Time)
+	}
 	for _, s := range []struct {
-		name string
-		v    float64
-		in   stat.Interval
-	}{{"median", r.Median, r.InMedian}, {"mean", r.Mean, r.InMean}, {"p90", r.P90, r.InP90}} {
+		name  string
+		v     float64
+		bound func(stat.Repair) stat.Interval
+	}{
+		{"median", r.Median, func(r stat.Repair) stat.Interval { return r.InMedian }},
+		{"mean", r.Mean, func(r stat.Repair) stat.Interval { return r.InMean }},
+		{"p90", r.P90, func(r stat.Repair) stat.Interval { return r.InP90 }},
+	} {
+		in := s.bound(r)
 		f := assay.Finding{Metric: "mttr/" + of + "/" + s.name, Ledger: ledger, Evidence: evidence}
-		f.Quantity = assay.Quantity{Value: s.v, Lo: s.in.Lo, Hi: s.in.Hi, Confidence: Confidence, Unit: assay.Seconds, N: done, Of: "repairs",
+		f.Quantity = assay.Quantity{Value: s.v, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Seconds, N: done, Of: "repairs",
 			Method: fmt.Sprintf("lognormal by maximum likelihood, %d of %d censored; t and chi-square", r.Censored, r.N), Basis: assay.Estimated}
 		if math.IsInf(s.v, 1) || math.IsNaN(s.v) {
 			f.Quantity = assay.NotEstimable(assay.Seconds, done, "repairs", "the few that ended say next to nothing of the rest")
+		} else if !(in.Hi <= mostBeyond*longest) {
+			why := fmt.Sprintf("%s that ended bound it by more than %d times the longest seen, %s", things(done, "repair"), mostBeyond, duration(longest))
+			if n := r.Enough(s.bound, mostBeyond*longest, Confidence); n > 0 {
+				why += fmt.Sprintf("; about %d as variable as these would do", max(n, done+1))
+			}
+			f.Quantity = assay.NotEstimable(assay.Seconds, done, "repairs", why)
 		}
 		out = append(out, f)
 	}

@@ -44,7 +44,13 @@ func RepairOf(times []Life, confidence float64) (Repair, error) {
 	nu := math.Min(done-1, 1/(2*f.cov.bb*free))
 	rho := f.cov.ab / math.Sqrt(f.cov.aa*f.cov.bb)
 	q := 1 - (1-confidence)/2
-	half := StudentT(q, nu) * math.Sqrt(f.cov.aa*free)
+	r.put(StudentT(q, nu)*math.Sqrt(f.cov.aa*free), rho, nu, confidence)
+	return r, nil
+}
+
+// put fills the figures: half is half the interval of Mu, rho the correlation of the estimates, nu the degrees of freedom of Sigma's.
+func (r *Repair) put(half, rho, nu, confidence float64) {
+	q := 1 - (1-confidence)/2
 	lo, hi := r.Sigma*math.Sqrt(nu/chi2(q, nu)), r.Sigma*math.Sqrt(nu/chi2(1-q, nu))
 	// sum puts the interval of Mu and that of a part that grows with Sigma together.
 	sum := func(v, below, above float64) (float64, Interval) {
@@ -55,5 +61,18 @@ func RepairOf(times []Life, confidence float64) (Repair, error) {
 	r.Median, r.InMedian = sum(0, 0, 0)
 	r.Mean, r.InMean = sum(r.Sigma*r.Sigma/2, lo*lo/2, hi*hi/2)
 	r.P90, r.InP90 = sum(z*r.Sigma, z*lo, z*hi)
-	return r, nil
+}
+
+// mostRepairs is where [Repair.Enough] gives up.
+const mostRepairs = 10_000
+
+// Enough returns how many repairs like these, all seen to end, would bring the upper bound of a figure down to most, in the unit of the times; 0 if ten thousand would not.
+func (r Repair) Enough(bound func(Repair) Interval, most, confidence float64) int {
+	for n := LeastRepairs; n <= mostRepairs; n++ {
+		r.put(StudentT(1-(1-confidence)/2, float64(n-1))*r.Sigma/math.Sqrt(float64(n)), 0, float64(n-1), confidence)
+		if bound(r).Hi <= most {
+			return n
+		}
+	}
+	return 0
 }

@@ -157,3 +157,21 @@ func (s *Sketch) Above(v float64) uint64 {
 	}
 	return n
 }
+
+// Placed returns the p-quantile as [Sketch.Quantile] does, placed within its bucket by its rank among the bucket's values: quantiles of
+// distributions that differ by less than a bucket differ too, and remain known to within a bucket.
+func (s *Sketch) Placed(p float64) float64 {
+	k := 1 + int(math.Round(p*float64(int64(s.N)-1)))
+	if s.N == 0 || k <= 1 || uint64(k) >= s.N || uint64(k) <= s.Zero {
+		return s.Rank(k)
+	}
+	left := uint64(k) - s.Zero
+	for i, c := range s.Counts {
+		if left <= c {
+			v := math.Exp((float64(i+s.Offset) + (float64(left)-0.5)/float64(c)) * logGamma)
+			return math.Max(s.Min, math.Min(s.Max, v))
+		}
+		left -= c
+	}
+	return s.Max
+}
