@@ -57,7 +57,7 @@ func (p *episodesPass) Finish(r *assay.Report) error {
 		}
 	}
 	if cut > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d natural episodes began before the watch or had not ended with it: they count as failures, their length is a lower bound", cut))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d natural episodes began before the watch or had not ended with it: their length is a lower bound, and the MTBF of the service counts none that it was down by from the first", cut))
 	}
 	r.Findings = append(r.Findings, p.number())
 	r.Findings = append(r.Findings, p.states()...)

@@ -15,7 +15,8 @@ import (
 // Before an MTBF stands the question whether there is one: three tests ask whether failures came at a constant rate, and that of MIL-HDBK-189 decides, which is the most
 // powerful against a power law. Where it finds a trend (p < 0.05), the MTBF is that at the end of the watch, by Crow's power law (AMSAA), and the mean over the watch is said beside
 // it. Below four failures no trend can be tested, and a constant rate is assumed and said to be. Of a few more only a strong trend shows; a weaker one makes the interval of a constant rate miss the
-// MTBF at the end more often than it says, so that the finding says what could have been seen, and what the power law makes of the end.
+// MTBF at the end more often than it says, so that the finding says what could have been seen, and what the power law makes of the end. Where Laplace's test finds that the rate changed, though by no power law, MTBF and rate are told to be
+// a mean over the watch.
 
 // mostArranged bounds the failures whose order is looked at pair by pair.
 const mostArranged = 5000
@@ -29,24 +30,36 @@ const (
 	trendWeak   = 2   // shape, or one over it, of a trend that a test should see for a constant rate to be taken as shown
 )
 
-const unwatched = "no natural time was watched"
-
 // A failing is what failed, and over what exposure.
 type failing struct {
 	subject  string // service, instance, gpu
 	n        int
 	exposure float64   // s
+	down     float64   // s of natural time in failures
 	ages     []float64 // s of exposure before each failure, of those that did not begin with the watch
 	evidence []string
 	warnings []string
 	withheld string // why there can be no rate, or ""
+
+	trended bool   // the rate is not constant: MTBF and rate are those at the end
+	doubt   string // which test doubts a constant rate where the one that decides does not
+}
+
+const meanRate = "chi-square, time-terminated, mean over the watch, whose rate was not constant"
+
+// unexposed says why nothing was exposed to failure.
+func (x *failing) unexposed() string {
+	if x.down > 0 {
+		return fmt.Sprintf("it was down for all of the %s watched: nothing was up that could fail", duration(x.down))
+	}
+	return "no natural time was watched"
 }
 
 // findings returns MTBF and failure rate.
 func (x *failing) findings() []assay.Finding {
 	mtbf := assay.Finding{Metric: "mtbf/" + x.subject, Ledger: assay.Natural, Evidence: slices.Clone(x.evidence), Warnings: slices.Clone(x.warnings)}
 	rate := assay.Finding{Metric: "failure_rate/" + x.subject, Ledger: assay.Natural, Evidence: slices.Clone(x.evidence), Warnings: slices.Clone(x.warnings)}
-	if no := cmp.Or(x.withheld, unwatched); x.withheld != "" || x.exposure <= 0 {
+	if no := cmp.Or(x.withheld, x.unexposed()); x.withheld != "" || x.exposure <= 0 {
 		mtbf.Quantity, rate.Quantity = assay.NotEstimable(assay.Seconds, x.n, "failures", no), assay.NotEstimable(assay.PerHour, x.n, "failures", no)
 		return []assay.Finding{mtbf, rate}
 	}
@@ -55,12 +68,17 @@ func (x *failing) findings() []assay.Finding {
 		mtbf.Evidence, rate.Evidence = append(mtbf.Evidence, tested), append(rate.Evidence, tested)
 	}
 	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && trend != "" {
+		x.trended = true
 		mtbf.Quantity, rate.Quantity = changingRate(&g)
 		said := fmt.Sprintf("the rate is not constant (%s): MTBF and rate are those at the end; over the whole watch it was %s between failures, %.3g failures an hour", trend, duration(x.exposure/float64(x.n)), 3600*float64(x.n)/x.exposure)
 		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, said), append(rate.Warnings, said)
 		return []assay.Finding{mtbf, rate}
 	}
 	mtbf.Quantity, rate.Quantity = steadyRate(x.n, x.exposure)
+	if x.doubt != "" {
+		mtbf.Quantity.Method, rate.Quantity.Method = meanRate, meanRate
+		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, x.doubt), append(rate.Warnings, x.doubt)
+	}
 	if unseen := x.unseen(); unseen != "" {
 		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, unseen), append(rate.Warnings, unseen)
 	}
@@ -119,6 +137,10 @@ func (x *failing) trend() (tested, trend string) {
 		tested += fmt.Sprintf("; %d of %d reverse arrangements, p %.2g", r, of, math.Min(1, 2*math.Min(atLeast, atMost)))
 	}
 	if tr.MilHdbkP >= 1-Confidence {
+		// Failures that come in a part of the watch only are no power law. Two tests may doubt, so that each has half of what both may err by.
+		if tr.LaplaceP < (1-Confidence)/2 {
+			x.doubt = fmt.Sprintf("a test doubts that the rate is constant (Laplace %.3g, p %.2g; MIL-HDBK-189 finds no power law): MTBF and rate are a mean over the watch, and not what to expect at any time of it", tr.Laplace, tr.LaplaceP)
+		}
 		return tested, ""
 	}
 	trend = "worsening"
@@ -132,7 +154,7 @@ func (x *failing) trend() (tested, trend string) {
 func (x *failing) unseen() string {
 	n := len(x.ages)
 	switch {
-	case x.n == 0:
+	case x.n == 0, x.doubt != "":
 		return ""
 	case n < leastTrend:
 		return fmt.Sprintf("that the rate is constant is assumed: a trend shows from %d failures on", leastTrend)
@@ -149,9 +171,15 @@ func (x *failing) unseen() string {
 func (x *failing) share(cause string, n int, evidence []string) assay.Finding {
 	f := assay.Finding{Metric: "failure_rate/" + x.subject, Labels: map[string]string{"cause": cause}, Ledger: assay.Natural, Evidence: evidence}
 	if x.withheld != "" || x.exposure <= 0 {
-		f.Quantity = assay.NotEstimable(assay.PerHour, n, "failures", cmp.Or(x.withheld, unwatched))
+		f.Quantity = assay.NotEstimable(assay.PerHour, n, "failures", cmp.Or(x.withheld, x.unexposed()))
 		return f
 	}
 	_, f.Quantity = steadyRate(n, x.exposure)
+	if x.trended || x.doubt != "" {
+		f.Quantity.Method = meanRate
+	}
+	if x.trended {
+		f.Warnings = []string{fmt.Sprintf("the mean over the watch, as are those of all causes, and failure_rate/%s is the rate at its end", x.subject)}
+	}
 	return f
 }

@@ -65,6 +65,24 @@ func TestRateOfFewFailures(t *testing.T) {
 	}
 }
 
+// Failures in a part of the watch only are no power law, and the test that decides misses them: another doubts, and figures are told to be means. Nothing that is down all the time is said not to be watched.
+func TestRateThatAnotherTestDoubts(t *testing.T) {
+	x := failing{subject: "service", n: 118, exposure: 3300}
+	for i := range x.n {
+		x.ages = append(x.ages, 950+float64(i)*4.5)
+	}
+	found := append(x.findings(), x.share("platform", 118, nil))
+	for i, f := range found {
+		if i < 2 && !slices.ContainsFunc(f.Warnings, func(w string) bool { return strings.HasPrefix(w, "a test doubts that the rate is constant (Laplace -") }) || f.Quantity.Method != meanRate {
+			t.Errorf("%s: %s, %v", f.Metric, f.Quantity, f.Warnings)
+		}
+	}
+	down := failing{subject: "service", down: 99}
+	if q := down.findings()[0].Quantity; q.Reason != "not estimable, because it was down for all of the 99 s watched: nothing was up that could fail" {
+		t.Errorf("%s", q)
+	}
+}
+
 // The test that decides and the rate it leads to, together, cover the truth: of a constant rate, and of one that grows or falls by a power of time. There
 // a trend that the test misses, one time in twenty with thirty failures, costs two points in a hundred. A weaker trend, of which few failures cannot tell, is not covered: the finding
 // warns of it then.

@@ -99,7 +99,12 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 		warnings = append(warnings, x.Warnings...)
 	}
 	up := p.watch.States(f, assay.Natural)
-	service := failing{subject: "service", n: len(p.service), exposure: seconds(up.Good), warnings: warnings, withheld: withheld}
+	// What was down before it was first seen up failed before there was an exposure.
+	within := slices.DeleteFunc(slices.Clone(p.service), func(e *assay.Episode) bool { return e.LeftCensored && up.Until(e.Begin) == 0 })
+	if n := len(p.service) - len(within); n > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s that had begun when the service was first seen is not counted: it began before the time that rates are of", things(n, "failure")))
+	}
+	service := failing{subject: "service", n: len(within), exposure: seconds(up.Good), down: seconds(up.Bad), warnings: warnings, withheld: withheld}
 	tell := "requests"
 	if isProbed(f) {
 		tell = "looks"
@@ -111,15 +116,15 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	if isProbed(f) {
 		service.evidence = append(service.evidence, probedBy(f))
 	}
-	for _, e := range p.service {
+	for _, e := range within {
 		service.ages = ageAt(service.ages, up.Until(e.Begin))
 	}
 	found := service.findings()
-	if n := len(p.service); n > 0 && p.judged > 0 {
+	if n := len(within); n > 0 && p.judged > 0 {
 		found[1].Evidence = append(found[1].Evidence, fmt.Sprintf("%d in %d requests: an hour of another load may bring more or fewer", n, p.judged))
 	}
 	r.Findings = append(r.Findings, found...)
-	r.Findings = append(r.Findings, perCause(&service, p.service, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
+	r.Findings = append(r.Findings, perCause(&service, within, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
 	nameCauses(f, r, p.lost)
 	for i := range p.mends {
 		e := p.mends[i].e

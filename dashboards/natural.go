@@ -27,7 +27,7 @@ func naturalLines(r *assay.Report) []string {
 			continue
 		}
 		for _, w := range f.Warnings {
-			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant") || strings.HasPrefix(w, "no trend was found")) {
+			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant") || strings.HasPrefix(w, "no trend was found") || strings.HasPrefix(w, "a test doubts")) {
 				add("doubt: " + m[strings.IndexByte(m, '/')+1:] + ": " + w)
 			}
 			seen[w] = true
@@ -39,6 +39,7 @@ func naturalLines(r *assay.Report) []string {
 // causesLine says by what the service and its instances failed, most frequent first. Where all failed by one cause, its rate is the whole.
 func causesLine(r *assay.Report) string {
 	var parts []string
+	mean := false
 	for _, subject := range []string{"service", "instance"} {
 		var causes []string
 		var all []*assay.Finding
@@ -51,6 +52,7 @@ func causesLine(r *assay.Report) string {
 			s := Integer(f.Quantity.N) + " " + words(f.Labels["cause"])
 			if len(all) > 1 {
 				s += " (" + Measure(f.Quantity) + ")"
+				mean = mean || strings.Contains(f.Quantity.Method, "mean over the watch")
 			}
 			causes = append(causes, s)
 		}
@@ -61,7 +63,11 @@ func causesLine(r *assay.Report) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "by cause: " + strings.Join(parts, "; ")
+	s := "by cause: " + strings.Join(parts, "; ")
+	if mean {
+		s += "; rates by cause are means over the watch"
+	}
+	return s
 }
 
 // watchLine says for how long the service was good, bad and unknown, where it was not good all the time.

@@ -15,7 +15,8 @@ type States struct {
 	Up []assay.Stretch // where the good time lies
 }
 
-// States returns the states of the service in a ledger, by its episodes. Where nobody asked on purpose, in idle phases, nothing tells.
+// States returns the states of the service in a ledger, by its episodes. Where nobody asked on purpose, in idle phases, nothing tells; nor do
+// the ends of another ledger's episodes that reach into this one: neither was it up then nor did it fail of itself.
 func (w *Watch) States(f *assay.Facts, l assay.Ledger) States {
 	var ledger, known, bad, quiet []assay.Stretch
 	for i := range f.Segments {
@@ -24,8 +25,12 @@ func (w *Watch) States(f *assay.Facts, l assay.Ledger) States {
 		}
 	}
 	for i := range f.Episodes {
-		if e := &f.Episodes[i]; e.Subject == assay.Service {
+		switch e := &f.Episodes[i]; {
+		case e.Subject != assay.Service:
+		case e.Ledger == l:
 			bad = append(bad, Extent(e))
+		default:
+			quiet = append(quiet, Extent(e))
 		}
 	}
 	for _, s := range w.Spans {
