@@ -3,7 +3,6 @@ package analyzers
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -16,7 +15,7 @@ import (
 // assumes it to strike (assume), and all alike where it assumes nothing. How often a plan injects a fault weighs nothing.
 //
 // The projection multiplies assumed rates with the degraded area of each kind, the seconds of full service that a fault cost. It is a what-if: as good as the assumption, and its interval is what
-// the mildest and the worst fault of each kind would make of it, no more.
+// the mildest and the worst fault of each kind would make of it, by the bounds of what each cost, no more. One that was not recovered from costs more than was seen.
 
 func describeCoverage() []assay.Desc {
 	return []assay.Desc{
@@ -98,35 +97,46 @@ func projection(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 	}
 	out := assay.Finding{Metric: "whatif/unavailability"}
 	var value, lo, hi float64
-	var missing []string
-	n := 0
+	var missing, open []string
+	n, sure := 0, 1.0
 	for _, a := range f.Manifest.Assume {
-		var cost []float64
+		var sum, least, most float64
+		k, last := 0, 0
 		for i := range xs {
-			if x := &xs[i]; x.Window.Kind == a.Fault && !x.Window.Simulated && x.Degraded.Known() && x.State != assay.Unrecovered {
-				cost = append(cost, x.Degraded.Value)
+			x := &xs[i]
+			if x.Window.Kind != a.Fault || x.Window.Simulated || !x.Degraded.Known() {
+				continue
 			}
+			d := &x.Degraded
+			if k == 0 || d.Lo < least {
+				least = d.Lo
+			}
+			sum, most, sure = sum+d.Value, max(most, d.Hi), min(sure, d.Confidence)
+			if x.State == assay.Unrecovered {
+				last++
+			}
+			k++
 		}
-		if len(cost) == 0 {
+		if k == 0 {
 			missing = append(missing, a.Fault)
 			continue
 		}
-		mean := 0.0
-		for _, v := range cost {
-			mean += v / float64(len(cost))
+		mean, rate := sum/float64(k), 1/seconds(a.Every)
+		value, lo, hi = value+rate*mean, lo+rate*least, hi+rate*most
+		n += k
+		out.Evidence = append(out.Evidence, fmt.Sprintf("assumed: one %s each %s; measured: %.3g s of full service lost to one, %d seen", a.Fault, duration(seconds(a.Every)), mean, k))
+		if last > 0 {
+			open = append(open, fmt.Sprintf("%d of %d %s were not recovered from when last seen: what they cost is more than was seen, and nothing bounds it above", last, k, a.Fault))
+			hi = 1
 		}
-		rate := 1 / seconds(a.Every)
-		value, lo, hi = value+rate*mean, lo+rate*slices.Min(cost), hi+rate*slices.Max(cost)
-		n += len(cost)
-		out.Evidence = append(out.Evidence, fmt.Sprintf("assumed: one %s each %s; measured: %.3g s of full service lost to one, %d seen", a.Fault, duration(seconds(a.Every)), mean, len(cost)))
 	}
 	if len(missing) > 0 {
-		out.Quantity = assay.NotEstimable(assay.Ratio, n, "faults", "no "+strings.Join(missing, ", no ")+" that users recovered from shows what one costs")
+		out.Quantity = assay.NotEstimable(assay.Ratio, n, "faults", "no "+strings.Join(missing, ", no ")+" that could be felt shows what one costs")
 		return []assay.Finding{out}
 	}
-	out.Quantity = assay.Quantity{Value: min(1, value), Lo: min(1, lo), Hi: min(1, hi), Confidence: 1, Unit: assay.Ratio, N: n, Of: "faults",
-		Method: "what-if: assumed rates × mean degraded area; interval: were each as mild as the mildest and as bad as the worst seen", Basis: assay.Assumed}
+	out.Quantity = assay.Quantity{Value: min(1, value), Lo: min(1, lo), Hi: min(1, hi), Confidence: sure, Unit: assay.Ratio, N: n, Of: "faults",
+		Method: "what-if: assumed rates × mean degraded area; interval: were each as mild as the mildest and as bad as the worst seen, by the bounds of their areas", Basis: assay.Assumed}
 	out.Evidence = append(out.Evidence, fmt.Sprintf("%s of full service in 30 days", duration(value*30*86400)))
-	out.Warnings = []string{"a what-if from assumed rates, not a measurement: nothing of it is from how often faults were injected"}
+	out.Warnings = append([]string{"a what-if from assumed rates, not a measurement: nothing of it is from how often faults were injected"}, open...)
 	return []assay.Finding{out}
 }

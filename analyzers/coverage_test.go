@@ -3,6 +3,7 @@ package analyzers
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,8 +66,18 @@ func TestProjection(t *testing.T) {
 		t.Errorf("at twice the rate %g", got)
 	}
 	f.Manifest.Assume = append(f.Manifest.Assume, assay.Assumption{Fault: "oom", Every: sec})
-	if q := projection(f, struckBy("kill", 2, 2, 10))[0].Quantity; q.Reason != "not estimable, because no oom that users recovered from shows what one costs" {
+	if q := projection(f, struckBy("kill", 2, 2, 10))[0].Quantity; q.Reason != "not estimable, because no oom that could be felt shows what one costs" {
 		t.Errorf("with an unseen kind %s", q)
+	}
+	f.Manifest.Assume = f.Manifest.Assume[:1]
+	one := struckBy("kill", 1, 1, 3)
+	one[0].Degraded.Lo, one[0].Degraded.Hi, one[0].Degraded.Confidence = 2, 5, .95
+	if q := projection(f, one)[0].Quantity; math.Abs(q.Lo-2./(360*3600)) > 1e-15 || math.Abs(q.Hi-5./(360*3600)) > 1e-15 || q.Confidence != .95 {
+		t.Errorf("of one fault %s at %g", q, q.Confidence)
+	}
+	last := projection(f, struckBy("kill", 2, 1, 10))[0]
+	if q := last.Quantity; q.N != 2 || q.Hi != 1 || q.Lo != 10./(360*3600) || !slices.Contains(last.Warnings, "1 of 2 kill were not recovered from when last seen: what they cost is more than was seen, and nothing bounds it above") {
+		t.Errorf("with one unrecovered %s, %v", q, last.Warnings)
 	}
 	f.Manifest.Assume = nil
 	if found := projection(f, struckBy("kill", 2, 2, 10)); found != nil {

@@ -1,9 +1,11 @@
 package analyzers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/stat"
@@ -105,10 +107,17 @@ func enough(o *assay.Objective, q *assay.Quantity, lo, hi float64) string {
 		}
 	}
 	if n, of, ok := LeastSample(*o); ok && !q.Known() {
+		if q.N >= n { // not too few, but too much alike: the reason says how many like these would do
+			_, would, _ := strings.Cut(q.Reason, "; ")
+			return would
+		}
 		return fmt.Sprintf("at least %d independent %s; %d were seen", n, of, q.N)
 	}
 	if q.Basis != assay.Estimated || math.IsNaN(q.Value) || q.N == 0 || !q.Known() || math.IsInf(q.Hi, 0) || math.IsInf(q.Lo, 0) {
 		return ""
+	}
+	if q.Unit == assay.Ratio && q.Lo <= 0 && q.Hi >= 1 { // the width of no interval goes on from there
+		return fmt.Sprintf("more than the %d %s seen, which bound nothing", q.N, cmp.Or(q.Of, "records"))
 	}
 	goal := hi
 	if math.IsInf(goal, 1) || q.Value < lo {

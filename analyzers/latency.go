@@ -325,7 +325,7 @@ func quantity(s *sample, name, of string, cold bool) assay.Quantity {
 	effective, m := s.effective(p)
 	in, ok := s.interval(p, effective)
 	if !ok {
-		return assay.NotEstimable(assay.Seconds, s.n, of, fmt.Sprintf("%s needs at least %d independent values, and these %d come so bunched that they are worth %.0f; about %.0f would do",
+		return assay.NotEstimable(assay.Seconds, s.n, of, fmt.Sprintf("%s needs at least %d independent values, and these %d come so bunched that they are worth %.0f; about %.0f like these would do",
 			name, least, s.n, effective, math.Ceil(float64(least)*float64(s.n)/effective)))
 	}
 	return assay.Quantity{Value: s.quantile(p), Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Seconds, N: s.n,

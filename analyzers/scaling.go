@@ -3,6 +3,7 @@ package analyzers
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/assay-dev/assay"
@@ -72,6 +73,7 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 		r.Scaling = append(r.Scaling, x.step)
 		overshoot = max(overshoot, x.over)
 	}
+	none := unrisen(s.f, decisions)
 	lags := []struct {
 		metric string
 		of     func(assay.ScaleStep) assay.Quantity
@@ -82,7 +84,7 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 		{"scaling/total", func(x assay.ScaleStep) assay.Quantity { return x.Total }},
 	}
 	for _, l := range lags {
-		worst, n := assay.NotMeasured(assay.Seconds, "no rise of the load made the platform add instances"), 0
+		worst, n := assay.NotMeasured(assay.Seconds, none), 0
 		for _, step := range r.Scaling {
 			if q := l.of(step); q.Known() {
 				if n++; !worst.Known() || q.Value > worst.Value {
@@ -106,10 +108,21 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 	if len(r.Scaling) > 0 {
 		add("scaling/overshoot", exactly(float64(overshoot), assay.Count, len(r.Scaling), "steps of the load", "most instances wanted less those ready at the end of the step"))
 	} else {
-		add("scaling/overshoot", assay.NotMeasured(assay.Count, "no rise of the load made the platform add instances"))
+		add("scaling/overshoot", assay.NotMeasured(assay.Count, none))
 	}
 	add("scaling/to_zero", s.toZero())
 	return nil
+}
+
+// unrisen says why no rise of the load is known to which the platform added instances.
+func unrisen(f *assay.Facts, decisions []scaleEvent) string {
+	switch {
+	case !slices.ContainsFunc(f.Phases, func(p assay.Phase) bool { return p.Rate > 0 }):
+		return "no phase tells at which rate it offered load, and so nothing tells when the load rose: a recording of requests alone does not"
+	case len(decisions) == 0:
+		return "no decision of the platform to scale was recorded"
+	}
+	return "no rise of the load made the platform add instances"
 }
 
 // A rise is a rise of the load to which the platform added instances.

@@ -168,3 +168,22 @@ func TestTimelineBins(t *testing.T) {
 		t.Error("a bin without answers has a latency")
 	}
 }
+
+// What was not told is not said not to have been.
+func TestScalingWithoutRatesOrDecisions(t *testing.T) {
+	for want, f := range map[string]*assay.Facts{
+		"not measured, because no phase tells at which rate it offered load, and so nothing tells when the load rose: a recording of requests alone does not": {
+			Phases: []assay.Phase{{Name: "load", End: sec}}, Lives: []assay.Life{{Instance: "w-1"}}},
+		"not measured, because no decision of the platform to scale was recorded": {Phases: []assay.Phase{{Name: "load", End: sec, Rate: 2}}, Lives: []assay.Life{{Instance: "w-1"}}},
+	} {
+		r := &assay.Report{}
+		if err := (Scaling{}).Begin(f).Finish(r); err != nil {
+			t.Fatal(err)
+		}
+		for _, metric := range []string{"scaling/decide", "scaling/overshoot"} {
+			if q := r.Find(metric).Quantity; q.Reason != want {
+				t.Errorf("%s: %s, want %q", metric, q, want)
+			}
+		}
+	}
+}

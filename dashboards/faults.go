@@ -125,6 +125,14 @@ func scoreText(q assay.Quantity) string {
 	return fmt.Sprintf("%.2f", q.Value)
 }
 
+// scoreBounds writes what a score lies between, "" where all of it was measured: it is one of this run, and no estimate.
+func scoreBounds(q assay.Quantity) string {
+	if q.Lo == q.Hi {
+		return ""
+	}
+	return fmt.Sprintf(" [%.2f, %.2f]", q.Lo, q.Hi)
+}
+
 // runScore writes the score of the run with what it rests on; "" where there is none.
 func runScore(r *assay.Report) string {
 	f := r.Find("score")
@@ -144,7 +152,7 @@ func runScore(r *assay.Report) string {
 			break
 		}
 	}
-	s := fmt.Sprintf("score %.2f [%.2f, %.2f] of 1", q.Value, q.Lo, q.Hi)
+	s := "score " + scoreText(q) + scoreBounds(q) + " of 1"
 	if weights != nil {
 		s += " (" + strings.Join(weights, ", ") + ")"
 	}

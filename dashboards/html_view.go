@@ -71,8 +71,11 @@ func (v *view) tiles(r *assay.Report) {
 	}
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
 	if f := r.Find("score"); f != nil && f.Quantity.Known() {
-		q := f.Quantity
-		v.Tiles = append(v.Tiles, tile{Name: "score of resilience", Value: scoreText(q), Sub: fmt.Sprintf("%.2f..%.2f of 1, %d %s measured", q.Lo, q.Hi, q.N, q.Of), More: "what was not measured counts as 0"})
+		q, between := f.Quantity, ""
+		if q.Lo != q.Hi {
+			between = fmt.Sprintf("%.2f..%.2f ", q.Lo, q.Hi)
+		}
+		v.Tiles = append(v.Tiles, tile{Name: "score of resilience", Value: scoreText(q), Sub: between + fmt.Sprintf("of 1, %d %s measured", q.N, q.Of), More: "what was not measured counts as 0"})
 	}
 	if plain(r) {
 		v.Tiles = v.Tiles[:3]

@@ -62,7 +62,7 @@ func because(j assay.Judgement) string {
 	} else if j.Quantity.Reason != "" {
 		parts = append(parts, j.Quantity.Reason)
 	}
-	if j.Enough != "" {
+	if j.Enough != "" && !strings.HasSuffix(j.Why, "; "+j.Enough) {
 		parts = append(parts, j.Enough)
 	}
 	return strings.Join(parts, "; ")

@@ -79,7 +79,7 @@ func coverageLines(r *assay.Report) []string {
 		out = append(out, s)
 	}
 	if f := r.Find("whatif/unavailability"); f != nil {
-		s := "WHAT-IF " + Measure(f.Quantity) + " of full service lost"
+		s := "WHAT-IF " + Measure(f.Quantity) + " of full service lost, by " + NText(f.Quantity)
 		if !f.Quantity.Known() {
 			s = "WHAT-IF " + f.Quantity.Reason
 		}
