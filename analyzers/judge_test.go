@@ -98,7 +98,7 @@ func TestJudge(t *testing.T) {
 		{Metric: "recovery/user", Labels: map[string]string{"fault": "kill", "target": "w-2"}, Quantity: q(9, 9, 9)},
 		{Metric: "mtbf/service", Quantity: assay.Quantity{Value: math.NaN(), Lo: 24, Hi: math.Inf(1), Confidence: .95, Unit: assay.Seconds}},
 		{Metric: "ttft/p99", Quantity: assay.NotEstimable(assay.Seconds, 236, "requests", "it needs more")},
-		{Metric: "e2e/p95", Quantity: assay.NotEstimable(assay.Seconds, 54339, "requests", "they are worth 45; about 71543 like these would do")},
+		{Metric: "e2e/p95", Quantity: assay.NotEstimable(assay.Seconds, 54339, "requests", "they are worth 45; about 71543 requests like these would do")},
 		{Metric: "availability/natural", Quantity: assay.Quantity{Value: 0, Lo: 0, Hi: 1, Confidence: .95, Unit: assay.Ratio, N: 1, Of: "cluster", Basis: assay.Estimated}},
 		{Metric: "recovery/rate", Quantity: assay.Quantity{Value: 1, Lo: .16, Hi: 1, Confidence: .95, N: 2, Of: "faults", Basis: assay.Estimated}},
 	}}
@@ -116,7 +116,7 @@ func TestJudge(t *testing.T) {
 		{assay.Objective{Metric: "mtbf/service", Min: float(720 * 3600)}, math.NaN(), assay.VerdictInconclusive, "90 days watched in all, with no failure"},
 		{assay.Objective{Metric: "mtbf/service", Min: float(20)}, math.NaN(), assay.VerdictPass, ""},
 		{assay.Objective{Metric: "ttft/p99", Max: float(1)}, math.NaN(), assay.VerdictInconclusive, "at least 299 independent requests; 236 were seen"},
-		{assay.Objective{Metric: "e2e/p95", Max: float(1)}, math.NaN(), assay.VerdictInconclusive, "about 71543 like these would do"},
+		{assay.Objective{Metric: "e2e/p95", Max: float(1)}, math.NaN(), assay.VerdictInconclusive, "about 71543 requests like these would do"},
 		{assay.Objective{Metric: "availability/natural", Min: float(.999)}, 0, assay.VerdictInconclusive, "more than the 1 cluster seen, which bound nothing"},
 		{assay.Objective{Metric: "recovery/rate", Min: float(.9)}, 1, assay.VerdictInconclusive, "36 faults, all of them survived, would show 90 %"},
 		{assay.Objective{Metric: "goodput", Min: float(1)}, math.NaN(), assay.VerdictInconclusive, ""},

@@ -325,8 +325,8 @@ func quantity(s *sample, name, of string, cold bool) assay.Quantity {
 	effective, m := s.effective(p)
 	in, ok := s.interval(p, effective)
 	if !ok {
-		return assay.NotEstimable(assay.Seconds, s.n, of, fmt.Sprintf("%s needs at least %d independent values, and these %d come so bunched that they are worth %.0f; about %.0f like these would do",
-			name, least, s.n, effective, math.Ceil(float64(least)*float64(s.n)/effective)))
+		return assay.NotEstimable(assay.Seconds, s.n, of, fmt.Sprintf("%s needs at least %d independent values, and these %d come so bunched that they are worth %.0f; about %.0f %s like these would do",
+			name, least, s.n, effective, math.Ceil(float64(least)*float64(s.n)/effective), of))
 	}
 	return assay.Quantity{Value: s.quantile(p), Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Seconds, N: s.n,
 		Of: fmt.Sprintf("%s in %d blocks", of, m), Method: fmt.Sprintf("type 7 quantile; order statistics of %.0f independent values%s", effective, exact), Basis: assay.Estimated}

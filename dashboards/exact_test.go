@@ -9,7 +9,7 @@ import (
 
 // A score that was measured in full has no interval, and one that was not has.
 func TestScoreOfAllFaultsHasNoInterval(t *testing.T) {
-	r := &assay.Report{Findings: []assay.Finding{{Metric: "score", Quantity: assay.Quantity{Value: .77, Lo: .77, Hi: .77, Confidence: 1, N: 2, Of: "of 2 faults", Basis: assay.Measured}}}}
+	r := &assay.Report{Findings: []assay.Finding{{Metric: "score", Quantity: assay.Quantity{Value: .77, Lo: .768, Hi: .772, Confidence: 1, N: 2, Of: "of 2 faults", Basis: assay.Measured}}}}
 	if got, want := runScore(r), "score 0.77 of 1; 2 of 2 faults measured"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -21,7 +21,7 @@ func TestScoreOfAllFaultsHasNoInterval(t *testing.T) {
 
 // What would be enough is said once, where the reason says it already.
 func TestEnoughIsSaidOnce(t *testing.T) {
-	j := assay.Judgement{Why: "they are worth 45; about 71543 like these would do", Enough: "about 71543 like these would do", Quantity: assay.Quantity{Value: math.NaN()}}
+	j := assay.Judgement{Why: "they are worth 45; about 71543 requests like these would do", Enough: "about 71543 requests like these would do", Quantity: assay.Quantity{Value: math.NaN()}}
 	if got := because(j); got != j.Why {
 		t.Errorf("got %q", got)
 	}

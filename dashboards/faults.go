@@ -125,12 +125,13 @@ func scoreText(q assay.Quantity) string {
 	return fmt.Sprintf("%.2f", q.Value)
 }
 
-// scoreBounds writes what a score lies between, "" where all of it was measured: it is one of this run, and no estimate.
+// scoreBounds writes what a score lies between, "" where that is the score itself as it is written: it is one of this run, and no estimate.
 func scoreBounds(q assay.Quantity) string {
-	if q.Lo == q.Hi {
+	lo, hi := fmt.Sprintf("%.2f", q.Lo), fmt.Sprintf("%.2f", q.Hi)
+	if lo == hi {
 		return ""
 	}
-	return fmt.Sprintf(" [%.2f, %.2f]", q.Lo, q.Hi)
+	return " [" + lo + ", " + hi + "]"
 }
 
 // runScore writes the score of the run with what it rests on; "" where there is none.

@@ -72,7 +72,7 @@ func (v *view) tiles(r *assay.Report) {
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
 	if f := r.Find("score"); f != nil && f.Quantity.Known() {
 		q, between := f.Quantity, ""
-		if q.Lo != q.Hi {
+		if scoreBounds(q) != "" {
 			between = fmt.Sprintf("%.2f..%.2f ", q.Lo, q.Hi)
 		}
 		v.Tiles = append(v.Tiles, tile{Name: "score of resilience", Value: scoreText(q), Sub: between + fmt.Sprintf("of 1, %d %s measured", q.N, q.Of), More: "what was not measured counts as 0"})
