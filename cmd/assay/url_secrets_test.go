@@ -53,7 +53,8 @@ func TestURLsKeepTheirSecrets(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI")
 	at := "http://alice:hunter2@" + strings.TrimPrefix(srv.URL, "http://")
 	const query = "?token=s3cret&query=s3cret"
-	paths := map[string][]string{"prometheus": {"", query}, "jaeger": {"", query}, "tempo": {"", query}, "loki": {query}, "elasticsearch": {"/logs" + query}, "lambda": {"/aws/lambda/shop" + query + ",region=eu-central-1"}}
+	paths := map[string][]string{"prometheus": {"", query}, "jaeger": {"", query}, "tempo": {"", query}, "loki": {"?query=s3cret", query}, "elasticsearch": {"/logs?q=s3cret", "/logs" + query},
+		"lambda": {"/aws/lambda/shop,region=eu-central-1", "/aws/lambda/shop" + query + ",region=eu-central-1"}}
 	type call struct {
 		name string
 		args []string
