@@ -27,6 +27,8 @@ const (
 	// gateApart is the same where the runs are not interleaved or their order is not known: a drift that gateSerial does not see fails comparisons that noise alone would not. On
 	// series of real noise, ten runs of each side one after the other, 1.8 in a thousand fail at gateChange, up to 1.9 at a quarter of it, and 1.0 at a fortieth.
 	gateApart = gateChange / 40
+	// gateMean is gateChange of means, where there are runs enough to show it: losses that sit in few runs are as wide noise as there is.
+	gateMean = gateChange / 4
 	// gateNarrow is how many margins an interval may be wide that passes by lying on the near side of the margin.
 	gateNarrow = 1.5
 	// gateLuck is the chance at which a candidate that equals the base passes all the same; where so few runs cannot show as much, all of one side must be better than
@@ -56,6 +58,7 @@ type Gate struct {
 	Relative     bool    // the change is a ratio candidate/base; all values must be above 0
 	Alpha        float64 // chance of a false verdict on either side, 0.05 as a rule
 	Unordered    bool    // the order of the trials is not that of their execution
+	Mean         bool    // means are compared, by dealing the runs anew: of losses that sit in few runs, of which ranks see nothing
 
 	drift bool // a drift is what is looked for
 }
@@ -137,17 +140,21 @@ func (g Gate) Decide(trials []Trial) GateResult {
 	if !g.Unordered {
 		r.Interleaved = interleaved(trials)
 		r.Serial = Serial(g.residuals(trials, x, y))
-		if r.Interleaved && r.Serial < gateSerial {
+		if r.Interleaved && r.Serial < gateSerial && !g.Mean {
 			paired = g.neighbours(trials)
 		}
 	}
 	var t shiftBounds
-	if paired != nil {
+	switch {
+	case g.Mean:
+		t = newMeanShift(x, y)
+		r.Method = "difference of means, permutation of runs"
+	case paired != nil:
 		r.Pairs = len(paired)
 		t = newPairTest(paired)
 		r.Method = fmt.Sprintf("Hodges-Lehmann, signed ranks of %d pairs of neighbours, exact", r.Pairs)
 		r.Doubts = append(r.Doubts, fmt.Sprintf("the values follow their order (p %.2g), so that each run was compared with its neighbour only", r.Serial))
-	} else {
+	default:
 		t = newShiftTest(x, y)
 		how := "exact"
 		if r.N+r.M > maxExactScores {
@@ -191,6 +198,9 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 		edge = math.Log1p(sign*-g.Margin) * sign
 	}
 	change := g.change(r)
+	if g.Mean {
+		change = min(change, max(gateMean, t.smallest()))
+	}
 	shift, lo, hi := sign*t.shift(), lower(g.Alpha), upper(g.Alpha)
 	r.Change = g.out(sign * shift)
 	r.In = Interval{g.out(t.lower(g.Alpha)), g.out(t.upper(g.Alpha)), 1 - 2*t.attained(g.Alpha)}
@@ -272,7 +282,7 @@ func (g Gate) Least() int { return leastRuns(min(g.Alpha, gateChange)) }
 func leastRuns(alpha float64) int {
 	ways := 1.0 // to choose n of 2n
 	for n := 1; ; n++ {
-		if ways *= float64(2*(2*n-1)) / float64(n); 1/ways <= alpha {
+		if ways *= float64(2*(2*n-1)) / float64(n); !(1/ways > alpha) || math.IsInf(ways, 1) { // NaN ends it too
 			return n
 		}
 	}
@@ -294,6 +304,9 @@ func (g Gate) out(v float64) float64 {
 func (g Gate) level(v []float64) float64 {
 	s := slices.Clone(v)
 	slices.Sort(s)
+	if g.Mean {
+		return g.out(mean(s))
+	}
 	return g.out(Quantile(s, 0.5, Type7))
 }
 
