@@ -67,10 +67,10 @@ const (
 // ChangeRole says what a metric may decide.
 type ChangeRole string
 
-// The roles. A comparison passes when every gated metric passes and no watched one fails.
+// The roles. A comparison passes when every gated metric passes, no watched one fails and none of those holds it up.
 const (
 	ChangeGate  ChangeRole = "gate"  // must pass
-	ChangeWatch ChangeRole = "watch" // may fail the comparison, and does not hold it up
+	ChangeWatch ChangeRole = "watch" // may fail the comparison, and holds up a pass only where its Change says so
 	ChangeShow  ChangeRole = "show"  // is shown and decides nothing
 )
 
@@ -92,8 +92,9 @@ type Change struct {
 	Title     string            `json:"title"` // as people say it
 	Better    string            `json:"better,omitempty"`
 	Role      ChangeRole        `json:"role"`
-	Base      Quantity          `json:"base"`  // over the runs of the base
-	Other     Quantity          `json:"other"` // over those of the candidate
+	Holds     bool              `json:"holds,omitempty"` // it is watched, and while it is inconclusive there is no pass: losses, failures or recoveries that are not shown to be within the margin
+	Base      Quantity          `json:"base"`            // over the runs of the base
+	Other     Quantity          `json:"other"`           // over those of the candidate
 	Scale     Scale             `json:"scale"`
 	Change    Quantity          `json:"change"` // on the scale
 	Margin    float64           `json:"margin"` // largest change for the worse that passes, on the scale, above 0
@@ -133,12 +134,15 @@ type History struct {
 	Runs   []ComparedRun `json:"runs"`
 	Window int           `json:"window"`
 	MaxP   float64       `json:"max_p"`
-	Least  float64       `json:"least_change"` // relative
+	Least  float64       `json:"least_change"` // relative, unless a metric has its own
 	Sure   float64       `json:"confidence"`   // of the intervals of levels
 	Points []LevelChange `json:"points"`
 	Looked []string      `json:"looked"` // metrics that were looked at
-	Short  []string      `json:"short,omitempty"`
-	Doubts []string      `json:"doubts,omitempty"`
+
+	LeastOf []float64 `json:"least_changes"` // of each of those: relative, of shares a difference
+	Shares  []bool    `json:"shares"`        // which of those are shares
+	Short   []string  `json:"short,omitempty"`
+	Doubts  []string  `json:"doubts,omitempty"`
 }
 
 // HistorySchema names the version of a history's JSON form.
@@ -156,7 +160,8 @@ type LevelChange struct {
 	To     string            `json:"to_release,omitempty"`
 	Before Quantity          `json:"before"`
 	After  Quantity          `json:"after"`
-	Change Num               `json:"change"` // after/before - 1
+	Scale  Scale             `json:"scale"`
+	Change Num               `json:"change"` // on the scale: after/before - 1, of shares after - before
 	P      float64           `json:"p"`
 	Worse  bool              `json:"worse"`
 }

@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -20,7 +21,7 @@ func HistoryMarkdown(w io.Writer, h *assay.History) error {
 	} else {
 		m.table([]string{"metric", "from run", "release", "before", "after", "change", "p", ""}, "lllrrrrl", historyRows(h))
 	}
-	m.printf("Looked at: %s.\n\n", mdText(strings.Join(h.Looked, "; ")))
+	m.printf("Looked at: %s.\n\n", mdText(lookedLine(h)))
 	if len(h.Short) > 0 {
 		m.printf("Too short: %s.\n\n", mdText(strings.Join(h.Short, "; ")))
 	}
@@ -42,6 +43,23 @@ func historyLine(h *assay.History) string {
 	return text
 }
 
+// lookedLine names what was looked at, with the least change that counts where it has its own.
+func lookedLine(h *assay.History) string {
+	parts := slices.Clone(h.Looked)
+	for i := range parts {
+		if i >= len(h.LeastOf) {
+			break
+		}
+		switch {
+		case i < len(h.Shares) && h.Shares[i]:
+			parts[i] += " (from " + scaled(h.LeastOf[i], assay.ScaleDifference, assay.Ratio) + " on)"
+		case h.LeastOf[i] != h.Least:
+			parts[i] += " (from " + Percent(h.LeastOf[i]) + " on)"
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 func historyMethod(h *assay.History) string {
 	return fmt.Sprintf("E-divisive means with Student's t, window %d, p below %s, changes of %s or more; levels are means of runs with their %s intervals", h.Window, Number(h.MaxP), Percent(h.Least), Percent(h.Sure))
 }
@@ -59,7 +77,7 @@ func historyRows(h *assay.History) [][]string {
 			way = "worse"
 		}
 		rows = append(rows, []string{c.Title, fmt.Sprintf("%d: %s", c.Index+1, minuteOf(c.Run.Begin)), orElse(release, "not told"), levelText(c.Before), levelText(c.After),
-			signed(float64(c.Change), assay.ScaleRatio, assay.Ratio), pText(c.P), way})
+			signed(float64(c.Change), c.Scale, assay.Ratio), pText(c.P), way})
 	}
 	return rows
 }

@@ -83,7 +83,7 @@ func newComparisonView(c *assay.Comparison) *comparisonView {
 		for _, g := range []struct {
 			role assay.ChangeRole
 			name string
-		}{{assay.ChangeGate, "Must pass"}, {assay.ChangeWatch, "May fail, and does not hold up"}, {assay.ChangeShow, "Shown, and decides nothing"}} {
+		}{{assay.ChangeGate, "Must pass"}, {assay.ChangeWatch, "May fail, and holds up a pass where losses are not shown to be within the margin"}, {assay.ChangeShow, "Shown, and decides nothing"}} {
 			group := changeGroup{Name: g.name, Judged: g.role != assay.ChangeShow}
 			for _, ch := range changesOf(c, s.Name, g.role) {
 				group.Rows = append(group.Rows, newChangeRow(fmt.Sprintf("c%d", id), ch))

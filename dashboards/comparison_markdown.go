@@ -61,6 +61,9 @@ func (m *markdown) changes(c *assay.Comparison, s *assay.Side) {
 			}
 			if role == assay.ChangeWatch {
 				verdict += ", may fail"
+				if ch.Holds && ch.Verdict == assay.VerdictInconclusive {
+					verdict += ", holds up a pass"
+				}
 			}
 			rows = append(rows, []string{ch.Title, Measure(ch.Base), Measure(ch.Other), changeText(ch), changeInterval(ch, ch.Change), marginText(ch), shortChangeN(ch.Change), verdict, note})
 		}

@@ -149,7 +149,7 @@ func HistoryText(o TextOptions) func(io.Writer, *assay.History) error {
 			}
 		}
 		p.blank()
-		p.para("LOOKED AT", 11, strings.Join(h.Looked, "; "))
+		p.para("LOOKED AT", 11, lookedLine(h))
 		if len(h.Short) > 0 {
 			p.para("TOO SHORT", 11, strings.Join(h.Short, "; "))
 		}

@@ -55,6 +55,14 @@ func suspect(c *assay.Comparison, runs []Run, opts *Options) {
 	differ("by different versions of assay", func(r *Run) string { return r.Manifest.Version })
 	differ("against different kinds of target", func(r *Run) string { return r.Manifest.Target.Kind })
 	differ("with different models", func(r *Run) string { return r.Manifest.Target.Model })
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		for _, s := range ch.Doubts {
+			if ch.Role != assay.ChangeShow && (strings.Contains(s, notTelling) || strings.Contains(s, meanRate)) {
+				c.Doubts = append(c.Doubts, ch.Title+": "+s)
+			}
+		}
+	}
 	var follow []string
 	for i := range c.Changes {
 		ch := &c.Changes[i]
@@ -113,7 +121,7 @@ func leastAmong(k int, level float64) int {
 	ways := 1.0 // 2n over n
 	for n := 1; ; n++ {
 		ways *= float64(2*n) * float64(2*n-1) / float64(n) / float64(n)
-		if float64(k)/ways <= level {
+		if !(float64(k)/ways > level) || math.IsInf(ways, 1) { // NaN ends it too
 			return n
 		}
 	}
@@ -121,7 +129,7 @@ func leastAmong(k int, level float64) int {
 
 // decide gives the answer of the whole comparison.
 func decide(c *assay.Comparison) {
-	var failed, open []*assay.Change
+	var failed, open, held []*assay.Change
 	gates := 0
 	for i := range c.Changes {
 		ch := &c.Changes[i]
@@ -134,6 +142,8 @@ func decide(c *assay.Comparison) {
 			failed = append(failed, ch)
 		case ch.Role == assay.ChangeGate && ch.Verdict == assay.VerdictInconclusive:
 			open = append(open, ch)
+		case ch.Holds && ch.Verdict == assay.VerdictInconclusive:
+			held = append(held, ch)
 		}
 		if ch.Role == assay.ChangeGate {
 			gates++
@@ -157,22 +167,50 @@ func decide(c *assay.Comparison) {
 		c.Verdict, c.Exit = assay.VerdictInconclusive, assay.ExitInconclusive
 		c.Why = "nothing that both sides have must pass"
 		c.Next = "name what must with --metric, for example --metric e2e/p95"
+	case len(open) == 0 && len(held) > 0:
+		c.Verdict, c.Exit = assay.VerdictInconclusive, assay.ExitInconclusive
+		c.Why = fmt.Sprintf("%s within the margin, but %s is not shown to be: %s", plural(gates, "gated metric is", "gated metrics are all"), held[0].Title, held[0].Why)
+		c.Next = next(held)
 	case len(open) == 0:
 		c.Verdict, c.Exit = assay.VerdictPass, assay.ExitGo
 		c.Why = fmt.Sprintf("%s within the margin", plural(gates, "gated metric is", "gated metrics are all"))
+		if s := clean(c); s != "" {
+			c.Why += "; " + s
+		}
 	default:
 		c.Verdict, c.Exit = assay.VerdictInconclusive, assay.ExitInconclusive
 		c.Why = fmt.Sprintf("%d of %s not decided; %s: %s", len(open), plural(gates, "gated metric", "gated metrics"), open[0].Title, open[0].Why)
-		c.Next = next(open)
+		c.Next = next(append(open, held...))
 	}
+	if n := amongOf(c); n > 0 && c.Verdict == assay.VerdictInconclusive {
+		c.Next += fmt.Sprintf("; no failure holds before there are %d runs a side, since so many metrics may fail (Holm)", n)
+	}
+}
+
+// amongOf returns how many runs a side let one metric fail by Holm's procedure among all that may, or 0 where there are as many.
+func amongOf(c *assay.Comparison) int {
+	may, runs := 0, 0
+	for i := range c.Changes {
+		if ch := &c.Changes[i]; ch.Role != assay.ChangeShow && !math.IsNaN(float64(ch.P)) {
+			may, runs = may+1, max(runs, min(len(ch.BaseValues), len(ch.OtherValues)))
+		}
+	}
+	if n := leastAmong(may, (1-c.Confidence)/2); c.Race == nil && may > 0 && n > runs && n > (stat.Gate{Alpha: (1 - c.Confidence) / 2}).Least() {
+		return n
+	}
+	return 0
 }
 
 // next says how many runs would decide what is open.
 func next(open []*assay.Change) string {
-	most, never := 0, ""
+	most, never, instead := 0, "", ""
 	for _, ch := range open {
 		most = max(most, ch.More)
-		if ch.More == 0 {
+		switch {
+		case ch.More > 0:
+		case counted(ch.Metric) || strings.HasPrefix(ch.Enough, "runs ") || strings.HasPrefix(ch.Enough, "about "):
+			instead = ch.Title + ": " + ch.Enough
+		default:
 			never = ch.Title
 		}
 	}
@@ -182,6 +220,9 @@ func next(open []*assay.Change) string {
 	case most > 0:
 		return fmt.Sprintf("make about %s a side, in turns (ABAB)", plural(most, "more run", "more runs"))
 	}
+	if never == "" {
+		return "enough for " + instead
+	}
 	return "a wider margin, or runs that differ less among themselves: " + never + " is not decided by more of these"
 }
 
@@ -190,7 +231,7 @@ func enough(ch *assay.Change) string {
 	case ch.More > 0:
 		return fmt.Sprintf("about %s a side, if the change stays as it is", plural(ch.More, "more run", "more runs"))
 	case ch.Change.Known():
-		return fmt.Sprintf("more than %d further runs a side: the change is as good as the margin", 1000)
+		return fmt.Sprintf("more than %d further runs a side: the runs differ too much among themselves for so small a margin, or the change is as good as the margin", 1000)
 	}
 	return "runs on both sides that tell it"
 }

@@ -11,6 +11,9 @@
 // metrics pass, which needs no correction for their number since each of them must; it fails when one of them, or of the watched,
 // fails, and then the more metrics the more chances: a failure must also hold by Holm's procedure over all that may fail.
 //
+// Losses, failures and recoveries are watched: while they are not shown to be within their margins they hold up a pass, unless the runs of the candidate are free of them,
+// and the answer then says what so few runs leave open. Nothing passes of which more runs of one side than of the other tell nothing.
+//
 // The base is compared with itself, its runs split by turns. A metric in which it differs from itself decides nothing.
 //
 // # Scales
@@ -18,6 +21,7 @@
 // Times and rates are compared by their ratio, with a margin of 5 % unless told otherwise; recoveries by their difference, with a margin of 5 % of the base
 // and half a second at least. Shares (errors, availability, goodput) are
 // compared by their difference, with a margin of half a percentage point: 5 % of an availability would be a month without
-// service. Failures are counted as episodes over the time watched, and compared by the ratio of the two rates, which is exact
-// (conditional binomial); its margin is a factor of two, since a few failures show no less.
+// service. Losses sit in few runs, so that their means are compared, by dealing the runs to the sides anew. A recovery that did not end ranks behind all that did. Failures are counted as episodes
+// over the time watched, and compared by the ratio of the two rates (conditional binomial, of as many as count one by one where runs differ by more than chance), and more of them must show over runs
+// too; its margin is a factor of two, since a few failures show no less.
 package compare

@@ -50,7 +50,7 @@ func scaleOf(metric string, vs []value, unit assay.Unit) assay.Scale {
 // allowed for later.
 func judge(c *assay.Change, vs []value, unit assay.Unit, confidence float64) {
 	trials, ordered := trialsOf(vs)
-	g := stat.Gate{HigherBetter: c.Better == "higher", Margin: c.Margin, Relative: c.Scale == assay.ScaleRatio, Alpha: (1 - confidence) / 2, Unordered: !ordered}
+	g := stat.Gate{HigherBetter: c.Better == "higher", Margin: c.Margin, Relative: c.Scale == assay.ScaleRatio, Alpha: (1 - confidence) / 2, Unordered: !ordered, Mean: ofLosses(c.Metric)}
 	if g.Relative {
 		unit = assay.Ratio
 	}

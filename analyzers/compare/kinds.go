@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"math"
 	"slices"
 	"strings"
 
@@ -43,7 +42,7 @@ func kindsOf(runs []Run, gates []assay.Objective) []kind {
 	out := slices.Clone(always)
 	for i := range runs {
 		for j := range runs[i].Report.Faults {
-			for _, m := range []string{"recovery/user", "recovery/capacity"} {
+			for _, m := range []string{"recovery/user", "recovery/rate", "recovery/capacity"} {
 				k := kind{m, map[string]string{"fault": runs[i].Report.Faults[j].Window.Kind}, assay.ChangeWatch}
 				if m == "recovery/capacity" {
 					k.role = assay.ChangeShow
@@ -96,11 +95,23 @@ func same(a, b map[string]string) bool {
 	return true
 }
 
+// Refused says which metric to gate on instead of one that runs cannot be compared by, or "".
+func Refused(metric string) string {
+	family, subject, _ := strings.Cut(metric, "/")
+	switch {
+	case family == "mtbf":
+		return "failure_rate/" + subject
+	case metric == "availability/natural":
+		return "failure_rate/service"
+	}
+	return ""
+}
+
 // judged reports whether less or more of a metric is better, without which no change of it is for the worse. What an
 // availability or an MTBF says of single runs is compared by the rate of failures.
 func judged(metric string) bool {
 	d, ok := analyzers.Lookup(metric)
-	return ok && d.Better != "" && !strings.HasPrefix(metric, "mtbf/") && !strings.HasPrefix(metric, "validity/")
+	return ok && d.Better != "" && Refused(metric) == "" && !strings.HasPrefix(metric, "validity/")
 }
 
 // counted reports whether a metric is a rate of events over exposure.
@@ -139,31 +150,4 @@ func holds(have, want map[string]string) bool {
 		}
 	}
 	return true
-}
-
-func recoveryOf(r *Run, name, fault string) assay.Quantity {
-	sum, n, reason := 0.0, 0, "no such fault was felt"
-	var one assay.Quantity
-	for i := range r.Report.Faults {
-		f := &r.Report.Faults[i]
-		q := f.User
-		if name == "capacity" {
-			q = f.Capacity
-		}
-		if fault != "" && f.Window.Kind != fault {
-			continue
-		}
-		if !q.Known() || math.IsNaN(q.Value) {
-			reason = strings.TrimPrefix(strings.TrimPrefix(q.Reason, "not measured, because "), "not estimable, because ")
-			continue
-		}
-		sum, n, one = sum+q.Value, n+1, q
-	}
-	switch n {
-	case 0:
-		return assay.NotMeasured(assay.Seconds, reason)
-	case 1:
-		return one
-	}
-	return assay.Quantity{Value: sum / float64(n), Lo: math.Inf(-1), Hi: math.Inf(1), Unit: assay.Seconds, N: n, Of: "faults", Method: "mean of the faults of one run", Basis: assay.Measured}
 }

@@ -25,6 +25,16 @@ const Confidence = 0.90
 
 func (o *Options) confidence() float64 { return cmp.Or(o.Confidence, Confidence) }
 
+// named returns the margin that was given for a metric or its family.
+func (o *Options) named(metric, family string) (float64, bool) {
+	for _, name := range []string{metric, family} {
+		if m, ok := o.Margins[name]; ok {
+			return m, true
+		}
+	}
+	return 0, false
+}
+
 // margin returns the margin of a metric on its scale. level is the median of the base.
 func (o *Options) margin(metric string, scale assay.Scale, unit assay.Unit, level float64) float64 {
 	family, _, _ := strings.Cut(metric, "/")
@@ -32,13 +42,11 @@ func (o *Options) margin(metric string, scale assay.Scale, unit assay.Unit, leve
 	if family == "recovery" {
 		least = RecoveryFloor
 	}
-	for _, name := range []string{metric, family} {
-		if m, ok := o.Margins[name]; ok {
-			if scale == assay.ScaleDifference && unit != assay.Ratio {
-				return math.Max(m*math.Abs(level), least)
-			}
-			return m
+	if m, ok := o.named(metric, family); ok {
+		if scale == assay.ScaleDifference && unit != assay.Ratio {
+			return math.Max(m*math.Abs(level), least)
 		}
+		return m
 	}
 	ratio := RatioMargin
 	if m, ok := o.Margins[""]; ok {
@@ -107,17 +115,31 @@ func none(s assay.Side) string {
 func changeOf(k kind, base, other []Run, opts *Options) (assay.Change, bool) {
 	d, _ := analyzers.Lookup(k.metric)
 	c := assay.Change{Metric: k.metric, Labels: k.labels, Title: titleOf(k), Better: d.Better, Role: k.role}
-	bq, oq := quantitiesOf(k, base), quantitiesOf(k, other)
 	if counted(k.metric) {
 		c.Margin = opts.margin(k.metric, assay.ScaleRate, d.Unit, 0)
-		rates(&c, bq, oq, opts.confidence())
-		return c, c.Base.Known() || c.Other.Known()
+		a, bq := tallyOf(k, base)
+		b, oq := tallyOf(k, other)
+		rates(&c, a, b, opts.confidence())
+		c.Holds = holdsUp(&c)
+		absent(&c, bq, oq)
+		if n := a.trends() + b.trends(); n > 0 {
+			c.Doubts = append(c.Doubts, fmt.Sprintf("in %s failures came at no constant rate: %s", plural(n, "run", "runs"), meanRate))
+		}
+		return c, c.Base.Known() || c.Other.Known() || len(opts.Gates) > 0 && k.role == assay.ChangeGate
+	}
+	bq, oq := quantitiesOf(k, base), quantitiesOf(k, other)
+	var open [2]int
+	if strings.HasPrefix(k.metric, "recovery/") && d.Unit == assay.Seconds {
+		bq, oq, open = ranked(bq, oq)
 	}
 	c.BaseValues, c.OtherValues = valuesOf(bq), valuesOf(oq)
 	if len(c.BaseValues)+len(c.OtherValues) == 0 && !(len(opts.Gates) > 0 && k.role == assay.ChangeGate) {
 		return c, false
 	}
 	c.Base, c.Other = middle(bq, d.Unit, opts.confidence()), middle(oq, d.Unit, opts.confidence())
+	if ofLosses(k.metric) {
+		c.Base, c.Other = average(c.Base, c.BaseValues), average(c.Other, c.OtherValues)
+	}
 	vs := append(timed(bq, base, false), timed(oq, other, true)...)
 	c.Scale = scaleOf(k.metric, vs, d.Unit)
 	c.Margin = opts.margin(k.metric, c.Scale, d.Unit, c.Base.Value)
@@ -125,10 +147,11 @@ func changeOf(k kind, base, other []Run, opts *Options) (assay.Change, bool) {
 		c.Verdict, c.P, c.Adjusted = assay.VerdictInconclusive, assay.Num(math.NaN()), assay.Num(math.NaN())
 		c.Change = assay.NotMeasured(d.Unit, "one side does not tell it")
 		c.Smallest, c.Self = c.Change, c.Change
-		c.Why = "the base: " + c.Base.Reason
+		c.Why = "the base: " + because(c.Base.Reason)
 		if len(c.BaseValues) > 0 {
-			c.Why = "the candidate: " + c.Other.Reason
+			c.Why = "the candidate: " + because(c.Other.Reason)
 		}
+		c.Holds = holdsUp(&c)
 		return c, true
 	}
 	c.Adjusted = assay.Num(math.NaN())
@@ -136,30 +159,29 @@ func changeOf(k kind, base, other []Run, opts *Options) (assay.Change, bool) {
 	if k.metric == "error_ratio" && !slices.ContainsFunc(slices.Concat(c.BaseValues, c.OtherValues), func(v float64) bool { return v != 0 }) {
 		faultless(&c, bq, oq, opts.confidence())
 	}
+	if k.metric == "error_ratio" {
+		lost(&c)
+	}
+	censored(&c, open, [2]int{len(c.BaseValues), len(c.OtherValues)})
+	c.Holds = holdsUp(&c)
+	absent(&c, bq, oq)
 	return c, true
 }
 
-// faultless bounds the difference of two shares of which nothing was seen: ranks of zeros show nothing.
-func faultless(c *assay.Change, base, other []assay.Quantity, confidence float64) {
-	n := [2]int{}
-	for i, qs := range [][]assay.Quantity{base, other} {
-		for _, q := range qs {
-			n[i] += q.N
-		}
+// meanRate is in what is said of rates that were not constant.
+const meanRate = "their mean over the watch is compared"
+
+// average is what runs come to together in what they lose: their mean.
+func average(q assay.Quantity, values []float64) assay.Quantity {
+	if len(values) < 2 {
+		return q
 	}
-	if n[0] == 0 || n[1] == 0 {
-		return
+	q.Value = 0
+	for _, v := range values {
+		q.Value += v / float64(len(values))
 	}
-	up := func(n int) float64 { return stat.ClopperPearson(0, n, confidence).Hi }
-	c.Change = assay.Quantity{Value: 0, Lo: -up(n[0]), Hi: up(n[1]), Confidence: confidence, Unit: assay.Ratio, N: n[0] + n[1], Of: fmt.Sprintf("requests, %d and %d", n[0], n[1]),
-		Method: "no request failed on either side; bounds as if requests failed one by one", Basis: assay.Estimated}
-	c.P, c.Verdict, c.Why, c.More, c.Doubts = assay.Num(math.NaN()), assay.VerdictPass, "", 0, nil
-	c.Self = assay.NotEstimable(assay.Ratio, n[0], "requests", "none of them failed")
-	c.Smallest = assay.NotEstimable(assay.Ratio, n[0]+n[1], "requests", "none of them failed")
-	if c.Change.Hi > c.Margin {
-		c.Verdict, c.Why = assay.VerdictInconclusive, fmt.Sprintf("no request failed, and %d show that no better", n[1])
-		c.Enough = fmt.Sprintf("about %d requests a side without a failure", stat.Trials(c.Margin, 0, 1-(1-confidence)/2))
-	}
+	q.Lo, q.Hi, q.Confidence, q.Method, q.Basis = slices.Min(values), slices.Max(values), 1, "mean of the runs, from the lowest to the highest", assay.Measured
+	return q
 }
 
 func quantitiesOf(k kind, runs []Run) []assay.Quantity {

@@ -200,27 +200,49 @@ func rateOf(failures int, hours float64) assay.Quantity {
 	return q
 }
 
+// failing makes runs of which each has a rate of failures.
+func failing(qs ...assay.Quantity) []Run {
+	out := make([]Run, len(qs))
+	for i, q := range qs {
+		out[i] = made(fmt.Sprint(i), i, nil)
+		out[i].Report.Findings = []assay.Finding{{Metric: "failure_rate/service", Quantity: q}}
+	}
+	return out
+}
+
 // Failures are summed over the runs with their exposure, of runs without one too.
 func TestRates(t *testing.T) {
-	ta := tallyOf([]assay.Quantity{rateOf(0, 2), rateOf(3, 1), assay.NotMeasured(assay.PerHour, "nothing told")})
-	if ta.events != 3 || math.Abs(ta.exposure-3) > 1e-9 || ta.runs != 2 {
+	k := kind{metric: "failure_rate/service"}
+	ta, _ := tallyOf(k, failing(rateOf(0, 2), rateOf(3, 1), assay.NotMeasured(assay.PerHour, "nothing told")))
+	if ta.events != 3 || math.Abs(ta.hours-3) > 1e-9 || len(ta.runs) != 2 {
 		t.Errorf("got %+v, want 3 events in 3 h of 2 runs", ta)
 	}
+	five := func(q assay.Quantity) []Run { return failing(q, q, q, q, q) }
 	for _, test := range []struct {
 		name       string
-		base, cand assay.Quantity
+		base, cand []Run
 		want       assay.Verdict
 	}{
-		{"none", rateOf(0, 2), rateOf(0, 2), assay.VerdictInconclusive},
-		{"few", rateOf(1, 2), rateOf(2, 2), assay.VerdictInconclusive},
-		{"many alike", rateOf(100, 10), rateOf(100, 10), assay.VerdictPass},
-		{"ten times as many", rateOf(10, 10), rateOf(100, 10), assay.VerdictFail},
-		{"as many in a tenth of the time", rateOf(50, 10), rateOf(50, 1), assay.VerdictFail},
+		{"none", five(rateOf(0, 2)), five(rateOf(0, 2)), assay.VerdictInconclusive},
+		{"few", five(rateOf(1, 2)), five(rateOf(2, 2)), assay.VerdictInconclusive},
+		{"many alike", five(rateOf(20, 10)), five(rateOf(20, 10)), assay.VerdictPass},
+		{"ten times as many", five(rateOf(2, 10)), five(rateOf(20, 10)), assay.VerdictFail},
+		{"as many in a tenth of the time", five(rateOf(10, 10)), five(rateOf(10, 1)), assay.VerdictFail},
+		{"in one run a side", failing(rateOf(10, 10)), failing(rateOf(100, 10)), assay.VerdictInconclusive},
+		{"as many in few runs", failing(rateOf(1, 10), rateOf(0, 10), rateOf(1, 10), rateOf(0, 10), rateOf(0, 10)), failing(rateOf(0, 10), rateOf(30, 10), rateOf(0, 10), rateOf(30, 10), rateOf(0, 10)), assay.VerdictInconclusive},
 	} {
-		c := assay.Change{Margin: RateMargin}
-		rates(&c, []assay.Quantity{test.base}, []assay.Quantity{test.cand}, Confidence)
+		c := assay.Change{Metric: k.metric, Margin: RateMargin}
+		a, _ := tallyOf(k, test.base)
+		b, _ := tallyOf(k, test.cand)
+		for i := range a.runs { // in turns
+			a.runs[i].at = int64(2*i + 1)
+		}
+		for i := range b.runs {
+			b.runs[i].at = int64(2*i + 2)
+		}
+		rates(&c, a, b, Confidence)
 		if c.Verdict != test.want {
-			t.Errorf("%s: %s, change %s", test.name, c.Verdict, c.Change)
+			t.Errorf("%s: %s, change %s: %s", test.name, c.Verdict, c.Change, c.Why)
 		}
 	}
 }
@@ -232,9 +254,20 @@ func TestFaultless(t *testing.T) {
 	if want := 1 - math.Pow(0.05, 1.0/2400); math.Abs(ch.Change.Hi-want) > 1e-9 || ch.Verdict != assay.VerdictPass || ch.Change.N != 4800 {
 		t.Errorf("%s %s, want up to %g", ch.Verdict, ch.Change, want)
 	}
-	a, b = sides(1, 1)
+	for i := range 6 { // a sixth of the requests
+		a.Runs[i].Report.Find("error_ratio").Quantity.N, b.Runs[i].Report.Find("error_ratio").Quantity.N = 60, 60
+	}
 	if ch := find(t, Runs(a, []Side{b}, Options{}), "error_ratio"); ch.Verdict != assay.VerdictInconclusive || ch.Enough != "about 598 requests a side without a failure" {
 		t.Errorf("%s: %s", ch.Verdict, ch.Enough)
+	}
+	// One run a side decides nothing, however many its requests.
+	a, b = sides(1, 1)
+	for _, s := range []Side{a, b} {
+		s.Runs[0].Report.Find("error_ratio").Quantity.N = 1e6
+	}
+	c := Runs(a, []Side{b}, Options{Gates: []assay.Objective{{Metric: "error_ratio"}}})
+	if ch := find(t, c, "error_ratio"); c.Verdict != assay.VerdictInconclusive || ch.More != 4 || !strings.Contains(c.Next, "about 4 more runs a side") {
+		t.Errorf("%s, %d more, next %q", c.Verdict, ch.More, c.Next)
 	}
 }
 
@@ -319,7 +352,7 @@ func TestTrace(t *testing.T) {
 	if p.Index != 12 || p.Run.Dir != "r12" || p.From != "v1" || p.To != "v2" || !p.Worse || math.Abs(float64(p.Change)-0.25) > 0.02 || p.P > 0.001 || p.Before.N != 12 || p.After.N != 12 {
 		t.Errorf("%+v", p)
 	}
-	if len(h.Doubts) != 1 || !strings.Contains(h.Doubts[0], "1 run is left out, 1 for another plan") {
+	if len(h.Doubts) != 2 || !strings.Contains(h.Doubts[1], "intervals are too narrow") || !strings.Contains(h.Doubts[0], "1 run is left out, 1 for another plan") {
 		t.Errorf("doubts %q", h.Doubts)
 	}
 	if _, err := Trace(runs[:3], TraceOptions{}); err == nil || !strings.Contains(err.Error(), "at least 4 runs") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/analyzers"
@@ -70,6 +71,9 @@ func Trace(runs []Run, o TraceOptions) (*assay.History, error) {
 		}
 		look(h, used, k, &o)
 	}
+	if len(h.Points) > 0 {
+		h.Doubts = append(h.Doubts, fmt.Sprintf("levels are cut where the runs say, so that their intervals are too narrow, and of %s each was tested by itself", plural(len(h.Looked), "metric", "metrics")))
+	}
 	slices.SortStableFunc(h.Points, func(a, b assay.LevelChange) int { return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.P, b.P)) })
 	return h, nil
 }
@@ -92,11 +96,21 @@ func look(h *assay.History, runs []Run, k kind, o *TraceOptions) {
 		return
 	}
 	h.Looked = append(h.Looked, title)
-	least := h.Least
-	if m, ok := o.Margins[k.metric]; ok {
+	family, _, _ := strings.Cut(k.metric, "/")
+	least, scale := h.Least, assay.ScaleRatio
+	if d.Unit == assay.Ratio {
+		least, scale = ShareMargin, assay.ScaleDifference
+	}
+	if m, ok := o.named(k.metric, family); ok {
 		least = m
 	}
-	points := stat.ChangePoints(values, h.Window, h.MaxP, least)
+	h.LeastOf, h.Shares = append(h.LeastOf, least), append(h.Shares, scale == assay.ScaleDifference)
+	var points []stat.ChangePoint
+	if scale == assay.ScaleRatio {
+		points = stat.ChangePoints(values, h.Window, h.MaxP, least)
+	} else {
+		points = slices.DeleteFunc(stat.ChangePoints(values, h.Window, h.MaxP, 0), func(p stat.ChangePoint) bool { return math.Abs(p.After-p.Before) < least })
+	}
 	for i, p := range points {
 		from, to := 0, len(values)
 		if i > 0 {
@@ -106,10 +120,14 @@ func look(h *assay.History, runs []Run, k kind, o *TraceOptions) {
 			to = points[i+1].Index
 		}
 		first, before := &runs[at[p.Index]], &runs[at[p.Index-1]]
-		c := assay.LevelChange{Metric: k.metric, Labels: k.labels, Title: title, Better: d.Better, Index: at[p.Index], Run: first.told(), P: p.P,
+		c := assay.LevelChange{Metric: k.metric, Labels: k.labels, Title: title, Better: d.Better, Scale: scale, Index: at[p.Index], Run: first.told(), P: p.P,
 			From: before.Manifest.Target.Release, To: first.Manifest.Target.Release,
-			Before: level(values[from:p.Index], d.Unit, o.confidence()), After: level(values[p.Index:to], d.Unit, o.confidence()), Change: assay.Num(p.After/p.Before - 1)}
-		c.Worse = d.Better == "lower" && p.After > p.Before || d.Better == "higher" && p.After < p.Before
+			Before: level(values[from:p.Index], d.Unit, o.confidence()), After: level(values[p.Index:to], d.Unit, o.confidence())}
+		was, is := c.Before.Value, c.After.Value
+		if c.Change = assay.Num(is/was - 1); scale == assay.ScaleDifference {
+			c.Change = assay.Num(is - was)
+		}
+		c.Worse = d.Better == "lower" && is > was || d.Better == "higher" && is < was
 		h.Points = append(h.Points, c)
 	}
 }

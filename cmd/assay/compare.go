@@ -38,15 +38,15 @@ func compareCommand(io stdio) *cobra.Command {
 		Use:   "compare BASE CANDIDATE [MORE…]",
 		Short: "Say whether runs of a candidate are worse than runs of a base",
 		Long: "Compares runs: is a candidate worse than the base by more than a margin? Each argument is one side: a run directory, a directory of runs, or a list of " +
-			"either with commas; a pattern in quotes names what it matches. The unit is the run, so one run a side decides nothing: five or more a side do, made in turns (ABAB).\n\n" +
+			"either with commas; a pattern in quotes names what it matches. The unit is the run, so one run a side decides nothing: five or more a side do (six from 13 metrics that may fail on), made in turns (ABAB).\n\n" +
 			"What must pass is what --metric names, else what the plan has objectives on, else TTFT, ITL and end-to-end time at p50 and p95 and goodput. The error ratio, failures and recovery " +
-			"from faults may fail a comparison and do not hold it up. Times and rates may be 5 % worse (recoveries half a second at least), shares half a percentage point, and failures may come twice as often, " +
+			"from faults may fail a comparison, and hold up a pass unless they are shown to be within their margins or the candidate's runs are free of them. Times and rates may be 5 % worse (recoveries half a second at least), shares half a percentage point, and failures may come twice as often, " +
 			"unless --margin says otherwise.\n\n" +
 			"With --history the arguments are one line of runs, and each change of level in it is told, with the releases before and after.\n\n" +
 			"With --live the arguments are two URLs, of which neither has runs yet: both are loaded in turns, in short blocks with the same arrivals and in random order, until the answer is there or the budget is spent. " +
 			"The bounds hold at every look, so stopping early is no cheating. A race passes only once it is shown that the candidate loses at most 2 percentage points more of its requests, or at most what " +
 			"--margin error_ratio=… says, and fails where it surely loses more than the margin. What was seen is kept as two runs in one directory DIR, and assay compare DIR gives the same answer again.\n\n" +
-			"Exit status: 0 all that must pass does, 10 something is worse by more than its margin, 11 the runs cannot tell, and how many more would, 12 they cannot be compared.",
+			"Exit status: 0 all that must pass does (with --history: it was looked, whatever was found), 10 something is worse by more than its margin, 11 the runs cannot tell, and how many more would, 12 they cannot be compared.",
 		Example: "  assay compare runs/v1 runs/v2\n" +
 			"  assay compare runs/a1,runs/a2,runs/a3,runs/a4,runs/a5 'runs/b?' --margin 3% --margin error_ratio=0.1%\n" +
 			"  assay compare --by release runs --metric e2e/p95 --output json\n" +
@@ -116,7 +116,7 @@ func (o *compareOptions) check(args []string) error {
 func (o *compareOptions) options() (compare.Options, error) {
 	opts := compare.Options{OtherPlans: o.otherPlans}
 	var share plan.Fraction
-	if err := share.UnmarshalText([]byte(o.confidence)); err != nil || share < 0.8 || share > 0.999 {
+	if err := share.UnmarshalText([]byte(o.confidence)); err != nil || !(share >= 0.8 && share <= 0.999) {
 		return opts, exit(assay.ExitUsage, "--confidence %q is out of range; 80%% to 99.9%%", o.confidence)
 	}
 	opts.Confidence = float64(share)
@@ -162,6 +162,9 @@ func metricOf(text string) (string, map[string]string, error) {
 		return "", nil, exit(assay.ExitUsage, "--metric %v", analyzers.Check(assay.Objective{Metric: name}))
 	case d.Better == "":
 		return "", nil, exit(assay.ExitUsage, "--metric %s: neither more nor less of it is better, so no change is for the worse", name)
+	}
+	if instead := compare.Refused(name); instead != "" {
+		return "", nil, exit(assay.ExitUsage, "--metric %s: single runs hold too little of it to compare; ask for %s", name, instead)
 	}
 	return name, labels, nil
 }

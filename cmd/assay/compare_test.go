@@ -106,11 +106,12 @@ func TestCompareRuns(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"base", "cand", "--margin", "30%"}, assay.ExitGo, "PASS"},
-		{[]string{"cand", "base"}, assay.ExitGo, "PASS"},
+		{[]string{"base", "cand", "--margin", "30%", "--metric", "ttft/p50"}, assay.ExitGo, "PASS"},
+		{[]string{"base", "cand", "--margin", "30%"}, assay.ExitInconclusive, "runs that all tell it"},
+		{[]string{"cand", "base", "--metric", "ttft/p50"}, assay.ExitGo, "PASS"},
 		{[]string{"base", "cand", "--metric", "itl/p50"}, assay.ExitGo, "PASS"},
 		{[]string{"--by", "release", "base", "cand"}, assay.ExitNoGo, "CANDIDATE  v2: 8 runs"},
-		{[]string{"--by", "release", "--base", "v2", "base", "cand"}, assay.ExitGo, "CANDIDATE  v1: 8 runs"},
+		{[]string{"--by", "release", "--base", "v2", "base", "cand", "--metric", "ttft/p50"}, assay.ExitGo, "CANDIDATE  v1: 8 runs"},
 		{[]string{"base/0", "cand/0"}, assay.ExitInconclusive, "about 4 more runs a side"},
 		{[]string{"base/0,base/1,base/2", "cand/[012]"}, assay.ExitInconclusive, "CANDIDATE  v2: 3 runs"},
 		{[]string{"base", "cand", "-o", "markdown"}, assay.ExitNoGo, "## v1 against v2: FAIL"},
@@ -123,6 +124,10 @@ func TestCompareRuns(t *testing.T) {
 		{[]string{"base", "cand", "--margin", "5"}, assay.ExitUsage, "below 100%"},
 		{[]string{"base", "cand", "--margin", "latency=5%"}, assay.ExitUsage, "no metric is called latency"},
 		{[]string{"base", "cand", "--confidence", "10%"}, assay.ExitUsage, "out of range"},
+		{[]string{"base", "cand", "--confidence", "NaN"}, assay.ExitUsage, "out of range"},
+		{[]string{"--history", "base", "--confidence", "NaN"}, assay.ExitUsage, "out of range"},
+		{[]string{"base", "cand", "--metric", "mtbf/service"}, assay.ExitUsage, "ask for failure_rate/service"},
+		{[]string{"base", "cand", "--metric", "availability/natural"}, assay.ExitUsage, "ask for failure_rate/service"},
 		{[]string{"base", "cand", "--base", "v1"}, assay.ExitUsage, "--base goes with --by"},
 		{[]string{"--by", "release", "--base", "v9", "base", "cand"}, assay.ExitUsage, "one of v1, v2"},
 		{[]string{"--by", "release", "base"}, assay.ExitUsage, "the same release"},
