@@ -97,6 +97,8 @@ func TestRestartsThatKubernetesCounted(t *testing.T) {
 		{"ended by itself in order", []told{restarts(600, 1), reason("Completed"), code(0)}, []string{"restart low 599 600"}, 2, 16.65},
 		{"with the time of its end", []told{restarts(600, 1), reason("OOMKilled"), {"kube_pod_container_status_last_terminated_timestamp" + container, nil}}, []string{"oom high 599 599"}, 1, 16.65},
 		{"while not ready", []told{restarts(600, 1, 603, 2), reason("OOMKilled"), ready}, []string{"oom high 599 600"}, 1, 16.55},
+		{"while not ready, for what is no failure by itself", []told{restarts(603, 1), {"kube_pod_container_status_last_terminated_reason{pod=a,container=vllm,reason=Error}", after(math.NaN(), 603, 1)},
+			{"kube_pod_container_status_last_terminated_exitcode" + container, after(math.NaN(), 603, 143)}, ready}, []string{"not ready, restarted after Error, exit status 143  599 600"}, 1, 16.55},
 		{"not ready, without a restart", []told{restarts(), ready}, []string{"not ready  599 600"}, 0, 16.55},
 		{"with a reset of its engine", []told{restarts(600, 1), reason("OOMKilled"), engine}, []string{"oom high 599 600"}, 2, 16.65},
 		{"of another pod than the engine's", []told{{"kube_pod_container_status_restarts_total{pod=b,container=c}", after(0, 300, 1)}, engine}, []string{"restart low 599 600"}, 2, 16.65},
@@ -138,3 +140,47 @@ func TestRestartsThatKubernetesCounted(t *testing.T) {
 }
 
 func whole(v float64) string { return strings.TrimSuffix(time.Duration(math.Round(v)).String(), "ns") }
+
+// An exporter that is replaced, or runs twice, tells of the same pod under other instances.
+func TestPodsByAnotherExporter(t *testing.T) {
+	series := []told{
+		{"kube_pod_status_ready{namespace=d,pod=a,condition=true,", after(1, 600, 0, 606, 1)},
+		{"kube_pod_container_status_restarts_total{namespace=d,pod=a,container=v,", after(0, 603, 1)},
+		{"kube_pod_container_status_last_terminated_reason{namespace=d,pod=a,container=v,reason=OOMKilled,", after(math.NaN(), 603, 1)},
+	}
+	const never = 1e9
+	by := func(from, to float64) (out []told) { // the first is looked at before to, the second since from
+		for _, s := range series {
+			out = append(out, told{s.series + "instance=k1}", func(m int) float64 {
+				if float64(m) >= to {
+					return math.NaN()
+				}
+				return s.at(m)
+			}}, told{s.series + "instance=k2}", func(m int) float64 {
+				if float64(m) < from {
+					return math.NaN()
+				}
+				return s.at(m)
+			}})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name     string
+		from, to float64
+	}{{"one", never, never}, {"replaced before", 300, 300}, {"replaced with a gap", 302, 300}, {"replaced while it is not ready", 601, 601}, {"replaced when it was started again", 603, 603},
+		{"replaced thereafter", 800, 800}, {"one beside the other", 0, never}, {"one beside the other for a while", 590, 610}} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := Assess(t.Context(), minutes(t, 1000, by(c.from, c.to)...), Options{Kinds: only("episodes", "mtbf")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Episodes) != 1 || r.Episodes[0].Cause != "oom" || whole(float64(r.Episodes[0].Begin)/60e9) != "600" || whole(float64(r.Episodes[0].EndHi)/60e9) != "606" {
+				t.Errorf("episodes %+v, want one for memory in the minutes 600 to 606", r.Episodes)
+			}
+			if q := r.Find("mtbf/instance").Quantity; q.N != 1 || math.Abs(q.Value/60-993) > 1.5 {
+				t.Errorf("MTBF %s of %d failures, want 993 min", q, q.N)
+			}
+		})
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/profile"
@@ -24,6 +25,7 @@ type podFailure struct {
 	suspect
 	confidence assay.Confidence
 	evidence   []string
+	how        string // it ended, in short
 }
 
 // mostRestarts bounds the failures that one growth of a counter makes.
@@ -147,7 +149,7 @@ func (r *podReader) read(p *profile.Profile, q profile.Quantity) []podSeries {
 			out = append(out, s)
 		}
 	}
-	return out
+	return joined(p, out)
 }
 
 // A growth is one more of what was counted.
@@ -215,6 +217,10 @@ func failureOf(g *growth, killed []growth, reasons, codes, ends []podSeries, epo
 		text += " with the exit status " + strconv.Itoa(code)
 	}
 	p.evidence = []string{text}
+	if known {
+		p.how = fmt.Sprintf("exit status %d", code)
+	}
+	p.how = strings.Trim(reason+", "+p.how, ", ")
 	for i := range killed {
 		if k := &killed[i]; !k.used && k.pod == g.pod && (k.container == "" || g.container == "" || k.container == g.container) && k.lo <= g.hi && k.hi >= g.lo {
 			k.used, oom = true, true
@@ -248,7 +254,7 @@ func (s *instanceScan) follow(p podSeries) {
 		case v == 1 && open:
 			l.Unready[n-1].End = t
 		case v == 0 && l.Ready != 0 && !open && n < mostIdle:
-			l.Unready = append(l.Unready, assay.Interval{Name: "not ready", Begin: t, Resolution: t - was + p.every})
+			l.Unready = append(l.Unready, assay.Interval{Name: notReady, Begin: t, Resolution: t - was + p.every})
 		}
 		was = t
 	}
@@ -281,6 +287,8 @@ func (s *instanceScan) join(out []assay.Episode, p *podFailure, emit func(assay.
 		if e.Ledger == assay.Natural {
 			if p.confidence == assay.ConfidenceHigh && slices.Contains(vague, e.Cause) {
 				e.Cause, e.Confidence = p.cause, p.confidence
+			} else if e.Cause == notReady && p.how != "" {
+				e.Cause += ", restarted after " + p.how
 			}
 			for _, text := range p.evidence {
 				if !slices.Contains(e.Evidence, text) {
@@ -312,5 +320,8 @@ func (s *instanceScan) join(out []assay.Episode, p *podFailure, emit func(assay.
 	emit(e)
 }
 
+// notReady is the cause of an episode of which nothing but a pod's readiness tells.
+const notReady = "not ready"
+
 // vague are the causes that say no more than that an instance was down.
-var vague = []string{"not ready", "restart", "exit", assay.EventInstanceUnready}
+var vague = []string{notReady, "restart", "exit", assay.EventInstanceUnready}
