@@ -181,6 +181,29 @@ func TestXIDEvent(t *testing.T) {
 	}
 }
 
+// A line that is stamped in the future leaves the rest of the watch.
+func TestKernelLogWithALineOfTheFuture(t *testing.T) {
+	const text = "2026-11-20T10:00:00+00:00 g kernel: NVRM: Xid (PCI:0000:1b:00): 79, pid=1, name=x, GPU has fallen off the bus.\n" +
+		"2199-11-20T10:00:00+00:00 g kernel: NVRM: Xid (PCI:0000:1b:00): 79, pid=1, name=x, GPU has fallen off the bus.\n" +
+		"2026-11-20T10:10:00+00:00 g kernel: eth0 up\n"
+	var events []assay.Event
+	settings := input.Settings{Latest: instant(t, "2027-01-01T00:00:00Z")}
+	sum, err := inputtest.Read(t, input.Spec{Kind: &KernelLog, Path: inputtest.File(t, "kern.log", text)}, settings, func(_ *input.Set, r assay.Record) {
+		if e, ok := r.(*assay.Event); ok && e.Kind != assay.EventWarning {
+			events = append(events, *e)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]int64{"stamped in the future": 1, whyNoGPU: 1}, sum.Rejected); d != "" || len(events) != 2 {
+		t.Fatalf("%d events, rejected (-want +got):\n%s", len(events), d)
+	}
+	if w := events[1]; w.Kind != assay.EventGPUWatched || w.Attrs["start_ns"] != "1795168800000000000" || w.Attrs["end_ns"] != "1795169400000000000" {
+		t.Errorf("watched %+v, want the ten minutes", w)
+	}
+}
+
 func TestKernelLogFiles(t *testing.T) {
 	const line = "NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.\n"
 	for _, tc := range []struct {
