@@ -107,8 +107,8 @@ func (c *counts) live(d *decoder, end int64) (int64, error) {
 	return end, nil
 }
 
-// before is when a counter that is new in this second was zero.
-func (c *counts) before() int64 { return c.second*1e9 - 1_000_000 }
+// before is when a counter that is new in this second was zero: a second before, so that a look once a second meets it.
+func (c *counts) before() int64 { return c.second*1e9 - 1e9 }
 
 // tell emits the counters as they stand at the end of the second that is under way.
 func (c *counts) tell(d *decoder) error {
