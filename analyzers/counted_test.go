@@ -42,6 +42,7 @@ func TestServiceByCounters(t *testing.T) {
 		{"of two pods are", []told{{"http_requests_total{pod=a,code=200}", served}, {"http_requests_total{pod=b,code=200}", all}, {"http_requests_total{pod=a,code=500}", failed}}, 239_040, 360, 0, "http_requests_total,"},
 		{"its failures first seen when they come", []told{{http + "200}", served}, {http + "500}", late}}, 119_160, 360, 1, "http_requests_total,"},
 		{"begun anew", []told{{http + "2xx}", fresh}, {http + "5xx}", failed}}, 119_160, 360, 1, "http_requests_total,"},
+		{"Cloud Run's", []told{{"run_googleapis_com:request_count{response_code_class=2xx}", served}, {"run_googleapis_com:request_count{response_code_class=5xx}", late}}, 119_160, 360, 1, "run_googleapis_com:request_count,"},
 		{"no failure", []told{{http + "2xx}", all}}, 119_880, 0, 0, "http_requests_total,"},
 		{"some failures make no outage", []told{{http + "2xx}", all}, {http + "5xx}", few}}, 119_880, 36, 0, "http_requests_total,"},
 		{"looks at health are none", []told{{http + "2xx}", all}, {"http_requests_total{handler=/health,status=5xx}", all}}, 119_880, 0, 0, "http_requests_total,"},

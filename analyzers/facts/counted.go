@@ -20,7 +20,7 @@ import (
 // a server that is down counts nothing.
 
 // byOutcome are the vocabularies whose counters tell served from failed requests, the one nearest to users first.
-var byOutcome = []string{"nginx", "envoy", "http"}
+var byOutcome = []string{"nginx", "envoy", "cloudrun", "http"}
 
 // countedPoints bounds how finely counters are looked at.
 const countedPoints = 20_000

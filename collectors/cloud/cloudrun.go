@@ -44,7 +44,8 @@ type timeSeries struct {
 
 type monitoringPoint struct {
 	Interval struct {
-		End string `json:"endTime"`
+		Start string `json:"startTime"`
+		End   string `json:"endTime"`
 	} `json:"interval"`
 	Value typedValue `json:"value"`
 }
@@ -151,6 +152,11 @@ func (s *timeSeries) samples(t *input.Tally, emit func(assay.Record) error) erro
 		}
 		t.Keep(1)
 		if s.Kind == "DELTA" {
+			if since, err := time.Parse(time.RFC3339, p.Interval.Start); err == nil && sum == 0 && v > 0 && since.Before(at) && at.Sub(since) <= time.Hour { // it counts from there on
+				if err := emit(&assay.Sample{Name: name, Labels: labels, Time: since.UnixNano()}); err != nil {
+					return err
+				}
+			}
 			sum += v
 			v = sum
 		}

@@ -40,8 +40,8 @@ func TestPlatforms(t *testing.T) {
 		{"Cloud Run counts", &cloudRunKind, "ts.json", `{"timeSeries":[{"metric":{"type":"run.googleapis.com/request_count","labels":{"response_code_class":"5xx"}},"resource":{"type":"cloud_run_revision","labels":{"service_name":"s"}},"metricKind":"DELTA","valueType":"INT64",
 			"points":[{"interval":{"startTime":"2026-01-01T00:01:00Z","endTime":"2026-01-01T00:02:00Z"},"value":{"int64Value":"5"}},{"interval":{"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-01T00:01:00Z"},"value":{"int64Value":"2"}},{"interval":{},"value":{"int64Value":"2"}}]},
 			{"metric":{"type":"run.googleapis.com/container/instance_count","labels":{"state":"idle"}},"resource":{"labels":{"service_name":"s"}},"metricKind":"GAUGE","points":[{"interval":{"endTime":"2026-01-01T00:01:00Z"},"value":{"int64Value":"4"}}]}],"unit":"1"}`, nil,
-			[]string{"0 run_googleapis_com:request_count response_code_class=5xx service_name=s 2", "60000 run_googleapis_com:request_count response_code_class=5xx service_name=s 7",
-				"0 run_googleapis_com:container_instance_count service_name=s state=idle 4"}, map[string]int64{"a point without a time": 1}},
+			[]string{"0 run_googleapis_com:request_count response_code_class=5xx service_name=s 0", "60000 run_googleapis_com:request_count response_code_class=5xx service_name=s 2", "120000 run_googleapis_com:request_count response_code_class=5xx service_name=s 7",
+				"60000 run_googleapis_com:container_instance_count service_name=s state=idle 4"}, map[string]int64{"a point without a time": 1}},
 		{"Cloud Run start-up latencies", &cloudRunKind, "ts.json", `[{"metric":{"type":"run.googleapis.com/container/startup_latencies"},"resource":{"labels":{}},"metricKind":"DELTA","points":[
 			{"interval":{"endTime":"2026-01-01T00:02:00Z"},"value":{"distributionValue":{"count":"1","mean":150,"bucketOptions":{"explicitBuckets":{"bounds":[100,200]}},"bucketCounts":["0","1"]}}},
 			{"interval":{"endTime":"2026-01-01T00:01:00Z"},"value":{"distributionValue":{"count":"2","mean":400,"bucketOptions":{"explicitBuckets":{"bounds":[100,200]}},"bucketCounts":["1","0","1"]}}}]}]`, nil,
