@@ -59,9 +59,12 @@ func (d *Decoder) takePod(s *Selection, o *Object, gone bool) string {
 	if !s.pod(&o.Metadata) {
 		return "a pod that is not selected"
 	}
+	spec, status := part[podSpec](o.Spec), part[podStatus](o.Status)
+	if slices.ContainsFunc(status.Containers, func(c containerStatus) bool { return c.Restarts < 0 }) {
+		return "a pod with a negative count of restarts"
+	}
 	p := d.podOf(&o.Metadata)
 	p.seen, p.list = d.now, d.list
-	spec, status := part[podSpec](o.Spec), part[podStatus](o.Status)
 	p.node = cmp.Or(spec.Node, p.node)
 	p.container = cmp.Or(serving(s, o, &spec, &status), p.container)
 	d.tell(p, "created", assay.Event{Time: p.created, Resolution: second, Kind: assay.EventInstanceCreated})

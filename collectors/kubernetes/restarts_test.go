@@ -74,3 +74,10 @@ func TestRestartsWithoutInstant(t *testing.T) {
 		})
 	}
 }
+
+func TestNegativeCountOfRestarts(t *testing.T) {
+	_, _, err := lines(t, input.Settings{}, nil, write(t, crashing("2026-11-20T09:00:00Z", `"restartCount":-4,"state":{"running":{"startedAt":"2026-11-20T10:20:40Z"}},"lastState":{}`)))
+	if err == nil || !strings.Contains(err.Error(), "1 a pod with a negative count of restarts") {
+		t.Errorf("%v, want the pod rejected", err)
+	}
+}
