@@ -119,13 +119,18 @@ type Episode struct {
 	EndHi         int64   `json:"end_hi_ns"`       // first instant known good again
 	LeftCensored  bool    `json:"left_censored,omitempty"`
 	RightCensored bool    `json:"right_censored,omitempty"`
-	Lost          int     `json:"lost"` // failed requests in it
+	Undated       bool    `json:"undated,omitempty"` // nothing tells when between BeginLo and Begin it began, so neither how long it took
+	Lost          int     `json:"lost"`              // failed requests in it
 
 	Confidence Confidence `json:"confidence,omitempty"` // that it was a failure at all; empty where that is not in doubt
 	Evidence   []string   `json:"evidence,omitempty"`   // what says that it happened, where nothing said so plainly
 	Hit        []string   `json:"hit,omitempty"`        // of a GPU's: instances that were on it, as far as is told
 	Class      string     `json:"class,omitempty"`      // of a GPU's: how far it reached (app, platform, link, gpu, node)
 }
+
+// UnexplainedRestart is the cause of an episode of an instance that ended by itself in order and was started anew, which nothing explains and nobody lost a request with: no failure by itself, and so none of the
+// natural ledger.
+const UnexplainedRestart = "unexplained restart"
 
 // Confidence says how sure it is that an episode was a failure of the instance.
 type Confidence string

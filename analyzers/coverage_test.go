@@ -117,7 +117,7 @@ func TestTimeToRepair(t *testing.T) {
 // An upper bound that nobody could use is none, and says how many repairs would do: so many like these do.
 func TestTimeToRepairThatSaysNothing(t *testing.T) {
 	times := []stat.Life{{Time: 0.124}, {Time: 6.03}, {Time: 6.19}}
-	found := repairs("user", times)
+	found := repairs("user", times, 0)
 	for i, want := range []string{"", "not estimable, because 3 repairs that ended bound it by more than 1000 times the longest seen, 6.19 s; about 11 as variable as these would do",
 		"not estimable, because 3 repairs that ended bound it by more than 1000 times the longest seen, 6.19 s; about 6 as variable as these would do"} {
 		if q := found[i].Quantity; q.Reason != want {
@@ -127,7 +127,7 @@ func TestTimeToRepairThatSaysNothing(t *testing.T) {
 	for i := range 8 {
 		times = append(times, stat.Life{Time: times[i%3].Time})
 	}
-	if q := repairs("user", times)[1].Quantity; !q.Known() || q.Hi > 6200 {
+	if q := repairs("user", times, 0)[1].Quantity; !q.Known() || q.Hi > 6200 {
 		t.Errorf("mean of so many as would do: %s", q)
 	}
 }

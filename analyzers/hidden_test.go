@@ -176,7 +176,7 @@ func TestHiddenRule(t *testing.T) {
 		{"a status and lost requests", func(run *factstest.Run) { exit(run, "reason", "unknown", "code", "1"); lose(run) },
 			[]hidden{{assay.Natural, "exit", assay.ConfidenceHigh, 50_000, 2}}},
 		{"in order, and nobody knows why", func(run *factstest.Run) { exit(run, "reason", "unknown", "code", "0"); again(run) },
-			[]hidden{{assay.Natural, "restart", assay.ConfidenceLow, 50_000, 0}}},
+			[]hidden{{assay.Planned, "unexplained restart", "", 50_000, 0}}},
 		{"in order, and the autoscaler wanted it", func(run *factstest.Run) {
 			run.E = append(run.E, happened(10*sec, assay.EventScale, "", "k8s", 0, "desired", "2"), happened(48*sec, assay.EventScale, "", "k8s", 0, "desired", "1"))
 			exit(run, "reason", "unknown", "code", "0")

@@ -37,12 +37,16 @@ const mostBeyond = 1000
 
 // mttr returns the times to repair of a run with its faults.
 func mttr(f *assay.Facts, xs []assay.FaultResult) (out []assay.Finding) {
-	times := map[string][]stat.Life{}
+	times, undated := map[string][]stat.Life{}, map[string]int{}
 	add := func(of string, s float64, open bool) {
 		times[of] = append(times[of], stat.Life{Time: math.Max(s, shortest), Censored: open})
 	}
 	for i := range f.Episodes {
 		if e := &f.Episodes[i]; e.Ledger == assay.Natural && (e.Subject == assay.Service || e.Subject == assay.InstanceOf) {
+			if e.Undated {
+				undated[string(e.Subject)]++
+				continue
+			}
 			at := facts.Extent(e)
 			add(string(e.Subject), seconds(at.End-at.Begin), e.RightCensored)
 		}
@@ -60,15 +64,15 @@ func mttr(f *assay.Facts, xs []assay.FaultResult) (out []assay.Finding) {
 		}
 	}
 	for _, r := range repaired {
-		if len(times[r.of]) > 0 {
-			out = append(out, repairs(r.of, times[r.of])...)
+		if len(times[r.of])+undated[r.of] > 0 {
+			out = append(out, repairs(r.of, times[r.of], undated[r.of])...)
 		}
 	}
 	return out
 }
 
-// repairs returns median, mean and 90th percentile of repair times. Where they cannot be told it says so once, of the median.
-func repairs(of string, times []stat.Life) []assay.Finding {
+// repairs returns median, mean and 90th percentile of repair times, of which some more are not known since nothing tells when they began. Where they cannot be told it says so once, of the median.
+func repairs(of string, times []stat.Life, undated int) []assay.Finding {
 	ledger := assay.Natural
 	if of == "user" || of == "capacity" {
 		ledger = assay.Injected
@@ -76,6 +80,9 @@ func repairs(of string, times []stat.Life) []assay.Finding {
 	r, err := stat.RepairOf(times, Confidence)
 	done := r.N - r.Censored
 	evidence := []string{fmt.Sprintf("%s, of which %d ended and %d had not when last seen", things(r.N, "repair"), done, r.Censored)}
+	if undated > 0 {
+		evidence = append(evidence, fmt.Sprintf("%s without an instant left out: nothing tells how long any took", things(undated, "failure")))
+	}
 	if err != nil {
 		why := fmt.Sprintf("%s seen to end; want %d, not all of one length", things(done, "repair")+map[bool]string{true: " was", false: " were"}[done == 1], stat.LeastRepairs)
 		return []assay.Finding{{Metric: "mttr/" + of + "/median", Ledger: ledger, Quantity: assay.NotEstimable(assay.Seconds, done, "repairs", why), Evidence: evidence}}

@@ -9,7 +9,7 @@ import (
 	"github.com/assay-dev/assay/internal/stat"
 )
 
-// unsureTime is the natural time of instances of which it is not known whether they were in routing, since they were started anew in it at no known instant.
+// unsureTime is the natural time of instances of which it is not known whether they were in routing, since they were started anew in it, or became ready, at no known instant.
 func unsureTime(f *assay.Facts) (sum int64) {
 	for _, u := range f.Unsure {
 		t := facts.Within(f, assay.Natural, u.Begin, u.End)
@@ -34,7 +34,7 @@ func undated(findings []assay.Finding, f *assay.Facts, exposure, unsure int64) {
 		if unsure <= 0 || !x.Quantity.Bounded() {
 			continue
 		}
-		x.Evidence = append(x.Evidence[:len(x.Evidence):len(x.Evidence)], fmt.Sprintf("of %.0f s more it is not known whether an instance was in routing, since it was started anew in them: the estimate counts them, the bound on the side of more failures does not", seconds(unsure)))
+		x.Evidence = append(x.Evidence[:len(x.Evidence):len(x.Evidence)], fmt.Sprintf("of %.0f s more it is not known whether an instance was in routing, since nothing tells when it was started anew in them, or ready: the estimate counts them, the bound on the side of more failures does not", seconds(unsure)))
 		least := 0.0
 		if exposure > 0 {
 			least = stat.MTBF(seconds(exposure), x.Quantity.N, Confidence).Lo

@@ -26,12 +26,16 @@ func alike(a, b *assay.Episode) bool {
 func failuresOfInstances(r *assay.Report) []string {
 	const most = 3
 	var out []string
-	more, planned := 0, 0
-	explained := ""
+	more, planned, unexplained := 0, 0, 0
+	explained, restarted := "", ""
 	for i := range r.Episodes {
 		e := &r.Episodes[i]
 		switch {
 		case e.Subject != assay.InstanceOf || len(e.Evidence) == 0:
+		case e.Ledger == assay.Planned && e.Cause == assay.UnexplainedRestart:
+			if unexplained++; unexplained == 1 {
+				restarted = e.Instance + " at " + Instant(e.Begin, r.Begin) + ": " + strings.TrimPrefix(e.Evidence[len(e.Evidence)-1], "explained: ")
+			}
 		case e.Ledger == assay.Planned:
 			if planned++; planned == 1 {
 				explained = e.Instance + " at " + Instant(e.Begin, r.Begin) + ": " + strings.Join(e.Evidence, "; ")
@@ -65,6 +69,9 @@ func failuresOfInstances(r *assay.Report) []string {
 	}
 	if planned > 0 {
 		out = append(out, fmt.Sprintf("planned, not failures: %s of instances, such as %s", Things(planned, "ends"), explained))
+	}
+	if unexplained > 0 {
+		out = append(out, fmt.Sprintf("unexplained, not failures: %s of instances, such as %s", Things(unexplained, "restarts"), restarted))
 	}
 	return out
 }

@@ -30,6 +30,9 @@ func uncleanSignal(s string) bool {
 	return true
 }
 
+// endedByItself is why an end in order that nothing explains is no failure.
+const endedByItself = "it ended by itself with status 0 and nobody lost a request with it, which is no failure by itself; nothing tells why"
+
 // judged says what the end of a life was: planned and why, or a failure with its cause, confidence and evidence.
 type judged struct {
 	planned    string
@@ -98,6 +101,8 @@ func (s *instanceScan) judgeExit(l *assay.Life) judged {
 	case uncleanSignal(l.Signal), status != "" && (again || lost > 0):
 	case lost > 0:
 		j.confidence = assay.ConfidenceMedium
+	case again && l.Code == "0":
+		j.cause, j.planned = assay.UnexplainedRestart, endedByItself
 	case again:
 		j.confidence = assay.ConfidenceLow
 	case l.Exit == "" && status == "": // the event says only that it ended

@@ -232,7 +232,8 @@ func instanceEpisodes(f *assay.Facts, s *instanceScan) []assay.Episode {
 	for _, p := range s.resets {
 		s.corroborate(out, p, emit)
 	}
-	s.learnRestarts(out, emit)
+	s.learnRestarts(&out, emit)
+	s.learnVague()
 	return out
 }
 
@@ -333,8 +334,8 @@ func (s *instanceScan) ending(l *assay.Life, e *assay.Episode, used map[string]b
 			if up == 0 || (pass == 0) != (n.Instance == l.Instance) || pass == 1 && n.Reason != "replace" || pass == 2 && n.Reason == "scale_out" {
 				continue
 			}
-			if better(up, 0) {
-				by = n.Instance
+			if better(up, 0) || pass == 0 && up == e.Begin { // started anew at the instant of an end that nobody saw
+				at, by = up, n.Instance
 			}
 			break
 		}

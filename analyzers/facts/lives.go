@@ -192,6 +192,8 @@ func (g *register) take(e *assay.Event) {
 		if n := len(l.Unready); l.Ready != 0 && (n == 0 || l.Unready[n-1].End != 0) {
 			l.Unready = append(l.Unready, assay.Interval{Name: because(e), Begin: e.Time, Resolution: e.Resolution})
 		}
+	case assay.EventInstanceRestarted:
+		g.restarted(e)
 	case assay.EventInstanceDraining:
 		if l := g.of(e.Instance); l.Draining == 0 {
 			l.Draining = e.Time
@@ -199,6 +201,16 @@ func (g *register) take(e *assay.Event) {
 	case assay.EventInstanceExited:
 		g.exit(e)
 	}
+}
+
+// restarted makes the start of the process that runs that of the instance's life, where runs that nobody saw lie between its creation and that start.
+func (g *register) restarted(e *assay.Event) {
+	l := g.of(e.Instance)
+	if l.Created == 0 || l.Exited != 0 || l.Ready != 0 || l.Started <= l.Created || !near(l.Started, e.Time, second) {
+		return
+	}
+	l.Created, l.Reason, l.Again = l.Started, "restart", true
+	l.Phases = slices.DeleteFunc(l.Phases, func(p assay.Interval) bool { return p.Begin+p.Resolution < l.Started })
 }
 
 func (g *register) exit(e *assay.Event) {

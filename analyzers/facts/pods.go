@@ -26,6 +26,7 @@ type podFailure struct {
 	confidence assay.Confidence
 	evidence   []string
 	how        string // it ended, in short
+	orderly    bool   // it ended by itself with status 0
 }
 
 // mostRestarts bounds the failures that one growth of a counter makes.
@@ -217,13 +218,14 @@ func failureOf(g *growth, killed []growth, reasons, codes, ends []podSeries, epo
 		text += " with the exit status " + strconv.Itoa(code)
 	}
 	p.evidence = []string{text}
+	p.orderly = known && code == 0 && reason != "OOMKilled"
 	if known {
 		p.how = fmt.Sprintf("exit status %d", code)
 	}
 	p.how = strings.Trim(reason+", "+p.how, ", ")
 	for i := range killed {
 		if k := &killed[i]; !k.used && k.pod == g.pod && (k.container == "" || g.container == "" || k.container == g.container) && k.lo <= g.hi && k.hi >= g.lo {
-			k.used, oom = true, true
+			k.used, oom, p.orderly = true, true, false
 			p.evidence = append(p.evidence, "cAdvisor counted a process that was killed for its memory")
 			break
 		}
@@ -308,7 +310,11 @@ func (s *instanceScan) join(out []assay.Episode, p *podFailure, emit func(assay.
 			e.Confidence = assay.ConfidenceMedium
 		}
 	}
-	if why := s.explained(p.id, p.hi); why != "" && p.confidence != assay.ConfidenceHigh {
+	why := s.explained(p.id, p.hi)
+	if why == "" && p.orderly && e.Confidence == assay.ConfidenceLow {
+		e.Cause, why = assay.UnexplainedRestart, endedByItself
+	}
+	if why != "" && p.confidence != assay.ConfidenceHigh {
 		e.Ledger, e.Confidence = assay.Planned, ""
 		e.Evidence = append(e.Evidence, "explained: "+why)
 	} else {

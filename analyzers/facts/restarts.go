@@ -17,7 +17,7 @@ import (
 const mostUndated = 1000
 
 // learnRestarts makes episodes of the restarts that have no instant.
-func (s *instanceScan) learnRestarts(out []assay.Episode, emit func(assay.Episode)) {
+func (s *instanceScan) learnRestarts(out *[]assay.Episode, emit func(assay.Episode)) {
 	f := s.f
 	for i := range f.Events {
 		e := &f.Events[i]
@@ -25,21 +25,22 @@ func (s *instanceScan) learnRestarts(out []assay.Episode, emit func(assay.Episod
 			continue
 		}
 		count, err := strconv.Atoi(e.Attrs["count"])
-		if err != nil || count < 1 || count > 1_000_000 {
+		if err != nil || count < 1 {
 			continue
 		}
+		count = min(count, mostCounted)
 		if e.Attrs["open"] == "true" {
 			f.Undated += count
 			continue
 		}
 		lo, hi := e.Time-e.Resolution, e.Time
-		left := count - s.dated(out, e.Instance, lo, hi)
+		left := count - s.dated(*out, e.Instance, lo, hi)
 		if left <= 0 || s.downAll(e.Instance, lo, hi) {
 			continue
 		}
 		f.Unsure = append(f.Unsure, assay.Interval{Name: e.Instance, Begin: lo, End: hi, Source: e.Source})
 		for range min(left, mostUndated) {
-			x := assay.Episode{Instance: e.Instance, Cause: "restart", BeginLo: lo, Begin: hi, End: hi, EndHi: hi, Confidence: assay.ConfidenceLow,
+			x := assay.Episode{Instance: e.Instance, Cause: "restart", BeginLo: lo, Begin: hi, End: hi, EndHi: hi, Undated: true, Confidence: assay.ConfidenceLow,
 				Evidence: []string{"it has no instant of its own: " + e.Text}}
 			attribute(f, &x)
 			emit(x)
@@ -48,11 +49,24 @@ func (s *instanceScan) learnRestarts(out []assay.Episode, emit func(assay.Episod
 	}
 }
 
-// dated counts the failures of an instance in (lo, hi) that something else dates.
+// mostCounted bounds what one count is taken for.
+const mostCounted = 1_000_000_000_000
+
+// dated counts the failures of an instance in (lo, hi) that are told of by something else. Of a run that ends at hi since the next began then, and whose end nobody saw, it is known no better when it ended.
 func (s *instanceScan) dated(out []assay.Episode, instance string, lo, hi int64) (n int) {
+	unseen := slices.ContainsFunc(s.index[instance], func(i int) bool {
+		l := &s.f.Lives[i]
+		return l.Exit == exitUnseen && near(l.Exited, hi, second)
+	})
 	for i := range out {
-		if e := &out[i]; e.Instance == instance && e.Begin > lo+second && e.Begin < hi-second {
+		switch e := &out[i]; {
+		case e.Instance != instance:
+		case e.Begin > lo+second && e.Begin < hi-second:
 			n++
+		case unseen && near(e.Begin, hi, second):
+			n++
+			unseen = false
+			e.BeginLo, e.Undated = min(e.BeginLo, lo), true
 		}
 	}
 	return n
