@@ -114,12 +114,12 @@ func changesOf(c *assay.Comparison, side string, role assay.ChangeRole) []*assay
 // A noted is what is to be said of several metrics alike.
 type noted struct{ Titles, Note string }
 
-// changeNotes says why metrics are not decided, those with the same reason together.
+// changeNotes says why metrics are not decided, or on what a pass rests, those with the same words together.
 func changeNotes(cs []*assay.Change) []noted {
 	var out []noted
 	for _, ch := range cs {
 		s := changeNote(ch)
-		if s == "" || ch.Verdict == assay.VerdictPass || ch.Role == assay.ChangeShow {
+		if s == "" || ch.Role == assay.ChangeShow {
 			continue
 		}
 		i := slices.IndexFunc(out, func(n noted) bool { return n.Note == s })

@@ -269,6 +269,12 @@ func (l *lane) change(s *RaceSettings) assay.Change {
 		c.Change = assay.Quantity{Value: value, Lo: in.Lo, Hi: in.Hi, Confidence: in.Confidence, Unit: assay.Ratio, N: n, Of: "pairs", Method: method, Basis: assay.Estimated}
 	}
 	l.explain(&c, s)
+	if l.losses != nil && c.Change.Bounded() { // what bursts may come to is in words: the interval is that by which a race passes
+		if hi := l.losses.requests.Bound(l.open.Alpha); hi < c.Change.Hi {
+			c.Change.Hi = hi
+			c.Change.Method += "; upper bound by requests, where these fail one by one"
+		}
+	}
 	return c
 }
 
