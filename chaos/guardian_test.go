@@ -101,6 +101,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 					t.Errorf("notes (-want +got):\n%s", diff)
 				}
 				undone(t, drilltest.Read(t, dir))
+				cmd.Wait() // a process that was killed is not yet one that has gone
 				rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir))
 				if err != nil || !cmp.Equal(rep, HealReport{}) {
 					t.Errorf("heal had something to do: %+v, %v", rep, err)

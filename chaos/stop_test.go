@@ -103,6 +103,7 @@ func TestStopOfARunThatHangs(t *testing.T) {
 				t.Errorf("notes %q, want %q", notes, want)
 			}
 			cmd.Process.Kill()
+			cmd.Wait() // a process that was killed is not yet one that has gone
 			drilltest.Await(t, time.Second, "the guardian's end", func() bool { return guardianGone(said.Guardian) })
 			if rep, err := Heal(context.Background(), dir, drilltest.Read(t, dir)); err != nil || !cmp.Equal(rep, HealReport{}) {
 				t.Errorf("heal had something to do: %+v, %v", rep, err)
