@@ -35,6 +35,9 @@ const (
 
 var stampKinds = [...]string{"requests", "spans", "events"}
 
+// unixLeast tells the times in attributes apart: run time stays below three years, and Unix time is above.
+const unixLeast = int64(1e17)
+
 const year2000 = 946684800 * int64(time.Second)
 
 // in says what is wrong with an instant of run time, "" for nothing. Zero is "not seen".
@@ -102,7 +105,7 @@ func (s *stamps) event(e *assay.Event) string {
 		return ""
 	}
 	var ns [2]int64
-	for i, key := range [2]string{"start_ns", "end_ns"} { // Unix
+	for i, key := range [2]string{"start_ns", "end_ns"} {
 		text := e.Attrs[key]
 		if text == "" {
 			continue
@@ -111,10 +114,10 @@ func (s *stamps) event(e *assay.Event) string {
 		if err != nil {
 			return stampNumber
 		}
-		if v < 0 {
-			return stampPast
+		if v > unixLeast {
+			v -= s.epoch
 		}
-		if why := s.in(v - s.epoch); why != "" {
+		if why := s.in(v); why != "" {
 			return why
 		}
 		ns[i] = v

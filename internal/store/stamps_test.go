@@ -27,7 +27,7 @@ func TestStampsThatCannotBeTrue(t *testing.T) {
 		&assay.Event{Time: int64(30 * time.Minute), Kind: assay.EventInstanceReady, Instance: "a clock that is ahead"},
 		&assay.Event{Kind: assay.EventAnnotation},
 		&assay.Event{Time: 250 * year, Kind: assay.EventFaultArmed}, // what must be healed is never left out
-		phase(unix(now.Add(-time.Hour)), unix(now)), phase("", ""),
+		phase(unix(now.Add(-time.Hour)), unix(now)), phase("", ""), phase("5000000", "70000000"), phase("-5000000", "70000000"), // Unix, run time
 		&assay.Event{Time: 1, Kind: assay.EventTraceIntake, Attrs: map[string]string{"ahead_ns": "-5"}},
 		&assay.Request{ID: 1, Due: 1e9, Sent: 1e9, End: 2e9, Outcome: assay.OK}, &assay.Request{ID: 2, Due: 2e9, Outcome: assay.RefusedByCap},
 		&assay.Span{TraceID: assay.TraceID{1}, SpanID: assay.SpanID{1}, Start: -5e9, End: 2e9},
@@ -83,7 +83,7 @@ func TestStampsThatCannotBeTrue(t *testing.T) {
 	}
 	defer run.Close()
 	events, err := run.Events()
-	if err != nil || len(events) != 8 {
+	if err != nil || len(events) != 10 {
 		t.Errorf("%d events, %v", len(events), err)
 	}
 	requests, spans := 0, 0
