@@ -90,8 +90,8 @@ func TestSlowReadsOfWeights(t *testing.T) {
 	write(t, dir, "plan.yaml", `apiVersion: assay/v1
 name: slow
 target: {kind: sandbox, model: nano, sandbox: {loadFloor: 20ms, maxScale: 1}}
-load: [{name: starts, cold: {force: 3, every: 1500ms}, prompt: {tokens: 4}, output: {tokens: 4}}]
-chaos: [{fault: slow-reads, at: 700ms, for: 1600ms, delay: 300ms}]
+load: [{name: starts, cold: {force: 3, every: 4s}, prompt: {tokens: 4}, output: {tokens: 4}}]
+chaos: [{fault: slow-reads, at: 1500ms, for: 5s, delay: 300ms}]
 `)
 	got := assayIn(t, dir, "run", "plan.yaml")
 	runs := runsIn(t, dir)

@@ -56,7 +56,8 @@ const lastTries = 10 * time.Second
 
 // Run looks again and again until ctx is done. A store that cannot be asked is told of once and asked again.
 func (q *Query) Run(ctx context.Context, emit func(assay.Record) error) error {
-	if err := q.open(time.Now()); err != nil {
+	// From the run's begin, which may be a moment ago: the load does not wait for us.
+	if err := q.open(time.Now().Add(-time.Duration(max(0, q.Clock.Now())))); err != nil {
 		return err
 	}
 	q.emit = tail.Through(emit)
