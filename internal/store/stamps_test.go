@@ -26,7 +26,7 @@ func TestStampsThatCannotBeTrue(t *testing.T) {
 		&assay.Event{Time: -20 * year, Kind: assay.EventInstanceCreated, Instance: "old"}, // of a pod that has lived for long
 		&assay.Event{Time: int64(30 * time.Minute), Kind: assay.EventInstanceReady, Instance: "a clock that is ahead"},
 		&assay.Event{Kind: assay.EventAnnotation},
-		&assay.Event{Time: 250 * year, Kind: assay.EventFaultArmed}, // what must be healed is never left out
+		&assay.Event{Time: 250 * year, Kind: assay.EventFaultArmed},                                                             // what must be healed is never left out
 		phase(unix(now.Add(-time.Hour)), unix(now)), phase("", ""), phase("5000000", "70000000"), phase("-5000000", "70000000"), // Unix, run time
 		&assay.Event{Time: 1, Kind: assay.EventTraceIntake, Attrs: map[string]string{"ahead_ns": "-5"}},
 		&assay.Request{ID: 1, Due: 1e9, Sent: 1e9, End: 2e9, Outcome: assay.OK}, &assay.Request{ID: 2, Due: 2e9, Outcome: assay.RefusedByCap},
