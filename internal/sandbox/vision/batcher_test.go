@@ -22,7 +22,15 @@ type bench struct {
 	passes [][]float32 // first values of the images of each pass
 }
 
+// newBench returns a bench that runs until the test ends.
 func newBench(t *testing.T, maxBatch int, window time.Duration) *bench {
+	b := newBenchStopped(maxBatch, window)
+	b.start(t)
+	return b
+}
+
+// newBenchStopped returns a bench that does not run yet: what is submitted to it arrives at one instant.
+func newBenchStopped(maxBatch int, window time.Duration) *bench {
 	b := &bench{}
 	b.batcher = &batcher{maxBatch: maxBatch, maxQueue: 16, window: window, classes: 1, meter: &worker.Meter{}, wake: make(chan struct{}, 1),
 		unix: func() int64 { return time.Now().UnixNano() }, observe: func(int) {},
@@ -36,11 +44,15 @@ func newBench(t *testing.T, maxBatch int, window time.Duration) *bench {
 			time.Sleep(passTime)
 			return 0.5
 		}}
+	return b
+}
+
+// start runs the bench until the test ends.
+func (b *bench) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { b.run(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done })
-	return b
 }
 
 func asking(values ...float32) *request {
@@ -93,12 +105,13 @@ func TestFullBatchWaitsForNobody(t *testing.T) {
 
 func TestRequestsSpreadOverPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, 2, 0)
+		b := newBenchStopped(2, 0)
 		big := asking(1, 2, 3)
 		small, late := asking(4), asking(5)
 		for _, q := range []*request{big, small, late} {
 			b.must(t, q)
 		}
+		b.start(t)
 		for _, q := range []*request{big, small, late} {
 			<-q.done
 		}
@@ -148,7 +161,7 @@ func TestBatcherRefusesCancelsAndAborts(t *testing.T) {
 		}
 		<-waits.done
 		ctx, cancel := context.WithCancel(context.Background())
-		stopped := newBenchStopped(b)
+		stopped := newBenchStopped(1, 0)
 		left := asking(9)
 		stopped.must(t, left)
 		cancel()
@@ -164,9 +177,4 @@ func TestBatcherRefusesCancelsAndAborts(t *testing.T) {
 			t.Errorf("%d still wait", n)
 		}
 	})
-}
-
-// newBenchStopped returns a batcher like b that does not run yet.
-func newBenchStopped(b *bench) *bench {
-	return &bench{batcher: &batcher{maxBatch: 1, maxQueue: 4, classes: 1, meter: b.meter, wake: make(chan struct{}, 1), unix: b.unix, forward: b.forward, observe: b.observe}}
 }
