@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,10 +36,10 @@ func TestBigRun(t *testing.T) {
 			cmd := cli(t, t.TempDir(), "assess", dir)
 			start = time.Now()
 			out, err := cmd.CombinedOutput()
-			if code := cmd.ProcessState.ExitCode(); code != 0 {
-				t.Fatalf("exit %d, %v: %s", code, err, out)
-			}
 			took, used := time.Since(start), cmd.ProcessState.SysUsage().(*syscall.Rusage)
+			if err != nil {
+				t.Errorf("exit %d, %v", cmd.ProcessState.ExitCode(), err)
+			}
 			cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			t.Logf("%d requests, %d spans: %v, %v of CPU, %d MiB at most\n%s", n, n*tc.spans, took.Round(time.Millisecond), cpu.Round(time.Millisecond), used.Maxrss>>10, out)
 			if most := tc.most * time.Duration(n) / promised; took > most+time.Second {
@@ -57,19 +56,13 @@ func TestBigRun(t *testing.T) {
 func bigRun(t *testing.T, dir string, n, spans int) {
 	t.Helper()
 	length := int64(n) * 1e6
-	w, err := store.Create(dir, &assay.Manifest{ID: "b16", Name: "big", Seed: 7, Epoch: 1.8e18, MaxWait: 30e9, Target: assay.Target{Kind: "openai", Name: "big"}})
+	w, err := store.Create(dir, &assay.Manifest{ID: "b16", Name: "big", Seed: 7, Epoch: 1.7e18, MaxWait: 30e9, Target: assay.Target{Kind: "openai", Name: "big"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	emit := func(r assay.Record) {
-		for {
-			err := w.Emit(r)
-			if err == nil {
-				return
-			} else if !errors.Is(err, store.ErrFull) {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Millisecond) // as an intake under back-pressure does
+		if err := w.EmitWait(t.Context(), r); err != nil { // as an intake under back-pressure does
+			t.Fatal(err)
 		}
 	}
 	emit(&assay.Event{Time: 1, Kind: assay.EventPhaseBegin, Phase: "steady", Attrs: map[string]string{"role": string(assay.RoleSteady), "rate": "1000"}})

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,14 +28,8 @@ func TestBigRun(t *testing.T) {
 	}
 	peak := watchHeap(t)
 	emit := func(r assay.Record) {
-		for {
-			err := w.Emit(r)
-			if err == nil {
-				return
-			} else if !errors.Is(err, ErrFull) {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Millisecond) // as an intake under back-pressure does
+		if err := w.EmitWait(t.Context(), r); err != nil { // as an intake under back-pressure does
+			t.Fatal(err)
 		}
 	}
 	start := time.Now()
