@@ -148,6 +148,7 @@ type Request struct {
 	Attempt  int32   // 0 for the first try
 	Phase    string  // name of the load phase that planned it
 	Class    string  // tenant, priority or workload class; may be empty
+	User     string  // pseudonym of the user or session that it belongs to, see [Pseudonym]; may be empty
 	Outcome  Outcome // how it ended
 	Status   int32   // HTTP or gRPC status; 0 when none was received
 	Cold     Cold    // as the client was told; analysis joins better sources

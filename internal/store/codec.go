@@ -22,6 +22,7 @@ type arena struct {
 	arrivals []int64
 	counts   []int32
 	attrs    []assay.Attr
+	users    texts
 	attr     int // attributes whose value has been read, when keys and values come apart
 }
 
@@ -79,6 +80,7 @@ const (
 	flagTrace
 	flagSpan
 	flagCounts
+	flagUser
 	requestFlags // a decoder refuses what it does not know
 )
 
@@ -93,7 +95,7 @@ const (
 
 func encodeRequest(b *batch, r *assay.Request) {
 	flags := bit(r.NoSchedule, flagNoSchedule) | bit(r.Forced, flagForced) | bit(r.Canary, flagCanary) |
-		bit(!r.TraceID.IsZero(), flagTrace) | bit(!r.SpanID.IsZero(), flagSpan) | bit(r.Counts != nil, flagCounts)
+		bit(!r.TraceID.IsZero(), flagTrace) | bit(!r.SpanID.IsZero(), flagSpan) | bit(r.Counts != nil, flagCounts) | bit(r.User != "", flagUser)
 	has := bit(r.Sent != 0, hasSent) | bit(r.FirstByte != 0, hasFirstByte) |
 		bit(r.FirstToken != 0, hasFirstToken) | bit(r.End != 0, hasEnd)
 	b.buf = append(b.buf, flags, has, byte(r.Outcome), byte(r.Cold))
@@ -104,6 +106,9 @@ func encodeRequest(b *batch, r *assay.Request) {
 	b.string(slotClass, r.Class)
 	b.string(slotInstance, r.Instance)
 	b.string(slotError, r.Error)
+	if flags&flagUser != 0 { // as it stands: an entry of the dictionary would cost memory for each of a million, and a pseudonym is not long
+		b.literal(r.User)
+	}
 	if flags&flagTrace != 0 {
 		b.buf = append(b.buf, r.TraceID[:]...)
 	}
@@ -161,6 +166,9 @@ func decodeRequest(d *decoder, r *assay.Request, a *arena) {
 	r.Attempt = int32(d.int())
 	r.Status = int32(d.int())
 	r.Phase, r.Class, r.Instance, r.Error = d.string(), d.string(), d.string(), d.string()
+	if flags&flagUser != 0 {
+		r.User = a.users.of(d.bytes(d.uint()))
+	}
 	if flags&flagTrace != 0 {
 		copy(r.TraceID[:], d.bytes(16))
 	}

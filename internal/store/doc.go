@@ -40,6 +40,12 @@
 // end the run had. Scans decode row groups in parallel and hand them out in
 // order; their blocks are borrowed and reused.
 //
+// # Versions
+//
+// A column or member that is new is optional and, in Parquet, the last: an older run reads as one that does not have it. The schema in _sealed.json then gets
+// the next number, so that an older version of this package says that it cannot read the run instead of reading it wrongly.
+// assay/requests/v2 has the column user, which v1 had not.
+//
 // # Choices
 //
 // Samples without a time of their own get that of their scrape. The series of a

@@ -10,6 +10,7 @@ import (
 // Limits on one record. Text beyond them is cut, and a span's attributes left out, and counted; a sample beyond them is refused.
 const (
 	maxText     = 64 << 10 // bytes of an attribute's value or any other text of a record
+	maxUser     = 128      // bytes of a request's user: a longer one is no pseudonym
 	maxAttrs    = 256      // of a span
 	maxArrivals = 1 << 20  // of a request
 	maxLabels   = 64       // of a series
@@ -31,13 +32,17 @@ func cut(s string, cuts *int64) string {
 
 // limitRequest returns r, or a copy of it that keeps to the limits, and how much was cut.
 func limitRequest(r *assay.Request) (*assay.Request, int64) {
-	if len(r.Phase) <= maxText && len(r.Class) <= maxText && len(r.Instance) <= maxText && len(r.Error) <= maxText &&
+	if len(r.Phase) <= maxText && len(r.Class) <= maxText && len(r.User) <= maxUser && len(r.Instance) <= maxText && len(r.Error) <= maxText &&
 		len(r.Arrivals) <= maxArrivals && len(r.Counts) <= maxArrivals {
 		return r, 0
 	}
 	c, cuts := *r, int64(0)
 	for _, s := range []*string{&c.Phase, &c.Class, &c.Instance, &c.Error} {
 		*s = cut(*s, &cuts)
+	}
+	if len(c.User) > maxUser { // to cut it would make one user of several
+		c.User = assay.Pseudonym(c.User)
+		cuts++
 	}
 	if len(c.Arrivals) > maxArrivals {
 		c.Arrivals = c.Arrivals[:maxArrivals]

@@ -36,9 +36,12 @@ type indexPart struct {
 }
 
 const (
-	requestSchema = "assay/requests/v1"
+	requestSchema = "assay/requests/v2"
 	spanSchema    = "assay/spans/v1"
 )
+
+// oldSchemas are what a schema was called when its parts lacked the columns that stand last.
+var oldSchemas = map[string]string{requestSchema: "assay/requests/v1"}
 
 // A partWriter writes the Parquet files of one directory, under temporary names until commit.
 type partWriter[T any] struct {
@@ -246,7 +249,7 @@ func readIndex(dir, schema string) (*index, error) {
 	if err := json.Unmarshal(data, x); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if x.Schema != schema {
+	if x.Schema != schema && x.Schema != oldSchemas[schema] {
 		return nil, fmt.Errorf("read %s: its schema is %q, this version reads %q", path, x.Schema, schema)
 	}
 	for _, p := range x.Parts {

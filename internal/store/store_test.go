@@ -52,6 +52,9 @@ func testRequest(rng *rand.Rand, i int) assay.Request {
 	if i%5 == 0 {
 		r.Class, r.Error, r.RetryAfter = "gold", fmt.Sprintf("dial: refused %d", i), 1e9
 	}
+	if i%6 != 0 {
+		r.User = assay.Pseudonym(fmt.Sprint(i % 50))
+	}
 	if i%7 != 0 {
 		r.Instance, r.Status = fmt.Sprintf("w-%d", i%3), 200
 		r.Sent = r.Due + rng.Int64N(1e6)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 // leaf column has the two functions that carry a field there and back.
 type table[T any] struct {
 	schema  *parquet.Schema
+	least   int         // columns that a part has at least: those of the schema's first version
 	columns []column[T] // in the order of the schema's leaves
 }
 
@@ -34,9 +36,9 @@ type column[T any] struct {
 	same func(to, from *T)
 }
 
-// newTable orders columns as the leaves of the struct type that model is of.
-func newTable[T any](model any, columns []column[T]) *table[T] {
-	t := &table[T]{schema: parquet.SchemaOf(model)}
+// newTable orders columns as the leaves of the struct type that model is of; a part may lack those after the first least, where that is not 0.
+func newTable[T any](model any, least int, columns []column[T]) *table[T] {
+	t := &table[T]{schema: parquet.SchemaOf(model), least: cmp.Or(least, len(columns))}
 	for _, path := range t.schema.Columns() {
 		name := strings.Join(path, ".")
 		i := 0
@@ -177,10 +179,10 @@ func (t *table[T]) readGroup(g parquet.RowGroup, b *block[T], rd *columnReader, 
 	b.rows = b.rows[:n]
 	clear(b.rows)
 	chunks := g.ColumnChunks()
-	if len(chunks) != len(t.columns) {
+	if len(chunks) < t.least || len(chunks) > len(t.columns) {
 		return fmt.Errorf("it has %d columns instead of %d", len(chunks), len(t.columns))
 	}
-	for i := range t.columns {
+	for i := range chunks {
 		c := &t.columns[i]
 		if light && c.heavy {
 			continue

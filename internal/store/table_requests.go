@@ -35,7 +35,11 @@ type requestRow struct {
 	NoSchedule  bool    `parquet:"no_schedule"`
 	Forced      bool    `parquet:"forced_cold"`
 	Canary      bool    `parquet:"canary"`
+	User        *string `parquet:"user,optional,dict"` // since assay/requests/v2
 }
+
+// firstRequestColumns is how many columns assay/requests/v1 had.
+const firstRequestColumns = 27
 
 func allNames[E ~uint8](n int) []E {
 	names := make([]E, n)
@@ -52,7 +56,7 @@ var (
 	kindNames    = allNames[assay.SpanKind](int(assay.SpanConsumer) + 1)
 )
 
-var requestTable = newTable(requestRow{}, []column[assay.Request]{
+var requestTable = newTable(requestRow{}, firstRequestColumns, []column[assay.Request]{
 	{path: "request_id",
 		put: func(dst []parquet.Value, r *assay.Request, _ *[]byte) []parquet.Value {
 			return append(dst, parquet.Int64Value(int64(r.ID)))
@@ -84,7 +88,18 @@ var requestTable = newTable(requestRow{}, []column[assay.Request]{
 	boolColumn("no_schedule", func(r *assay.Request) *bool { return &r.NoSchedule }),
 	boolColumn("forced_cold", func(r *assay.Request) *bool { return &r.Forced }),
 	boolColumn("canary", func(r *assay.Request) *bool { return &r.Canary }),
+	userColumn(),
 })
+
+// userColumn is a text of which there may be as many as there are requests: it does not push out of a reader's memory those that come again and again.
+func userColumn() column[assay.Request] {
+	c := optTextColumn("user", func(r *assay.Request) *string { return &r.User })
+	c.get = func(r *assay.Request, v parquet.Value, rd *columnReader) error {
+		r.User = rd.users.of(v.ByteArray())
+		return nil
+	}
+	return c
+}
 
 func putArrivals(dst []parquet.Value, r *assay.Request, _ *[]byte) []parquet.Value {
 	for i, v := range r.Arrivals {

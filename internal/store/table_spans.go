@@ -21,7 +21,7 @@ type spanRow struct {
 	Attrs    map[string]string `parquet:"attrs" parquet-key:",dict"`
 }
 
-var spanTable = newTable(spanRow{}, []column[assay.Span]{
+var spanTable = newTable(spanRow{}, 0, []column[assay.Span]{
 	idColumn("trace_id", func(s *assay.Span) []byte { return s.TraceID[:] }),
 	idColumn("span_id", func(s *assay.Span) []byte { return s.SpanID[:] }),
 	optIDColumn("parent_span_id", func(s *assay.Span) []byte { return s.Parent[:] }),

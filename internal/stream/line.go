@@ -22,6 +22,7 @@ type Request struct {
 	Attempt     int32         `json:"attempt,omitempty"`
 	Phase       string        `json:"phase,omitempty"`
 	Class       string        `json:"class,omitempty"`
+	User        string        `json:"user,omitempty"`
 	Outcome     assay.Outcome `json:"outcome"`
 	Status      int32         `json:"status,omitempty"`
 	Cold        assay.Cold    `json:"cold"`
@@ -49,7 +50,7 @@ type Request struct {
 
 // Of returns r for a stream; shift is added to each of its instants that was seen.
 func Of(r *assay.Request, shift int64) *Request {
-	s := &Request{ID: r.ID, Attempt: r.Attempt, Phase: r.Phase, Class: r.Class, Outcome: r.Outcome, Status: r.Status, Cold: r.Cold, Instance: r.Instance, Error: r.Error,
+	s := &Request{ID: r.ID, Attempt: r.Attempt, Phase: r.Phase, Class: r.Class, User: r.User, Outcome: r.Outcome, Status: r.Status, Cold: r.Cold, Instance: r.Instance, Error: r.Error,
 		Due: moved(r.Due, shift), Sent: moved(r.Sent, shift), FirstByte: moved(r.FirstByte, shift), FirstToken: moved(r.FirstToken, shift), End: moved(r.End, shift),
 		Counts: r.Counts, TokensIn: r.TokensIn, TokensOut: r.TokensOut, TokensAsked: r.TokensAsked, BytesOut: r.BytesOut, BytesIn: r.BytesIn, RetryAfter: r.RetryAfter,
 		NoSchedule: r.NoSchedule, Forced: r.Forced, Canary: r.Canary}
@@ -64,7 +65,7 @@ func Of(r *assay.Request, shift int64) *Request {
 
 // Record returns the record again, its instants moved by shift.
 func (s *Request) Record(shift int64) (*assay.Request, error) {
-	r := &assay.Request{ID: s.ID, Attempt: s.Attempt, Phase: s.Phase, Class: s.Class, Outcome: s.Outcome, Status: s.Status, Cold: s.Cold, Instance: s.Instance, Error: s.Error,
+	r := &assay.Request{ID: s.ID, Attempt: s.Attempt, Phase: s.Phase, Class: s.Class, User: s.User, Outcome: s.Outcome, Status: s.Status, Cold: s.Cold, Instance: s.Instance, Error: s.Error,
 		Due: moved(s.Due, shift), Sent: moved(s.Sent, shift), FirstByte: moved(s.FirstByte, shift), FirstToken: moved(s.FirstToken, shift), End: moved(s.End, shift),
 		Counts: s.Counts, TokensIn: s.TokensIn, TokensOut: s.TokensOut, TokensAsked: s.TokensAsked, BytesOut: s.BytesOut, BytesIn: s.BytesIn, RetryAfter: s.RetryAfter,
 		NoSchedule: s.NoSchedule, Forced: s.Forced, Canary: s.Canary}
