@@ -68,6 +68,7 @@ func (g *Generator) slot(s *stretch, slot int, taken *atomic.Int64) {
 	for n := uint64(0); now() < end && !g.stopping(); n++ {
 		r := planned{in: unknown, out: unknown}
 		draw.fill(&r)
+		r.user = userOf(p.Name, uint64(slot))
 		for !g.reserve() {
 			if g.pause(now() + int64(time.Millisecond)); now() >= end || g.stopping() {
 				return

@@ -174,6 +174,7 @@ func (g *Generator) send(s *stretch, wait Wait) int64 {
 		if cut = g.stopping() || s.step != nil && s.step.over(g.inFlight.Load()) || !g.allowed(); cut {
 			break
 		}
+		s.phase.own(&r, id-s.id+1)
 		g.dispatch(job{s: s, id: id + 1, due: due, r: r, own: id + 1, session: id - s.id + 1, reserved: s.feed != nil})
 		id++
 		if s.feed != nil && r.turns > 1 {
@@ -324,7 +325,7 @@ func (g *Generator) refuse(j job, why string) {
 
 // prepare fills in what is known before the send, keeping the buffers of an earlier request.
 func (g *Generator) prepare(r *assay.Request, j job) {
-	*r = assay.Request{ID: j.id, Attempt: j.attempt, Phase: j.s.name, Class: j.s.phase.class(&j.r), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
+	*r = assay.Request{ID: j.id, Attempt: j.attempt, Phase: j.s.name, Class: j.s.phase.class(&j.r), User: userName(j.r.user), Due: j.due, TokensIn: j.r.in, TokensAsked: j.r.out,
 		NoSchedule: j.loose, Forced: j.forced, Arrivals: r.Arrivals[:0], Counts: r.Counts[:0]}
 	r.TraceID, r.SpanID = identify(g.sched.seed, j.id^uint64(j.attempt)<<48)
 }

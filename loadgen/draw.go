@@ -42,7 +42,12 @@ func (p *Phase) requests(name string, a Arrivals, d time.Duration, seed uint64, 
 					yield(planned{}, err)
 					return
 				}
-				if !one(planned{due: it.At, in: it.In, out: it.Out, label: it.Class, block: int32(it.BlockTokens), blocks: it.Blocks}) {
+				r := planned{due: it.At, in: it.In, out: it.Out, label: it.Class, user: it.Session, block: int32(it.BlockTokens)}
+				if len(it.Blocks) > 0 {
+					blocks := it.Blocks
+					r.blocks = &blocks
+				}
+				if !one(r) {
 					return
 				}
 			}
@@ -79,6 +84,7 @@ type drawer struct {
 	total                               float64 // of the mix's weights
 	texts                               int
 	zipf                                *rand.Zipf
+	crowd                               *crowd
 }
 
 func (p *Phase) drawer(seed uint64, name string) *drawer {
@@ -100,6 +106,9 @@ func (p *Phase) drawer(seed uint64, name string) *drawer {
 	}
 	if p.Texts != nil && p.Texts.Random {
 		d.random = stream(seed, name, "texts")
+	}
+	if p.Users != nil {
+		d.crowd = p.Users.crowd(stream(seed, name, "users"))
 	}
 	return d
 }
@@ -150,6 +159,9 @@ func (d *drawer) fill(r *planned) {
 	if d.turns != nil {
 		r.turns = max(1, length(d.p.Session.Turns, d.turns))
 	}
+	if d.crowd != nil && r.user == 0 {
+		r.user = userOf("", d.crowd.next())
+	}
 }
 
 // A digest hashes and counts requests.
@@ -180,12 +192,15 @@ func (f *digest) add(r *planned) {
 	f.peak = max(f.peak, 10*float64(f.inBin))
 	b := f.buf
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.due))
-	for _, v := range []int32{r.in, r.out, r.class, r.prefix, r.text, r.turns, r.block, int32(len(r.blocks)), int32(len(r.label))} {
+	for _, v := range []int32{r.in, r.out, r.class, r.prefix, r.text, r.turns, r.block, int32(len(r.ids())), int32(len(r.label))} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(v))
 	}
 	b = append(b, r.label...)
-	for _, id := range r.blocks {
+	for _, id := range r.ids() {
 		b = binary.LittleEndian.AppendUint64(b, id)
+	}
+	if r.user != 0 {
+		b = binary.LittleEndian.AppendUint64(b, r.user)
 	}
 	if r.turns > 1 {
 		t := f.p.talk(f.seed, first, r.class)

@@ -26,6 +26,7 @@ type Endpoint struct {
 	Clock   *clock.Clock
 	Headers [][2]string                               // sent with each request
 	Class   string                                    // header that tells the target the request's class; "": none does
+	User    string                                    // header that tells the target the request's user, a pseudonym; "": none does
 	Token   func(ctx context.Context) (string, error) // bearer token, asked for each request; nil: none
 	TLS     *tls.Config                               // nil: the system's roots; see [TLSFiles]
 

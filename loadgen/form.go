@@ -26,7 +26,7 @@ func (f *form) ask(t *trip, call *assay.Call, r *assay.Request) {
 	b := t.request[:0]
 	switch f.api {
 	case "chat", "completions":
-		b = (&OpenAI{Completions: f.api == "completions", Extra: f.extra}).body(b, call)
+		b = (&OpenAI{Completions: f.api == "completions", Extra: f.extra}).body(b, call, "")
 	case "generate":
 		b = (&TGI{Parameters: f.extra}).body(b, call)
 		if call.Stream {

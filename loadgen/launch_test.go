@@ -217,7 +217,7 @@ func TestLongRequestsReuseConnections(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	cfg := Config{Clock: clock.New(), Retry: &Retry{Attempts: 5, Backoff: time.Millisecond},
+	cfg := Config{Clock: clock.New(), Retry: &Retry{Attempts: 20, Backoff: time.Millisecond},
 		Phases: []Phase{{Name: "p", Arrivals: Even{Profile{Rate: 100}}, For: time.Second}}}
 	client, err := NewHTTP(Endpoint{URL: s.URL, Clock: cfg.Clock})
 	if err != nil {

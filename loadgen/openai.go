@@ -20,6 +20,7 @@ type OpenAI struct {
 	Completions bool            // the older API: prompt in, text out; NewOpenAI sets it for a URL that ends in /completions
 	LimitField  string          // of the answer's length; "": max_tokens
 	Extra       json.RawMessage // object whose members are added to each request, for example {"ignore_eos":true}
+	UserField   bool            // tell the request's user, a pseudonym, in the member user
 	Seeded      bool            // send the call's seed; off by default, since engines sample slower with one
 
 	// CountEach asks for the token count with each chunk (continuous_usage_stats), so that Counts is right where an event
@@ -54,7 +55,7 @@ func NewOpenAI(e Endpoint) (*OpenAI, error) {
 // Do implements assay.Client.
 func (c *OpenAI) Do(ctx context.Context, call *assay.Call, r *assay.Request) {
 	t := c.begin(ctx, call, r)
-	t.request = c.body(t.request[:0], call)
+	t.request = c.body(t.request[:0], call, r.User)
 	t.q.body = t.request
 	if rest, ok := strings.CutSuffix(c.url.EscapedPath(), "/chat/completions"); ok && c.Completions { // the field was set after New
 		t.q.path = rest + "/completions" + c.suffix()
@@ -79,7 +80,7 @@ func (c *OpenAI) read(t *trip, a *answer) bool {
 }
 
 // body appends the request's JSON.
-func (c *OpenAI) body(b []byte, call *assay.Call) []byte {
+func (c *OpenAI) body(b []byte, call *assay.Call, user string) []byte {
 	b = append(b, `{"model":`...)
 	b = quote(b, call.Model)
 	if c.Completions {
@@ -109,6 +110,10 @@ func (c *OpenAI) body(b []byte, call *assay.Call) []byte {
 	}
 	if call.Greedy {
 		b = append(b, `,"temperature":0`...)
+	}
+	if c.UserField && user != "" {
+		b = append(b, `,"user":`...)
+		b = quote(b, user)
 	}
 	if c.Seeded {
 		b = append(b, `,"seed":`...)

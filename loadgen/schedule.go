@@ -34,6 +34,7 @@ type Phase struct {
 	Prefix  *Prefix  // what prompts have in common
 	Session *Session // several turns instead of single requests
 	Texts   *Prompts // prompts from a file instead of made-up ones
+	Users   *Users   // that the requests come from
 
 	Arrivals Arrivals
 	Closed   *Closed
@@ -57,13 +58,22 @@ type Hold struct {
 type planned struct {
 	due     int64 // ns from the phase's begin
 	in, out int32
-	class   int32    // of the phase's mix, from 1; 0: the phase's own
-	prefix  int32    // group whose prefix the prompt has, from 1; 0: none
-	text    int32    // of the phase's texts, from 1; 0: made up
-	turns   int32    // of the session; 0 and 1: a single request
-	block   int32    // tokens in a block
-	blocks  []uint64 // ids of the blocks that the prompt begins with
-	label   string   // class that a trace gives
+	class   int32     // of the phase's mix, from 1; 0: the phase's own
+	prefix  int32     // group whose prefix the prompt has, from 1; 0: none
+	text    int32     // of the phase's texts, from 1; 0: made up
+	turns   int32     // of the session; 0 and 1: a single request
+	block   int32     // tokens in a block
+	blocks  *[]uint64 // ids of the blocks that the prompt begins with, by a pointer to keep a job small; nil: none
+	label   string    // class that a trace gives
+	user    uint64    // who it belongs to; 0: nobody
+}
+
+// ids returns the blocks that the prompt begins with.
+func (r *planned) ids() []uint64 {
+	if r.blocks == nil {
+		return nil
+	}
+	return *r.blocks
 }
 
 // drawn is what one pass over the requests of a phase showed.
@@ -267,7 +277,8 @@ func (s *Schedule) sum() string {
 			Prefix            *Prefix
 			Session           *Session
 			Texts             string
-		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, s.drawn[i].n, p.Search, p.Hold, p.Closed, p.Cold, p.Mix, p.Prefix, p.Session, p.Texts.sum()})
+			Users             *Users `json:",omitempty"`
+		}{p.Name, string(p.Role), p.Class, p.After, p.For, p.Settle, p.Max, s.drawn[i].n, p.Search, p.Hold, p.Closed, p.Cold, p.Mix, p.Prefix, p.Session, p.Texts.sum(), p.Users})
 		h.Write(head)
 		h.Write(s.drawn[i].digest[:])
 		if p.Closed != nil { // its first requests stand for the settings that they are drawn with

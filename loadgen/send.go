@@ -62,6 +62,10 @@ func (s *site) begin(ctx context.Context, call *assay.Call, r *assay.Request) *t
 		t.headers = append(append(t.headers[:0], call.Headers...), [2]string{s.Class, r.Class})
 		t.q.headers = t.headers
 	}
+	if s.User != "" && r.User != "" {
+		t.headers = append(append(t.headers[:0], t.q.headers...), [2]string{s.User, r.User})
+		t.q.headers = t.headers
+	}
 	t.said, t.model, t.version, t.escaped = t.said[:0], t.model[:0], t.version[:0], false
 	return t
 }

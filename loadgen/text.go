@@ -35,7 +35,7 @@ func (p *Phase) appendText(dst []byte, r *planned, seed, own uint64) []byte {
 		return append(dst, p.Texts.list[r.text-1].Prompt...)
 	}
 	left := int(r.in)
-	for _, id := range r.blocks {
+	for _, id := range r.ids() {
 		n := min(left, int(r.block))
 		dst = appendWords(dst, n, rand.NewPCG(seed^blockSalt, id))
 		left -= n
@@ -52,5 +52,5 @@ func (p *Phase) appendText(dst []byte, r *planned, seed, own uint64) []byte {
 // prefix blocks begin with the same text. own numbers the request; seed and own choose its own words.
 func Text(it *trace.Item, seed, own uint64) string {
 	p := &Phase{}
-	return string(p.appendText(nil, &planned{in: it.In, block: int32(it.BlockTokens), blocks: it.Blocks}, seed, own))
+	return string(p.appendText(nil, &planned{in: it.In, block: int32(it.BlockTokens), blocks: &it.Blocks}, seed, own))
 }

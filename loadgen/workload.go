@@ -167,6 +167,11 @@ func (p *Phase) checkWorkload() error {
 			return errors.New("session: a replayed trace has requests of its own")
 		}
 	}
+	if p.Users != nil {
+		if err := p.Users.check(p); err != nil {
+			return err
+		}
+	}
 	if p.Texts != nil {
 		if len(p.Texts.list) == 0 {
 			return errors.New("texts: there are none")

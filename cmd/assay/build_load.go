@@ -118,6 +118,9 @@ func workload(p *plan.Plan, i int, ph *loadgen.Phase) (err error) {
 	if x := l.Prefix; x != nil {
 		ph.Prefix = &loadgen.Prefix{Share: float64(*x.Share), Groups: x.Groups, Tokens: x.Tokens, Skew: x.Skew}
 	}
+	if u := l.Users; u != nil {
+		ph.Users = &loadgen.Users{N: u.N, Skew: u.Skew}
+	}
 	if s := l.Session; s != nil {
 		ph.Session = &loadgen.Session{Think: think(s.Think)}
 		if ph.Session.Turns, err = lengths(p, i, "session.turns", &s.Turns); err != nil {

@@ -20,7 +20,7 @@ import (
 // endpoint returns how the clients of a plan reach its target.
 func endpoint(p *plan.Plan, c *clock.Clock) (loadgen.Endpoint, error) {
 	t := &p.Target
-	e := loadgen.Endpoint{URL: t.URL, Clock: c, Class: t.ClassHeader, HTTP2: t.HTTP2}
+	e := loadgen.Endpoint{URL: t.URL, Clock: c, Class: t.ClassHeader, User: t.UserHeader, HTTP2: t.HTTP2}
 	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
 		e.Headers = append(e.Headers, [2]string{name, t.Headers[name]})
 	}
@@ -101,7 +101,7 @@ func configure(c loadgen.Closer, t *plan.Target, bodies *loadgen.Payloads) error
 		if t.API != "" { // else the URL may say it
 			c.Completions = t.API == "completions"
 		}
-		c.LimitField, c.CountEach, c.Extra = t.LimitField, t.CountEach, extra
+		c.LimitField, c.CountEach, c.Extra, c.UserField = t.LimitField, t.CountEach, extra, t.UserField
 	case *loadgen.Ollama:
 		if t.API != "" {
 			c.Generate = t.API == "generate"

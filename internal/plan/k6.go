@@ -27,7 +27,7 @@ func (c *checker) k6(at string, l *Load) {
 		}
 		return
 	}
-	for name, given := range map[string]bool{"prefix": l.Prefix != nil, "session": l.Session != nil, "mix": len(l.Mix) > 0, "prompts": l.Prompts != nil, "class": l.Class != "",
+	for name, given := range map[string]bool{"prefix": l.Prefix != nil, "session": l.Session != nil, "users": l.Users != nil, "mix": len(l.Mix) > 0, "prompts": l.Prompts != nil, "class": l.Class != "",
 		"max": l.Max != 0} {
 		if given {
 			c.bad(at+"."+name, "does not go with k6, whose script says what is sent; leave one out")

@@ -31,6 +31,7 @@ type Load struct {
 	Output  Lengths  `yaml:"output" json:"output,omitempty" jsonschema:"description=Length of answers asked for. Default 32 tokens."`
 	Prefix  *Prefix  `yaml:"prefix" json:"prefix,omitempty" jsonschema:"description=What prompts have in common."`
 	Session *Session `yaml:"session" json:"session,omitempty" jsonschema:"description=Conversations of several turns instead of single requests."`
+	Users   *Users   `yaml:"users" json:"users,omitempty" jsonschema:"description=The population that requests or sessions come from\\, the same in all phases: a number or more. Default: a session is a user and so is a slot of closed; other requests are of nobody."`
 	Mix     []Share  `yaml:"mix" json:"mix,omitempty" jsonschema:"description=Classes of requests; they replace class."`
 	Prompts *Prompts `yaml:"prompts" json:"prompts,omitempty" jsonschema:"description=Prompts from a file instead of made-up ones."`
 

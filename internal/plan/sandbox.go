@@ -73,7 +73,7 @@ func (c *checker) sandbox(t *Target) {
 		if s.KVTokens != nil {
 			c.bad("target.sandbox.kvTokens", "image classifiers have no KV cache; leave it out")
 		}
-		for name, set := range map[string]bool{"api": t.API != "", "extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "stream": *t.Stream} {
+		for name, set := range map[string]bool{"api": t.API != "", "extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "userField": t.UserField, "stream": *t.Stream} {
 			if set {
 				c.bad("target."+name, "belongs to language models; leave it out for vision")
 			}

@@ -24,6 +24,7 @@ type Target struct {
 	// How the connection is made.
 	Headers     map[string]string `yaml:"headers" json:"headers,omitempty" jsonschema:"description=Sent with each request. No secrets: those belong into auth."`
 	ClassHeader string            `yaml:"classHeader" json:"classHeader,omitempty" jsonschema:"description=Header that tells the target the class of each request. Default X-Tenant for a sandbox with tenants; else none."`
+	UserHeader  string            `yaml:"userHeader" json:"userHeader,omitempty" jsonschema:"description=Header that tells the target the user of each request where the load has users or sessions: a pseudonym. Default none."`
 	TLS         *TLS              `yaml:"tls" json:"tls,omitempty" jsonschema:"description=Roots and client certificate."`
 	HTTP2       bool              `yaml:"http2" json:"http2,omitempty" jsonschema:"description=Speak HTTP/2 where the URL has no TLS; with https it is negotiated in any case."`
 	Proxy       string            `yaml:"proxy" json:"proxy,omitempty" jsonschema:"description=URL of the proxy or none. Default: as HTTP_PROXY and HTTPS_PROXY and NO_PROXY say."`
@@ -39,6 +40,7 @@ type Target struct {
 	Version     string    `yaml:"version" json:"version,omitempty" jsonschema:"description=Version of the model. Default the server's choice."`
 	Extra       Members   `yaml:"extra" json:"extra,omitempty" jsonschema:"description=Members added to each request: at the top for openai and lambda and sagemaker; among the options for ollama; among the parameters for tgi and triton."`
 	CountEach   bool      `yaml:"countEach" json:"countEach,omitempty" jsonschema:"description=Ask for the token count with each chunk (continuous_usage_stats)."`
+	UserField   bool      `yaml:"userField" json:"userField,omitempty" jsonschema:"description=Tell the user of each request in the member user where the load has users or sessions: a pseudonym. Default false."`
 	LimitField  string    `yaml:"limitField" json:"limitField,omitempty" jsonschema:"description=Name of the member that limits the answer's length. Default max_tokens."`
 	KeepAlive   *Duration `yaml:"keepAlive" json:"keepAlive,omitempty" jsonschema:"description=How long the model stays loaded after a request. Default the server's."`
 	Connections int       `yaml:"connections" json:"connections,omitempty" jsonschema:"minimum=1,description=gRPC connections that requests take in turn. Default 1."`
@@ -115,8 +117,8 @@ type targetKind struct {
 
 // targetKinds are the kinds of target. That they are the clients there are is tested where both are known.
 var targetKinds = []targetKind{
-	{"sandbox", []string{"chat", "completions"}, true, []string{"extra", "countEach", "limitField", "payloads", "sandbox"}},
-	{"openai", []string{"chat", "completions"}, true, []string{"extra", "countEach", "limitField"}},
+	{"sandbox", []string{"chat", "completions"}, true, []string{"extra", "countEach", "limitField", "userField", "payloads", "sandbox"}},
+	{"openai", []string{"chat", "completions"}, true, []string{"extra", "countEach", "limitField", "userField"}},
 	{"ollama", []string{"chat", "generate"}, true, []string{"extra", "keepAlive"}},
 	{"tgi", nil, true, []string{"extra"}},
 	{"triton", []string{"vllm", "tensorrtllm"}, true, []string{"extra", "version"}},
@@ -165,7 +167,7 @@ func (t *Target) Tokens() bool {
 
 // ofSomeKinds returns the settings that only some kinds know, with whether the target has each.
 func (t *Target) ofSomeKinds() map[string]bool {
-	return map[string]bool{"extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "payloads": t.Payloads != nil, "tensors": t.Tensors != nil,
+	return map[string]bool{"extra": len(t.Extra) > 0, "countEach": t.CountEach, "limitField": t.LimitField != "", "userField": t.UserField, "payloads": t.Payloads != nil, "tensors": t.Tensors != nil,
 		"version": t.Version != "", "keepAlive": t.KeepAlive != nil, "connections": t.Connections != 0, "inputs": t.Inputs != 0, "dimensions": t.Dimensions != 0,
 		"documents": t.Documents != 0, "top": t.Top != 0, "method": t.Method != "", "body": t.Body != "", "bodyRule": t.BodyRule != nil,
 		"function": t.Function != "", "qualifier": t.Qualifier != "", "logTail": t.LogTail, "endpoint": t.Endpoint != "", "variant": t.Variant != "",
@@ -287,8 +289,10 @@ func (c *checker) settings(t *Target, kind targetKind) {
 // connection checks how the connection is made.
 func (c *checker) connection(t *Target) {
 	c.headers("target.headers", t.Headers)
-	if t.ClassHeader != "" && !token.MatchString(t.ClassHeader) {
-		c.bad("target.classHeader", "%q is not the name of an HTTP header", t.ClassHeader)
+	for name, header := range map[string]string{"classHeader": t.ClassHeader, "userHeader": t.UserHeader} {
+		if header != "" && !token.MatchString(header) {
+			c.bad("target."+name, "%q is not the name of an HTTP header", header)
+		}
 	}
 	if t.Proxy != "" && t.Proxy != "none" {
 		c.url("target.proxy", t.Proxy)

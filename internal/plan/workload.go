@@ -213,6 +213,7 @@ func (c *checker) workload(at string, l *Load) {
 			c.bad(at+".prompts", "does not go with prefix or session: prompts from a file are sent as they are")
 		}
 	}
+	c.users(at+".users", l)
 	c.mix(at+".mix", l.Mix)
 }
 

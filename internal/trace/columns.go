@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/assay-dev/assay"
 )
 
 // Columns name the columns of a CSV file, or the members of JSON objects, that hold each value. Time is needed; "" means that there is none,
@@ -259,9 +261,7 @@ func (r *rows) fill(it *Item) error {
 	if b, ok, err := r.get(r.cols.Session); err != nil {
 		return err
 	} else if ok {
-		h := fnv.New64a()
-		h.Write(b)
-		it.Session = max(1, h.Sum64())
+		it.Session = session(b)
 	}
 	b, ok, err = r.get(r.cols.Blocks)
 	if err != nil || !ok {
@@ -272,6 +272,12 @@ func (r *rows) fill(it *Item) error {
 		return r.in.bad(plain(r.cols.Blocks), b, "a JSON list of block ids")
 	}
 	return nil
+}
+
+// session returns what stands for a session or user: the same bits as its pseudonym, so that a run that replays a trace has the users of one that imports it.
+func session(b []byte) uint64 {
+	v, _ := strconv.ParseUint(assay.Pseudonym(string(b)), 16, 64) // "" has none, and none is 0
+	return v
 }
 
 // plain names a column in an error.

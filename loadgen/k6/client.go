@@ -56,6 +56,7 @@ func (i *instance) client(v sobek.Value) (*Client, error) {
 	c := &Client{in: i, model: o.text("model", otherwise["model"]), class: o.text("class", ""), stream: o.flag("stream", true),
 		deadline: o.length("deadline", loadgen.DefaultDeadline), tags: o.pairs("tags"),
 		endpoint: loadgen.Endpoint{URL: o.text("url", otherwise["url"]), Clock: i.ext.clock, Headers: o.headers("headers"), Stall: o.length("stall", 0)}}
+	c.endpoint.User = o.text("userHeader", "")
 	c.endpoint.Class, c.endpoint.HTTP2, c.endpoint.Expect = o.text("classHeader", ""), o.flag("http2", false), o.expect("expect")
 	c.aws = o.aws("aws")
 	if token := o.text("token", otherwise["token"]); token != "" {
@@ -120,6 +121,7 @@ func (c *Client) build(conf *tls.Config, dial func(ctx context.Context, network,
 type request struct {
 	call     assay.Call
 	class    string
+	user     string // as the script names it
 	tags     [][2]string
 	in       int // prompt tokens, as the script knows them
 	deadline time.Duration
@@ -143,7 +145,7 @@ func (c *Client) read(v sobek.Value) (*request, error) {
 	q.call.Stream = o.flag("stream", c.stream)
 	q.call.Seed = uint64(o.count("seed"))
 	q.call.Headers = o.headers("headers")
-	q.class = o.text("class", c.class)
+	q.class, q.user = o.text("class", c.class), o.text("user", "")
 	q.tags = o.pairs("tags")
 	q.in = o.count("promptTokens")
 	q.deadline = o.length("deadline", c.deadline)
@@ -174,11 +176,14 @@ func (c *Client) Request(options sobek.Value) (*result, error) {
 	x := &exchange{target: c.target, limit: q.deadline}
 	r := &x.record
 	now := c.in.ext.clock.Now
-	*r = assay.Request{Class: q.class, Due: now(), NoSchedule: true, TokensIn: int32(q.in), TokensAsked: int32(q.call.MaxTokens)}
+	*r = assay.Request{Class: q.class, User: assay.Pseudonym(q.user), Due: now(), NoSchedule: true, TokensIn: int32(q.in), TokensAsked: int32(q.call.MaxTokens)}
 	c.in.ext.identify(r)
 	if turn := turnOf(ctx); turn != nil {
 		if due := turn.take(); due != 0 {
 			r.Due, r.NoSchedule = due, false
+		}
+		if r.User == "" && turn.item != nil && turn.item.Session != 0 {
+			r.User = fmt.Sprintf("%016x", turn.item.Session)
 		}
 	}
 	tags := state.Tags.GetCurrentValues()
