@@ -104,7 +104,8 @@ type Replay struct {
 	Open     bool              `json:"open,omitempty"` // it had not resolved when the run ended
 	Pending  []Interval        `json:"pending,omitempty"`
 	Looks    []Detection       `json:"incidents"`
-	False    int               `json:"false"` // times that it fired without an incident, and with no promise broken
+	False    int               `json:"false"`                    // times that it fired without an incident, and with no promise broken
+	FalseAt  int64             `json:"first_false_ns,omitempty"` // the first of these
 	Over     []Overspend       `json:"over_budget,omitempty"`
 
 	Warnings []string `json:"warnings,omitempty"`
@@ -122,7 +123,7 @@ type Overspend struct {
 
 // A Detection is what one rule made of one incident.
 type Detection struct {
-	Kind    string   `json:"kind"` // kind of the fault; natural or overload
+	Kind    string   `json:"kind"` // kind of the fault; natural or overload; slow: a stretch in which requests were bad by a promise on a latency
 	Fault   string   `json:"fault,omitempty"`
 	Begin   int64    `json:"begin_ns"`
 	End     int64    `json:"end_ns"`

@@ -19,8 +19,9 @@ import (
 // result). Before the run the rules of promises on its own requests see a good past, as those of a service in production do. Other rules see what there is, as with a
 // Prometheus that has just started, and so a short run alerts sooner than a service with a good past does. Past changes both, and Speed shrinks the windows; the result says so.
 //
-// An alert belongs to the latest incident that began before it and ended no longer ago than the alert looks back. One without an incident is false, unless
-// more was bad than a promise allows in the window that it looks back over: failures too thin for an episode spend a budget too.
+// Incidents are faults, failures of the service and overload on purpose; for the rules of a promise on a latency also the stretches in which requests were too slow for it.
+// An alert belongs to the latest incident that began before it, ended no longer ago than the alert looks back, and has no fewer of the bad requests in that time than came
+// after it. One without an incident is false, unless more was bad than a promise allows in the window that it looks back over: failures too thin for an episode spend a budget too.
 type Replay struct {
 	Files []RuleFile
 	Every time.Duration // between evaluations of groups that do not say; 0: 15 s, or more in a long run
@@ -48,7 +49,7 @@ type RuleFile struct {
 func (Replay) Describe() []assay.Desc {
 	return []assay.Desc{
 		{Metric: "replay/detected", Unit: assay.Ratio, Better: "higher", Help: "Share of the incidents that hurt users for which an alerting rule would have fired in this run, by alert and severity."},
-		{Metric: "replay/delay", Unit: assay.Seconds, Better: "lower", Help: "From the begin of an incident until an alerting rule would have fired, by alert and severity, and by fault: its kind, or natural."},
+		{Metric: "replay/delay", Unit: assay.Seconds, Better: "lower", Help: "From the begin of an incident until an alerting rule would have fired, by alert and severity, and by fault: its kind, natural, or slow."},
 		{Metric: "replay/resolve", Unit: assay.Seconds, Better: "lower", Help: "From the end of an incident until the alert would have been gone, by alert and severity, and by fault."},
 		{Metric: "replay/flaps", Unit: assay.Count, Better: "lower", Help: "How often an alerting rule would have fired again for an incident that it had fired for, by alert and severity."},
 		{Metric: "replay/false", Unit: assay.Count, Better: "lower", Help: "How often an alerting rule would have fired without an incident and with no more bad than a promise allows, by alert and severity."},
@@ -76,7 +77,13 @@ func (a Replay) Begin(f *assay.Facts) assay.Pass {
 			p.Every = least
 		}
 	}
-	p.made = newMadeSeries(f, p.slos, int64(p.Every))
+	p.made, p.watches = newMadeSeries(f, p.slos, int64(p.Every)), newSlowWatches(f, p.slos)
+	p.due = map[string]*badDue{anyPromise: newBadDue(f)}
+	for i := range p.slos {
+		if p.slos[i].Good.Own() {
+			p.due[p.slos[i].Name] = newBadDue(f)
+		}
+	}
 	return p
 }
 
@@ -90,6 +97,11 @@ type replayPass struct {
 	made *madeSeries
 
 	looked map[string]*lookWindows // by promise on recorded metrics, in a long run
+
+	due       map[string]*badDue // by promise on the run's own requests, and of any
+	watches   []slowWatch
+	incidents []incident
+	slow      map[string][]incident // by promise
 }
 
 // idle reports whether there is nothing to replay.
@@ -103,6 +115,10 @@ func (p *replayPass) Requests(block []assay.Request) {
 	}
 	for i := range block {
 		p.made.add(&block[i])
+		p.count(&block[i])
+		for j := range p.watches {
+			p.watches[j].add(&block[i])
+		}
 	}
 }
 
@@ -116,9 +132,10 @@ func (p *replayPass) Finish(r *assay.Report) error {
 	if len(own) > 0 {
 		runs = append([]RuleFile{{"", own}}, runs...)
 	}
-	incidents := incidentsOf(p.f, r)
+	p.incidents = incidentsOf(p.f, r)
+	p.slow = slowIncidents(p.f, p.watches, p.incidents)
 	for _, file := range runs {
-		if err := p.replay(r, file, incidents); err != nil {
+		if err := p.replay(r, file); err != nil {
 			return err
 		}
 	}
@@ -140,7 +157,7 @@ func withoutMeta(groups []rulefmt.RuleGroup) (out []rulefmt.RuleGroup) {
 }
 
 // replay evaluates the rules of one file.
-func (p *replayPass) replay(r *assay.Report, file RuleFile, incidents []incident) error {
+func (p *replayPass) replay(r *assay.Report, file RuleFile) error {
 	groups, err := promrules.Scaled(file.Groups, p.Speed)
 	if err != nil {
 		return fmt.Errorf("scale %s: %w", file.Name, err)
@@ -167,7 +184,7 @@ func (p *replayPass) replay(r *assay.Report, file RuleFile, incidents []incident
 		return fmt.Errorf("replay rules %s: %w", file.Name, err)
 	}
 	for i := range alerts {
-		x := p.result(&alerts[i], file.Name, incidents, past, w.Made)
+		x := p.result(&alerts[i], file.Name, past, w.Made)
 		r.Replays = append(r.Replays, x)
 		r.Findings = append(r.Findings, replayFindings(&x)...)
 	}
@@ -186,7 +203,7 @@ func (p *replayPass) ns(ms int64) int64 {
 }
 
 // result tells what an alert made of the incidents.
-func (p *replayPass) result(a *promrules.Alert, file string, incidents []incident, past time.Duration, made *promrules.Memory) assay.Replay {
+func (p *replayPass) result(a *promrules.Alert, file string, past time.Duration, made *promrules.Memory) assay.Replay {
 	x := assay.Replay{Alert: a.Rule.Alert, Severity: firstOf(a.Rule.Labels["sloth_severity"], a.Rule.Labels["severity"]), Group: a.Group, Labels: a.Rule.Labels, File: file,
 		Step: int64(a.Every), Longest: int64(a.Reach), Speed: p.Speed, Fired: []assay.Interval{}, Looks: []assay.Detection{}}
 	x.On = "recorded metrics and series made of the run's requests"
@@ -210,7 +227,7 @@ func (p *replayPass) result(a *promrules.Alert, file string, incidents []inciden
 		}
 	}
 	x.Fired, x.Pending = bounded(x.Fired), bounded(x.Pending)
-	p.look(&x, incidents, int64(p.Every), made)
+	p.look(&x, p.incidentsFor(&x), int64(p.Every), made)
 	switch length := p.f.End - p.f.Begin; {
 	case int64(a.Reach) <= length:
 	case past > 0 && file == "":

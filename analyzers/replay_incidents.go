@@ -15,6 +15,7 @@ type incident struct {
 	kind, fault string
 	begin, end  int64
 	hurt        bool // users felt it: an alert is owed
+	lost        bool // requests failed
 }
 
 // incidentsOf returns the faults that were in effect, the natural failures of the service and the stretches of overload on purpose, in order of begin.
@@ -26,7 +27,7 @@ func incidentsOf(f *assay.Facts, r *assay.Report) []incident {
 		if w.Applied == 0 || x.State == assay.VoidFault {
 			continue
 		}
-		in := incident{kind: w.Kind, fault: w.ID, begin: w.Applied, end: max(w.Applied, cmp.Or(w.Reverted, w.Clear, f.End)), hurt: x.Lost+x.Slow > 0}
+		in := incident{kind: w.Kind, fault: w.ID, begin: w.Applied, end: max(w.Applied, cmp.Or(w.Reverted, w.Clear, f.End)), hurt: x.Lost+x.Slow > 0, lost: x.Lost > 0}
 		if x.State == assay.Unrecovered {
 			in.end = f.End
 		} else if x.User.Known() && x.User.Value > 0 {
@@ -36,7 +37,7 @@ func incidentsOf(f *assay.Facts, r *assay.Report) []incident {
 	}
 	for i := range f.Episodes {
 		if e := &f.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
-			out = append(out, incident{kind: string(assay.Natural), begin: e.Begin, end: max(e.Begin, e.End, e.EndHi), hurt: true})
+			out = append(out, incident{kind: string(assay.Natural), begin: e.Begin, end: max(e.Begin, e.End, e.EndHi), hurt: true, lost: true})
 		}
 	}
 	for _, s := range f.Segments {
@@ -55,7 +56,7 @@ func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64, m *
 	for _, in := range x.Fired {
 		of := -1
 		for i := range incidents {
-			if incidents[i].begin <= in.Begin && in.Begin <= incidents[i].end+x.Longest+x.Step+made {
+			if p.belongs(x, incidents[i], in.Begin, made) {
 				of = i
 			}
 		}
@@ -63,7 +64,9 @@ func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64, m *
 			if o, over := p.overspent(x, in.Begin, m); over {
 				x.Over = append(x.Over, o)
 			} else {
-				x.False++
+				if x.False++; x.False == 1 {
+					x.FalseAt = in.Begin
+				}
 			}
 			continue
 		}
@@ -71,6 +74,9 @@ func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64, m *
 	}
 	const of, method = "alerts", "evaluations at which the rule would have fired"
 	for i, in := range incidents {
+		if in.kind == slow && !in.hurt && len(fired[i]) == 0 {
+			continue // none of a person's own rule
+		}
 		d := assay.Detection{Kind: in.kind, Fault: in.fault, Begin: in.begin, End: in.end, Hurt: in.hurt, Fires: len(fired[i])}
 		until := p.f.End
 		if i+1 < len(incidents) {
@@ -84,7 +90,7 @@ func (p *replayPass) look(x *assay.Replay, incidents []incident, made int64, m *
 		case already:
 			d.Delay = assay.NotMeasured(assay.Seconds, "it was firing already")
 		case !in.hurt:
-			d.Delay = assay.NotMeasured(assay.Seconds, "users felt nothing, and so no alert is owed")
+			d.Delay = assay.NotMeasured(assay.Seconds, "users felt nothing that it is about, and so no alert is owed")
 		default:
 			d.Delay = atLeast(max(0, until-in.begin), 1, of, "from the begin of the incident to the next one or the end, in which it did not fire")
 		}

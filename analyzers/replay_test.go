@@ -130,7 +130,7 @@ func TestReplayOfPromises(t *testing.T) {
 			"as after a good past: before the run all was good, at its mean rate, for as long as the rules look back, and so an outage calls only once it has spent enough of the budget; --healthy-past=false looks back over what there is"},
 		{"over what there is", &Replay{Past: NoPast}, []string{"page fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0", "ticket fired 60-100 open; http 50-55 hurt=true fires=1 10[0,10] NaN[45,+Inf]; false=0"},
 			"it looks back further than the 99.9 s of the run: over what there is, as a Prometheus does that has just started, and so sooner than in production"},
-		{"scaled", &Replay{Speed: 240, Every: time.Second}, []string{"page fired 51-62 80-100 open; http 50-55 hurt=true fires=2 1[0,1] NaN[45,+Inf]; false=0", "ticket fired 51-100 open; http 50-55 hurt=true fires=1 1[0,1] NaN[45,+Inf]; false=0"},
+		{"scaled", &Replay{Speed: 240, Every: time.Second}, []string{"page fired 51-62 80-100 open; http 50-55 hurt=true fires=1 1[0,1] 7[5,7]; over a at 80: 0.007 of 150 in 15s, allowed 0.001; false=0", "ticket fired 51-100 open; http 50-55 hurt=true fires=1 1[0,1] NaN[45,+Inf]; false=0"},
 			"SCALED: every window, for and interval of the rule is 240 times shorter than it is written"},
 	} {
 		r := replayed(t, drilled(availability999), c.settings)

@@ -106,9 +106,9 @@ func replayLine(r *assay.Report, x *assay.Replay) string {
 	case len(x.Fired) == 0 && len(parts) == 0:
 		parts = append(parts, "did not fire, and nothing called for it")
 	case x.False == 1:
-		parts = append(parts, "fired once WITHOUT AN INCIDENT, at "+falseAt(r, x))
+		parts = append(parts, "fired once WITHOUT AN INCIDENT, at "+Instant(x.FalseAt, r.Begin))
 	case x.False > 1:
-		parts = append(parts, fmt.Sprintf("fired %d times WITHOUT AN INCIDENT, first at %s", x.False, falseAt(r, x)))
+		parts = append(parts, fmt.Sprintf("fired %d times WITHOUT AN INCIDENT, first at %s", x.False, Instant(x.FalseAt, r.Begin)))
 	}
 	if len(x.Over) > 0 {
 		parts = append(parts, overText(r, x))
@@ -135,20 +135,6 @@ func overText(r *assay.Report, x *assay.Replay) string {
 	return s + fmt.Sprintf(" at %s without an incident, but RIGHTLY by the budget: in the %s before %s, and %s allows %s", Instant(o.At, r.Begin), promrules.Span(time.Duration(o.Window)), bad, o.SLO, Percent(o.Allowed))
 }
 
-// falseAt is the first instant at which a rule fired for none of its incidents.
-func falseAt(r *assay.Report, x *assay.Replay) string {
-	for _, in := range x.Fired {
-		of := slices.ContainsFunc(x.Over, func(o assay.Overspend) bool { return o.At == in.Begin })
-		for _, d := range x.Looks {
-			of = of || d.Begin <= in.Begin && in.Begin <= d.End+x.Longest+2*x.Step
-		}
-		if !of {
-			return Instant(in.Begin, r.Begin)
-		}
-	}
-	return "no known instant"
-}
-
 func detectionText(r *assay.Report, d *assay.Detection) string {
 	name := d.Kind
 	switch {
@@ -156,6 +142,8 @@ func detectionText(r *assay.Report, d *assay.Detection) string {
 		name = "fault " + d.Kind
 	case d.Kind == string(assay.Natural):
 		name = "failure"
+	case d.Kind == "slow":
+		name = "slow stretch"
 	}
 	name += " at " + Instant(d.Begin, r.Begin)
 	switch q := d.Delay; {

@@ -34,7 +34,7 @@ func promisedReport() *assay.Report {
 		Replays: []assay.Replay{
 			{Alert: "ASLO", Severity: "page", SLO: "a", On: "series made of the run's requests", Step: 5 * s, Fired: []assay.Interval{{Begin: 20 * s, End: 30 * s}, {Begin: 60 * s, End: 100 * s}}, Open: true, Warnings: warnings,
 				Looks: []assay.Detection{{Kind: "http", Fault: "f1", Begin: 15 * s, End: 25 * s, Hurt: true, Fires: 1, Delay: took(5), Resolve: took(5)}, {Kind: "natural", Begin: 55 * s, End: 60 * s, Hurt: true, Fires: 2, Delay: took(5), Resolve: open}}},
-			{Alert: "Own", File: "own.yaml", On: "recorded metrics", Step: 5 * s, Fired: []assay.Interval{{Begin: 3 * s, End: 4 * s}}, False: 1, Warnings: append(warnings[:1:1], "the run has no series x"),
+			{Alert: "Own", File: "own.yaml", On: "recorded metrics", Step: 5 * s, Fired: []assay.Interval{{Begin: 3 * s, End: 4 * s}}, False: 1, FalseAt: 3 * s, Warnings: append(warnings[:1:1], "the run has no series x"),
 				Over: []assay.Overspend{{At: 2 * s, SLO: "a", Window: 3600 * s, Bad: known(.2, .2, .2, 1, assay.Ratio), Allowed: .001}},
 				Looks: []assay.Detection{{Kind: "http", Fault: "f1", Begin: 15 * s, End: 25 * s, Hurt: true, Delay: open, Resolve: open}, {Kind: "overload", Begin: 70 * s, End: 80 * s, Delay: assay.NotMeasured(assay.Seconds, "nothing")},
 					{Kind: "natural", Begin: 82 * s, End: 83 * s, Hurt: true, Delay: firing}, {Kind: "natural", Begin: 84 * s, End: 85 * s, Hurt: true, Delay: firing}}},
