@@ -100,6 +100,7 @@ type replayPass struct {
 
 	due       map[string]*badDue // by promise on the run's own requests, and of any
 	watches   []slowWatch
+	results   []assay.SLOResult
 	incidents []incident
 	slow      map[string][]incident // by promise
 }
@@ -133,6 +134,7 @@ func (p *replayPass) Finish(r *assay.Report) error {
 		runs = append([]RuleFile{{"", own}}, runs...)
 	}
 	p.incidents = incidentsOf(p.f, r)
+	p.results = r.SLOs
 	p.slow = slowIncidents(p.f, p.watches, p.incidents)
 	for _, file := range runs {
 		if err := p.replay(r, file); err != nil {
@@ -236,6 +238,9 @@ func (p *replayPass) result(a *promrules.Alert, file string, past time.Duration,
 		x.Warnings = append(x.Warnings, fmt.Sprintf("as after a good past: all requests of %s before the run were good, at its mean rate", promrules.Span(past)))
 	default:
 		x.Warnings = append(x.Warnings, fmt.Sprintf("it looks back further than the %s of the run: over what there is, as a Prometheus does that has just started, and so sooner than in production; --healthy-past puts a good past before the run", duration(seconds(length))))
+	}
+	if s := p.bySlices(x.SLO); s != "" {
+		x.Warnings = append(x.Warnings, s)
 	}
 	if w := p.looked[x.SLO]; w != nil {
 		x.Warnings = append(x.Warnings, fmt.Sprintf("in a run this long its windows are summed up from looks at the metrics each %s", duration(seconds(w.step))))
