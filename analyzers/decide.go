@@ -88,15 +88,17 @@ func decide(f *assay.Facts, r *assay.Report) {
 			next = "no request was served: " + bad + "; check the URL and what is asked of it"
 		}
 		set(assay.Undecided, assay.ExitInconclusive, fmt.Sprintf("%s; undecided: %s", tally, list(r, assay.VerdictInconclusive)), next)
+	case total == 0 && unserved(r) != "": // nothing was asked, but that is no reason to say GO
+		set(assay.Undecided, assay.ExitGo, "nothing was asked; 0 % of requests were served: "+unserved(r), "check the URL and what is asked of it")
+		if f.Manifest.Imported {
+			r.Next = "find out why none was served"
+		}
 	case total == 0 && f.Manifest.Imported && f.Requests == 0:
 		set(assay.Go, assay.ExitGo, nothing, "ask what must hold, for example assay assess DIR --slo cold/start/worst=30s")
 	case total == 0 && f.Manifest.Imported:
 		set(assay.Go, assay.ExitGo, nothing, "ask what must hold, for example assay assess DIR --slo e2e/p95=500ms")
 	case total == 0:
 		set(assay.Go, assay.ExitGo, nothing, "ask what must hold: objectives in a plan, or --slo")
-		if bad := unserved(r); bad != "" { // nothing was asked, but that is no reason to say GO
-			set(assay.Undecided, assay.ExitGo, "no request was served: "+bad, "check the URL and what is asked of it")
-		}
 	default:
 		set(assay.Go, assay.ExitGo, tally+missing(r), "")
 		if f.Manifest.Target.Kind == "sandbox" {

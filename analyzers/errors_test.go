@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,6 +39,12 @@ func TestErrors(t *testing.T) {
 	}
 	if r := assess(t, run); r.Decision != assay.Go || r.Exit != 0 || r.Why != "the run could measure; nothing was asked of it" {
 		t.Errorf("an import without objectives: %s, exit %d, %s", r.Decision, r.Exit, r.Why)
+	}
+	for i := range run.R {
+		run.R[i].Outcome = assay.ServerError
+	}
+	if r, want := assess(t, run), fmt.Sprintf("nothing was asked; 0 %% of requests were served: %d server error (why)", len(run.R)); r.Decision != assay.Undecided || r.Exit != 0 || r.Why != want {
+		t.Errorf("an import of an outage: %s, exit %d, %s; want %s", r.Decision, r.Exit, r.Why, want)
 	}
 	run.R[0].Outcome = assay.RefusedByCap
 	if r := assess(t, run); r.Decision != assay.InvalidRun || r.Trust.Problems[0] != "the load generator itself refused 1 of 42 requests outside stress phases" {
