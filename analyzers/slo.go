@@ -248,7 +248,7 @@ const minClusters = 3
 func (c *sloCount) spentOn(bad, by, length float64) []assay.Share {
 	var out []assay.Share
 	total := 0.0
-	shares := c.all.causes(c.slo.Method)
+	shares, in, slots := c.all.causes(c.slo.Method)
 	for _, cause := range keys(shares) {
 		total += shares[cause]
 	}
@@ -257,16 +257,15 @@ func (c *sloCount) spentOn(bad, by, length float64) []assay.Share {
 	}
 	for _, cause := range keys(shares) {
 		v := shares[cause] / total * bad // the sum is that of what was spent, to the digit
-		how := c.how[cause]
-		if c.slo.Method != assay.Occurrences {
-			how = nil // which tells of all events, and not of those in bad slices
+		n, of, text := in[cause], "bad slices", fmt.Sprintf("in %d of %d bad slices", in[cause], slots)
+		if c.slo.Method == assay.Occurrences { // how they were bad is told of all events, and not of those in bad slices
+			of, text = "bad events", tallied(c.how[cause])
+			for _, k := range c.how[cause] {
+				n += k
+			}
 		}
-		n := 0
-		for _, k := range how {
-			n += k
-		}
-		share := assay.Share{Name: cause, Seconds: v * length, Ratio: counted(v*by, assay.Ratio, n, "bad events", "its part of the bad events of this run")}
-		if text := tallied(how); text != "" {
+		share := assay.Share{Name: cause, Seconds: v * length, Ratio: counted(v*by, assay.Ratio, n, of, "its part of the bad events of this run")}
+		if text != "" {
 			share.Evidence = []string{text}
 		}
 		out = append(out, share)

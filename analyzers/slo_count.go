@@ -173,24 +173,27 @@ func (e *eventCount) bad(method assay.Budgeting) assay.Quantity {
 	return assay.Quantity{Value: bad / (good + bad), Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Ratio, N: clusters.N, Of: of, Method: how, Basis: assay.Estimated}
 }
 
-// causes returns shares of what was bad by cause, on any scale.
-func (e *eventCount) causes(method assay.Budgeting) map[string]float64 {
+// causes returns shares of what was bad by cause, on any scale, and of slices in how many there was something of a cause and how many were bad.
+func (e *eventCount) causes(method assay.Budgeting) (out map[string]float64, in map[string]int, slices int) {
 	if method == assay.Occurrences {
-		return e.by
+		return e.by, nil, 0
 	}
-	out := map[string]float64{}
+	out, in = map[string]float64{}, map[string]int{}
 	for _, s := range e.ordered() {
 		whole := s.lost / s.n
 		if method == assay.Timeslices {
 			whole = bit(s.lost/s.n > 1-e.target+1e-12)
 		}
+		if whole == 0 {
+			continue
+		}
+		slices++
 		for _, cause := range keys(s.by) {
-			if whole > 0 {
-				out[cause] += whole * s.by[cause] / s.lost
-			}
+			out[cause] += whole * s.by[cause] / s.lost
+			in[cause]++
 		}
 	}
-	return out
+	return out, in, slices
 }
 
 // worstLeast is how many events the worst stretch rests on at least.

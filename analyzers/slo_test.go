@@ -145,6 +145,11 @@ func TestSLOSlices(t *testing.T) {
 	if b := got[0].Burn; math.Abs(b.Value-1) > 1e-9 || b.N != 1 || len(got[0].Causes) != 1 || got[0].Causes[0].Name != "fault http" {
 		t.Errorf("slices: burn %v, causes %v", b, got[0].Causes)
 	}
+	for i, want := range []string{"in 1 of 1 bad slices", "in 2 of 6 bad slices"} {
+		if c := got[i].Causes[0]; c.Name != "fault http" || c.Evidence[0] != want || c.Ratio.N != 1+i || c.Ratio.Of != "bad slices" {
+			t.Errorf("causes of %s: %+v, want %s", got[i].SLO.Name, c, want)
+		}
+	}
 	if b, want := got[1].Burn.Value, (1./101+.04+1./99+.39)/10/.1; math.Abs(b-want) > 1e-9 {
 		t.Errorf("mean of slices: burn %g, want %g", b, want)
 	}
