@@ -34,30 +34,16 @@ func (a Objective) sequential(j *assay.Judgement, l *ledger, s assay.Subject) {
 		begins = append(begins, f.begin)
 	}
 	ages, total := clock(l.exposure[s], begins)
-	verdict, when, failures := walk(t, ages, total)
-	switch j.Verdict = verdict; verdict {
-	case assay.VerdictInconclusive:
-		j.Why = fmt.Sprintf("%s in %s lie between the lines", things(failures, "failure"), span(total))
-		j.Enough = fmt.Sprintf("%s more without a further failure; about %s in all where it is good", span(t.Accept(failures)-total), span(t.Expected(t.Good)))
-	case assay.VerdictFail:
-		j.Why = fmt.Sprintf("rejected after %s, at its %s", span(when), nth(failures))
+	switch stop := t.Walk(ages, total); stop.Decision {
+	case stat.Accepted:
+		j.Verdict = assay.VerdictPass
+	case stat.Rejected:
+		j.Verdict = assay.VerdictFail
+		j.Why = fmt.Sprintf("rejected after %s, at its %s", span(stop.At), nth(stop.Failures))
+	default:
+		j.Why = fmt.Sprintf("%s in %s lie between the lines", things(stop.Failures, "failure"), span(total))
+		j.Enough = fmt.Sprintf("%s more without a further failure; about %s in all where it is good", span(t.Accept(stop.Failures)-total), span(t.Expected(t.Good)))
 	}
-}
-
-// walk follows failures at some ages until the test decides, and returns when it did and with how many failures.
-func walk(t stat.Sequential, ages []float64, total float64) (v assay.Verdict, when float64, failures int) {
-	for i, age := range ages {
-		if accept := t.Accept(i); accept <= age {
-			return assay.VerdictPass, accept, i
-		}
-		if age <= t.Reject(i+1) {
-			return assay.VerdictFail, age, i + 1
-		}
-	}
-	if accept := t.Accept(len(ages)); accept <= total {
-		return assay.VerdictPass, accept, len(ages)
-	}
-	return assay.VerdictInconclusive, total, len(ages)
 }
 
 // nth names one failure of several.
