@@ -312,14 +312,15 @@ const (
 
 	EventTraceIntake = "trace.intake" // spans were taken as they came; attrs spans, p50_ns, p95_ns, max_ns (arrival minus end), ahead (spans that ended after they came), ahead_ns (the most), waited_ns (after the load)
 
-	EventScale      = "scale"       // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason; of several workloads also workload, and workload_desired of it alone
-	EventRollout    = "rollout"     // a new version of what makes the instances began; attrs workload, revision
-	EventNode       = "node.state"  // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why
-	EventModel      = "model.state" // what the platform says of the model changed; attrs model, state, target, transition, copies, failed_copies, failure, code
-	EventBlock      = "race.block"  // one stretch of load of a comparison of two targets in turns; attrs pair, length_ns
-	EventAnnotation = "annotation"  // a person or a program had something to say
-	EventWarning    = "run.warning" // about the run itself: something was not recorded or not reachable
-	EventStop       = "run.stop"    // the run was asked to stop; attr reason
+	EventScale      = "scale"        // the autoscaler changed what it wants; attrs desired, ready, stable, panic, reason; of several workloads also workload, and workload_desired of it alone
+	EventRollout    = "rollout"      // a new version of what makes the instances began; attrs workload, revision
+	EventNode       = "node.state"   // a machine under the instances changed; attrs node, state (ready, unready, pressure, tainted, ...); Text says why
+	EventModel      = "model.state"  // what the platform says of the model changed; attrs model, state, target, transition, copies, failed_copies, failure, code
+	EventDecided    = "soak.decided" // the test of a soak was decided and its phase ends; attrs decision (accepted, rejected), up_ns, failures
+	EventBlock      = "race.block"   // one stretch of load of a comparison of two targets in turns; attrs pair, length_ns
+	EventAnnotation = "annotation"   // a person or a program had something to say
+	EventWarning    = "run.warning"  // about the run itself: something was not recorded or not reachable
+	EventStop       = "run.stop"     // the run was asked to stop; attr reason
 )
 
 type enum interface{ ~uint8 }

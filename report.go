@@ -20,6 +20,7 @@ type Objective struct {
 	Min    *float64          `json:"min,omitempty"`
 	Max    *float64          `json:"max,omitempty"`
 	Unit   Unit              `json:"unit,omitempty"`
+	Test   *SequentialTest   `json:"test,omitempty"` // decides it while the load goes on
 }
 
 // A Judgement is one objective with what was found.
@@ -93,6 +94,7 @@ type Report struct {
 	SLOs        []SLOResult   `json:"slos,omitempty"`
 	Replays     []Replay      `json:"replays,omitempty"`
 	Suite       *SuiteResult  `json:"suite,omitempty"`
+	Soak        *Soak         `json:"soak,omitempty"` // nil unless the load was to end when its test was decided
 	Notes       []Note        `json:"notes,omitempty"`
 	Hypotheses  []Hypothesis  `json:"hypotheses,omitempty"`
 	Lives       []Life        `json:"instances,omitempty"`

@@ -94,6 +94,7 @@ func Assess(ctx context.Context, src facts.Source, opts Options) (*assay.Report,
 		}
 	}
 	unasked(f, r)
+	unstopped(f, r)
 	untimed(f, r)
 	withhold(r)
 	for i := range objectives {

@@ -41,6 +41,11 @@ func judge(r *assay.Report, o *assay.Objective) assay.Judgement {
 	}
 	j.Quantity = found.Quantity
 	j.Verdict = assay.Judge(found.Quantity, lo, hi)
+	if o.Test != nil {
+		if sequential(r, o, &j); r.Trust.Valid {
+			return j
+		}
+	}
 	switch {
 	case !r.Trust.Valid:
 		j.Verdict = assay.VerdictInvalid

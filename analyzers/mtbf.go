@@ -99,8 +99,7 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 		warnings = append(warnings, x.Warnings...)
 	}
 	up := p.watch.States(f, assay.Natural)
-	// What was down before it was first seen up failed before there was an exposure.
-	within := slices.DeleteFunc(slices.Clone(p.service), func(e *assay.Episode) bool { return e.LeftCensored && up.Until(e.Begin) == 0 })
+	within := up.Failures(f)
 	if n := len(p.service) - len(within); n > 0 {
 		warnings = append(warnings, fmt.Sprintf("%s that had begun when the service was first seen is not counted: it began before the time that rates are of", things(n, "failure")))
 	}
@@ -123,6 +122,7 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	if n := len(within); n > 0 && p.judged > 0 {
 		found[1].Evidence = append(found[1].Evidence, fmt.Sprintf("%d in %d requests: an hour of another load may bring more or fewer", n, p.judged))
 	}
+	soaked(f, r, &up, found)
 	r.Findings = append(r.Findings, found...)
 	r.Findings = append(r.Findings, perCause(&service, within, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
 	nameCauses(f, r, p.lost)

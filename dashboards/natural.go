@@ -15,6 +15,9 @@ func naturalLines(r *assay.Report) []string {
 			out = append(out, s)
 		}
 	}
+	if r.Soak != nil {
+		add("soak: " + r.Soak.Said)
+	}
 	add(causesLine(r))
 	add(watchLine(r))
 	add(longestRepair(r))

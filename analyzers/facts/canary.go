@@ -32,9 +32,14 @@ func (c *canaries) add(r *assay.Request) {
 	}
 }
 
-// join adds the canary's episodes to those of the load. Two that overlap are one.
+// join adds the canary's episodes to those of the load, at the end of the watch.
 func (c *canaries) join(load []assay.Episode, end int64) []assay.Episode {
-	for _, e := range c.detector.Finish(end) {
+	return c.joined(load, c.detector.Finish(end))
+}
+
+// joined adds episodes of the canary to those of the load. Two that overlap are one.
+func (c *canaries) joined(load, own []assay.Episode) []assay.Episode {
+	for _, e := range own {
 		e.Cause = CauseCanary
 		if i, _ := slices.BinarySearch(c.wrong, e.Begin); i < len(c.wrong) && c.wrong[i] <= e.End {
 			e.Cause = CauseWrong

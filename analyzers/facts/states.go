@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"slices"
+
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/timeset"
 )
@@ -67,4 +69,25 @@ func Extent(e *assay.Episode) assay.Stretch {
 		end = e.EndHi
 	}
 	return assay.Stretch{Begin: begin, End: max(begin+1, end)}
+}
+
+// Failures returns the natural episodes of the service that count as failures of it: not one that it was down by before it was first seen up, which began before there was an
+// exposure.
+func (s *States) Failures(f *assay.Facts) (out []*assay.Episode) {
+	for i := range f.Episodes {
+		e := &f.Episodes[i]
+		if e.Subject == assay.Service && e.Ledger == assay.Natural && !(e.LeftCensored && s.Until(e.Begin) == 0) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Ages lays these failures on the clock of the up time: the age of each, in seconds and in order.
+func (s *States) Ages(f *assay.Facts) (ages []float64) {
+	for _, e := range s.Failures(f) {
+		ages = append(ages, float64(s.Until(e.Begin))/float64(second))
+	}
+	slices.Sort(ages)
+	return ages
 }

@@ -47,6 +47,9 @@ func (s *session) drive(ctx context.Context) error {
 	side.Go(func() { s.progress.Run(showing, s.window) })
 	s.day.begin(showing)
 	side.Go(func() { s.usage = rusage.Watch(showing) })
+	if s.soak != nil {
+		side.Go(func() { s.soak.run(showing, s) })
+	}
 	for _, l := range s.lookouts {
 		side.Go(func() { l.Run(showing) })
 	}

@@ -208,6 +208,7 @@ func (s *session) run(ctx context.Context) error {
 		<-listening
 	}()
 	s.holdPhases()
+	s.soakPhases()
 	if err := s.openGameDay(); err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ type session struct {
 	cold     string             // what of that could not be put back
 	faults   *chaos.Runner
 	day      *gameDay    // nil unless it is one
+	soak     *soaking    // nil unless a phase ends when its test is decided
 	pauses   *phaseClock // nil where nothing stops the clock of the load phases
 	otlp     *collectors.OTLP
 	traceIDs *traceIDs      // that are read back; nil where no store is asked

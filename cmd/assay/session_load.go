@@ -83,6 +83,7 @@ func (s *session) watch() error {
 		return err
 	}
 	s.planned = schedule.Duration()
+	s.soak.begin(s.manifest, schedule.Planned())
 	o := live.Options{Clock: s.clock, Run: s.plan.Name, Target: s.manifest.Target.Name, Total: s.planned,
 		InFlight: func() int { return int(s.load().InFlight) }, Sent: func() int64 { return s.load().Sent }}
 	for _, p := range s.phases {
@@ -141,6 +142,7 @@ func (s *session) emit(r assay.Record) error {
 // observe shows a record to those who follow the run.
 func (s *session) observe(r assay.Record) {
 	s.window.Observe(r)
+	s.soak.observe(r)
 	if q, ok := r.(*assay.Request); ok {
 		s.traceIDs.see(q)
 	}

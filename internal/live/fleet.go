@@ -79,7 +79,7 @@ func (f *fleet) init() {
 
 // notable are the events that people want to read while they wait.
 var notable = map[string]bool{
-	assay.EventPhaseBegin: true, assay.EventLoadEnd: true, assay.EventStop: true, assay.EventWarning: true, assay.EventAnnotation: true, assay.EventGuardBreach: true,
+	assay.EventPhaseBegin: true, assay.EventLoadEnd: true, assay.EventStop: true, assay.EventWarning: true, assay.EventAnnotation: true, assay.EventGuardBreach: true, assay.EventDecided: true,
 	assay.EventFaultApplied: true, assay.EventFaultVoid: true, assay.EventFaultReverted: true, assay.EventFaultClear: true, assay.EventFaultRemaining: true,
 	assay.EventInstanceReady: true, assay.EventInstanceUnready: true, assay.EventInstanceEjected: true, assay.EventInstanceExited: true,
 }

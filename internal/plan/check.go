@@ -60,6 +60,7 @@ func (p *Plan) defaults() {
 			l.Search.defaults()
 		}
 	}
+	p.soakDefaults()
 	p.canaryDefaults()
 	p.hypothesisDefaults()
 	p.retryDefaults()
@@ -182,6 +183,7 @@ func (p *Plan) check() error {
 			c.oneOf(at+".by", o.By, "request", "time", "user", "fault")
 		}
 	}
+	c.soak(p)
 	c.promises(p)
 	c.guards(p)
 	c.stop(p.Stop)

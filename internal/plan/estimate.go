@@ -136,6 +136,8 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, stea
 		if !d.OK {
 			d.Why += longer(n, need, steady)
 		}
+	case o.Test != nil:
+		d.OK, d.Why = foretold(o, calm)
 	case head == "mtbf" && o.Min != nil:
 		d.OK, d.Why = rare(last, *o.Min, calm)
 	case head == "failure_rate" && o.Max != nil && *o.Max > 0:

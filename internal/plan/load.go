@@ -18,6 +18,7 @@ type Load struct {
 	Name     string     `yaml:"name" json:"name" jsonschema:"description=Name of the phase; objectives select by it. Default for a preset: its name."`
 	Role     assay.Role `yaml:"role" json:"role,omitempty" jsonschema:"enum=warmup,enum=steady,enum=stress,enum=idle,enum=cold,description=warmup is shown but not judged; stress is beyond the limit on purpose. Default steady; idle without load."`
 	For      Duration   `yaml:"for" json:"for,omitempty" jsonschema:"description=How long. Not needed for a search\\, a preset\\, and arrivals that end of themselves: stages\\, ladder\\, trace."`
+	Until    string     `yaml:"until" json:"until,omitempty" jsonschema:"enum=decided,description=decided: the phase ends as soon as the objective with against is decided; for is then the longest it may last. Of the last phase."`
 	Max      int        `yaml:"max" json:"max,omitempty" jsonschema:"minimum=1,description=Most requests; of sessions\\, most first turns. Default: no limit."`
 	Settle   bool       `yaml:"settle" json:"settle,omitempty" jsonschema:"description=Wait before it begins until nothing is in flight."`
 	Class    string     `yaml:"class" json:"class,omitempty" jsonschema:"description=Class written on the requests."`

@@ -58,15 +58,18 @@ type Plan struct {
 
 // Objective asks something of one metric.
 type Objective struct {
-	Metric string `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
-	Phase  string `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
-	Fault  string `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
-	Class  string `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies and what is told by class (see the metrics)."`
-	Cold   string `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
-	Forced bool   `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`
-	By     string `yaml:"by" json:"by,omitempty" jsonschema:"description=How availability is counted: request or time or user; or during a fault by fault. Of neighbour/latency the class that is loud."`
-	Max    *Value `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
-	Min    *Value `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
+	Metric  string   `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
+	Phase   string   `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
+	Fault   string   `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
+	Class   string   `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies and what is told by class (see the metrics)."`
+	Cold    string   `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
+	Forced  bool     `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`
+	By      string   `yaml:"by" json:"by,omitempty" jsonschema:"description=How availability is counted: request or time or user; or during a fault by fault. Of neighbour/latency the class that is loud."`
+	Max     *Value   `yaml:"max" json:"max,omitempty" jsonschema:"description=Highest allowed value."`
+	Min     *Value   `yaml:"min" json:"min,omitempty" jsonschema:"description=Lowest allowed value."`
+	Against *Value   `yaml:"against" json:"against,omitempty" jsonschema:"description=With until: decided of a phase: the value that must not be taken for good. The objective is then decided by Wald's test of its goal against this while the load goes on; for mtbf/service and failure_rate/service."`
+	Risk    Fraction `yaml:"risk" json:"risk,omitempty" jsonschema:"description=With against: chance of rejecting what is as good as the goal and of accepting what is as bad as against. Default 5%."`
+
 	Target *Value `yaml:"target" json:"target,omitempty" jsonschema:"description=Share of requests that is promised to be good; it gives a budget of bad ones. metric is then availability or a latency whose max a good request keeps."`
 	Window Window `yaml:"window" json:"window,omitempty" jsonschema:"description=With target: how long the budget lasts. Default 30d."`
 	Name   string `yaml:"name" json:"name,omitempty" jsonschema:"description=With target: name of the promise. Default: its metric and max."`

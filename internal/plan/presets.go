@@ -146,6 +146,7 @@ func sustained(l Load, a *Arrivals) []Load {
 		return []Load{main}
 	}
 	begin := l.named("-warmup", assay.RoleWarmup, warm(l.For))
+	begin.Until = ""
 	begin.Arrivals = &Arrivals{Poisson: &Process{Rate: Rate(main.Arrivals.expect(time.Second))}}
 	return []Load{begin, main}
 }

@@ -67,6 +67,7 @@ func (c *checker) objective(at string, o *Objective, p *Plan, k Kinds) (assay.Ob
 			out.Min = &n
 		}
 	}
+	c.test(in, o, &out)
 	if o.Class != "" {
 		c.class(in("class"), *o, p)
 	}

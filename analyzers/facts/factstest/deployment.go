@@ -32,6 +32,7 @@ type Deployment struct {
 	Warmup    int64
 	MTBF      float64 // s of up time between outages of the service; 0: none
 	MTTR      float64 // s mean length of an outage, exponential
+	Least     float64 // s that each outage lasts beside that
 	TTFT      float64 // s median
 	Sigma     float64 // of the lognormal TTFT
 	Rho       float64 // autocorrelation of its logarithm from one request to the next
@@ -117,7 +118,7 @@ func (d Deployment) Simulate(rng *rand.Rand) (*Run, *Truth) {
 			if t >= float64(end) {
 				break
 			}
-			until := t + rng.ExpFloat64()*d.MTTR*1e9
+			until := t + (d.Least+rng.ExpFloat64()*d.MTTR)*1e9
 			truth.Outages = append(truth.Outages, assay.Interval{Begin: int64(t), End: int64(until)})
 			t = until
 		}
