@@ -360,3 +360,24 @@ func BenchmarkGate(b *testing.B) {
 		g.Decide(trials)
 	}
 }
+
+// A drift as steep as this moves each run against its neighbour by more than the margin. It goes the same way within a side, and is taken out.
+func TestGateSteepDrift(t *testing.T) {
+	g := Gate{HigherBetter: true, Relative: true, Margin: 0.02, Alpha: 0.05}
+	for name, by := range map[string]float64{"falling": -0.04, "rising": 0.04} {
+		for loss, want := range map[float64]string{0: GatePass, 0.05: GateFail} {
+			r := rand.New(rand.NewPCG(7, 7))
+			var trials []Trial
+			for i := range 20 {
+				v := 100 * math.Exp(by*float64(i)+0.003*r.NormFloat64())
+				if i%2 == 1 {
+					v *= 1 - loss
+				}
+				trials = append(trials, Trial{Value: v, Candidate: i%2 == 1})
+			}
+			if got := g.Decide(trials); got.Verdict != want || got.Pairs != 10 || math.Abs(got.Change-1+loss) > 0.005 {
+				t.Errorf("%s, a loss of %g: %s, %d pairs, change %.4f: %s; want %s", name, loss, got.Verdict, got.Pairs, got.Change, got.Reason, want)
+			}
+		}
+	}
+}

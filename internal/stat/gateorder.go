@@ -1,6 +1,9 @@
 package stat
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // residuals returns the trials' values in order, each less the median of its side.
 func (g Gate) residuals(trials []Trial, x, y []float64) []float64 {
@@ -14,18 +17,21 @@ func (g Gate) residuals(trials []Trial, x, y []float64) []float64 {
 	return out
 }
 
-// neighbours returns the differences candidate less base of consecutive trials of different sides, each used once.
+// neighbours returns the differences candidate less base of consecutive trials of different sides, each used once. Where nearly each run lies on the same side of the last one of its own,
+// the second of two neighbours is ahead of the first by what one run goes, and that is taken out: of turns that never change it would count as a change.
 func (g Gate) neighbours(trials []Trial) []float64 {
 	var out []float64
+	by := g.going(trials)
 	for i := 0; i+1 < len(trials); i++ {
 		a, b := trials[i], trials[i+1]
 		if a.Candidate == b.Candidate {
 			continue
 		}
+		d := g.in(b.Value) - g.in(a.Value) - by
 		if a.Candidate {
-			a, b = b, a
+			d = -d
 		}
-		out = append(out, g.in(b.Value)-g.in(a.Value))
+		out = append(out, d)
 		i++
 	}
 	return out
@@ -50,4 +56,36 @@ func interleaved(trials []Trial) bool {
 	}
 	apart := math.Abs(at[1]/n[1] - at[0]/n[0])
 	return longest <= max(2, len(trials)/4) && apart <= max(1.5, float64(len(trials))/4)
+}
+
+// steadily is the share of steps that go the same way from which on a drift is taken for one. Steps of noise share their ends, so that their signs are more even than a coin's.
+const steadily = 0.9
+
+// going returns by how much values go from one trial to the next, the median over the steps within a side; 0 unless nearly all of these go the same way.
+func (g Gate) going(trials []Trial) float64 {
+	var steps []float64
+	var last [2]int // plus one
+	up, down := 0, 0
+	for i, t := range trials {
+		side := 0
+		if t.Candidate {
+			side = 1
+		}
+		if at := last[side]; at > 0 {
+			d := (g.in(t.Value) - g.in(trials[at-1].Value)) / float64(i-at+1)
+			steps = append(steps, d)
+			switch {
+			case d > 0:
+				up++
+			case d < 0:
+				down++
+			}
+		}
+		last[side] = i + 1
+	}
+	if len(steps) < 8 || float64(max(up, down)) < steadily*float64(len(steps)) {
+		return 0
+	}
+	slices.Sort(steps)
+	return Quantile(steps, 0.5, Type7)
 }
