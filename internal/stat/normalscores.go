@@ -61,7 +61,7 @@ func (t *shiftTest) more(shift float64) float64 { return t.scores.atLeast(t.sum(
 
 // upper returns the one-sided upper bound of the shift at 1-alpha, infinite where the samples are too small.
 func (t *shiftTest) upper(alpha float64) float64 {
-	i := sort.Search(len(t.diffs), func(i int) bool { return t.scores.atMost(t.sum(t.diffs[i], false)) <= alpha })
+	i := sort.Search(len(t.diffs), func(i int) bool { return t.scores.atMost(t.sum(t.diffs[i], false)) <= alpha*(1+dust) })
 	if i == len(t.diffs) {
 		return math.Inf(1)
 	}
@@ -70,7 +70,7 @@ func (t *shiftTest) upper(alpha float64) float64 {
 
 // lower is the other side of upper.
 func (t *shiftTest) lower(alpha float64) float64 {
-	i := sort.Search(len(t.diffs), func(i int) bool { return t.scores.atLeast(t.sum(t.diffs[i], true)) > alpha })
+	i := sort.Search(len(t.diffs), func(i int) bool { return t.scores.atLeast(t.sum(t.diffs[i], true)) > alpha*(1+dust) })
 	if i == 0 {
 		return math.Inf(-1)
 	}
@@ -170,7 +170,7 @@ func (s *scoreSums) attained(alpha float64) float64 {
 	if s.cdf == nil {
 		return alpha
 	}
-	i := sort.Search(len(s.cdf), func(i int) bool { return s.cdf[i] > alpha })
+	i := sort.Search(len(s.cdf), func(i int) bool { return s.cdf[i] > alpha*(1+dust) })
 	if i == 0 {
 		return 0
 	}

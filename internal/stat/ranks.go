@@ -24,6 +24,9 @@ type RankTest struct {
 // maxExact bounds the product of two sizes for which chances are exact.
 const maxExact = 2500
 
+// dust is what rounding does to a chance: three and three values attain 90 % exactly, and no more.
+const dust = 1e-9
+
 // MannWhitney compares two samples; without one of them the result is all NaN. Without ties, and for sizes whose product is at most 2500, chances and
 // the interval of the shift are exact.
 func MannWhitney(x, y []float64, confidence float64) RankTest {
@@ -82,7 +85,7 @@ func MannWhitney(x, y []float64, confidence float64) RankTest {
 		}
 		t.P = math.Min(1, 2*math.Min(t.PLess, t.PMore))
 		// The k-th smallest and largest difference hold the shift between them unless fewer than k pairs lie to one side.
-		k := sort.Search(len(cdf), func(i int) bool { return cdf[i] > a })
+		k := sort.Search(len(cdf), func(i int) bool { return cdf[i] > a*(1+dust) })
 		t.In = Interval{math.Inf(-1), math.Inf(1), 1}
 		if k > 0 {
 			t.In = Interval{diffs[k-1], diffs[n*m-k], 1 - 2*cdf[k-1]}
@@ -109,7 +112,7 @@ func MannWhitney(x, y []float64, confidence float64) RankTest {
 func LeastRanks(confidence float64) int {
 	a := (1 - confidence) / 2
 	for n, p := 1, 0.5; ; n++ { // p is the chance that all of one lie below all of the other: one over the binomial coefficient of n in 2n
-		if p <= a || !(a > 0) {
+		if p <= a*(1+dust) || !(a > 0) {
 			return n
 		}
 		p *= float64(n+1) / float64(2*(2*n+1))

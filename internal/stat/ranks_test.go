@@ -7,7 +7,7 @@ import (
 
 // TestLeastRanks: the smallest samples of which all of one below all of the other, 1 of C(2n, n), leaves a tail at most.
 func TestLeastRanks(t *testing.T) {
-	for confidence, want := range map[float64]int{.5: 2, .8: 3, .95: 4, .99: 5, .999: 7} {
+	for confidence, want := range map[float64]int{.5: 2, .8: 3, .9: 3, .95: 4, .99: 5, .999: 7} {
 		n := LeastRanks(confidence)
 		if n != want {
 			t.Errorf("%g: %d, want %d", confidence, n, want)

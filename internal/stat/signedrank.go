@@ -52,7 +52,7 @@ func (t *pairTest) more(shift float64) float64 {
 
 // rank returns the number of means beyond each bound at 1-alpha, plus one; 0 where there is no bound.
 func (t *pairTest) rank(alpha float64) int {
-	return sort.Search(len(t.cdf), func(i int) bool { return t.cdf[i] > alpha })
+	return sort.Search(len(t.cdf), func(i int) bool { return t.cdf[i] > alpha*(1+dust) })
 }
 
 func (t *pairTest) upper(alpha float64) float64 {
