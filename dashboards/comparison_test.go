@@ -88,3 +88,22 @@ func TestComparisonJSONReadsBack(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A race bounds times and losses by different methods: each is told with what it is of.
+func TestRaceMethods(t *testing.T) {
+	change := func(title, method string) *assay.Change {
+		return &assay.Change{Title: title, Change: assay.Quantity{Method: method}}
+	}
+	for _, test := range []struct {
+		judged []*assay.Change
+		want   string
+	}{
+		{nil, "no interval could be given yet"},
+		{[]*assay.Change{change("TTFT p50", "ranks"), change("TTFT p95", "ranks"), change("open", "")}, "ranks"},
+		{[]*assay.Change{change("TTFT p50", "ranks"), change("error ratio", "means"), change("TTFT p95", "ranks")}, "TTFT p50, TTFT p95: ranks; error ratio: means"},
+	} {
+		if got := raceMethods(test.judged); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}

@@ -83,7 +83,7 @@ func (p *page) sides(c *assay.Comparison) error {
 // methodLine says how it was decided.
 func methodLine(c *assay.Comparison, judged []*assay.Change) string {
 	if c.Race != nil {
-		return judged[0].Change.Method + fmt.Sprintf("; %s, valid at every look", Percent(c.Confidence))
+		return raceMethods(judged) + fmt.Sprintf("; %s, valid at every look", Percent(c.Confidence))
 	}
 	for _, ch := range judged {
 		if ch.Change.Known() && ch.Role == assay.ChangeGate {
@@ -91,6 +91,32 @@ func methodLine(c *assay.Comparison, judged []*assay.Change) string {
 		}
 	}
 	return "no interval of what must pass could be given"
+}
+
+// raceMethods says how each metric was bounded, once where several are by the same method.
+func raceMethods(judged []*assay.Change) string {
+	var methods []string
+	of := map[string][]string{}
+	for _, ch := range judged {
+		m := ch.Change.Method
+		if m == "" {
+			continue
+		}
+		if of[m] == nil {
+			methods = append(methods, m)
+		}
+		of[m] = append(of[m], ch.Title)
+	}
+	if len(methods) == 1 {
+		return methods[0]
+	}
+	for i, m := range methods {
+		methods[i] = strings.Join(of[m], ", ") + ": " + m
+	}
+	if len(methods) == 0 {
+		return "no interval could be given yet"
+	}
+	return strings.Join(methods, "; ")
 }
 
 func (p *page) changes(cs []*assay.Change, name string) error {
