@@ -15,6 +15,7 @@ type value struct {
 	at    int64 // Unix ns; 0 where nothing tells
 	v     float64
 	other bool // of the candidate
+	n     int  // requests of which v is a share; 0 where it is none
 }
 
 // trialsOf puts the values of both sides in the order in which their runs were made; ordered is false where a run does not tell.
@@ -50,7 +51,7 @@ func scaleOf(metric string, vs []value, unit assay.Unit) assay.Scale {
 // allowed for later.
 func judge(c *assay.Change, vs []value, unit assay.Unit, confidence float64) {
 	trials, ordered := trialsOf(vs)
-	g := stat.Gate{HigherBetter: c.Better == "higher", Margin: c.Margin, Relative: c.Scale == assay.ScaleRatio, Alpha: (1 - confidence) / 2, Unordered: !ordered, Mean: ofLosses(c.Metric)}
+	g := stat.Gate{HigherBetter: c.Better == "higher", Margin: c.Margin, Relative: c.Scale == assay.ScaleRatio, Alpha: (1 - confidence) / 2, Unordered: !ordered, Mean: ofLosses(c.Metric), Alike: alike(vs)}
 	if g.Relative {
 		unit = assay.Ratio
 	}

@@ -183,7 +183,7 @@ func trialsOfRates(g *stat.Gate, a, b tally) []stat.Trial {
 	var vs []value
 	for i, t := range []tally{a, b} {
 		for _, w := range t.runs {
-			vs = append(vs, value{w.at, float64(w.events) / w.hours, i == 1})
+			vs = append(vs, value{at: w.at, v: float64(w.events) / w.hours, other: i == 1})
 		}
 	}
 	trials, ordered := trialsOf(vs)

@@ -16,6 +16,37 @@ func ofLosses(metric string) bool {
 	return metric == "error_ratio" || metric == "goodput/ratio" || metric == "recovery/rate" || strings.HasPrefix(metric, "availability/")
 }
 
+// alikeEnough is the chance of runs that differ as much as these within their sides from which on they are alike.
+const alikeEnough = 0.05
+
+// alike reports whether the shares of each side differ no more from run to run than requests that are lost one by one let expect. False where nothing was lost, or where they are no shares
+// of requests.
+func alike(vs []value) bool {
+	var chi, free float64
+	for _, other := range []bool{false, true} {
+		var lost, of, runs float64
+		for _, v := range vs {
+			if v.n == 0 {
+				return false
+			}
+			if v.other == other {
+				lost, of, runs = lost+v.v*float64(v.n), of+float64(v.n), runs+1
+			}
+		}
+		if lost == 0 || lost == of {
+			continue
+		}
+		p := lost / of
+		for _, v := range vs {
+			if v.other == other {
+				chi += (v.v - p) * (v.v - p) * float64(v.n) / (p * (1 - p))
+			}
+		}
+		free += runs - 1
+	}
+	return free > 0 && stat.ChiSquareAbove(chi, free) >= alikeEnough
+}
+
 // holdsUp reports whether a watched metric stands in the way of a pass while it is not decided: errors, failures and recoveries do, unless the candidate's runs all
 // tell of them and are free of them.
 func holdsUp(c *assay.Change) bool {

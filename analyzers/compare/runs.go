@@ -197,7 +197,11 @@ func timed(qs []assay.Quantity, runs []Run, other bool) []value {
 	var out []value
 	for i, q := range qs {
 		if q.Known() && !math.IsNaN(q.Value) {
-			out = append(out, value{runs[i].begin(), q.Value, other})
+			v := value{at: runs[i].begin(), v: q.Value, other: other}
+			if q.Unit == assay.Ratio && strings.HasSuffix(q.Of, "requests") {
+				v.n = q.N
+			}
+			out = append(out, v)
 		}
 	}
 	return out

@@ -27,8 +27,11 @@ const (
 	// gateApart is the same where the runs are not interleaved or their order is not known: a drift that gateSerial does not see fails comparisons that noise alone would not. On
 	// series of real noise, ten runs of each side one after the other, 1.8 in a thousand fail at gateChange, up to 1.9 at a quarter of it, and 1.0 at a fortieth.
 	gateApart = gateChange / 40
-	// gateMean is gateChange of means, where there are runs enough to show it: losses that sit in few runs are as wide noise as there is.
+	// gateMean is gateChange of means: losses that sit in few runs are as wide noise as there is. Five runs a side cannot show it by dealing them anew, which leaves 252 ways; what they show must then be
+	// as certain by Student's t too, unless runs of a side are alike.
 	gateMean = gateChange / 4
+	// gateSix is how much above gateMean the smallest chance may be: of six runs a side it is one in 924.
+	gateSix = 1.1
 	// gateNarrow is how many margins an interval may be wide that passes by lying on the near side of the margin.
 	gateNarrow = 1.5
 	// gateLuck is the chance at which a candidate that equals the base passes all the same; where so few runs cannot show as much, all of one side must be better than
@@ -59,6 +62,7 @@ type Gate struct {
 	Alpha        float64 // chance of a false verdict on either side, 0.05 as a rule
 	Unordered    bool    // the order of the trials is not that of their execution
 	Mean         bool    // means are compared, by dealing the runs anew: of losses that sit in few runs, of which ranks see nothing
+	Alike        bool    // of means: runs of a side differ no more than requests that fail one by one let expect, so that fewer runs show a loss
 
 	drift bool // a drift is what is looked for
 }
@@ -92,6 +96,9 @@ type shiftBounds interface {
 	attained(alpha float64) float64
 	smallest() float64
 }
+
+// unlike is what a test offers that few runs are held to besides: the chance of means so far apart, either way, of runs that differ as much as these within their side.
+type unlike interface{ unlike() float64 }
 
 // Check returns what is wrong with the settings.
 func (g Gate) Check() error {
@@ -206,6 +213,11 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	r.In = Interval{g.out(t.lower(g.Alpha)), g.out(t.upper(g.Alpha)), 1 - 2*t.attained(g.Alpha)}
 	r.PBeyond = worse(sign * edge)
 	r.PFail = min(1, max(worse(sign*edge), worse(0)*g.Alpha/change))
+	fewer := false // runs than show it by themselves
+	if u, ok := t.(unlike); ok && change > gateSix*gateMean && !g.Alike {
+		r.PFail = min(1, max(r.PFail, u.unlike()*g.Alpha/gateMean))
+		fewer = u.unlike() > gateMean
+	}
 	r.PPass = better(sign * edge)
 	narrow := hi-lo <= gateNarrow*-edge
 	lucky := !narrow && !(better(0) <= min(gateMaxLuck, max(gateLuck, t.smallest())))
@@ -229,6 +241,9 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 	}
 	r.Verdict = GateInconclusive
 	n, least := min(r.N, r.M), leastRuns(change)
+	if fewer {
+		least = leastRuns(gateSix * gateMean)
+	}
 	if r.Pairs > 0 {
 		n, least = r.Pairs, g.leastPairs()
 	}
@@ -239,6 +254,9 @@ func (g Gate) judge(t shiftBounds, r *GateResult) {
 		r.Reason = fmt.Sprintf("the interval lies beyond the margin, but that there is a change at all is not certain at %.4g %%", 100*(1-2*change))
 		if !r.Interleaved {
 			r.Reason += ", as it must be of runs that are not interleaved"
+		}
+		if fewer {
+			r.Reason = fmt.Sprintf("the interval lies beyond the margin, but runs of one side differ as if by luck, and %d a side are too few to tell", n)
 		}
 	default:
 		r.Reason = "the interval holds the margin"

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 const (
@@ -19,12 +21,13 @@ const (
 type meanShift struct {
 	value float64
 	d     []float64 // sorted: for each other way to deal, the shift from which on it looks as large as what was seen
+	apart float64   // chance of means so far apart by Student's t, either way
 }
 
 func newMeanShift(x, y []float64) *meanShift {
 	all := slices.Concat(x, y)
 	n, m := len(x), len(y)
-	t := &meanShift{value: mean(y) - mean(x)}
+	t := &meanShift{value: mean(y) - mean(x), apart: welch(x, y)}
 	swap := func(other []int) { // indexes of what is dealt to y
 		in, out, k := 0.0, 0.0, 0
 		was := 0.0
@@ -95,7 +98,36 @@ func mean(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
+// welch returns the chance of means so far apart, either way, where the runs of each side are normal about theirs (Welch, Biometrika 34, 1947). Sides of which no run differs from another are unlike unless they are equal;
+// one run has no variance, and nothing shows.
+func welch(x, y []float64) float64 {
+	n, m := float64(len(x)), float64(len(y))
+	if n < 2 || m < 2 {
+		return 1
+	}
+	vx, vy := variance(x)/n, variance(y)/m
+	d := math.Abs(mean(y) - mean(x))
+	switch v := vx + vy; {
+	case d <= swapsEqual:
+		return 1
+	case v == 0:
+		return 0
+	default:
+		return 2 * distuv.StudentsT{Sigma: 1, Nu: v * v / (vx*vx/(n-1) + vy*vy/(m-1))}.CDF(-d/math.Sqrt(v))
+	}
+}
+
+func variance(v []float64) float64 {
+	m, ss := mean(v), 0.0
+	for _, x := range v {
+		ss += (x - m) * (x - m)
+	}
+	return ss / float64(len(v)-1)
+}
+
 func (t *meanShift) shift() float64 { return t.value }
+
+func (t *meanShift) unlike() float64 { return t.apart }
 
 // of is the chance of k of the ways beside the one that was seen.
 func (t *meanShift) of(k int) float64 { return float64(k+1) / float64(len(t.d)+1) }

@@ -57,3 +57,21 @@ func TestLeastOfNothing(t *testing.T) {
 		t.Errorf("%d runs, want 5", got)
 	}
 }
+
+// Welch's chance, by the two-sample t of samples with equal sizes and variances: 2.8 standard errors on 8 degrees of freedom.
+func TestWelch(t *testing.T) {
+	for _, test := range []struct {
+		x, y []float64
+		want float64
+	}{
+		{[]float64{1, 2, 3, 4, 5}, []float64{3.8, 4.8, 5.8, 6.8, 7.8}, 0.0231978},
+		{[]float64{0, 0, 0, 0, 0}, []float64{1, 2, 3, 4, 5}, 0.0132358}, // 4 degrees, 4.2426
+		{[]float64{0, 0}, []float64{1, 1}, 0},
+		{[]float64{1, 1}, []float64{1, 1}, 1},
+		{[]float64{1}, []float64{1, 2}, 1},
+	} {
+		if got := welch(test.x, test.y); math.Abs(got-test.want) > 1e-6 {
+			t.Errorf("%v against %v: %.8g, want %g", test.y, test.x, got, test.want)
+		}
+	}
+}
