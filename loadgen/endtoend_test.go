@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // real plays phases against the built-in server with the real clock, sockets and wait.
@@ -54,7 +55,7 @@ func TestRealRun(t *testing.T) {
 			t.Fatalf("request %+v", r)
 		}
 	}
-	if live.LateP50 > 20*time.Millisecond { // far above what an idle machine does; other tests run beside this one
+	if live.LateP50 > pacetest.Most(20*time.Millisecond) { // far above what an idle machine does
 		t.Errorf("half of the sends are later than %v", live.LateP50)
 	}
 	t.Logf("late p50 %v, p99 %v, max %v", live.LateP50, live.LateP99, live.LateMax)
@@ -67,7 +68,7 @@ func TestRealCancelLeavesNothing(t *testing.T) {
 	defer cancel()
 	begin := time.Now()
 	g, _ := real(t, ctx, 10*time.Second, Phase{Name: "p", Arrivals: Even{Profile{Rate: 100}}, For: time.Minute}, Phase{Name: "idle", For: time.Hour})
-	if took := time.Since(begin); took > 5*time.Second || g.Stopped() != "interrupted" {
+	if took := time.Since(begin); took > pacetest.Most(5*time.Second) || g.Stopped() != "interrupted" {
 		t.Errorf("ended after %v, stopped %q", took, g.Stopped())
 	}
 	settleGoroutines(t, before)
@@ -76,7 +77,7 @@ func TestRealCancelLeavesNothing(t *testing.T) {
 // settleGoroutines waits until no more goroutines are left than before.
 func settleGoroutines(t *testing.T, before int) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(pacetest.Patience); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			buf := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])

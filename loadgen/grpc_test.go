@@ -21,6 +21,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // infers is a gRPC server of the protocol: it answers well unless answer says otherwise.
@@ -135,7 +136,7 @@ func TestGRPCOutcomes(t *testing.T) {
 			if err := send(before...)(m, in, s); err != nil {
 				return err
 			}
-			time.Sleep(20 * time.Millisecond) // a reset overtakes data that was not yet read
+			lullNow()
 			for _, c := range conns() {
 				if linger == 0 {
 					c.SetLinger(0)
@@ -186,12 +187,12 @@ func TestGRPCOutcomes(t *testing.T) {
 		{"stream reset", true, lose(0, streamed(good)), seen{Outcome: assay.CutRST, Error: resetText, Arrivals: 1, Out: 1, First: true, FirstByte: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, lost := grpcServer(t, &infers{answer: c.answer})
-			conns = lost
-			r := do(t, openGRPC(t, s.URL, func(k *OpenInferenceGRPC) { k.Decoupled = c.decoupled }), true, 5*time.Second)
-			if d := cmp.Diff(c.want, see(r)); d != "" {
-				t.Errorf("request (-want +got):\n%s", d)
-			}
+			unhurried(t, func(time.Duration) string {
+				s, lost := grpcServer(t, &infers{answer: c.answer})
+				conns = lost
+				r := do(t, openGRPC(t, s.URL, func(k *OpenInferenceGRPC) { k.Decoupled = c.decoupled }), true, pacetest.Patience)
+				return cmp.Diff(c.want, see(r))
+			})
 		})
 	}
 }
@@ -319,7 +320,7 @@ func TestGRPCComesBack(t *testing.T) {
 	s.Listener, s.Config.Protocols = l, protocols(true)
 	s.Start()
 	defer s.Close()
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(pacetest.Patience); ; time.Sleep(5 * time.Millisecond) {
 		r := do(t, c, true, 5*time.Second)
 		if r.Outcome == assay.OK {
 			break

@@ -20,6 +20,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // nginx starts one in front of the server behind, which wants a client certificate of the authority, and returns its address.
@@ -61,7 +62,7 @@ http {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stop(); cmd.Wait() })
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(pacetest.Patience); ; time.Sleep(5 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return addr

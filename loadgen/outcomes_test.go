@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // outcome is one misbehaviour of a server and what a client has to make of it.
@@ -42,7 +43,7 @@ func testOutcomes(t *testing.T, open opener, cases []outcome) {
 				io.WriteString(conn, c.answer)
 				if c.then != nil {
 					if c.answer != "" {
-						time.Sleep(20 * time.Millisecond) // a reset overtakes data that was not yet read
+						lullNow()
 					}
 					c.then(conn)
 				}
@@ -52,15 +53,15 @@ func testOutcomes(t *testing.T, open opener, cases []outcome) {
 				t.Fatal(err)
 			}
 			defer client.Close()
-			r := do(t, client, c.stream, 5*time.Second)
-			got := see(r)
-			got.In, got.FirstByte = 0, false
-			if c.want.In != 0 {
-				got.In = r.TokensIn
-			}
-			if d := cmp.Diff(c.want, got); d != "" {
-				t.Errorf("request (-want +got):\n%s", d)
-			}
+			unhurried(t, func(time.Duration) string {
+				r := do(t, client, c.stream, pacetest.Patience)
+				got := see(r)
+				got.In, got.FirstByte = 0, false
+				if c.want.In != 0 {
+					got.In = r.TokensIn
+				}
+				return cmp.Diff(c.want, got)
+			})
 		})
 	}
 }
@@ -104,9 +105,12 @@ func testStall(t *testing.T, open opener, head, token string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := do(t, client, true, 150*time.Millisecond); r.Outcome != want {
-			t.Errorf("%d bytes and silence: %v (%s), want %v", len(answer), r.Outcome, r.Error, want)
-		}
+		unhurried(t, func(lull time.Duration) string {
+			if r := do(t, client, true, 5*lull); r.Outcome != want {
+				return fmt.Sprintf("%d bytes and silence: %v (%s), want %v", len(answer), r.Outcome, r.Error, want)
+			}
+			return ""
+		})
 		client.Close()
 	}
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A speech is one way to speak to a server of ours over loopback.
@@ -67,7 +69,7 @@ func say(w http.ResponseWriter, parts ...string) {
 		io.WriteString(w, p)
 		w.(http.Flusher).Flush()
 	}
-	time.Sleep(30 * time.Millisecond) // a reset overtakes data that was not yet read
+	lullNow()
 }
 
 // TestTaxonomy: what a server does to a streamed answer has one outcome, whatever the wire. A text of the error stands for its beginning.
@@ -92,11 +94,11 @@ func TestTaxonomy(t *testing.T) {
 		s.Outcome, s.Error = o, text
 		return s
 	}
-	const hurry = 200 * time.Millisecond
+	const hurry = 7
 	for _, c := range []struct {
 		name   string
 		do     http.HandlerFunc
-		within time.Duration
+		within int // the deadline in lulls; 0 is one that is not reached
 		expect *Expect
 		want   seen
 	}{
@@ -143,51 +145,54 @@ func TestTaxonomy(t *testing.T) {
 	} {
 		for _, w := range speeches {
 			t.Run(c.name+"/"+w.name, func(t *testing.T) {
-				served := false
-				_, e := w.serve(t, func(to http.ResponseWriter, r *http.Request) {
-					if w.paced && !served {
-						served = true
-						say(to, strings.ReplaceAll(tokenA, `"a"`, `"b"`), finish, doneLine)
-						return
+				unhurried(t, func(lull time.Duration) string {
+					served := false
+					_, e := w.serve(t, func(to http.ResponseWriter, r *http.Request) {
+						if w.paced && !served {
+							served = true
+							say(to, strings.ReplaceAll(tokenA, `"a"`, `"b"`), finish, doneLine)
+							return
+						}
+						c.do(to, r)
+					})
+					e.Expect = c.expect
+					client, err := NewOpenAI(e)
+					if err != nil {
+						t.Fatal(err)
 					}
-					c.do(to, r)
-				})
-				e.Expect = c.expect
-				client, err := NewOpenAI(e)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer client.Close()
-				if c.within == 0 {
-					c.within = 10 * time.Second
-				}
-				ask := func() *assay.Request { return do(t, client, true, c.within) }
-				if w.paced {
-					ask = func() *assay.Request { return second(t, e.Clock, client, true, c.within) }
-				}
-				got, want := see(ask()), c.want
-				if w.two || w.h2 { // HTTP/2 says what happens to a stream in its own words
-					switch c.name {
-					case "cut by its handler": // a reset of the stream alone
-						want = with(want, assay.CutRST, "stream error")
-					case "reset before the answer": // while the connection is set up it may say that it is gone and no more
-						if got.Error == closedText {
-							want.Error = closedText
+					defer client.Close()
+					within := time.Duration(c.within) * lull
+					if c.within == 0 {
+						within = pacetest.Patience
+					}
+					var r *assay.Request
+					if !w.paced {
+						r = do(t, client, true, within)
+					} else if r, err = second(t, e.Clock, client, true, within); err != nil {
+						return err.Error()
+					}
+					got, want := see(r), c.want
+					if w.two || w.h2 { // HTTP/2 says what happens to a stream in its own words
+						switch c.name {
+						case "cut by its handler": // a reset of the stream alone
+							want = with(want, assay.CutRST, "stream error")
+						case "reset before the answer": // while the connection is set up it may say that it is gone and no more
+							if got.Error == closedText {
+								want.Error = closedText
+							}
 						}
 					}
-				}
-				if want.Arrivals < 0 {
-					got.Arrivals, got.Out = -1, -1
-				}
-				if want.Retry == time.Hour { // of a date in whole seconds
-					got.Retry = got.Retry.Round(time.Minute)
-				}
-				if strings.HasPrefix(got.Error, want.Error) {
-					got.Error = want.Error
-				}
-				if d := cmp.Diff(want, got); d != "" {
-					t.Errorf("request (-want +got):\n%s", d)
-				}
+					if want.Arrivals < 0 {
+						got.Arrivals, got.Out = -1, -1
+					}
+					if want.Retry == time.Hour { // of a date in whole seconds
+						got.Retry = got.Retry.Round(time.Minute)
+					}
+					if strings.HasPrefix(got.Error, want.Error) {
+						got.Error = want.Error
+					}
+					return cmp.Diff(want, got)
+				})
 			})
 		}
 	}
@@ -195,7 +200,7 @@ func TestTaxonomy(t *testing.T) {
 }
 
 // second has a generator send two requests, one after the other, and returns the second.
-func second(t *testing.T, clk *clock.Clock, client assay.Client, stream bool, within time.Duration) *assay.Request {
+func second(t *testing.T, clk *clock.Clock, client assay.Client, stream bool, within time.Duration) (*assay.Request, error) {
 	t.Helper()
 	g, err := New(Config{Clock: clk, Client: client, Stream: stream, Deadline: within,
 		Phases: []Phase{{Name: "p", Arrivals: Even{Profile{Rate: 10}}, For: 200 * time.Millisecond, Prompt: Fixed(2), Output: Fixed(7)}}})
@@ -208,10 +213,10 @@ func second(t *testing.T, clk *clock.Clock, client assay.Client, stream bool, wi
 	}
 	list := l.byID()
 	if len(list) != 2 || list[0].Outcome != assay.OK {
-		t.Fatalf("%d requests, the first ended as %v (%s); want 2 and ok", len(list), list[0].Outcome, list[0].Error)
+		return nil, fmt.Errorf("%d requests, the first ended as %v (%s); want 2 and ok", len(list), list[0].Outcome, list[0].Error)
 	}
 	checkOrder(t, &list[1])
-	return &list[1]
+	return &list[1], nil
 }
 
 // TestTaxonomyOfWholeAnswers is the same for answers that are not streamed, which the pacing goroutine may read itself.
@@ -223,50 +228,55 @@ func TestTaxonomyOfWholeAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string
 		then         func(*net.TCPConn)
-		within       time.Duration
+		hurry        bool
 		want         seen
 	}{
-		{"ok", reply("200 OK", jsonType, good), nil, 0, seen{Outcome: assay.OK, Status: 200, In: 5, Out: 7, FirstByte: true}},
-		{"throttled", reply("429 Too Many Requests", "Retry-After: 3\r\n", ""), nil, 0,
+		{"ok", reply("200 OK", jsonType, good), nil, false, seen{Outcome: assay.OK, Status: 200, In: 5, Out: 7, FirstByte: true}},
+		{"throttled", reply("429 Too Many Requests", "Retry-After: 3\r\n", ""), nil, false,
 			seen{Outcome: assay.Throttled, Status: 429, Error: "429 Too Many Requests", In: 2, FirstByte: true, Retry: 3 * time.Second}},
-		{"loading", reply("503 Service Unavailable", "", "Loading model"), nil, 0, seen{Outcome: assay.Loading, Status: 503, Error: "503 Service Unavailable", In: 2, FirstByte: true}},
-		{"reset before the answer", "", abort, 0, seen{Outcome: assay.Reset, Error: resetText, In: 2}},
-		{"closed before the answer", "", nil, 0, seen{Outcome: assay.Reset, Error: closedText, In: 2}},
-		{"cut in the head", js[:20], nil, 0, seen{Outcome: assay.CutFIN, Error: closedText, In: 2, FirstByte: true}},
-		{"cut by an end", js + "{", nil, 0, seen{Outcome: assay.CutFIN, Status: 200, Error: closedText, In: 2, FirstByte: true}},
-		{"cut by a reset", js + "{", abort, 0, seen{Outcome: assay.CutRST, Status: 200, Error: resetText, In: 2, FirstByte: true}},
-		{"timeout before the answer", "", func(*net.TCPConn) { <-hold }, 200 * time.Millisecond, seen{Outcome: assay.Timeout, Error: "no complete answer before the deadline", In: 2}},
-		{"timeout in the answer", js + "{", func(*net.TCPConn) { <-hold }, 200 * time.Millisecond,
+		{"loading", reply("503 Service Unavailable", "", "Loading model"), nil, false, seen{Outcome: assay.Loading, Status: 503, Error: "503 Service Unavailable", In: 2, FirstByte: true}},
+		{"reset before the answer", "", abort, false, seen{Outcome: assay.Reset, Error: resetText, In: 2}},
+		{"closed before the answer", "", nil, false, seen{Outcome: assay.Reset, Error: closedText, In: 2}},
+		{"cut in the head", js[:20], nil, false, seen{Outcome: assay.CutFIN, Error: closedText, In: 2, FirstByte: true}},
+		{"cut by an end", js + "{", nil, false, seen{Outcome: assay.CutFIN, Status: 200, Error: closedText, In: 2, FirstByte: true}},
+		{"cut by a reset", js + "{", abort, false, seen{Outcome: assay.CutRST, Status: 200, Error: resetText, In: 2, FirstByte: true}},
+		{"timeout before the answer", "", func(*net.TCPConn) { <-hold }, true, seen{Outcome: assay.Timeout, Error: "no complete answer before the deadline", In: 2}},
+		{"timeout in the answer", js + "{", func(*net.TCPConn) { <-hold }, true,
 			seen{Outcome: assay.Timeout, Status: 200, Error: "no complete answer before the deadline", In: 2, FirstByte: true}},
-		{"bad payload", reply("200 OK", jsonType, "{oops}"), nil, 0, seen{Outcome: assay.BadPayload, Status: 200, Error: "answer is not a JSON object", In: 2, FirstByte: true}},
-		{"no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n", nil, 0, seen{Outcome: assay.BadPayload, Error: "not an HTTP/1 response", In: 2, FirstByte: true}},
+		{"bad payload", reply("200 OK", jsonType, "{oops}"), nil, false, seen{Outcome: assay.BadPayload, Status: 200, Error: "answer is not a JSON object", In: 2, FirstByte: true}},
+		{"no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n", nil, false, seen{Outcome: assay.BadPayload, Error: "not an HTTP/1 response", In: 2, FirstByte: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			url := rude(t, func(conn *net.TCPConn, n int) {
-				if n == 1 { // the path has it keep the connection
-					io.WriteString(conn, reply("200 OK", jsonType, good))
-					return
+			unhurried(t, func(lull time.Duration) string {
+				url := rude(t, func(conn *net.TCPConn, n int) {
+					if n == 1 { // the path has it keep the connection
+						io.WriteString(conn, reply("200 OK", jsonType, good))
+						return
+					}
+					io.WriteString(conn, c.answer)
+					if c.answer != "" {
+						lullNow()
+					}
+					if c.then != nil {
+						c.then(conn)
+					}
+					conn.Close()
+				})
+				client, err := NewOpenAI(Endpoint{URL: url + "/keep", Clock: clock.New()})
+				if err != nil {
+					t.Fatal(err)
 				}
-				io.WriteString(conn, c.answer)
-				if c.answer != "" {
-					time.Sleep(30 * time.Millisecond) // a reset overtakes data that was not yet read
+				defer client.Close()
+				within := pacetest.Patience
+				if c.hurry {
+					within = 7 * lull
 				}
-				if c.then != nil {
-					c.then(conn)
+				r, err := second(t, client.Clock, client, false, within)
+				if err != nil {
+					return err.Error()
 				}
-				conn.Close()
+				return cmp.Diff(c.want, see(r))
 			})
-			client, err := NewOpenAI(Endpoint{URL: url + "/keep", Clock: clock.New()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			if c.within == 0 {
-				c.within = 10 * time.Second
-			}
-			if d := cmp.Diff(c.want, see(second(t, client.Clock, client, false, c.within))); d != "" {
-				t.Errorf("request (-want +got):\n%s", d)
-			}
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 func newTestHTTP(t testing.TB, url string) *HTTP {
@@ -167,43 +169,46 @@ func TestRetryOnlyWhenStale(t *testing.T) {
 // TestStampsAtTheSocket: the instants are those of the reads that brought the bytes, not of the end of the answer.
 func TestStampsAtTheSocket(t *testing.T) {
 	for _, secure := range []bool{false, true} {
-		clk := clock.New()
-		var wrote [4]int64 // just before the head and each token
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/event-stream")
-			for i := range wrote {
-				wrote[i] = clk.Now()
-				if i > 0 {
-					io.WriteString(w, tokenA)
+		unhurried(t, func(step time.Duration) string {
+			clk := clock.New()
+			var wrote [4]int64 // just before the head and each token
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for i := range wrote {
+					wrote[i] = clk.Now()
+					if i > 0 {
+						io.WriteString(w, tokenA)
+					}
+					w.(http.Flusher).Flush()
+					time.Sleep(step)
 				}
-				w.(http.Flusher).Flush()
-				time.Sleep(50 * time.Millisecond)
+				io.WriteString(w, doneLine)
+			}))
+			e := Endpoint{Clock: clk}
+			if secure {
+				s.StartTLS()
+				e.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig
+			} else {
+				s.Start()
 			}
-			io.WriteString(w, doneLine)
-		}))
-		e := Endpoint{Clock: clk}
-		if secure {
-			s.StartTLS()
-			e.TLS = s.Client().Transport.(*http.Transport).TLSClientConfig
-		} else {
-			s.Start()
-		}
-		e.URL = s.URL
-		c, err := NewOpenAI(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := do(t, c, true, 5*time.Second)
-		c.Close()
-		s.Close()
-		if r.Outcome != assay.OK || len(r.Arrivals) != 3 {
-			t.Fatalf("%v %q with %d arrivals, want ok with 3", r.Outcome, r.Error, len(r.Arrivals))
-		}
-		for i, at := range append([]int64{r.FirstByte}, r.Arrivals...) {
-			if at < wrote[i] || i < 2 && at >= wrote[i+2] { // two steps of slack for a busy machine
-				t.Errorf("secure %v: stamp %d is %v after the write, want less than two steps of 50ms", secure, i, time.Duration(at-wrote[i]))
+			e.URL = s.URL
+			c, err := NewOpenAI(e)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			r := do(t, c, true, pacetest.Patience)
+			c.Close()
+			s.Close()
+			if r.Outcome != assay.OK || len(r.Arrivals) != 3 {
+				t.Fatalf("%v %q with %d arrivals, want ok with 3", r.Outcome, r.Error, len(r.Arrivals))
+			}
+			for i, at := range append([]int64{r.FirstByte}, r.Arrivals...) {
+				if at < wrote[i] || i < 2 && at >= wrote[i+2] { // two steps of slack for a busy machine
+					return fmt.Sprintf("secure %v: stamp %d is %v after the write, want less than two steps of %v", secure, i, time.Duration(at-wrote[i]), step)
+				}
+			}
+			return ""
+		})
 	}
 }
 
