@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // ofTest carries the test's directory to every process that its runs start, so that they can be told from those of other tests.
@@ -23,7 +25,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		os.Exit(run(context.Background(), os.Stdin, os.Stdout, os.Stderr, os.Args[1:]))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
 }
 
 // full skips a test that belongs to the full tier.
@@ -37,11 +43,7 @@ func full(t *testing.T) {
 // cli returns assay as a process of its own, with dir as its working directory and weights cached across tests.
 func cli(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
+	cmd := exec.Command(program(t, args), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asMain+"=1", ofTest+"="+dir, "LC_ALL=C.UTF-8",
 		"GORACE=atexit_sleep_ms=0") // the race detector would hold each process for a second at its end
@@ -119,7 +121,7 @@ func gone(t *testing.T, dir string, limit time.Duration) time.Duration {
 		if len(left) == 0 {
 			return took
 		}
-		if took > limit {
+		if took > pacetest.Most(limit) {
 			t.Fatalf("after %v these processes are left:\n%s", took, strings.Join(left, "\n"))
 		}
 		time.Sleep(5 * time.Millisecond) // polls the process table; the limit above decides
