@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // listing is a platform that lists what it is told.
@@ -69,7 +71,7 @@ func TestCrashLoopKillsOneForEachEnd(t *testing.T) {
 	}
 	gone := func(v Victim) {
 		t.Helper()
-		limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		limit, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
 		defer cancel()
 		if err := until(limit, time.Millisecond, func() error {
 			if !v.Process.Gone() {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/drilltest"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -74,7 +76,7 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 					want = 1
 				}
 				// A signal that was sent is not yet a process that has stopped.
-				for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) != want && !starvedIn(t, dir); time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(pacetest.Patience); len(p.trouble()) != want && !starvedIn(t, dir); time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatalf("before the injector is killed: %v, want %d", p.trouble(), want)
 					}
@@ -82,18 +84,21 @@ func TestInjectorKilledAtEachStage(t *testing.T) {
 				start := time.Now()
 				cmd.Process.Kill()
 				for len(p.trouble()) > 0 || !guardianGone(said.Guardian) {
-					if time.Since(start) > 5*time.Second {
+					if time.Since(start) > pacetest.Patience {
 						t.Fatalf("left: %v; guardian gone: %v", p.trouble(), guardianGone(said.Guardian))
 					}
 					time.Sleep(time.Millisecond)
 				}
-				if took := time.Since(start); took > time.Second {
+				if took := time.Since(start); took > pacetest.Most(time.Second) {
 					t.Errorf("took %v", took)
 				} else {
 					t.Logf("all clear %v after the kill", took.Round(time.Millisecond))
 				}
 				noted := []string{assay.EventFaultReverted, assay.EventFaultClear}
 				got := kinds(unixNotes(t, dir))
+				if !pacetest.Full() {
+					got = slices.Compact(got) // on a busy machine the first second may not do; then it is tried on
+				}
 				if stage == assay.EventFaultClear && len(got) == 0 {
 					return // it may have been disarmed already
 				}
@@ -136,7 +141,7 @@ func TestOwnedProcessesDieWithTheInjector(t *testing.T) {
 	dir := t.TempDir()
 	cmd, said := inject(t, config{Dir: dir, Admin: p.URL, Stage: assay.EventFaultVerified, Own: true,
 		Step: Step{Fault: "hang", Instances: 1, For: time.Minute}})
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(pacetest.Patience)
 	for {
 		pids, err := said.Group.members()
 		if err != nil {
@@ -157,12 +162,12 @@ func TestOwnedProcessesDieWithTheInjector(t *testing.T) {
 		if len(pids) == 0 && len(p.trouble()) == 0 && guardianGone(said.Guardian) {
 			break
 		}
-		if time.Since(start) > 5*time.Second {
+		if time.Since(start) > pacetest.Patience {
 			t.Fatalf("processes %v, left %v", pids, p.trouble())
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > pacetest.Most(time.Second) {
 		t.Errorf("took %v", took)
 	}
 	var texts []string
@@ -202,7 +207,7 @@ func TestGuardianKilled(t *testing.T) {
 	}
 	start := time.Now()
 	tr.run(t, context.Background())
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > pacetest.Most(20*time.Second) {
 		t.Errorf("took %v", took)
 	}
 	if diff := cmp.Diff(wholeLife, tr.kinds("hang-1")); diff != "" {
@@ -317,7 +322,7 @@ func TestGuardianIsNotHeldUp(t *testing.T) {
 	if err := GuardianMain(context.Background(), &in, io.Discard, GuardianOptions{KeepFiles: true, KeepSignals: true}); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > lastBudget+2*time.Second {
+	if took := time.Since(start); took > pacetest.Most(lastBudget+2*time.Second) {
 		t.Errorf("took %v", took)
 	}
 	if left := p.trouble(); len(left) > 0 {
@@ -325,7 +330,7 @@ func TestGuardianIsNotHeldUp(t *testing.T) {
 	}
 	var got []string
 	for _, e := range unixNotes(t, dir) {
-		if took := time.Unix(0, e.Time).Sub(start); e.Fault == "hang" && took > time.Second {
+		if took := time.Unix(0, e.Time).Sub(start); e.Fault == "hang" && took > pacetest.Most(time.Second) {
 			t.Errorf("%s after %v", e.Kind, took)
 		}
 		got = append(got, e.Fault+" "+e.Kind)
@@ -403,7 +408,7 @@ func TestGuardianClosesInheritedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	r.SetReadDeadline(time.Now().Add(10 * time.Second))
+	r.SetReadDeadline(time.Now().Add(pacetest.Patience))
 	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("while the guardian lives the pipe gives %v, want its end", err)
 	}

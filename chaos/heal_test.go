@@ -11,6 +11,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/drilltest"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -56,7 +57,7 @@ func healAfterBothDied(t *testing.T, p *platform, step Step, stage string) {
 		p.healthy(t, 1)
 	}
 	// A signal that was sent is not yet a process that has stopped.
-	for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) != want && !dies && !starvedIn(t, dir); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); len(p.trouble()) != want && !dies && !starvedIn(t, dir); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("before heal: %v, want %d", p.trouble(), want)
 		}
@@ -106,7 +107,7 @@ func TestHealTouchesNothingUnrelated(t *testing.T) {
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) { // a signal that was sent is not yet a process that has stopped
 		if s, err := proc.look(); err == nil && s.stopped() {
 			break
-		} else if time.Since(begin) > 5*time.Second {
+		} else if time.Since(begin) > pacetest.Patience {
 			t.Fatalf("not stopped: %+v, %v", s, err)
 		}
 	}
@@ -164,7 +165,7 @@ func TestHealSaysWhatRemains(t *testing.T) {
 	if err != nil || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], "by hand: GET "+u.URL) {
 		t.Errorf("report %+v, %v", rep, err)
 	}
-	if took := time.Since(start); took > 2*healTimeout {
+	if took := time.Since(start); took > pacetest.Most(2*healTimeout) {
 		t.Errorf("took %v", took)
 	}
 	if got := kinds(unixNotes(t, dir)); !cmp.Equal(got, []string{assay.EventFaultReverted, assay.EventFaultRemaining}) {

@@ -119,8 +119,8 @@ func TestEffectNeedsTheLink(t *testing.T) {
 	}
 	var looks errgroup.Group // they mostly wait, and do not feel one another
 	looks.SetLimit(6)
-	for _, s := range []Step{{Fault: "delay", Delay: 50 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2},
-		{Fault: "terminate"}, {Fault: "crashloop"}, {Fault: "bandwidth", Rate: 64 << 10}, {Fault: "files"}, {Fault: "slow-close", Delay: 50 * time.Millisecond}, {Fault: "memory-limit", Bytes: 64 << 20},
+	for _, s := range []Step{{Fault: "delay", Delay: 150 * time.Millisecond}, {Fault: "cut", Mode: link.CutBlackhole}, {Fault: "cut"}, {Fault: "hang"}, {Fault: "kill"}, {Fault: "http", Status: 429}, {Fault: "stream", Tokens: 2},
+		{Fault: "terminate"}, {Fault: "crashloop"}, {Fault: "bandwidth", Rate: 64 << 10}, {Fault: "files"}, {Fault: "slow-close", Delay: 400 * time.Millisecond}, {Fault: "memory-limit", Bytes: 64 << 20},
 		{Fault: "cpu", CPUs: 1, For: time.Second}, {Fault: "memory", Bytes: 1 << 20, For: time.Second}, {Fault: "disk", Dir: p.disk, Bytes: 1 << 20}, {Fault: "dns", Mode: "drop"},
 		{Fault: "slow-reads", Dir: p.models, Mode: "fail"}, {Fault: "slow-start", Delay: time.Second}, {Fault: "loss", Probability: 1},
 		{Fault: "gpu-memory", Bytes: 1 << 20, For: time.Second}, {Fault: "gpu-clocks", Watts: 150}, {Fault: "gpu-lost"}, {Fault: "xid"}, {Fault: "clock", MeshSettings: MeshSettings{Offset: time.Hour}}} {
@@ -129,7 +129,7 @@ func TestEffectNeedsTheLink(t *testing.T) {
 			t.Fatal(err)
 		}
 		looks.Go(func() error {
-			// Ever so short a look, ended in the middle of a probe, must not see an effect either.
+			// Ever so short a look, ended in the middle of a probe, must not see an effect either. The delays are larger than those of a busy machine.
 			for limit := 500 * time.Millisecond; limit > 100*time.Microsecond; limit = limit * 2 / 3 {
 				ctx, cancel := context.WithTimeout(context.Background(), limit)
 				if effect, err := a.Effect(ctx); err == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/assay-dev/assay/internal/faultproxy"
 	"github.com/assay-dev/assay/internal/gpu"
 	"github.com/assay-dev/assay/internal/link"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/internal/resolver"
 )
 
@@ -277,7 +278,7 @@ func (p *platform) trouble() (left []string) {
 // healthy waits until n instances run and nothing is wrong with them.
 func (p *platform) healthy(t testing.TB, n int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(pacetest.Patience)
 	for {
 		p.mu.Lock()
 		have := 0

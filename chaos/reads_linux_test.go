@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // cover mounts a file system that reads badly over a directory, and returns its process and its undo.
@@ -54,7 +56,7 @@ func cover(t *testing.T, r reads) (Process, *Undo, io.Closer) {
 
 func eventually(t *testing.T, what string, try func() error) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(pacetest.Patience)
 	for err := try(); err != nil; err = try() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: %v", what, err)
@@ -140,7 +142,7 @@ func TestReadsOfOpenFilesOutliveTheFault(t *testing.T) {
 		if r.n != 4096 || r.err != nil {
 			t.Errorf("read %d bytes, %v", r.n, r.err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(pacetest.Patience):
 		t.Fatal("the read still waits")
 	}
 	eventually(t, "away", func() error { return u.away(t.Context()) })
@@ -175,7 +177,7 @@ func TestReaderCanBeKilled(t *testing.T) {
 	begin := time.Now()
 	cmd.Process.Kill()
 	cmd.Wait()
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > pacetest.Most(2*time.Second) {
 		t.Errorf("took %v", took)
 	}
 }
@@ -229,7 +231,7 @@ func TestReadsAtARate(t *testing.T) {
 	begin := time.Now()
 	b, err := os.ReadFile(filepath.Join(dir, "weights"))
 	took := time.Since(begin)
-	if len(b) != 256<<10 || err != nil || took < 450*time.Millisecond || took > 2*time.Second {
+	if len(b) != 256<<10 || err != nil || took < 450*time.Millisecond || took > pacetest.Most(2*time.Second) {
 		t.Errorf("%d bytes took %v, %v; want half a second", len(b), took, err)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // models makes a directory with a file that is large enough to be read in several pieces.
@@ -36,7 +38,7 @@ func (p *platform) use(s Step) {
 		return
 	}
 	d := &Local{}
-	for deadline := time.Now().Add(5 * time.Second); len(p.trouble()) > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(pacetest.Patience); len(p.trouble()) > 0 && time.Now().Before(deadline); {
 		p.mu.Lock()
 		var addrs []string
 		for _, i := range p.list {
@@ -44,7 +46,7 @@ func (p *platform) use(s Step) {
 		}
 		p.mu.Unlock()
 		for _, addr := range addrs {
-			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			d.probe(ctx, addr)
 			cancel()
 		}

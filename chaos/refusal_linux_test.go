@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // Whatever a platform lists, what belongs to the run is never hurt: the platform, the guardian, our other helpers, ourselves and those above us.
@@ -35,7 +37,7 @@ func TestRefusalOfOurOwn(t *testing.T) {
 	defer guardian.Close()
 	platform, helper := child("tree"), child("victim")
 	var worker Process
-	for end := time.Now().Add(10 * time.Second); worker.PID == 0; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(pacetest.Patience); worker.PID == 0; time.Sleep(10 * time.Millisecond) {
 		pids, err := platform.members()
 		if err != nil || time.Now().After(end) {
 			t.Fatalf("the platform has no workers: %v, %v", pids, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
 	"github.com/assay-dev/assay/internal/drilltest"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -123,9 +124,9 @@ type faultCase struct {
 var faults = []faultCase{
 	{Step{Fault: "kill", Instances: 1}, "is gone", ""},
 	{Step{Fault: "terminate", Instances: 1}, "is gone", ""},
-	{Step{Fault: "crashloop", Instances: 1, For: 700 * time.Millisecond}, "is gone", ""},
+	{Step{Fault: "crashloop", Instances: 1, For: 1500 * time.Millisecond}, "is gone", ""},
 	{Step{Fault: "bandwidth", Instances: 1, For: 500 * time.Millisecond, Rate: 64 << 10}, "4096 bytes and an answer took", endAnswer},
-	{Step{Fault: "slow-close", Instances: 1, For: 700 * time.Millisecond, Delay: 150 * time.Millisecond}, "the end came 1", endAnswer},
+	{Step{Fault: "slow-close", Instances: 1, For: 700 * time.Millisecond, Delay: 150 * time.Millisecond}, "the end came ", endAnswer},
 	{Step{Fault: "files", Instances: 1, For: 700 * time.Millisecond}, "limited to 0 of nofile; a new connection saw no answer", endSilence},
 	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond}, " of as and has ", endAnswer},
 	{Step{Fault: "memory-limit", Instances: 1, For: 300 * time.Millisecond, Mode: "oom"}, "0 bytes more at most; the limit was hit", ""},
@@ -244,7 +245,11 @@ func TestLifeOfEachFault(t *testing.T) {
 						}
 						return
 					}
-					ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+					within := pacetest.Patience
+					if tc.sees == endSilence {
+						within = 300 * time.Millisecond
+					}
+					ctx, cancel := context.WithTimeout(context.Background(), within)
 					defer cancel()
 					if got := d.probe(ctx, victim.Link); got.end != tc.sees && !starved(tc.step, victim) {
 						t.Errorf("a client sees %v, want %s", got, tc.sees)
@@ -264,7 +269,7 @@ func TestLifeOfEachFault(t *testing.T) {
 				t.Errorf("times are not in order: %v", tr.log)
 			}
 			held, died := time.Duration(reverted.Time-applied.Time), starved(tc.step, victim)
-			if held < tc.step.For && tc.step.Mode != limitOOM && !died || held > tc.step.For+2*time.Second {
+			if held < tc.step.For && tc.step.Mode != limitOOM && !died || held > pacetest.Most(tc.step.For+2*time.Second) {
 				t.Errorf("held for %v, want %v", held, tc.step.For)
 			}
 			if !strings.Contains(verified.Attrs["effect"], tc.effect) && !died {
@@ -281,7 +286,7 @@ func TestLifeOfEachFault(t *testing.T) {
 			if k.Simulated == cmp.Equal(want, armed.Attrs) || k.Simulated == (armed.Attrs["simulated"] == "") {
 				t.Errorf("armed with %v, want %v", armed.Attrs, want)
 			}
-			if text := "killed 1 times"; tc.step.Fault == "crashloop" && (!strings.HasPrefix(reverted.Text, "killed ") || reverted.Text == text) {
+			if text := "killed 1 times"; tc.step.Fault == "crashloop" && (!strings.HasPrefix(reverted.Text, "killed ") || reverted.Text == text && pacetest.Full()) { // a busy machine may start the next too late
 				t.Errorf("reverted with %q: the loop did not go on", reverted.Text)
 			}
 			if left := p.trouble(); len(left) > 0 {
@@ -500,7 +505,7 @@ func TestEndsEarlyWithItsVictim(t *testing.T) {
 	}
 	start := time.Now()
 	tr.run(t, context.Background())
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > pacetest.Most(20*time.Second) {
 		t.Errorf("took %v", took)
 	}
 	if e := tr.event(t, "hang-1", assay.EventFaultReverted); e.Text != "ended early: the process is gone" {

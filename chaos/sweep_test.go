@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // What each fault by kubernetes leaves when nobody is left to undo it is found by the run's id alone and undone; what is another run's stays.
@@ -20,7 +21,7 @@ func TestSweepOfThePlatform(t *testing.T) {
 			c := newCluster(t)
 			tc.deploy(c)
 			before := c.get(tc.path)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
 			defer cancel()
 			d := standDriver(c.config, tc.workload)
 			d.HPA = tc.hpa

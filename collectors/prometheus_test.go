@@ -23,12 +23,13 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // until waits for cond, which is called with the sink locked.
 func until(t testing.TB, s *sink, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); ; time.Sleep(2 * time.Millisecond) {
 		var ok bool
 		s.do(func() { ok = cond() })
 		if ok {

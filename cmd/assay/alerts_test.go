@@ -24,6 +24,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/alertmanager"
 	"github.com/assay-dev/assay/internal/alertmanager/standin"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // twoRules are the alerting rules of a server.
@@ -281,7 +282,7 @@ func startPrometheus(t *testing.T, bin, dir string) (url string) {
 		}
 	})
 	url = "http://" + addr
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // until it has scraped
+	for deadline := time.Now().Add(2 * pacetest.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // until it has scraped
 		if resp, err := http.PostForm(url+"/api/v1/query", map[string][]string{"query": {"up == 1"}}); err == nil {
 			b := make([]byte, 4096)
 			n, _ := resp.Body.Read(b)
@@ -291,7 +292,7 @@ func startPrometheus(t *testing.T, bin, dir string) (url string) {
 			}
 		}
 	}
-	t.Fatal("prometheus had not scraped within 20 s")
+	t.Fatal("prometheus had not scraped in time")
 	return ""
 }
 

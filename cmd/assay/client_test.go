@@ -166,6 +166,7 @@ name: vision
 target:
   kind: sandbox
   model: nano
+  deadline: 1m # of the first, which wait for the start
   expect: {regexp: 'class-[0-9]'}
   sandbox: {kind: vision, protocol: `+protocol+`, loadFloor: 50ms, batchWindow: 5ms, scheduling: round_robin, tenants: [{name: gold, share: 3}, {name: bronze}]}
 load:

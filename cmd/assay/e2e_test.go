@@ -23,6 +23,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/internal/store"
 )
 
@@ -169,7 +170,7 @@ func start(t *testing.T, dir string, args ...string) (*exec.Cmd, *bytes.Buffer) 
 func until(t *testing.T, what string, limit time.Duration, ok func() bool) {
 	t.Helper()
 	for begin := time.Now(); !ok(); {
-		if time.Since(begin) > limit {
+		if time.Since(begin) > pacetest.Most(limit) {
 			t.Fatalf("after %v: no %s", limit, what)
 		}
 		time.Sleep(10 * time.Millisecond) // polls; the limit above decides

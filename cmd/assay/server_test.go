@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A run on a server that someone else started on this machine: its process is hurt, found again by its pid file, and left alone
@@ -78,7 +79,7 @@ func TestRunOnAProcess(t *testing.T) {
 	go func() { done <- server.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(pacetest.Patience):
 		t.Error("the server lives")
 	}
 	if h := assayIn(t, dir, "heal"); h.code != 0 || !strings.Contains(h.out, filepath.Base(runs[0])+": nothing to heal") {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // underWay starts a run and returns it with its directory once an event of the kind stands in its journal.
@@ -31,7 +32,7 @@ func underWay(t *testing.T, dir, kind string, args ...string) (cmd *exec.Cmd, ru
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) { // polls the journal
+	for deadline := time.Now().Add(pacetest.Patience); ; time.Sleep(5 * time.Millisecond) { // polls the journal
 		for i, r := range runsIn(t, dir) {
 			if b, _ := os.ReadFile(filepath.Join(r, "events.jsonl")); i >= before && bytes.Contains(b, []byte(`"`+kind+`"`)) {
 				return cmd, r, errs
@@ -107,8 +108,8 @@ stop: {file: ./halt, http: {token: {file: ./token}}}
 				resp.Body.Close()
 			}
 			for stopped(t, victim) {
-				if time.Since(asked) > time.Second {
-					t.Fatal("the victim is still frozen a second after the stop")
+				if took := time.Since(asked); took > pacetest.Most(time.Second) {
+					t.Fatalf("the victim is still frozen %v after the stop", took)
 				}
 				time.Sleep(time.Millisecond)
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/internal/toolkit"
 )
 
@@ -54,7 +55,7 @@ func (s *replica) was() []string {
 // comes waits for a condition.
 func comes(t *testing.T, what string, limit time.Duration, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(limit); !ok(); time.Sleep(10 * time.Millisecond) { // the limit decides
+	for end := time.Now().Add(pacetest.Most(limit)); !ok(); time.Sleep(10 * time.Millisecond) { // the limit decides
 		if time.Now().After(end) {
 			t.Fatalf("%s did not come within %v", what, limit)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/loadgen"
 )
 
@@ -36,7 +37,7 @@ func TestWireWithTLS(t *testing.T) {
 	}
 	defer client.Close()
 	outcome := func() assay.Outcome {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
 		defer cancel()
 		r := &assay.Request{ID: 1, Due: 1}
 		client.Do(ctx, &assay.Call{}, r)
@@ -91,7 +92,7 @@ func TestWireNames(t *testing.T) {
 	}
 	defer client.Close()
 	outcome := func() assay.Outcome {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
 		defer cancel()
 		r := &assay.Request{ID: 1, Due: 1}
 		client.Do(ctx, &assay.Call{}, r)

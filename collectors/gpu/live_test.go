@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // runClock is a run's clock.
@@ -138,13 +139,17 @@ func TestNvidiaSMILive(t *testing.T) {
 
 func TestNvidiaSMIInTrouble(t *testing.T) {
 	path, dir := fakeSMI(t)
-	n := &NvidiaSMI{Path: path, Timeout: 300 * time.Millisecond, Clock: runClock{time.Now()}}
+	n := &NvidiaSMI{Path: path, Timeout: pacetest.Patience, Clock: runClock{time.Now()}}
 	if cards, missing, err := n.Ask(t.Context()); cards != 1 || len(missing) != len(SMIFields)-6 || err != nil {
 		t.Errorf("%d cards, %d missing, %v", cards, len(missing), err)
 	}
 	for what, want := range map[string]string{"hang": "it took longer than 300ms and was killed", "flood": "", "lost": "exit status 15: Unable to determine the device handle"} {
 		touch(t, filepath.Join(dir, what))
-		_, _, err := n.Ask(t.Context())
+		hasty := *n
+		if what == "hang" {
+			hasty.Timeout = 300 * time.Millisecond
+		}
+		_, _, err := hasty.Ask(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", what, err, want)
 		}

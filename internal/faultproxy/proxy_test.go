@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 const (
@@ -82,9 +84,25 @@ type answer struct {
 }
 
 // ask makes one request on a connection of its own.
-func ask(t testing.TB, method, url, body string, header ...string) (a answer) {
+func ask(t testing.TB, method, url, body string, header ...string) answer {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 500 * time.Millisecond}
+	return askFor(t, pacetest.Patience, method, url, body, header...)
+}
+
+// silence is how long a client waits whose answer is expected not to come, or not to its end.
+const silence = time.Second
+
+// upTo returns how long to wait for an answer.
+func upTo(want answer) time.Duration {
+	if want.End == "silence" {
+		return silence
+	}
+	return pacetest.Patience
+}
+
+func askFor(t testing.TB, within time.Duration, method, url, body string, header ...string) (a answer) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: within}
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +164,7 @@ func TestModes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p.Set(tc.c)
 			defer p.Reset()
-			got := ask(t, "POST", p.URL()+tc.path, "hello")
+			got := askFor(t, upTo(tc.want), "POST", p.URL()+tc.path, "hello")
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -195,7 +213,7 @@ func TestAnswersEarly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(pacetest.Patience))
 	io.WriteString(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf")
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
@@ -268,7 +286,7 @@ func TestProbe(t *testing.T) {
 		{Conditions{Mode: Hang, Probability: 0.01}, answer{End: "silence"}},
 	} {
 		p.Set(tc.c)
-		if diff := cmp.Diff(tc.want, ask(t, "GET", p.URL()+"/x", "", Probe, "1")); diff != "" {
+		if diff := cmp.Diff(tc.want, askFor(t, upTo(tc.want), "GET", p.URL()+"/x", "", Probe, "1")); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", tc.c, diff)
 		}
 		if got := p.Stats(); got != (Stats{}) {
@@ -372,7 +390,7 @@ func TestClientGone(t *testing.T) {
 	c.Close()
 	select {
 	case <-over:
-	case <-time.After(5 * time.Second):
+	case <-time.After(pacetest.Patience):
 		t.Error("held for a client that is gone")
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // echo is an upstream that sends back what it gets, and reports how each connection ended.
@@ -58,12 +60,12 @@ func newLink(t testing.TB, upstream string, base Conditions) *Link {
 }
 
 func dial(t testing.TB, addr string) *net.TCPConn {
-	c, err := net.DialTimeout("tcp", addr, 2*time.Second)
+	c, err := net.DialTimeout("tcp", addr, pacetest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(pacetest.Patience))
 	return c.(*net.TCPConn)
 }
 
@@ -119,18 +121,18 @@ func TestForward(t *testing.T) {
 func TestDelayOnLiveConnection(t *testing.T) {
 	l := newLink(t, newEcho(t).addr, Conditions{})
 	c := dial(t, l.Addr())
-	if d := turn(t, c); d > 100*time.Millisecond {
+	if d := turn(t, c); d > pacetest.Most(100*time.Millisecond) {
 		t.Errorf("round trip without delay took %v", d)
 	}
 	l.Set(Conditions{Delay: 60 * time.Millisecond})
-	if d := turn(t, c); d < 120*time.Millisecond || d > time.Second {
+	if d := turn(t, c); d < 120*time.Millisecond || d > pacetest.Most(time.Second) {
 		t.Errorf("round trip with a delay of 60ms each way took %v", d)
 	}
 	if got := l.Stats().Delayed; got != 2 {
 		t.Errorf("%d chunks delayed, want 2", got)
 	}
 	l.Reset()
-	if d := turn(t, c); d > 100*time.Millisecond {
+	if d := turn(t, c); d > pacetest.Most(100*time.Millisecond) {
 		t.Errorf("round trip after the delay took %v", d)
 	}
 }
@@ -216,7 +218,7 @@ func TestRate(t *testing.T) {
 	if err != nil || n != 60_000 {
 		t.Fatalf("%d bytes, %v", n, err)
 	}
-	if took < 300*time.Millisecond || took > 2*time.Second {
+	if took < 300*time.Millisecond || took > pacetest.Most(2*time.Second) {
 		t.Errorf("60 kB at 200 kB/s took %v", took)
 	}
 	// The rate is the link's: two connections share it.
@@ -263,6 +265,14 @@ func how(err error) string {
 	return err.Error()
 }
 
+// until returns how long to wait for an end: for silence, a while that shows it.
+func until(end string) time.Duration {
+	if end == "stall" {
+		return 200 * time.Millisecond
+	}
+	return pacetest.Patience
+}
+
 func TestCuts(t *testing.T) {
 	for _, tc := range []struct{ cut, live, fresh string }{
 		{CutReset, "reset", "reset"},
@@ -276,7 +286,7 @@ func TestCuts(t *testing.T) {
 			c := dial(t, l.Addr())
 			turn(t, c) // mid-stream
 			l.Set(Conditions{Cut: tc.cut})
-			c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+			c.SetReadDeadline(time.Now().Add(until(tc.live)))
 			if tc.cut == CutReset || tc.cut == CutClose { // seen without a further write
 				_, err := c.Read(make([]byte, 1))
 				if got := how(err); got != tc.live {
@@ -284,7 +294,7 @@ func TestCuts(t *testing.T) {
 				}
 				select {
 				case <-e.ends:
-				case <-time.After(3 * time.Second):
+				case <-time.After(pacetest.Patience):
 					t.Error("the upstream's connection was left open")
 				}
 			} else if _, err := tryTurn(c); how(err) != tc.live {
@@ -293,7 +303,7 @@ func TestCuts(t *testing.T) {
 			fresh, err := net.Dial("tcp", l.Addr())
 			if err == nil {
 				defer fresh.Close()
-				fresh.SetDeadline(time.Now().Add(200 * time.Millisecond))
+				fresh.SetDeadline(time.Now().Add(until(tc.fresh)))
 				_, err = tryTurn(fresh)
 			}
 			if got := how(err); got != tc.fresh {
@@ -302,7 +312,7 @@ func TestCuts(t *testing.T) {
 			l.Reset()
 			turn(t, dial(t, l.Addr()))
 			if tc.cut == CutBlackhole { // what was held arrives
-				c.SetDeadline(time.Now().Add(2 * time.Second))
+				c.SetDeadline(time.Now().Add(pacetest.Patience))
 				if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
 					t.Errorf("held byte: %v", err)
 				}
@@ -355,16 +365,16 @@ func TestEndsTravel(t *testing.T) {
 	up := <-accepted
 	c.SetLinger(0)
 	c.Close()
-	up.SetReadDeadline(time.Now().Add(2 * time.Second))
+	up.SetReadDeadline(time.Now().Add(pacetest.Patience))
 	if _, err := up.Read(make([]byte, 1)); how(err) != "reset" {
 		t.Errorf("the client's reset arrived as %s", how(err))
 	}
 	ln.Close()
 	// The reset may come as early as in the connect.
-	late, err := net.DialTimeout("tcp", l.Addr(), 2*time.Second)
+	late, err := net.DialTimeout("tcp", l.Addr(), pacetest.Patience)
 	if err == nil {
 		defer late.Close()
-		late.SetDeadline(time.Now().Add(2 * time.Second))
+		late.SetDeadline(time.Now().Add(pacetest.Patience))
 		_, err = tryTurn(late)
 	}
 	if how(err) != "reset" {
@@ -396,7 +406,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 			t.Errorf("%d live connections after Close", n)
 		}
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(pacetest.Patience)
 	for runtime.NumGoroutine() > before+1 { // the echo's acceptor stays
 		if time.Now().After(deadline) {
 			buf := make([]byte, 1<<20)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 const weights, other = "weights.example", "other.example"
@@ -60,7 +62,7 @@ func TestModes(t *testing.T) {
 				tc.c.Names = nil
 			}
 			s.Set(tc.c)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
 			if tc.atMost > 0 {
 				ctx, cancel = context.WithTimeout(t.Context(), tc.atMost)
 			}

@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A front is a gateway whose instances are handlers of the test.
@@ -72,7 +74,7 @@ func (f *front) ready(b *backend) { f.g.pool.admit(b, func(time.Time, bool) {}) 
 // truth returns the truth of all requests once there are n.
 func (f *front) truth(n int) []TruthRequest {
 	f.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); ; time.Sleep(time.Millisecond) {
 		tr, err := ReadTruth(f.dir)
 		if err != nil {
 			f.t.Fatal(err)
@@ -89,7 +91,7 @@ func (f *front) truth(n int) []TruthRequest {
 // queued waits until n requests wait.
 func (f *front) queued(n int) {
 	f.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); f.g.pool.look(time.Now(), time.Second, time.Second).queued != n; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); f.g.pool.look(time.Now(), time.Second, time.Second).queued != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			f.t.Fatalf("%d requests do not come to wait", n)
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // testConfig is a small deployment of the real engine.
@@ -275,7 +276,7 @@ func TestKillIsSeenAtOnceAndReplaced(t *testing.T) {
 	if exit.Attrs["reason"] != exitCrash || exit.Attrs["signal"] != "SIGKILL" {
 		t.Errorf("got exit %v, want crash by SIGKILL", exit.Attrs)
 	}
-	if d := time.Unix(0, exit.Time).Sub(killed); d > 500*time.Millisecond {
+	if d := time.Unix(0, exit.Time).Sub(killed); d > pacetest.Most(500*time.Millisecond) {
 		t.Errorf("the exit was noticed after %s", d)
 	}
 	created := w.next(assay.EventInstanceCreated, func(e Event) bool { return e.Instance == "w-2" })
@@ -331,7 +332,7 @@ func TestHangIsEjectedKilledAndReplaced(t *testing.T) {
 	}
 	e, x := time.Unix(0, ejected.Time).Sub(hung), time.Unix(0, exit.Time).Sub(hung)
 	t.Logf("ejected after %s, killed after %s", e, x)
-	if e < 2*cfg.ProbeTimeout || x < cfg.HangKill || x-e > 2*time.Second {
+	if e < 2*cfg.ProbeTimeout || x < cfg.HangKill || x-e > pacetest.Most(2*time.Second) {
 		t.Errorf("ejected after %s, killed after %s; want at least %s and %s", e, x, 2*cfg.ProbeTimeout, cfg.HangKill)
 	}
 	w.next(assay.EventInstanceReady, func(e Event) bool { return e.Instance == "w-2" })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 func TestNothingOutlivesThePlatform(t *testing.T) {
@@ -80,7 +81,7 @@ func TestWorkersDieWithTheirPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, in := range list {
-		for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(pacetest.Patience); ; time.Sleep(time.Millisecond) {
 			if ticks, err := StartTicks(in.PID); err != nil || ticks != in.PIDStart {
 				break
 			}

@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A sink is an OTLP endpoint that keeps what it gets.
@@ -119,7 +121,7 @@ func TestSpansArrive(t *testing.T) {
 		t.Errorf("cold_start ends at %d, its last phase at %d", got, want)
 	}
 	// The wait for the start ends when the instance comes into routing.
-	if d := wait.EndTimestamp().AsTime().Sub(start.EndTimestamp().AsTime()); d < -time.Millisecond || d > 50*time.Millisecond {
+	if d := wait.EndTimestamp().AsTime().Sub(start.EndTimestamp().AsTime()); d < -time.Millisecond || d > pacetest.Most(50*time.Millisecond) {
 		t.Errorf("the wait ends %s after the start", d)
 	}
 }
@@ -133,7 +135,7 @@ func TestSpansLost(t *testing.T) {
 	if status, _, _, err := ask(t.Context(), p.URL, 4, 4); err != nil || status != 200 {
 		t.Fatalf("got status %d, %v", status, err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); metric(t, p, "sandbox_spans_lost_total") == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(pacetest.Patience); metric(t, p, "sandbox_spans_lost_total") == 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the spans that could not be sent are not counted as lost")
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A disk is a file system that can be full or stand still.
@@ -80,7 +81,7 @@ func TestDiskFull(t *testing.T) {
 		if !errors.Is(err, errNoSpace) || !strings.Contains(err.Error(), dir) || !errors.Is(w.Err(), err) {
 			t.Errorf("failed with %v, Err is %v", err, w.Err())
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(pacetest.Patience):
 		t.Fatal("the full disk was not noticed")
 	}
 	if n := emit(200, 250); n != 50 {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // service is what experiments of these tests hurt: it is up until it is broken.
@@ -190,11 +192,11 @@ func TestProcesses(t *testing.T) {
 	var none Settings
 	play := func(p Process) Result {
 		if p.Timeout == 0 {
-			p.Timeout = 5 * time.Second
+			p.Timeout = pacetest.Patience
 		}
 		return none.Play(context.Background(), &Activity{Type: "action", Name: "p", Process: &p})
 	}
-	if r := play(Process{Path: "sh", Args: []string{"-c", "sleep 30 & sleep 30"}, Timeout: 100 * time.Millisecond}); r.Status != Failed || !strings.Contains(r.Why, "was killed") || r.End.Sub(r.Start) > 3*time.Second {
+	if r := play(Process{Path: "sh", Args: []string{"-c", "sleep 30 & sleep 30"}, Timeout: 100 * time.Millisecond}); r.Status != Failed || !strings.Contains(r.Why, "was killed") || r.End.Sub(r.Start) > 20*time.Second {
 		t.Errorf("beyond its time: %+v", r)
 	}
 	if r := play(Process{Path: "sh", Args: []string{"-c", "echo no >&2; exit 3"}}); r.Status != Failed || r.Why != "exit status 3: no" {

@@ -18,6 +18,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	prom "github.com/prometheus/common/model"
+
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A running worker, in this process.
@@ -91,7 +93,7 @@ func (r *running) line(v any) {
 		if err := json.Unmarshal([]byte(l), v); err != nil {
 			r.t.Fatalf("stdout line %q: %v", l, err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(pacetest.Patience):
 		r.t.Fatal("no line on stdout")
 	}
 }
@@ -307,7 +309,7 @@ func TestDrain(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if d := time.Since(start); d > 2*time.Second {
+	if d := time.Since(start); d > pacetest.Most(2*time.Second) {
 		t.Errorf("stopping took %v", d)
 	}
 	if b, _ := io.ReadAll(resp.Body); strings.Contains(string(b), "[DONE]") || !strings.Contains(string(b), `"stopping"`) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/internal/sandbox/worker"
 )
 
@@ -72,7 +73,7 @@ func (r *running) line(v any) {
 		if err := json.Unmarshal([]byte(l), v); err != nil {
 			r.t.Fatalf("stdout line %q: %v", l, err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(pacetest.Patience):
 		r.t.Fatal("no line on stdout")
 	}
 }
