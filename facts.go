@@ -37,7 +37,17 @@ type Phase struct {
 
 	Tightest float64 `json:"tightest_s,omitempty"` // tightest latency limit of the search the step belongs to; 0 if it has none
 
+	Varies bool `json:"varies,omitempty"` // the rate is the mean of one that a trace tells
+
 	Planned int `json:"planned,omitempty"` // requests that were planned; 0 where that was decided as it went
+}
+
+// A Level is a stretch in which requests were due at a constant rate, as far as they show; it ends with the next.
+type Level struct {
+	Begin  int64   `json:"begin_ns"`
+	Lo, Hi int64   // between which it began, at 95 %
+	Rate   float64 `json:"rate_per_s"`
+	N      int     `json:"n"` // requests
 }
 
 // A FaultWindow is the life of one injected fault.
@@ -200,6 +210,7 @@ type Facts struct {
 	Begin    int64 // first instant watched: load or probe began
 	End      int64 // last instant watched
 	Phases   []Phase
+	Levels   []Level // of the load, by its requests; only where phases do not tell
 	Faults   []FaultWindow
 	Segments []Segment
 	Episodes []Episode // of the service, of instances and of GPUs

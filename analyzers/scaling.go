@@ -1,6 +1,7 @@
 package analyzers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -58,10 +59,11 @@ func (s *scalingPass) Requests(block []assay.Request) {
 
 // Finish walks the phases and the platform's decisions.
 func (s *scalingPass) Finish(r *assay.Report) error {
+	var doubts []string
 	add := func(metric string, q assay.Quantity) {
-		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Quantity: q})
+		r.Findings = append(r.Findings, assay.Finding{Metric: metric, Quantity: q, Warnings: doubts})
 	}
-	decisions := scaleEvents(s.f.Events)
+	decisions, created := scalesOf(s.f)
 	if len(decisions) == 0 && len(s.f.Lives) == 0 {
 		for _, d := range (Scaling{}).Describe() {
 			add(d.Metric, assay.NotMeasured(d.Unit, "no life-cycle events of the platform were recorded"))
@@ -74,6 +76,14 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 		overshoot = max(overshoot, x.over)
 	}
 	none := unrisen(s.f, decisions)
+	if len(r.Scaling) > 0 {
+		if s.f.Levels != nil {
+			doubts = append(doubts, "no phase tells when the load rose: the requests do, where their rate changed by a fifth or more")
+		}
+		if created {
+			doubts = append(doubts, "no decision to scale was recorded: the creation of an instance stands for it")
+		}
+	}
 	lags := []struct {
 		metric string
 		of     func(assay.ScaleStep) assay.Quantity
@@ -95,9 +105,9 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 			}
 		}
 		if worst.Known() {
-			worst.N, worst.Of, worst.Method = n, "steps of the load", "longest of all steps; interval is the resolution of the clocks"
+			worst.N, worst.Of, worst.Method = n, "steps of the load", "longest of all steps; "+orElse(intervalOf(worst), "interval is the resolution of the clocks")
 		}
-		if l.metric == "scaling/provision" && len(r.Scaling) == 0 {
+		if l.metric == "scaling/provision" && len(r.Scaling) == 0 && !created {
 			if x := s.provisioned(decisions); x.Quantity.Known() || x.Evidence != nil {
 				r.Findings = append(r.Findings, x)
 				continue
@@ -116,11 +126,14 @@ func (s *scalingPass) Finish(r *assay.Report) error {
 
 // unrisen says why no rise of the load is known to which the platform added instances.
 func unrisen(f *assay.Facts, decisions []scaleEvent) string {
+	told := slices.ContainsFunc(f.Phases, func(p assay.Phase) bool { return p.Rate > 0 })
 	switch {
-	case !slices.ContainsFunc(f.Phases, func(p assay.Phase) bool { return p.Rate > 0 }):
-		return "no phase tells at which rate it offered load, and so nothing tells when the load rose: a recording of requests alone does not"
+	case !told && f.Levels == nil:
+		return "no phase tells at which rate it offered load, and the requests are too few to tell when it rose"
+	case !told && !slices.ContainsFunc(f.Levels[1:], func(l assay.Level) bool { return l.Rate > 0 }):
+		return "the rate of the requests did not change by a fifth or more"
 	case len(decisions) == 0:
-		return "no decision of the platform to scale was recorded"
+		return "no decision of the platform to scale was recorded, and no instance's creation"
 	}
 	return "no rise of the load made the platform add instances"
 }
@@ -133,26 +146,52 @@ type rise struct {
 	first      *assay.Life // the first new instance that got ready; nil if none did
 }
 
-// risesOf returns the rises of the load that instances were added for, in order of time.
+// risesOf returns the rises of the load that instances were added for, in order of time: at the begin of a phase that offers more than the one before, or where the requests show that more
+// were sent and no phase tells.
 func risesOf(f *assay.Facts, decisions []scaleEvent) (out []rise) {
-	for i, p := range f.Phases {
-		if p.Rate <= rateBefore(f.Phases, i) {
-			continue
-		}
-		end := p.End
+	add := func(begin, lo, hi, end int64) {
 		for _, w := range f.Faults {
-			if w.Applied > p.Begin && w.Applied < end {
+			if w.Applied > begin && w.Applied < end {
 				end = w.Applied
 			}
-			if w.Applied != 0 && w.Applied <= p.Begin && w.Washout > p.Begin {
-				end = p.Begin // still recovering: not the load's doing
+			if w.Applied != 0 && w.Applied <= begin && w.Washout > begin {
+				end = begin // still recovering: not the load's doing
 			}
 		}
-		if x, ok := riseOf(f, p.Begin, end, decisions); ok {
+		if x, ok := riseOf(f, begin, end, decisions); ok {
+			x.step.Decide = unsure(x.step.Decide, begin, lo, hi)
+			x.step.Total = unsure(x.step.Total, begin, lo, hi)
 			out = append(out, x)
 		}
 	}
+	for i, p := range f.Phases {
+		if p.Rate > rateBefore(f.Phases, i) {
+			add(p.Begin, p.Begin, p.Begin, p.End)
+		}
+	}
+	for i := 1; i < len(f.Levels); i++ {
+		l := &f.Levels[i]
+		if l.Rate <= f.Levels[i-1].Rate || slices.ContainsFunc(f.Phases, func(p assay.Phase) bool { return p.Rate > 0 && !p.Varies && p.Begin <= l.Begin && l.Begin <= p.End }) {
+			continue
+		}
+		end := f.End
+		if i+1 < len(f.Levels) {
+			end = f.Levels[i+1].Begin
+		}
+		add(l.Begin, l.Lo, l.Hi, end)
+	}
+	slices.SortStableFunc(out, func(a, b rise) int { return cmp.Compare(a.begin, b.begin) })
 	return out
+}
+
+// unsure widens a time since the load rose by how well that instant is known.
+func unsure(q assay.Quantity, begin, lo, hi int64) assay.Quantity {
+	if !q.Known() || lo == hi {
+		return q
+	}
+	q.Lo, q.Hi, q.Confidence = math.Max(0, q.Lo-seconds(hi-begin)), q.Hi+seconds(begin-lo), Confidence
+	q.Method = "from where the requests show that the load rose, most likely and between which instants at 95 %"
+	return q
 }
 
 // rateBefore is the rate offered just before phase i.
@@ -161,6 +200,45 @@ func rateBefore(phases []assay.Phase, i int) float64 {
 		return 0
 	}
 	return phases[i-1].Rate
+}
+
+// intervalOf says what the interval of a lag is of, where that is not the resolution of the clocks.
+func intervalOf(q assay.Quantity) string {
+	if q.Confidence < 1 {
+		return q.Method
+	}
+	return ""
+}
+
+// scalesOf returns the platform's decisions, or, where none was recorded, one for each instance that was created to be one more, and one for each that went.
+func scalesOf(f *assay.Facts) (decisions []scaleEvent, created bool) {
+	if decisions = scaleEvents(f.Events); len(decisions) > 0 {
+		return decisions, false
+	}
+	there := func(t int64) (n int) {
+		for i := range f.Lives {
+			l := &f.Lives[i]
+			if l.Created != 0 && l.Created <= t && (outAt(l) == 0 || outAt(l) > t) {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range f.Lives {
+		l := &f.Lives[i]
+		switch l.Reason {
+		case "replace", "rollout", "recycle":
+			continue
+		}
+		if l.Created != 0 && !l.Vague {
+			decisions = append(decisions, scaleEvent{at: l.Created, desired: there(l.Created), ready: readyAt(f.Lives, l.Created), resolution: l.Coarse})
+		}
+		if out := outAt(l); out != 0 && l.Created != 0 {
+			decisions = append(decisions, scaleEvent{at: out, desired: there(out), ready: readyAt(f.Lives, out), resolution: l.Coarse})
+		}
+	}
+	slices.SortStableFunc(decisions, func(a, b scaleEvent) int { return cmp.Compare(a.at, b.at) })
+	return decisions, len(decisions) > 0
 }
 
 type scaleEvent struct {

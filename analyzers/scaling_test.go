@@ -172,9 +172,9 @@ func TestTimelineBins(t *testing.T) {
 // What was not told is not said not to have been.
 func TestScalingWithoutRatesOrDecisions(t *testing.T) {
 	for want, f := range map[string]*assay.Facts{
-		"not measured, because no phase tells at which rate it offered load, and so nothing tells when the load rose: a recording of requests alone does not": {
+		"not measured, because no phase tells at which rate it offered load, and the requests are too few to tell when it rose": {
 			Phases: []assay.Phase{{Name: "load", End: sec}}, Lives: []assay.Life{{Instance: "w-1"}}},
-		"not measured, because no decision of the platform to scale was recorded": {Phases: []assay.Phase{{Name: "load", End: sec, Rate: 2}}, Lives: []assay.Life{{Instance: "w-1"}}},
+		"not measured, because no decision of the platform to scale was recorded, and no instance's creation": {Phases: []assay.Phase{{Name: "load", End: sec, Rate: 2}}, Lives: []assay.Life{{Instance: "w-1"}}},
 	} {
 		r := &assay.Report{}
 		if err := (Scaling{}).Begin(f).Finish(r); err != nil {
@@ -185,5 +185,35 @@ func TestScalingWithoutRatesOrDecisions(t *testing.T) {
 				t.Errorf("%s: %s, want %q", metric, q, want)
 			}
 		}
+	}
+}
+
+// A recording of requests and of instances, without a phase that tells a rate and without decisions, tells of scaling all the same.
+func TestScalingOfARecording(t *testing.T) {
+	f := &assay.Facts{Begin: sec, End: 600 * sec, Phases: []assay.Phase{{Name: "load", Begin: sec, End: 600 * sec}},
+		Levels: []assay.Level{{Begin: sec, Lo: sec, Hi: sec, Rate: 2}, {Begin: 200 * sec, Lo: 199 * sec, Hi: 202 * sec, Rate: 12}, {Begin: 400 * sec, Lo: 399 * sec, Hi: 401 * sec, Rate: 2}},
+		Lives: []assay.Life{{Instance: "a", Created: sec, Ready: 2 * sec, First: 3 * sec}, {Instance: "b", Created: 206 * sec, Ready: 214 * sec, First: 215 * sec, Exited: 430 * sec},
+			{Instance: "c", Created: 300 * sec, Ready: 302 * sec, Reason: "replace"}}}
+	r := &assay.Report{}
+	if err := (Scaling{}).Begin(f).Finish(r); err != nil {
+		t.Fatal(err)
+	}
+	type row struct{ Value, Lo, Hi float64 }
+	got := map[string]row{}
+	for _, m := range []string{"scaling/decide", "scaling/provision", "scaling/serve", "scaling/total"} {
+		x := r.Find(m)
+		if len(x.Warnings) != 2 {
+			t.Errorf("%s: warnings %q", m, x.Warnings)
+		}
+		got[m] = row{x.Quantity.Value, x.Quantity.Lo, x.Quantity.Hi}
+	}
+	want := map[string]row{"scaling/decide": {6, 4, 7}, "scaling/provision": {8, 8, 8}, "scaling/serve": {1, 1, 1}, "scaling/total": {15, 13, 16}}
+	if d := cmp.Diff(want, got); d != "" || len(r.Scaling) != 1 {
+		t.Errorf("%d steps (-want +got):\n%s", len(r.Scaling), d)
+	}
+	// A phase that tells its rate stands for itself.
+	f.Phases[0].Rate = 5
+	if got := risesOf(f, nil); len(got) != 0 {
+		t.Errorf("rises within a phase of one rate: %+v", got)
 	}
 }

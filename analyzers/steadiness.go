@@ -40,7 +40,8 @@ type steadinessPass struct {
 // Begin finds the rises, which are known from events alone.
 func (Steadiness) Begin(f *assay.Facts) assay.Pass {
 	p := &steadinessPass{f: f, decisions: scaleEvents(f.Events)}
-	p.rises = risesOf(f, p.decisions)
+	scales, _ := scalesOf(f)
+	p.rises = risesOf(f, scales)
 	for range p.rises {
 		p.served = append(p.served, map[string]int{})
 	}
@@ -90,7 +91,8 @@ func (p *steadinessPass) Finish(r *assay.Report) error {
 		}
 		return nil
 	}
-	const none = "no rise of the load made the platform add instances"
+	scales, _ := scalesOf(p.f)
+	none := unrisen(p.f, scales)
 	if len(p.rises) == 0 {
 		add("scaling/detect", assay.NotMeasured(assay.Seconds, none))
 		add("scaling/held", assay.NotMeasured(assay.Count, none))

@@ -148,10 +148,18 @@ func (p *page) scaling() {
 	if s := scalingQuality(r); s != "" {
 		p.para("", 11, s)
 	}
+	if f := r.Find("scaling/decide"); f != nil {
+		for _, s := range f.Warnings {
+			p.para("", 11, s)
+		}
+	}
 }
 
 func stepText(s assay.ScaleStep, begin int64) string {
 	head := fmt.Sprintf("%d→%d at %s: ", s.From, s.To, Instant(s.At, begin))
+	if !s.Total.Known() && s.Provision.Known() {
+		return head + fmt.Sprintf("decide %s %s + provision %s + serve, which is %s", Value(s.Decide), Bracket(s.Decide), Value(s.Provision), s.Serve.Reason)
+	}
 	if !s.Total.Known() {
 		return head + s.Total.Reason
 	}

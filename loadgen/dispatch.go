@@ -128,6 +128,10 @@ func (g *Generator) enter(s *stretch) {
 	if n := max(s.planned, len(s.plan)); n > 0 && s.phase.Session == nil {
 		attrs["planned"] = strconv.Itoa(n)
 	}
+	switch s.phase.Arrivals.(type) {
+	case Lasting, requester:
+		attrs["varies"] = "true" // as the trace does
+	}
 	if s.phase.Closed != nil {
 		attrs["closed"] = strconv.Itoa(s.phase.Closed.N)
 	}

@@ -137,6 +137,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 	trails := NewTrails(f)
 	canaries := newCanaries(m, f.Faults)
 	chains := newChains(m)
+	var arrivals arrivalCount
 	var first, last int64
 	err = src.Requests(ctx, func(block []assay.Request) error {
 		for i := range block {
@@ -152,6 +153,7 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 				canaries.add(r)
 				continue
 			}
+			arrivals.add(r.Due)
 			chains.add(r)
 			if r.Forced {
 				continue
@@ -165,6 +167,9 @@ func ComputeResolved(ctx context.Context, src Source) (*assay.Facts, *Resolver, 
 		return nil, nil, fmt.Errorf("read requests: %w", err)
 	}
 	f.Retried = chains.found
+	if telltale(f.Phases) {
+		f.Levels = arrivals.levels()
+	}
 	watched(f, first, last)
 	fleets, looks, every, err := learnScales(ctx, f)
 	if err != nil {

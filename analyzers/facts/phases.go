@@ -20,6 +20,7 @@ func phases(events []assay.Event) []assay.Phase {
 				p.Role = assay.RoleSteady
 			}
 			p.Rate, _ = strconv.ParseFloat(e.Attrs["rate"], 64)
+			p.Varies = e.Attrs["varies"] == "true"
 			p.Planned, _ = strconv.Atoi(e.Attrs["planned"])
 			p.Of, p.Step = step(e)
 			p.Tightest, _ = strconv.ParseFloat(e.Attrs["tightest"], 64)
