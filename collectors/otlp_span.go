@@ -42,6 +42,7 @@ type converter struct {
 	instance string
 	common   []assay.Attr // of the resource
 	span     assay.Span
+	user     teller
 	ends     []int64 // of the spans that were taken
 }
 
@@ -91,6 +92,7 @@ func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
 		out.Kind = assay.SpanKind(k) // the numbers are OpenTelemetry's
 	}
 	out.Name = c.clip(unasked(s.Name()), maxName, t)
+	c.user = teller{}
 	var service, faas string
 	for k, v := range s.Attributes().All() {
 		switch k {
@@ -99,10 +101,13 @@ func (c *converter) convert(s ptrace.Span, t *taking) (reason string) {
 		case faasInstance:
 			faas = c.text(v, maxName, t)
 		}
+		if rank := tells(k); rank != 0 {
+			c.user.hear(rank, c.text(v, c.maxValue, t))
+		}
 		out.Attrs = c.attr(out.Attrs, k, v, t)
 	}
 	out.Instance = cmp.Or(faas, service, out.Instance)
-	out.Attrs = present(out.Attrs)
+	out.Attrs = c.user.told(present(out.Attrs))
 	return ""
 }
 

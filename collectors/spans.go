@@ -49,8 +49,12 @@ func (s *Spans) Of(raw *assay.Span) (out *assay.Span, reason string) {
 	for _, text := range []*string{&out.Name, &out.Service, &out.Instance} {
 		*text = s.c.clip(*text, maxName, &s.t)
 	}
+	s.c.user = teller{}
 	var service, faas string
 	for _, a := range raw.Attrs {
+		if rank := tells(a.Key); rank != 0 {
+			s.c.user.hear(rank, a.Value)
+		}
 		switch a.Key {
 		case serviceInstance:
 			service = s.c.clip(a.Value, maxName, &s.t)
@@ -62,7 +66,7 @@ func (s *Spans) Of(raw *assay.Span) (out *assay.Span, reason string) {
 		}
 	}
 	out.Instance = cmp.Or(faas, service, out.Instance)
-	out.Attrs = present(out.Attrs)
+	out.Attrs = s.c.user.told(present(out.Attrs))
 	return out, ""
 }
 

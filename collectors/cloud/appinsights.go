@@ -178,6 +178,7 @@ func appItemOf(row map[string]string, zone *time.Location) (a appItem, why strin
 		return a, "a request without a duration"
 	}
 	r := assay.Request{Due: at, End: at + took, Instance: a.host, NoSchedule: true, Phase: recorded, TraceID: operation(first(row, "operation_id", "operationid"))}
+	r.User = assay.Pseudonym(first(row, "user_authenticatedid", "userauthenticatedid", "user_accountid", "useraccountid", "user_id", "userid", "session_id", "sessionid"))
 	code, err := strconv.Atoi(first(row, "resultcode"))
 	if err == nil && code >= 100 && code < 600 {
 		r.Status, r.Outcome = int32(code), assay.OutcomeOf(code, false)

@@ -149,6 +149,9 @@ func (d *decoder) unwanted(e *entry, v *values) string {
 func (d *decoder) request(e *entry) error {
 	d.req = assay.Request{Due: d.run(e.begin), Sent: d.run(e.begin), Phase: recorded, Outcome: e.outcome, Status: e.code, Error: d.name(e.why),
 		TraceID: e.trace, SpanID: e.parent, BytesIn: e.bytesOut, BytesOut: e.bytesIn, NoSchedule: true}
+	if len(e.user) > 0 {
+		d.req.User = assay.Pseudonym(string(e.user))
+	}
 	if e.end != 0 {
 		d.req.End = d.run(e.end)
 	}

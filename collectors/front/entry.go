@@ -28,6 +28,7 @@ type entry struct {
 	server     []byte // address of the last server that was asked
 	method     []byte
 	path       []byte // without its query
+	user       []byte // who asked, as the line has it
 	trace      assay.TraceID
 	span       assay.SpanID // the hop's own
 	parent     assay.SpanID
@@ -48,6 +49,7 @@ func (d *decoder) read(v *values, e *entry) (why string) {
 	e.bytesIn, _ = whole(v[bytesIn])
 	e.bytesOut, _ = whole(v[bytesOut])
 	e.links(v)
+	e.asker(v)
 	if d.kind == "envoy" {
 		why = d.envoy(v, e)
 	} else {
@@ -99,6 +101,16 @@ func (e *entry) links(v *values) {
 	unhex(e.span[:], v[spanID])
 	if len(v[parentID]) > 0 {
 		unhex(e.parent[:], v[parentID])
+	}
+}
+
+// asker reads who asked: a person before a session.
+func (e *entry) asker(v *values) {
+	for _, f := range []field{userID, sessionID} {
+		if len(v[f]) > 0 && !dash(v[f]) {
+			e.user = v[f]
+			return
+		}
 	}
 }
 

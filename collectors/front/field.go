@@ -29,6 +29,8 @@ const (
 	spanID                 // the hop's own
 	parentID               //
 	agent                  //
+	userID                 // of the person who asked
+	sessionID              //
 	upstreamAddr           // list
 	upstreamStatus         // list
 	upstreamConnect        // list, s
@@ -46,6 +48,7 @@ var variables = map[string]field{
 	"upstream_addr": upstreamAddr, "upstream_status": upstreamStatus, "upstream_connect_time": upstreamConnect, "upstream_header_time": upstreamHeader,
 	"upstream_response_time": upstreamResponse, "http_traceparent": traceparent, "otel_trace_id": traceID, "opentelemetry_trace_id": traceID, "otel_span_id": spanID, "opentelemetry_span_id": spanID,
 	"otel_parent_id": parentID, "http_user_agent": agent,
+	"remote_user": userID, "http_x_user_id": userID, "http_x_user": userID, "http_x_session_id": sessionID, "cookie_session": sessionID, "cookie_sessionid": sessionID,
 }
 
 // commands are those of Envoy's formats, without their arguments but for headers.
@@ -53,6 +56,7 @@ var commands = map[string]field{
 	"START_TIME": stampStart, "REQ(:METHOD)": method, "REQ(:PATH)": path, "REQ(X-ENVOY-ORIGINAL-PATH?:PATH)": path, "RESPONSE_CODE": status, "BYTES_SENT": bytesOut,
 	"BYTES_RECEIVED": bytesIn, "DURATION": durationMS, "RESPONSE_DURATION": firstByteMS, "RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)": serviceMS,
 	"UPSTREAM_REQUEST_ATTEMPT_COUNT": attemptCount, "RESPONSE_FLAGS": flags, "REQ(TRACEPARENT)": traceparent, "TRACE_ID": traceID, "REQ(USER-AGENT)": agent,
+	"REQ(X-USER-ID)": userID, "REQ(X-USER)": userID, "REQ(X-SESSION-ID)": sessionID,
 	"UPSTREAM_HOST": upstreamAddr,
 }
 
@@ -62,10 +66,12 @@ var keys = map[string]map[string]field{
 		"rt": requestTime, "uct": upstreamConnect, "uht": upstreamHeader, "urt": upstreamResponse, "us": upstreamStatus, "ua": upstreamAddr, "upstream_time": upstreamResponse,
 		"upstreamtime": upstreamResponse, "upstreamhost": upstreamAddr, "time": stampISO, "timestamp": stampISO, "ts": stampISO, "method": method, "path": path, "url": path, "bytes": bytesOut,
 		"requesttime": requestTime, "traceparent": traceparent, "trace_id": traceID, "traceid": traceID, "span_id": spanID, "user_agent": agent, "agent": agent,
+		"user": userID, "user_id": userID, "userid": userID, "session_id": sessionID, "sessionid": sessionID,
 	},
 	"envoy": {
 		"upstream_service_time": serviceMS, "x_envoy_upstream_service_time": serviceMS, "method": method, "path": path, "x_envoy_original_path": path, "traceparent": traceparent, "user_agent": agent,
 		"attempt_count": attemptCount, "timestamp": stampStart, "status": status, "respflags": flags, "code": status,
+		"user": userID, "user_id": userID, "x_user_id": userID, "session_id": sessionID, "x_session_id": sessionID,
 	},
 }
 

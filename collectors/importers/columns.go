@@ -52,6 +52,7 @@ var fields = []field{
 	{"bytes_out", "bytes sent", false},
 	{"phase", "stretch of the run", false},
 	{"class", "tenant, label or kind of request", false},
+	{"user", "user or session that it belongs to, kept as a pseudonym; user_id, session_id, tenant and the like where none is named", false},
 	{"instance", "instance that served it", false},
 	{"trace", "its trace: 32 hexadecimal digits, a traceparent, or an id of AWS X-Ray", false},
 	{"id", "its own id: of rows that have the same and were due at the same instant one counts", false},
@@ -135,6 +136,7 @@ type columned struct {
 	tally   *tally
 	columns Columns
 	names   names
+	aliases []string // columns that may tell the user, best first; nil: the one of Columns does
 	get     func(column string) string
 	twice   map[string]bool // columns whose names others have too
 	judged  bool            // a column tells how requests ended
@@ -181,6 +183,9 @@ func (c *columned) resolve(given Columns, has func(string) bool, open bool, line
 	c.untimed = c.judged && !have("latency") && !have("end")
 	if c.untimed {
 		c.tally.note(untimedText, 1)
+	}
+	if _, named := given["user"]; !named {
+		c.users(taken, has, open)
 	}
 	if open {
 		return nil
@@ -273,6 +278,7 @@ func (c *columned) fill(line int, r *row) error {
 		}
 	}
 	r.Class, r.Instance = c.names.of(c.of("class")), c.names.of(c.of("instance"))
+	r.User = c.user()
 	switch text := strings.ToLower(c.of("cold")); text {
 	case "", "unknown":
 	case "true", "1", "cold":

@@ -73,21 +73,21 @@ func TestFormats(t *testing.T) {
 		phases   string
 	}{
 		{"jtl", Settings{Paths: []string{"testdata/plain.jtl"}}, from - ms, []assay.Request{
-			{Class: "GET /models", Outcome: assay.OK, Status: 200, Due: 251 * ms, Sent: 251 * ms, FirstByte: 331 * ms, End: 371 * ms, BytesIn: 512, BytesOut: 180},
-			{Class: "POST /predict", Outcome: assay.WrongContent, Status: 200, Error: "an assertion failed", Due: ms, Sent: ms, FirstByte: 851 * ms, End: 901 * ms, BytesIn: 640, BytesOut: 2048},
-			{Class: "POST /predict", Outcome: assay.Timeout, Error: "read timed out", Due: 1001 * ms, Sent: 1001 * ms, End: 2002 * ms, BytesIn: 1500},
-			{Class: "POST /predict", Outcome: assay.Throttled, Status: 429, Error: "429", Due: 1501 * ms, Sent: 1501 * ms, FirstByte: 1540 * ms, End: 1541 * ms, BytesIn: 90, BytesOut: 2048},
-			{Class: "POST /predict", Outcome: assay.OK, Status: 200, Due: 2001 * ms, Sent: 2001 * ms, FirstByte: 2060 * ms, End: 2061 * ms, BytesIn: 90, BytesOut: 2048}},
+			{Class: "GET /models", User: assay.Pseudonym("Users 1-1"), Outcome: assay.OK, Status: 200, Due: 251 * ms, Sent: 251 * ms, FirstByte: 331 * ms, End: 371 * ms, BytesIn: 512, BytesOut: 180},
+			{Class: "POST /predict", User: assay.Pseudonym("Users 1-2"), Outcome: assay.WrongContent, Status: 200, Error: "an assertion failed", Due: ms, Sent: ms, FirstByte: 851 * ms, End: 901 * ms, BytesIn: 640, BytesOut: 2048},
+			{Class: "POST /predict", User: assay.Pseudonym("Users 1-1"), Outcome: assay.Timeout, Error: "read timed out", Due: 1001 * ms, Sent: 1001 * ms, End: 2002 * ms, BytesIn: 1500},
+			{Class: "POST /predict", User: assay.Pseudonym("Users 1-1"), Outcome: assay.Throttled, Status: 429, Error: "429", Due: 1501 * ms, Sent: 1501 * ms, FirstByte: 1540 * ms, End: 1541 * ms, BytesIn: 90, BytesOut: 2048},
+			{Class: "POST /predict", User: assay.Pseudonym("Users 1-1"), Outcome: assay.OK, Status: 200, Due: 2001 * ms, Sent: 2001 * ms, FirstByte: 2060 * ms, End: 2061 * ms, BytesIn: 90, BytesOut: 2048}},
 			[]string{fmt.Sprintf(transactionText, 1), fmt.Sprintf(durationText, 1)},
 			[]assay.Sample{levelOf("jmeter_threads", "plain.jtl", 1, 3), levelOf("jmeter_threads", "plain.jtl", 1001, 4), levelOf("jmeter_threads", "plain.jtl", 2001, 1)}, "load 1..2061"},
 		{"jtl without a header, with dates, semicolons and a torn end", Settings{Paths: []string{"testdata/headless.jtl"}}, from - ms, []assay.Request{
-			{Class: "a", Outcome: assay.Loading, Status: 503, Error: "503", Due: 1501 * ms, Sent: 1501 * ms, FirstByte: 1516 * ms, End: 1516 * ms, BytesIn: 10, BytesOut: 20},
-			{Class: "a", Outcome: assay.OK, Status: 200, Due: ms, Sent: ms, FirstByte: 10 * ms, End: 11 * ms, BytesIn: 10, BytesOut: 20}},
+			{Class: "a", User: assay.Pseudonym("T 1-1"), Outcome: assay.Loading, Status: 503, Error: "503", Due: 1501 * ms, Sent: 1501 * ms, FirstByte: 1516 * ms, End: 1516 * ms, BytesIn: 10, BytesOut: 20},
+			{Class: "a", User: assay.Pseudonym("T 1-1"), Outcome: assay.OK, Status: 200, Due: ms, Sent: ms, FirstByte: 10 * ms, End: 11 * ms, BytesIn: 10, BytesOut: 20}},
 			[]string{fmt.Sprintf(tornText, 1), "3 stamps name no time zone: UTC was taken"}, []assay.Sample{levelOf("jmeter_threads", "headless.jtl", 1, 2), levelOf("jmeter_threads", "headless.jtl", 1001, 1)}, "load 1..1516"},
 		{"jtl in XML, nested, with a torn end", Settings{Paths: []string{"testdata/nested.jtl"}}, from - ms, []assay.Request{
-			{Class: "home", Outcome: assay.OK, Status: 200, Due: 251 * ms, Sent: 251 * ms, FirstByte: 331 * ms, End: 371 * ms, BytesIn: 512, BytesOut: 180},
-			{Class: "predict", Outcome: assay.WrongContent, Status: 200, Error: "assertion failed: says yes", Due: ms, Sent: ms, FirstByte: 851 * ms, End: 898 * ms, BytesIn: 640, BytesOut: 2048},
-			{Class: "predict", Outcome: assay.Refused, Error: "connection refused", Due: 1001 * ms, Sent: 1001 * ms, End: 1003 * ms, BytesIn: 2000}},
+			{Class: "home", User: assay.Pseudonym("Users 1-1"), Outcome: assay.OK, Status: 200, Due: 251 * ms, Sent: 251 * ms, FirstByte: 331 * ms, End: 371 * ms, BytesIn: 512, BytesOut: 180},
+			{Class: "predict", User: assay.Pseudonym("Users 1-2"), Outcome: assay.WrongContent, Status: 200, Error: "assertion failed: says yes", Due: ms, Sent: ms, FirstByte: 851 * ms, End: 898 * ms, BytesIn: 640, BytesOut: 2048},
+			{Class: "predict", User: assay.Pseudonym("Users 1-1"), Outcome: assay.Refused, Error: "connection refused", Due: 1001 * ms, Sent: 1001 * ms, End: 1003 * ms, BytesIn: 2000}},
 			[]string{fmt.Sprintf(transactionText, 1), fmt.Sprintf(tornText, 1)},
 			[]assay.Sample{levelOf("jmeter_threads", "nested.jtl", 1, 3), levelOf("jmeter_threads", "nested.jtl", 1001, 3)}, "load 1..1003"},
 		{"k6", Settings{Paths: []string{"testdata/out.k6.json"}}, from + 395*ms - ms, []assay.Request{

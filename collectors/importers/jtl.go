@@ -24,7 +24,7 @@ type sample struct {
 	success                                             string
 	failure                                             string // what its assertions said
 	assertion                                           string // name of the first that failed, where it is told
-	bytes, sent, threads, count, host                   string
+	bytes, sent, threads, thread, count, host           string
 }
 
 // whole is how JMeter's own rows begin that sum up a transaction controller's samples.
@@ -114,6 +114,7 @@ func (j *jtl) row(s *sample, line int, r *row) (bool, error) {
 		j.tally.level("jmeter_threads", j.labels.of(source), at, float64(threads))
 	}
 	r.Phase, r.Class = "load", j.labels.of(s.label)
+	r.User = pseudonym(s.thread) // what JMeter calls a thread is a user of its own
 	return true, j.outcome(s, line, r)
 }
 

@@ -85,7 +85,7 @@ func (c *jtlCSV) next(r *row) error {
 		t := c.table
 		c.s = sample{stamp: t.get("timeStamp"), elapsed: t.get("elapsed"), latency: t.get("Latency"), idle: t.get("IdleTime"), label: t.get("label"),
 			code: t.get("responseCode"), message: t.get("responseMessage"), success: t.get("success"), failure: t.get("failureMessage"),
-			bytes: t.get("bytes"), sent: t.get("sentBytes"), threads: t.get("allThreads"), count: t.get("SampleCount"), host: t.get("Hostname")}
+			bytes: t.get("bytes"), sent: t.get("sentBytes"), threads: t.get("allThreads"), thread: t.get("threadName"), count: t.get("SampleCount"), host: t.get("Hostname")}
 		ok, err := c.row(&c.s, t.line, r)
 		if err != nil {
 			return t.torn(err)

@@ -59,7 +59,7 @@ func (x *jtlXML) next(r *row) error {
 // attributes reads those of a sample.
 func attributes(el xml.StartElement) (s sample) {
 	to := map[string]*string{"ts": &s.stamp, "t": &s.elapsed, "lt": &s.latency, "it": &s.idle, "lb": &s.label, "rc": &s.code, "rm": &s.message,
-		"s": &s.success, "by": &s.bytes, "sby": &s.sent, "na": &s.threads, "sc": &s.count, "hn": &s.host}
+		"s": &s.success, "by": &s.bytes, "sby": &s.sent, "na": &s.threads, "tn": &s.thread, "sc": &s.count, "hn": &s.host}
 	for _, a := range el.Attr {
 		if p := to[a.Name.Local]; p != nil {
 			*p = a.Value

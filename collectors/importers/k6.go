@@ -2,6 +2,7 @@ package importers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"math"
@@ -37,6 +38,9 @@ type point struct {
 		Value float64   `json:"value"`
 		Tags  struct {
 			Scenario string `json:"scenario"`
+			User     string `json:"user"` // that a script sets; a virtual user is a user only where none is shared, which nothing tells
+			UserID   string `json:"user_id"`
+			Session  string `json:"session_id"`
 			Name     string `json:"name"`
 			Status   string `json:"status"`
 			Code     string `json:"error_code"`
@@ -191,6 +195,7 @@ func (k *k6) finish() error {
 	if !strings.Contains(t.Name, "://") { // a request without a name of its own has its URL, which may hold a secret
 		r.Class = k.names.of(t.Name)
 	}
+	r.User = pseudonym(cmp.Or(t.User, t.UserID, t.Session))
 	r.Outcome, r.Error = k6Outcome(status, code, t.Expected == "true")
 	k.queued = append(k.queued, r)
 	return nil

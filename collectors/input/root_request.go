@@ -6,11 +6,13 @@ import (
 	"strconv"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
 )
 
 // requestOf returns what a root span tells of the request that it is. It has no schedule: it was due when it came.
 func requestOf(s *assay.Span) *assay.Request {
 	q := &assay.Request{Due: s.Start, Sent: s.Start, End: max(s.Start+1, s.End), TraceID: s.TraceID, SpanID: s.SpanID, Instance: s.Instance, NoSchedule: true}
+	q.User, _ = s.Attr(collectors.UserAttr)
 	switch v, _ := s.Attr("faas.coldstart"); v {
 	case "true":
 		q.Cold = assay.ColdYes

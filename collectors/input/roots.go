@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/collectors"
 )
 
 const (
@@ -87,8 +88,9 @@ type open struct {
 
 // calls is what the spans of a trace tell of the model that was called. The same call may be told by who made it and by who answered.
 type calls struct {
-	at, end, first int64 // Unix ns: the span that tells of the first token, and that token
-	in, out        int32 // tokens; -1 where the spans differ, since there were several calls
+	at, end, first int64  // Unix ns: the span that tells of the first token, and that token
+	user           string // the first that a span tells of
+	in, out        int32  // tokens; -1 where the spans differ, since there were several calls
 }
 
 func newRoots() *roots {
@@ -250,6 +252,7 @@ func (r *roots) request(s *assay.Span, epoch int64) *assay.Request {
 			c.at, c.end, c.first = c.at+epoch, c.end+epoch, c.first+epoch
 		}
 	}
+	q.User = cmp.Or(q.User, c.user)
 	if c.in > 0 {
 		q.TokensIn = c.in
 	}
@@ -284,6 +287,10 @@ func (c *calls) token(q *assay.Request, epoch int64) (first int64, ok bool) {
 }
 
 func (c *calls) see(s *assay.Span) {
+	if c.user == "" {
+		c.user, _ = s.Attr(collectors.UserAttr)
+		c.user = strings.Clone(c.user)
+	}
 	one := func(to *int32, keys ...string) {
 		for _, key := range keys {
 			if v, ok := number(s, key); ok && v > 0 && v < math.MaxInt32 {
