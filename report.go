@@ -172,8 +172,9 @@ type FaultResult struct {
 
 // A BlastRadius is how far a fault reached inside its window and washout.
 type BlastRadius struct {
-	Requests Quantity `json:"requests"` // share that was lost or slow of those in flight
-	Users    Quantity `json:"users"`    // share of users with such a request; a user is a class of requests
+	Requests Quantity `json:"requests"`  // share that was lost or slow of those in flight
+	Users    Quantity `json:"users"`     // share of users with such a request; where no request tells its user a class stands for one
+	UserTime Quantity `json:"user_time"` // for how long users were down, all together
 }
 
 // A FaultLife is how long each stage of a fault took. Its known parts sum to Total.

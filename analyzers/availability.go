@@ -17,8 +17,8 @@ const clusterGap = 5 // as many good ones in a row end an episode
 
 // Describe returns the metrics.
 func (Availability) Describe() []assay.Desc {
-	return append(describeProbes(), []assay.Desc{
-		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) of time (by=time) or of users' time (by=user) that was good in the natural ledger; the interval counts failures by the episode."},
+	return append(append(describeProbes(), describeUsers()...), []assay.Desc{
+		{Metric: "availability/natural", Unit: assay.Ratio, Better: "higher", Help: "Share of requests (by=request, the default) of time (by=time) or of users' time (by=user) that was good in the natural ledger; the interval counts failures by the episode. Where no request tells its user a class of requests stands for one."},
 		{Metric: "availability/nines", Unit: assay.Count, Better: "higher", Help: "Availability in the natural ledger as its number of nines, with bounds: by=request, time or user."},
 		{Metric: "availability/windowed", Unit: assay.Ratio, Better: "higher", Help: "Least share of users' time that was up in any window of a length (label window) of this run: tells one long outage from as much in small pieces."},
 		{Metric: "requests/counted", Unit: assay.Count, Help: "Requests that counters tell of as served or failed, in a run that holds no requests: availability, error_ratio and mtbf/service are then from these counters."},
@@ -114,6 +114,7 @@ func (p *availabilityPass) Finish(r *assay.Report) error {
 	r.Findings = append(r.Findings, labelled, byTime)
 	byUser := p.users.findings()
 	r.Findings = append(r.Findings, byUser...)
+	r.Findings = append(r.Findings, p.users.hurt()...)
 	for _, a := range []*assay.Finding{&labelled, &byTime, &byUser[0]} {
 		if a.Quantity.Known() {
 			r.Findings = append(r.Findings, nines(a))

@@ -8,9 +8,11 @@ import (
 	"github.com/assay-dev/assay/analyzers/facts"
 )
 
-// radius returns how far a fault reached: the share of requests in flight inside its window and washout that were lost or slow, and of users with such a request.
+// radius returns how far a fault reached: the share of requests in flight inside its window and washout that were lost or slow, and of users with such a request, and for how long
+// users were down.
 func radius(u *facts.Users) assay.BlastRadius {
-	b := assay.BlastRadius{Requests: assay.NotMeasured(assay.Ratio, "no request was judged in its window and washout"), Users: assay.NotMeasured(assay.Ratio, "no request names its class, which stands for its user")}
+	b := assay.BlastRadius{Requests: assay.NotMeasured(assay.Ratio, "no request was judged in its window and washout"), Users: assay.NotMeasured(assay.Ratio, "no request tells its user, or a class that could stand for one"),
+		UserTime: assay.NotMeasured(assay.Seconds, noUser)}
 	if u.Touched > 0 {
 		hurt, all := float64(u.Touched-u.Well+u.Slow), float64(u.Touched)
 		silent := float64(u.Silent)
@@ -18,10 +20,16 @@ func radius(u *facts.Users) assay.BlastRadius {
 			"lost or slow of those judged in window and washout; the interval counts those not judged as well, then as hurt")
 	}
 	if u.Seen > 0 {
-		b.Users = counted(float64(u.Hit)/float64(u.Seen), assay.Ratio, u.Seen, "users", "users with a lost or slow request in window and washout; a user is a class of requests")
+		b.Users = counted(float64(u.Hit)/float64(u.Seen), assay.Ratio, u.Seen, "users", "users with a lost or slow request in window and washout"+map[bool]string{false: "; a class of requests stands for a user"}[u.Told])
+	}
+	if u.Told && u.Seen > 0 {
+		b.UserTime = counted(seconds(u.Down), assay.Seconds, u.Seen, "users", "time of users in window and washout from a lost request until their next, if that came within thirty seconds")
 	}
 	return b
 }
+
+// noUser is why nothing is said of users themselves.
+const noUser = "no request tells its user"
 
 // power says what the faults that nobody felt could have shown: one that hurts a share of the requests that its victim carried is missed when it hurts none of them.
 func power(xs []assay.FaultResult, kind string) string {

@@ -37,7 +37,8 @@ func (Recovery) Describe() []assay.Desc {
 		{Metric: "fault_tolerance", Unit: assay.Ratio, Better: "higher", Help: "Share of the faults that could be felt which hurt no user; Clopper-Pearson interval."},
 		{Metric: "availability/during/<kind>", Unit: assay.Ratio, Better: "higher", Help: "Share of requests served inside the windows and washouts of the faults of one kind, in this run; label by=fault: the mean over such faults as they may come, whatever its distribution (Anderson's interval)."},
 		{Metric: "blast/requests", Unit: assay.Ratio, Better: "lower", Help: "Share of the requests in a fault's window and washout that were lost or slow; the worst fault counts."},
-		{Metric: "blast/users", Unit: assay.Ratio, Better: "lower", Help: "Share of the users in a fault's window and washout, by the class of their requests, with one that was lost or slow; the worst fault counts."},
+		{Metric: "blast/users", Unit: assay.Ratio, Better: "lower", Help: "Share of the users in a fault's window and washout with a request that was lost or slow; where no request tells its user a class stands for one; the worst fault counts."},
+		{Metric: "blast/user_time", Unit: assay.Seconds, Better: "lower", Help: "For how long users were down by a fault, all together: each from a lost request until their next; the worst fault counts."},
 	})
 }
 
@@ -88,6 +89,7 @@ func (p *recoveryPass) Finish(r *assay.Report) error {
 		{"degraded", func(x *assay.FaultResult) *assay.Quantity { return &x.Degraded }},
 		{"blast/requests", func(x *assay.FaultResult) *assay.Quantity { return &x.Radius.Requests }},
 		{"blast/users", func(x *assay.FaultResult) *assay.Quantity { return &x.Radius.Users }},
+		{"blast/user_time", func(x *assay.FaultResult) *assay.Quantity { return &x.Radius.UserTime }},
 	} {
 		for _, kind := range append([]string{""}, kinds...) {
 			f := worstOf(r.Faults, kind, part.of)
@@ -145,7 +147,7 @@ func (p *recoveryPass) result(i int) assay.FaultResult {
 		q := assay.NotMeasured(assay.Seconds, because)
 		x.Detect, x.Isolate, x.Restore, x.User, x.Capacity, x.Degraded = q, q, q, q, q, q
 		no := assay.NotMeasured(assay.Ratio, because)
-		x.Radius = assay.BlastRadius{Requests: no, Users: no}
+		x.Radius = assay.BlastRadius{Requests: no, Users: no, UserTime: q}
 		return x
 	}
 	if w.Applied >= p.counted[w.Kind] { // faults of one kind that are felt together are counted once

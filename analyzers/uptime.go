@@ -3,6 +3,7 @@ package analyzers
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,11 +16,14 @@ import (
 // User uptime
 //
 // A user who asks often counts for no more than the time for which they were there, and one who gave up stays down: between two requests of one user, the time takes the outcome of the earlier
-// (Hauer et al., Meaningful Availability, NSDI 2020). A user is a class of requests, which is a tenant, a session or a key where the load says so. A gap longer than the cut-off is time
+// (Hauer et al., Meaningful Availability, NSDI 2020). A user is who requests say that they belong to, a person or a session; where none says, a class of requests stands for a user, and every
+// figure says so. A request that was tried again counts as its user saw it in the end. A gap longer than the cut-off is time
 // in which the user was away: thirty seconds, or ten of their own mean gaps so far where that is longer, and at most half an hour. What users share is not independent, so that failures of
 // several users that touch in time are one failure in the interval.
 //
 // The windowed form is the least uptime, over all users together, in any window of a length: one long outage leaves short windows at zero, and as much in small pieces does not.
+//
+// Of more users than can be followed a part is, chosen by a hash of their names and so without regard to how they fared.
 
 // mostUsers bounds the users that are followed.
 const mostUsers = 1 << 16
@@ -29,42 +33,89 @@ const mostStays = 1 << 20
 
 // uptime follows the users of the natural ledger.
 type uptime struct {
-	f     *assay.Facts
-	users map[string]*user
-	over  bool // there are more users or stays than are followed
-	stays []stay
+	f         *assay.Facts
+	named     bool // requests tell their users; else classes stand for them
+	nameless  int  // requests that tell no user where others do
+	users     map[uint64]*user
+	halvings  int // each of which let go of half of the users
+	stays     []stay
+	scratch   assay.Request
+	limit     int // 0: mostUsers
+	stayLimit int // 0: mostStays
+
+	down int64 // ns of users' time, once findings were asked for
+}
+
+// who says who the users are.
+func (u *uptime) who() string {
+	s := fmt.Sprintf("%d users", len(u.users))
+	if u.halvings > 0 {
+		s += fmt.Sprintf(" of about %.2g, chosen by a hash of their names", math.Ldexp(float64(len(u.users)), u.halvings))
+	}
+	if !u.named {
+		s += " by the class of their requests"
+	}
+	return s
 }
 
 // A stay is a stretch for which a user was there and stood the same.
 type stay struct {
 	begin, end int64
 	failed     bool
+	who        uint64
 }
 
 // A user is where one stands.
 type user struct {
-	open stay
-	last int64
-	bad  bool
-	gaps int64 // sum of gaps
-	n    int
+	name   string
+	open   stay
+	last   int64
+	bad    bool
+	gaps   int64 // sum of gaps
+	n      int   // judged requests
+	failed int   // of these
 }
 
 // add takes the next request in order of Due.
 func (u *uptime) add(r *assay.Request) {
-	if r.Class == "" || r.Canary || r.Forced || !r.Outcome.Judged() || u.over {
+	if r = facts.AsUser(u.f, r, &u.scratch); r == nil || r.Canary || r.Forced || !r.Outcome.Judged() {
 		return
 	}
-	x := u.users[r.Class]
+	name := r.User
+	switch {
+	case name != "" && !u.named: // no class stands for a user from here
+		u.nameless = 0
+		for _, x := range u.users {
+			u.nameless += x.n
+		}
+		u.named, u.users, u.stays, u.halvings = true, nil, u.stays[:0], 0
+	case name == "" && u.named:
+		u.nameless++
+		return
+	case name == "":
+		name = r.Class
+	}
+	if name == "" {
+		u.nameless++
+		return
+	}
+	who := facts.UserHash(name)
+	if !u.follows(who) {
+		return
+	}
+	x := u.users[who]
 	if x == nil {
-		if u.over = len(u.users) >= mostUsers; u.over {
+		if u.users == nil {
+			u.users = map[uint64]*user{}
+		}
+		x = &user{name: strings.Clone(name)}
+		u.users[who] = x
+		for len(u.users) > cmp.Or(u.limit, mostUsers) {
+			u.halve()
+		}
+		if !u.follows(who) {
 			return
 		}
-		if u.users == nil {
-			u.users = map[string]*user{}
-		}
-		x = &user{}
-		u.users[strings.Clone(r.Class)] = x
 	}
 	if x.n > 0 && r.Due > x.last {
 		gap := r.Due - x.last
@@ -75,17 +126,36 @@ func (u *uptime) add(r *assay.Request) {
 			x.open.end = r.Due
 		default:
 			u.keep(x.open)
-			x.open = stay{x.last, r.Due, x.bad}
+			x.open = stay{x.last, r.Due, x.bad, who}
 		}
 	}
 	x.last, x.bad = r.Due, r.Outcome.Failed()
 	x.n++
+	if x.bad {
+		x.failed++
+	}
+}
+
+// follows reports whether a user is among those that are followed.
+func (u *uptime) follows(who uint64) bool { return who>>(64-u.halvings) == 0 }
+
+// halve lets go of half of the users, whoever they are.
+func (u *uptime) halve() {
+	u.halvings++
+	for who := range u.users {
+		if !u.follows(who) {
+			delete(u.users, who)
+		}
+	}
+	u.stays = slices.DeleteFunc(u.stays, func(s stay) bool { return !u.follows(s.who) })
 }
 
 func (u *uptime) keep(s stay) {
-	if s.end > s.begin {
-		u.over = u.over || len(u.stays) >= mostStays
+	if s.end > s.begin && u.follows(s.who) {
 		u.stays = append(u.stays, s)
+		for len(u.stays) > cmp.Or(u.stayLimit, mostStays) && u.halvings < 60 {
+			u.halve()
+		}
 	}
 }
 
@@ -104,23 +174,19 @@ var windows = []int64{10e9, 60e9, 600e9, 3600e9, 6 * 3600e9, 24 * 3600e9, 7 * 24
 // findings returns availability by user, and the windowed form.
 func (u *uptime) findings() []assay.Finding {
 	f := assay.Finding{Metric: "availability/natural", Labels: map[string]string{"by": "user"}, Ledger: assay.Natural}
-	switch {
-	case len(u.users) == 0:
-		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger names its class, which stands for its user")
-		return []assay.Finding{f}
-	case u.over:
-		f.Quantity = assay.NotEstimable(assay.Ratio, len(u.users), "users", fmt.Sprintf("there are more than the %d users or %d stretches that are followed", mostUsers, mostStays))
+	if len(u.users) == 0 {
+		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger tells its user, or a class that could stand for one")
 		return []assay.Finding{f}
 	}
-	for _, name := range keys(u.users) {
-		u.keep(u.users[name].open)
+	for _, who := range slices.Sorted(maps.Keys(u.users)) {
+		u.keep(u.users[who].open)
 	}
 	var spent []stay
 	for _, s := range u.stays {
 		for i := range u.f.Segments {
 			if g := &u.f.Segments[i]; g.Ledger == assay.Natural {
 				if b, e := max(s.begin, g.Begin), min(s.end, g.End); b < e {
-					spent = append(spent, stay{begin: b, end: e, failed: s.failed})
+					spent = append(spent, stay{begin: b, end: e, failed: s.failed, who: s.who})
 				}
 			}
 		}
@@ -136,7 +202,14 @@ func (u *uptime) findings() []assay.Finding {
 	}
 	k, sigma := failuresTogether(spent)
 	rules := facts.RulesOf(u.f.Manifest, u.f.Phases)
-	evidence := []string{fmt.Sprintf("%d users by the class of their requests, %s there and up, %s down", len(u.users), duration(seconds(up)), duration(seconds(down)))}
+	u.down = down
+	evidence := []string{fmt.Sprintf("%s, %s there and up, %s down", u.who(), duration(seconds(up)), duration(seconds(down)))}
+	if !u.named {
+		evidence = append(evidence, "no request tells its user: a class of requests stands for one")
+	}
+	if n := u.nameless; u.named && n > 0 {
+		evidence = append(evidence, fmt.Sprintf("%d judged requests tell no user and are not in it", n))
+	}
 	if len(u.users) == 1 {
 		f.Warnings = append(f.Warnings, "there is one user: this is availability by time with gaps of its own")
 	}

@@ -57,7 +57,7 @@ func TestUserUptime(t *testing.T) {
 		t.Errorf("a user who was away for hours: %s", q)
 	}
 	var none uptime
-	if q := none.findings()[0].Quantity; q.Reason != "not measured, because no request of the natural ledger names its class, which stands for its user" {
+	if q := none.findings()[0].Quantity; q.Reason != "not measured, because no request of the natural ledger tells its user, or a class that could stand for one" {
 		t.Errorf("without a class: %s", q)
 	}
 }

@@ -163,6 +163,9 @@ func (m *markdown) service() {
 	if len(rows) > 0 {
 		m.table([]string{"metric", "value", "n", "method"}, "lrrl", rows)
 	}
+	if s := usersLine(r); s != "" {
+		m.printf("%s.\n\n", capital(mdText(s)))
+	}
 	if s := probesLine(r); s != "" {
 		m.printf("%s.\n\n", capital(mdText(s)))
 	}

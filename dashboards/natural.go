@@ -21,6 +21,7 @@ func naturalLines(r *assay.Report) []string {
 	add(causesLine(r))
 	add(watchLine(r))
 	add(longestRepair(r))
+	add(usersLine(r))
 	add(mttrLine(r, "service", "instance"))
 	add(lifetimeLine(r))
 	seen := map[string]bool{}
@@ -113,7 +114,7 @@ func availabilityLine(r *assay.Report) string {
 	if serviceProbed(r) {
 		s, nines = s+" of the time", "time"
 	}
-	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of users' time"}} {
+	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of " + usersTime(r)}} {
 		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f && (by.label != "user" || len(x.Warnings) == 0) { // one user is no user
 			if !more && f.Labels["by"] == "request" {
 				s += " of requests"
@@ -125,7 +126,7 @@ func availabilityLine(r *assay.Report) string {
 		s += "; nines " + Measure(n.Quantity)
 	}
 	if w, x := worstWindow(r), r.Find("availability/natural", "by", "user"); w != nil && x != nil && len(x.Warnings) == 0 {
-		s += "; worst " + w.Labels["window"] + " " + Value(w.Quantity) + " of users' time"
+		s += "; worst " + w.Labels["window"] + " " + Value(w.Quantity) + " of " + usersTime(r)
 	}
 	return s
 }

@@ -73,6 +73,9 @@ func coverageLines(r *assay.Report) []string {
 		if b := r.Find("blast/users"); b != nil && b.Quantity.Known() {
 			s += ", " + Value(b.Quantity) + " of users"
 		}
+		if b := r.Find("blast/user_time"); b != nil && b.Quantity.Known() {
+			s += ", " + Value(b.Quantity) + " of users' time"
+		}
 		out = append(out, s+" in its window and washout")
 	}
 	if s := mttrLine(r, "user", "capacity"); s != "" {

@@ -50,9 +50,10 @@ type touch struct {
 	state    touchState
 	outcome  assay.Outcome
 	victim   bool
-	known    bool  // which instance served it is known
-	began    bool  // its answer began to stream
-	who      int32 // number of its class, which stands for its user; 0 for none
+	known    bool   // which instance served it is known
+	began    bool   // its answer began to stream
+	who      int32  // number of its class, which stands for its user where no request tells one; 0 for none
+	user     uint64 // of its user; 0 for none
 }
 
 // Trails gathers, for each fault, the requests that tell how its users fared.
@@ -71,6 +72,7 @@ type Trails struct {
 	Streamed bool            // some answer of the run was streamed
 	named    map[string]bool // instances that requests or events name
 	classes  map[string]int32
+	told     bool // some request near a fault tells its user
 }
 
 // struck is a request that may be among those a fault affected.
@@ -166,7 +168,8 @@ func (t *Trails) Add(r *assay.Request) {
 			continue
 		}
 		c := touch{due: r.Due, end: max(r.End, r.Due), outcome: r.Outcome, victim: w.Hurts(r.Instance), known: r.Instance != "" || w.Hurts(""), state: touchSilent,
-			began: r.FirstToken != 0 || r.Outcome.Cut(), who: t.class(r.Class)}
+			began: r.FirstToken != 0 || r.Outcome.Cut(), who: t.class(r.Class), user: UserHash(r.User)}
+		t.told = t.told || c.user != 0
 		switch {
 		case r.Outcome.Failed():
 			c.state = touchFailed

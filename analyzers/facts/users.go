@@ -41,8 +41,10 @@ type Users struct {
 	Streams   map[string]int
 	Outcomes  map[string]int // of the lost
 	Affected  []assay.Affected
-	Seen      int     // users, by their class, of those in flight inside window and washout
+	Seen      int     // users of those in flight inside window and washout
 	Hit       int     // of these, users with a lost or slow request
+	Told      bool    // requests tell their users; else a class of them stands for one
+	Down      int64   // ns that users were down: each from a lost request until their next, where that came within [Away]
 	Carried   float64 // requests the victim would have carried, as far as known
 	Assumed   bool    // that is its share by number alone: nothing tells what it served
 	Thin      bool    // it was too little to feel the fault
@@ -104,7 +106,8 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 	} else if u.Recovered != 0 {
 		end = max(min(horizon, closed(w)+2*probe), u.Recovered+2*probe)
 	}
-	seen := map[int32]bool{} // and whether hurt
+	seen := map[uint64]bool{} // and whether hurt
+	u.Told = t.told
 	for j, c := range seq {
 		if c.due > end || c.due < w.Applied && c.end < w.Applied {
 			continue
@@ -125,8 +128,12 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 				u.Slow++
 			}
 		}
-		if c.who != 0 {
-			seen[c.who] = seen[c.who] || c.state != touchWell
+		who := uint64(c.who)
+		if t.told {
+			who = c.user
+		}
+		if who != 0 {
+			seen[who] = seen[who] || c.state != touchWell
 		}
 		if c.began {
 			u.Begun++
@@ -143,6 +150,9 @@ func (t *Trails) Users(f *assay.Facts, i int) Users {
 		}
 	}
 	u.End = max(w.Applied, min(end, f.End, t.until[i]))
+	if t.told {
+		u.Down = usersDown(seq, w.Applied, u.End)
+	}
 	for _, a := range t.hit[i] {
 		if s := seq[a.at].state; a.Due <= end && (s == touchFailed || s == touchSlow) {
 			u.Affected = append(u.Affected, a.Affected)
