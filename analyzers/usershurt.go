@@ -103,7 +103,7 @@ func worst(all []*user) []string {
 	if parts == nil {
 		return nil
 	}
-	return []string{"the worst by failed requests: " + strings.Join(parts, ", ")}
+	return []string{"lost most: " + strings.Join(parts, ", ")}
 }
 
 // overUsers is the share of requests that failed, with an interval that leaves out one user at a time, or one of a hundred groups of them.

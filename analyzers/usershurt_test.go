@@ -48,7 +48,7 @@ func TestUsersHurt(t *testing.T) {
 			t.Errorf("hurt over %q: %s, want %g of 10", over, q, want)
 		}
 	}
-	if d := cmp.Diff([]string{"the worst by failed requests: u0 60 of 100, u1 20 of 100, u2 1 of 100"}, findIn(got, "users/hurt", "").Evidence); d != "" {
+	if d := cmp.Diff([]string{"lost most: u0 60 of 100, u1 20 of 100, u2 1 of 100"}, findIn(got, "users/hurt", "").Evidence); d != "" {
 		t.Errorf("worst (-want +got):\n%s", d)
 	}
 	if q := findIn(got, "users/error_ratio", "").Quantity; math.Abs(q.Value-.081) > 1e-9 || !(q.Lo < .081-.03 && q.Hi > .081+.03) {

@@ -87,6 +87,9 @@ func (v *view) tiles(r *assay.Report) {
 
 func (v *view) natural(r *assay.Report) {
 	v.NaturalLine = fmt.Sprintf("%s without fault or overload: %s.", capital(watchedFor(r)), failuresText(r))
+	if s := usersLine(r); s != "" {
+		v.NaturalLine += " " + capital(s) + "."
+	}
 	if s := probesLine(r); s != "" {
 		v.NaturalLine += " " + capital(s) + "."
 	}

@@ -27,19 +27,21 @@ func usersLine(r *assay.Report) string {
 		return ""
 	}
 	n := hurt.Quantity.N
-	s := "users: " + Integer(int(hurt.Quantity.Value*float64(n)+0.5)) + " of " + Integer(n) + " had a request that failed"
+	of := func(f *assay.Finding) string { return Integer(int(f.Quantity.Value*float64(n) + 0.5)) }
+	s := "users: " + of(hurt) + " of " + Integer(n) + " had a failed request, " + Measure(hurt.Quantity)
 	if hurt.Quantity.Value > 0 {
-		s += ", " + Measure(hurt.Quantity)
-		var parts []string
-		for _, over := range []struct{ label, words string }{{"1%", "1 %"}, {"10%", "10 %"}, {"50%", "half"}} {
+		lost := " lost more than "
+		for _, over := range []struct{ label, words string }{{"1%", "1 % of theirs"}, {"10%", "10 %"}, {"50%", "half"}} {
 			if f := r.Find("users/hurt", "over", over.label); f != nil && f.Quantity.Known() {
-				parts = append(parts, Integer(int(f.Quantity.Value*float64(n)+0.5))+" of more than "+over.words+" of theirs")
+				s, lost = s+", "+of(f)+lost+over.words, " more than "
 			}
 		}
-		s += "; " + strings.Join(parts, ", ")
 	}
 	if t := r.Find("users/lost_time"); t != nil && t.Quantity.Known() && t.Quantity.Value > 0 {
-		s += "; together they were down for " + Value(t.Quantity)
+		s += "; down for " + Value(t.Quantity) + " of users' time"
+	}
+	if len(hurt.Evidence) > 0 {
+		s += "; " + strings.Join(hurt.Evidence, "; ")
 	}
 	for _, w := range seen.Warnings {
 		s += "; " + w

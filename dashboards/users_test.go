@@ -16,7 +16,7 @@ func TestUsersLine(t *testing.T) {
 	}
 	r := &assay.Report{Findings: []assay.Finding{share("", .1), share("1%", .1), share("10%", .075), share("50%", .025),
 		{Metric: "users/seen", Quantity: exact(assay.Count, 40, 40, "users")}, {Metric: "users/lost_time", Quantity: exact(assay.Seconds, 90, 40, "users")}}}
-	if got, want := usersLine(r), "users: 4 of 40 had a request that failed, 10 % [5 %, 20 %]; 4 of more than 1 % of theirs, 3 of more than 10 % of theirs, 1 of more than half of theirs; together they were down for 1.5 min"; got != want {
+	if got, want := usersLine(r), "users: 4 of 40 had a failed request, 10 % [5, 20 %], 4 lost more than 1 % of theirs, 3 more than 10 %, 1 more than half; down for 90 s of users' time"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if got := usersTime(r); got != "users' time" {
