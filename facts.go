@@ -247,6 +247,7 @@ type Counted struct {
 	Step     int64      // ns between two looks, which is as well as any instant is known
 	Good     int        // served
 	Bad      int        // failed
+	Aside    int        // throttled, which is neither; told by AWS Lambda only
 	Clusters int        // stretches of steps with failures
 	Longest  int        // failures in the largest of them
 	Spans    []Interval // for which they tell, in order

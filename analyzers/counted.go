@@ -12,7 +12,11 @@ func isCounted(f *assay.Facts) bool { return f.Counted != nil && f.Counted.Of !=
 
 // countedBy says which counters tell, and how well.
 func countedBy(f *assay.Facts) string {
-	return fmt.Sprintf("by the counters %s, looked at each %s: an instant is known no better, and what fails for less is not told from an error here and there", f.Counted.Of, duration(seconds(f.Counted.Step)))
+	s := fmt.Sprintf("by the counters %s, looked at each %s: an instant is known no better, and what fails for less is not told from an error here and there", f.Counted.Of, duration(seconds(f.Counted.Step)))
+	if n := f.Counted.Aside; n > 0 {
+		s += fmt.Sprintf("; %d more requests were throttled, which is neither served nor failed", n)
+	}
+	return s
 }
 
 // uncountedWhy is why nothing is said of requests of which a run holds none.

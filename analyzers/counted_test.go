@@ -28,7 +28,7 @@ func TestServiceByCounters(t *testing.T) {
 	}
 	few := func(minute int) float64 { return 6 * float64(max(0, min(minute-599, 6))) } // beside 120 that are served
 	all := func(minute int) float64 { return 120 * float64(minute) }
-	const envoy, http = "envoy_cluster_upstream_rq{envoy_cluster_name=m,envoy_response_code=", "http_requests_total{handler=/v1/completions,status="
+	const envoy, http, lambda = "envoy_cluster_upstream_rq{envoy_cluster_name=m,envoy_response_code=", "http_requests_total{handler=/v1/completions,status=", "aws_lambda_requests_total{outcome="
 	for _, c := range []struct {
 		name      string
 		told      []told
@@ -43,6 +43,7 @@ func TestServiceByCounters(t *testing.T) {
 		{"its failures first seen when they come", []told{{http + "200}", served}, {http + "500}", late}}, 119_160, 360, 1, "http_requests_total,"},
 		{"begun anew", []told{{http + "2xx}", fresh}, {http + "5xx}", failed}}, 119_160, 360, 1, "http_requests_total,"},
 		{"Cloud Run's", []told{{"run_googleapis_com:request_count{response_code_class=2xx}", served}, {"run_googleapis_com:request_count{response_code_class=5xx}", late}}, 119_160, 360, 1, "run_googleapis_com:request_count,"},
+		{"AWS Lambda's", []told{{lambda + "ok}", served}, {lambda + "error}", failed}, {lambda + "throttled}", all}}, 119_160, 360, 1, "aws_lambda_requests_total, looked at each 60 s: an instant is known no better, and what fails for less is not told from an error here and there; 119880 more requests were throttled"},
 		{"no failure", []told{{http + "2xx}", all}}, 119_880, 0, 0, "http_requests_total,"},
 		{"some failures make no outage", []told{{http + "2xx}", all}, {http + "5xx}", few}}, 119_880, 36, 0, "http_requests_total,"},
 		{"looks at health are none", []told{{http + "2xx}", all}, {"http_requests_total{handler=/health,status=5xx}", all}}, 119_880, 0, 0, "http_requests_total,"},

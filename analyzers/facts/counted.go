@@ -20,7 +20,13 @@ import (
 // a server that is down counts nothing.
 
 // byOutcome are the vocabularies whose counters tell served from failed requests, the one nearest to users first.
-var byOutcome = []string{"nginx", "envoy", "cloudrun", "http"}
+var byOutcome = []string{"nginx", "envoy", "cloudrun", lambdaCounts, "http"}
+
+// lambdaCounts are AWS Lambda's, which tell throttled requests apart.
+const lambdaCounts = "lambda"
+
+// throttled is what they are counted as.
+var throttled = profile.Name{Type: profile.Counter, Metric: "aws_lambda_requests_total", Match: map[string]string{"outcome": "throttled"}}
 
 // countedPoints bounds how finely counters are looked at.
 const countedPoints = 20_000
@@ -73,6 +79,7 @@ type counting struct {
 	name      string
 	step      int64
 	good, bad []float64 // by the step that ends then
+	aside     []float64 // the same, of what is neither
 	err       error
 }
 
@@ -96,10 +103,14 @@ func (c *counting) count(served, failed profile.Name) bool {
 	shifted := *c.f
 	shifted.Begin, shifted.End = c.f.Begin+c.step/2, c.f.End+c.step
 	n := int((c.f.End-c.f.Begin)/c.step) + 2
-	c.good, c.bad = make([]float64, n), make([]float64, n)
+	c.good, c.bad, c.aside = make([]float64, n), make([]float64, n), make([]float64, n)
 	first := int64(math.MaxInt64)
-	var all [2][]assay.Series
-	for k, name := range []profile.Name{served, failed} {
+	names := []profile.Name{served, failed}
+	if c.kind == lambdaCounts {
+		names = append(names, throttled)
+	}
+	all := make([][]assay.Series, len(names))
+	for k, name := range names {
 		if all[k], _, c.err = lookedAt(c.ctx, &shifted, one(name), profile.Success, c.step); c.err != nil {
 			return false
 		}
@@ -109,7 +120,7 @@ func (c *counting) count(served, failed profile.Name) bool {
 			}
 		}
 	}
-	for k, sums := range [][]float64{c.good, c.bad} {
+	for k, sums := range [][]float64{c.good, c.bad, c.aside}[:len(names)] {
 		for i := range all[k] {
 			c.add(sums, &all[k][i], first)
 		}
@@ -146,6 +157,9 @@ func (c *counting) judge() (*assay.Counted, []assay.Episode) {
 	var episodes []assay.Episode
 	var open *assay.Episode
 	run := 0 // failures since the last step without one
+	for _, n := range c.aside {
+		out.Aside += int(math.Round(n))
+	}
 	for k := range c.good {
 		good, bad := c.good[k], c.bad[k]
 		if good+bad <= 0 {

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/assay-dev/assay"
@@ -19,9 +21,10 @@ import (
 
 var cloudWatchKind = input.Kind{
 	Name: "cloudwatch", Things: "datapoints", Proven: collectors.Documents, By: "the CloudWatch API's documents of GetMetricData, GetMetricStatistics and metric streams",
-	Help: "CloudWatch metrics as JSON: get-metric-data, get-metric-statistics, or a metric stream one object a line. They hold no cold starts.",
+	Help: "CloudWatch metrics as JSON: get-metric-data, get-metric-statistics, or a metric stream one object a line. Sums of Invocations and Errors become requests by outcome. They hold no cold starts.",
 	Options: []input.Option{{Name: "namespace", Help: "of metrics that name none; AWS/Lambda where none is given"},
-		{Name: "function", Help: "function that the metrics are of where they do not say"}},
+		{Name: "function", Help: "function that the metrics are of where they do not say"},
+		{Name: "period", Help: "of the datapoints, such as 1m; as their stamps tell where it is not given"}},
 	Is: isCloudWatch, Read: readCloudWatch,
 }
 
@@ -48,11 +51,24 @@ type metricResult struct {
 
 // readCloudWatch reads an input.
 func readCloudWatch(ctx context.Context, in *input.Input, emit func(assay.Record) error) error {
-	d := &datapoints{namespace: in.Option("namespace"), whole: true, ids: true, tally: in.Tally, emit: emit}
+	d := &datapoints{namespace: in.Option("namespace"), whole: true, ids: true, tally: in.Tally, emit: emit, counts: &counting{}}
+	if text := in.Option("period"); text != "" {
+		period, err := time.ParseDuration(text)
+		if err != nil || period < time.Second || period%time.Second != 0 {
+			return fmt.Errorf("period %q: want whole seconds, such as 1m", text)
+		}
+		d.counts.period = int64(period)
+	}
 	if f := in.Option("function"); f != "" {
 		d.labels = []assay.Label{{Name: "function_name", Value: short(f)}}
 	}
-	return d.read(in.File)
+	if err := d.read(in.File); err != nil {
+		return err
+	}
+	if d.averages > 0 {
+		in.Tally.Note("%d datapoints of Duration are an average, a maximum or a quantile of one period: no quantile of the whole comes of such, so that they are shown as they are and latency is not measured", d.averages)
+	}
+	return d.counts.flush(in.Tally, emit)
 }
 
 // Datapoints become samples named as CloudWatch's Prometheus exporter names them: aws_lambda_duration_average.
@@ -61,6 +77,8 @@ type datapoints struct {
 	labels    []assay.Label // of metrics that name no dimensions, sorted
 	ids       bool          // the ids of a query tell metrics apart
 	whole     bool          // no page follows that has the rest of a series
+	counts    *counting     // gathers the sums of requests
+	averages  int64         // datapoints of Duration
 	tally     *input.Tally
 	emit      func(assay.Record) error
 }
@@ -91,11 +109,12 @@ func (d *datapoints) read(f *input.File) error {
 				return nil
 			}
 			d.tally.Keep(1)
+			d.count(name, labels, at, v)
 			return d.emit(&assay.Sample{Name: name, Labels: labels, Time: at, Value: v})
 		}
 		switch {
 		case m.Metric != "":
-			return m.stream(base, labels, d.tally, d.emit)
+			return m.stream(base, labels, d)
 		case m.Datapoints != nil:
 			return m.statistics(base, d.tally, one)
 		case m.Label != "":
@@ -128,6 +147,16 @@ func (d *datapoints) read(f *input.File) error {
 	})
 }
 
+// count hands a datapoint to what counts requests.
+func (d *datapoints) count(name string, labels []assay.Label, at int64, v float64) {
+	if strings.HasPrefix(name, "aws_lambda_duration") {
+		d.averages++
+	}
+	if d.counts != nil {
+		d.counts.take(name, labels, at, v)
+	}
+}
+
 // labelsOf makes labels of dimensions, with those of others that are not among them.
 func labelsOf(dimensions map[string]string, others []assay.Label) []assay.Label {
 	var labels []assay.Label
@@ -154,7 +183,8 @@ func cloudWatchInstant(raw json.RawMessage) int64 {
 }
 
 // stream emits one object of a metric stream: a datapoint with several statistics.
-func (m *metricResult) stream(base string, labels []assay.Label, t *input.Tally, emit func(assay.Record) error) error {
+func (m *metricResult) stream(base string, labels []assay.Label, d *datapoints) error {
+	t, emit := d.tally, d.emit
 	at := cloudWatchInstant(m.Timestamp)
 	if at == 0 || len(m.Value) > 50 {
 		t.Reject("a datapoint without a time", 1)
@@ -163,6 +193,7 @@ func (m *metricResult) stream(base string, labels []assay.Label, t *input.Tally,
 	t.Keep(1)
 	sortLabels(labels)
 	for _, stat := range slices.Sorted(maps.Keys(m.Value)) {
+		d.count(base+snake(m.Metric)+"_"+snake(stat), labels, at, m.Value[stat])
 		if err := emit(&assay.Sample{Name: base + snake(m.Metric) + "_" + snake(stat), Labels: labels, Time: at, Value: m.Value[stat]}); err != nil {
 			return err
 		}

@@ -39,6 +39,7 @@ type CloudWatch struct {
 	done   int64 // Unix ns: what is before was read
 	read   int64 // datapoints
 	tally  input.Tally
+	counts counting
 	ill    error // of the latest look
 }
 
@@ -114,19 +115,21 @@ func (c *CloudWatch) look(ctx context.Context, now time.Time, emit func(assay.Re
 	if c.ill = err; err != nil {
 		return nil // nothing of it was taken
 	}
+	c.counts.period = int64(c.period())
+	into := func(r assay.Record) error {
+		if s, ok := r.(*assay.Sample); ok {
+			s.Time = c.Clock.FromUnix(s.Time)
+		}
+		return emit(r)
+	}
 	for _, raw := range answers {
-		d := &datapoints{namespace: c.Namespace, labels: labelsOf(c.Dimensions, nil), tally: &c.tally, emit: func(r assay.Record) error {
-			if s, ok := r.(*assay.Sample); ok {
-				s.Time = c.Clock.FromUnix(s.Time)
-			}
-			return emit(r)
-		}}
+		d := &datapoints{namespace: c.Namespace, labels: labelsOf(c.Dimensions, nil), tally: &c.tally, emit: into, counts: &c.counts}
 		if err := d.read(input.NewFile("the answer of CloudWatch", bytes.NewReader(raw), nil)); err != nil {
 			return err
 		}
 	}
 	c.done, c.read = to, c.read+n
-	return nil
+	return c.counts.flush(&c.tally, into)
 }
 
 // ask gets all datapoints of [from, to), in Unix ns, page after page.

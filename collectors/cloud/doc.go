@@ -21,6 +21,13 @@
 //
 // A log whose lines name no stream may hold many environments: where invocations overlap in it, nothing is told of lives.
 //
+// # CloudWatch's sums
+//
+// The sums of Invocations, Errors and Throttles of each period become a counter by outcome ([CountedRequests]), from which availability by request, error ratio and failures of the service follow as from any
+// server's counters, with the period as the step. Averages, maxima and quantiles of Duration in each period are kept as they are: no quantile of the whole comes of them. ConcurrentExecutions
+// counts invocations that are under way and no environments, of which idle ones are in no metric: no life of an instance and no exposure is made of it, and with X-Ray, whose segments name
+// no instance, an MTBF of instances stays unmeasured.
+//
 // # Live
 //
 // [CloudWatch] and [RunPod] ask the platform while a run goes on and hand what it answers to the same decoders. A datapoint is read when its period has been over for a

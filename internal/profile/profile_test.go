@@ -49,7 +49,7 @@ func TestQueries(t *testing.T) {
 var promQL = parser.NewParser(parser.Options{})
 
 func TestAllQueriesParse(t *testing.T) {
-	if d := cmp.Diff([]string{"amd-gpu", "bentoml", "blackbox", "cadvisor", "cloudrun", "dcgm", "dynamo", "envoy", "envoy-log", "http", "intel-gpu", "keda", "knative", "kserve", "kubernetes", "llamacpp", "lmdeploy", "modal", "nginx", "nim", "nvidia-smi", "ollama", "openfaas", "prometheus", "rayserve", "redis", "runpod", "sglang", "table", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
+	if d := cmp.Diff([]string{"amd-gpu", "bentoml", "blackbox", "cadvisor", "cloudrun", "dcgm", "dynamo", "envoy", "envoy-log", "http", "intel-gpu", "keda", "knative", "kserve", "kubernetes", "lambda", "llamacpp", "lmdeploy", "modal", "nginx", "nim", "nvidia-smi", "ollama", "openfaas", "prometheus", "rayserve", "redis", "runpod", "sglang", "table", "tfserving", "tgi", "torchserve", "triton", "trtllm", "vllm"}, Kinds()); d != "" {
 		t.Errorf("kinds (-want +got):\n%s", d)
 	}
 	units := []assay.Unit{assay.Seconds, assay.Bytes, assay.Ratio, assay.Count, assay.Tokens, assay.Watts, assay.Joules, assay.Celsius, assay.Hertz, assay.Bandwidth}
