@@ -59,7 +59,7 @@ func soaked(f *assay.Facts, r *assay.Report, up *facts.States, found []assay.Fin
 		return
 	}
 	in := sure.Interval(stop, Confidence)
-	const method = "order of the ends of Wald's test, which decided when the watch ended (Bryant and Schmee 1979); constant rate"
+	const method = "order of the ends of Wald's test, which may end the watch (Bryant and Schmee 1979); constant rate"
 	value, hourly := math.NaN(), math.NaN()
 	if stop.Failures > 0 {
 		value, hourly = stop.At/float64(stop.Failures), 3600*float64(stop.Failures)/stop.At
@@ -131,7 +131,7 @@ func unstopped(f *assay.Facts, r *assay.Report) {
 // sequential answers an objective by its test.
 func sequential(r *assay.Report, o *assay.Objective, j *assay.Judgement) {
 	s := r.Soak
-	j.Title = fmt.Sprintf("%s, in sequence against %s", j.Title, bad(o))
+	j.Title = fmt.Sprintf("%s, against %s", j.Title, bad(o))
 	if s == nil || s.Metric != o.Metric {
 		j.Verdict, j.Why = assay.VerdictInconclusive, "nothing of the run can be put to the test"
 		return
@@ -150,7 +150,7 @@ func sequential(r *assay.Report, o *assay.Objective, j *assay.Judgement) {
 // bad writes the value that an objective is tested against.
 func bad(o *assay.Objective) string {
 	if o.Metric == "failure_rate/service" {
-		return fmt.Sprintf("%.3g an hour", o.Test.Against)
+		return fmt.Sprintf("%.3g/h", o.Test.Against)
 	}
 	return duration(o.Test.Against)
 }

@@ -55,3 +55,12 @@ func (p *Plan) starts(metric string, leastN func(q, c float64) int) (bool, strin
 	}
 	return false, why + fmt.Sprintf("; a phase with cold: {force: %d} makes them", need)
 }
+
+// perMinute says how long would have to be watched without a failure for an availability to follow, for each minute that a failure may last: the bound on how often one comes times
+// how long it lasts is what is lost at most. "" where nothing would do.
+func perMinute(o assay.Objective) string {
+	if o.Min == nil || !(*o.Min > 0 && *o.Min < 1) {
+		return ""
+	}
+	return fmt.Sprintf("; were a failure known to last no more than a minute, %v without one would show %.6g %%, and as much more for each further minute", seconds(60*stat.PlanningFactor(0, 0.95)/(1-*o.Min)), 100**o.Min)
+}

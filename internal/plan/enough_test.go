@@ -35,7 +35,7 @@ func TestEnough(t *testing.T) {
 		{"rate", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: failure_rate/service, max: 1/h}", false, "2h59m45s without a failure"},
 		{"cold starts", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: cold/start/p90, max: 9s}", false, "29 independent instance starts are the least for a 95 % interval, and how many a run sees is not planned; a phase with cold: {force: 29}"},
 		{"worst cold start", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: cold/start/worst, max: 9s}", true, "decided by the instance starts"},
-		{"availability", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: availability/natural, min: 99%}", false, "assay evidence adds up"},
+		{"availability", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: availability/natural, min: 99%}", false, "were a failure known to last no more than a minute, 4h59m34s without one would show 99 %, and as much more for each further minute; assay evidence adds up"},
 	} {
 		text := head + "load: " + c.load + "\n"
 		if c.chaos != "" {

@@ -162,7 +162,7 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, stea
 		d.Why = map[bool]string{true: "what happened during the planned faults is measured", false: "no fault " + kind + " is planned"}[d.OK]
 	case strings.HasPrefix(o.Metric, "availability/natural"):
 		d.OK = false
-		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last; assay evidence adds up the failures of many runs"
+		d.Why = "a run without a natural failure cannot estimate it, since nothing bounds how long one would last" + perMinute(o) + "; assay evidence adds up the failures of many runs"
 	case o.Metric == "slo/good":
 		d.OK = false
 		d.Why = "where none is bad by itself nothing bounds how many will be when some are; it can fail, and what the run spends of the budget is told in any case"
