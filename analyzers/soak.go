@@ -47,6 +47,9 @@ func soaked(f *assay.Facts, r *assay.Report, up *facts.States, found []assay.Fin
 		s.Verdict, s.Said = assay.VerdictFail, fmt.Sprintf("rejected %s (%s)", when, between)
 	default:
 		s.Said = fmt.Sprintf("not decided %s (%s)", when, between)
+		if end := f.Manifest.End.Status; end != assay.EndComplete {
+			s.Said += fmt.Sprintf("; the run ended early as %s, and if failures were why, the interval does not hold", end)
+		}
 		if e := stoppedBy(f); e != nil {
 			s.Said += fmt.Sprintf("; the run stopped as %s, which what was recorded in all does not show", e.Attrs["decision"])
 		}

@@ -33,6 +33,9 @@ func outlook(p *plan.Plan) (*loadOutlook, error) {
 	if o.Phases, err = s.Outlook(); err != nil {
 		return nil, &status{assay.ExitUsage, err}
 	}
+	if i := p.Soak(); i >= 0 {
+		o.Phases[i].Law += "; this is the most: it ends as soon as its test is decided"
+	}
 	what, err := carried(p)
 	if err != nil {
 		return nil, &status{assay.ExitUsage, err}
