@@ -23,6 +23,8 @@ const (
 	Celsius   Unit = "Cel"
 	Hertz     Unit = "Hz"
 	Bandwidth Unit = "By/s"
+
+	BytesPerHour Unit = "By/h" // growth of memory
 )
 
 // Basis says what a quantity speaks of.

@@ -158,6 +158,8 @@ func TestValue(t *testing.T) {
 	for text, want := range map[string]Value{
 		"800ms": {0.8, assay.Seconds, "800ms"}, "99.9%": {0.9990000000000001, assay.Ratio, "99.9%"}, "12/s": {12, assay.PerSecond, "12/s"},
 		"3/h": {3, assay.PerHour, "3/h"}, "4": {4, assay.Count, "4"}, "1h30m": {5400, assay.Seconds, "1h30m"},
+		"10MB": {1e7, assay.Bytes, "10MB"}, "10 MiB": {10 << 20, assay.Bytes, "10 MiB"}, "4096B": {4096, assay.Bytes, "4096B"}, "1.5TB": {1.5e12, assay.Bytes, "1.5TB"}, "2TiB": {2 << 40, assay.Bytes, "2TiB"},
+		"60MB/h": {6e7, assay.BytesPerHour, "60MB/h"}, "1 KiB / s": {1024, assay.Bandwidth, "1 KiB / s"},
 	} {
 		var got Value
 		if err := got.UnmarshalText([]byte(text)); err != nil {
@@ -167,9 +169,34 @@ func TestValue(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", text, diff)
 		}
 	}
-	for _, text := range []string{"", "x", "NaN", "5/d", "%"} {
+	for _, text := range []string{"", "x", "NaN", "5/d", "%", "MB", "10MB/d", "10Mb", "MB/h"} {
 		if err := new(Value).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q: accepted", text)
+		}
+	}
+}
+
+// Every metric of bytes can be asked for: as bytes with or without a unit, and a rate by the hour or by the second.
+func TestBytesOfAnObjective(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		unit assay.Unit
+		want float64
+		err  string
+	}{
+		{"10000000", assay.Bytes, 1e7, ""}, {"10MB", assay.Bytes, 1e7, ""}, {"10MiB", assay.Bytes, 10 << 20, ""},
+		{"60MB/h", assay.BytesPerHour, 6e7, ""}, {"60000000", assay.BytesPerHour, 6e7, ""}, {"1kB/s", assay.BytesPerHour, 3.6e6, ""}, {"36MB/h", assay.Bandwidth, 10000, ""},
+		{"10s", assay.Bytes, 0, `"10s" has the wrong unit for this metric; write bytes such as 10MB`},
+		{"10MB", assay.BytesPerHour, 0, `"10MB" has the wrong unit for this metric; write bytes an hour such as 60MB/h`},
+		{"10MB", assay.Seconds, 0, `"10MB" has the wrong unit for this metric; write a duration such as 800ms`},
+	} {
+		var v Value
+		if err := v.UnmarshalText([]byte(c.text)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := v.In(c.unit)
+		if said := fmt.Sprint(err); got != c.want || (err != nil || c.err != "") && said != c.err {
+			t.Errorf("%s in %s: got %g, %v; want %g, %s", c.text, c.unit, got, err, c.want, c.err)
 		}
 	}
 }

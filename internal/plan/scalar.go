@@ -85,17 +85,21 @@ type Size int64
 var sizeUnits = []struct {
 	suffix string
 	bytes  float64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}}
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}}
+
+// inBytes cuts the unit off a number of bytes, and tells how many make one of it. ok is false where no unit of bytes stands there.
+func inBytes(text string) (number string, bytes float64, ok bool) {
+	for _, u := range sizeUnits {
+		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
+			return strings.TrimSpace(rest), u.bytes, true
+		}
+	}
+	return text, 1, false
+}
 
 // UnmarshalText reads a size.
 func (s *Size) UnmarshalText(b []byte) error {
-	text, unit := strings.TrimSpace(string(b)), 1.0
-	for _, u := range sizeUnits {
-		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
-			text, unit = strings.TrimSpace(rest), u.bytes
-			break
-		}
-	}
+	text, unit, _ := inBytes(strings.TrimSpace(string(b)))
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || v < 0 || v*unit >= math.MaxInt64 {
 		return fmt.Errorf("%q is not a size; write for example 4096, 64MiB or 1GB", b)
@@ -131,35 +135,43 @@ type Value struct {
 	text   string
 }
 
-// UnmarshalText reads 800ms, 99.9 %, 12/s, 3/h or a plain number.
+// UnmarshalText reads 800ms, 99.9 %, 12/s, 3/h, 10MB, 60MB/h, 1GiB/s or a plain number.
 func (v *Value) UnmarshalText(b []byte) error {
 	text := strings.TrimSpace(string(b))
-	bad := fmt.Errorf("%q is not a bound; write for example 800ms, 99.9%%, 12/s or 3", b)
-	parse := func(s string, parts float64, u assay.Unit) error {
+	bad := fmt.Errorf("%q is not a bound; write for example 800ms, 99.9%%, 12/s, 10MB, 60MB/h or 3", b)
+	parse := func(s string, times, parts float64, u assay.Unit) error {
 		n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return bad
 		}
-		*v = Value{n / parts, u, text} // 95 / 100 is the float that 0.95 is; 95 * 0.01 is not
+		*v = Value{n * times / parts, u, text} // 95 / 100 is the float that 0.95 is; 95 * 0.01 is not
 		return nil
 	}
 	if rest, ok := strings.CutSuffix(text, "%"); ok {
-		return parse(rest, 100, assay.Ratio)
+		return parse(rest, 1, 100, assay.Ratio)
 	}
 	if num, per, ok := strings.Cut(text, "/"); ok {
-		switch strings.TrimSpace(per) {
-		case "s":
-			return parse(num, 1, assay.PerSecond)
-		case "h":
-			return parse(num, 1, assay.PerHour)
+		num, bytes, of := inBytes(strings.TrimSpace(num))
+		switch per = strings.TrimSpace(per); {
+		case of && per == "s":
+			return parse(num, bytes, 1, assay.Bandwidth)
+		case of && per == "h":
+			return parse(num, bytes, 1, assay.BytesPerHour)
+		case per == "s":
+			return parse(num, 1, 1, assay.PerSecond)
+		case per == "h":
+			return parse(num, 1, 1, assay.PerHour)
 		}
 		return bad
+	}
+	if num, bytes, ok := inBytes(text); ok {
+		return parse(num, bytes, 1, assay.Bytes)
 	}
 	if d, err := ParseDuration(text); err == nil && text != "0" {
 		*v = Value{d.Seconds(), assay.Seconds, text}
 		return nil
 	}
-	return parse(text, 1, assay.Count)
+	return parse(text, 1, 1, assay.Count)
 }
 
 // MarshalText writes the bound as it was written.
@@ -169,14 +181,15 @@ func (v Value) MarshalText() ([]byte, error) { return []byte(v.text), nil }
 func (v Value) In(u assay.Unit) (float64, error) {
 	switch {
 	case v.Unit == u,
-		v.Unit == assay.Count && (u == assay.Ratio || u == assay.Tokens):
+		v.Unit == assay.Count && (u == assay.Ratio || u == assay.Tokens || u == assay.Bytes || u == assay.BytesPerHour || u == assay.Bandwidth):
 		return v.Number, nil
-	case v.Unit == assay.PerSecond && u == assay.PerHour:
+	case v.Unit == assay.PerSecond && u == assay.PerHour, v.Unit == assay.Bandwidth && u == assay.BytesPerHour:
 		return v.Number * 3600, nil
-	case v.Unit == assay.PerHour && u == assay.PerSecond:
+	case v.Unit == assay.PerHour && u == assay.PerSecond, v.Unit == assay.BytesPerHour && u == assay.Bandwidth:
 		return v.Number / 3600, nil
 	}
 	want := map[assay.Unit]string{assay.Seconds: "a duration such as 800ms", assay.Ratio: "a share such as 99.9%",
-		assay.PerSecond: "a rate such as 12/s", assay.PerHour: "a rate such as 3/h", assay.Count: "a plain number", assay.Tokens: "a plain number", assay.Bytes: "a plain number of bytes"}[u]
+		assay.PerSecond: "a rate such as 12/s", assay.PerHour: "a rate such as 3/h", assay.Count: "a plain number", assay.Tokens: "a plain number", assay.Bytes: "bytes such as 10MB",
+		assay.BytesPerHour: "bytes an hour such as 60MB/h", assay.Bandwidth: "bytes a second such as 1GB/s"}[u]
 	return 0, fmt.Errorf("%q has the wrong unit for this metric; write %s", v.text, want)
 }
