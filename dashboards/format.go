@@ -176,6 +176,12 @@ func split(v float64, u assay.Unit) (num, unit string) {
 		return percent(v), "%"
 	case assay.Bytes:
 		return splitBytes(v)
+	case assay.BytesPerHour:
+		num, unit := splitBytes(v)
+		return num, unit + "/h"
+	case assay.Bandwidth:
+		num, unit := splitBytes(v)
+		return num, unit + "/s"
 	case assay.PerSecond:
 		return Number(v), "/s"
 	case assay.PerHour:
@@ -251,19 +257,26 @@ func floor(q assay.Quantity) float64 {
 	return q.Lo
 }
 
-// Bracket writes the interval of q in brackets without its unit: [10, 12].
+// Bracket writes the interval of q in brackets, without its unit where that is the one in which [Value] writes the value: [10, 12], but [−3.36 MB..5.03 MB] of −363 kB.
 func Bracket(q assay.Quantity) string {
 	if !q.Bounded() || q.Lo == q.Hi && q.Confidence == 1 {
 		return ""
 	}
+	exact := q
 	q = rounded(q)
+	_, vu := split(q.Value, q.Unit)
+	if q.Value == 0 && exact.Value != 0 {
+		_, vu = split(exact.Resolution, q.Unit)
+	}
 	lo, lu := split(q.Lo, q.Unit)
 	hi, hu := split(q.Hi, q.Unit)
 	switch {
 	case lu == hu && q.Unit == assay.Ratio:
 		return "[" + lo + ", " + hi + " %]"
-	case lu == hu && !math.IsInf(q.Lo, 0) && !math.IsInf(q.Hi, 0):
+	case lu == hu && !math.IsInf(q.Lo, 0) && !math.IsInf(q.Hi, 0) && (lu == vu || math.IsNaN(q.Value)):
 		return "[" + lo + ", " + hi + "]"
+	case lu == hu && !math.IsInf(q.Lo, 0) && !math.IsInf(q.Hi, 0):
+		return "[" + join(lo, lu) + ", " + join(hi, hu) + "]"
 	}
 	return "[" + bounds(q.Lo, q.Hi, q.Unit) + "]"
 }
