@@ -142,8 +142,9 @@ const (
 	ProbeSuccess Quantity = "probe_success" // 1 or 0, by target, of what looks from outside
 	ProbeTime    Quantity = "probe_time"
 	Evicted      Quantity = "evicted"
-	OOMs         Quantity = "ooms" // processes killed for their memory
-	Memory       Quantity = "memory"
+	OOMs         Quantity = "ooms"          // processes killed for their memory
+	Memory       Quantity = "memory"        // of a process or container
+	MemoryLimit  Quantity = "memory_limit"  // beyond which it is killed
 	CPUThrottled Quantity = "cpu_throttled" // time for which processes were held for their limit
 
 	ScalerActive  Quantity = "scaler_active"
