@@ -179,7 +179,7 @@ type Life struct {
 	Phases   []Interval `json:"phases,omitempty"`
 	Unready  []Interval `json:"unready,omitempty"` // stretches out of routing between Ready and Exited; Name says why
 	Served   int        `json:"served"`
-	Held     int        `json:"held"` // requests that waited for its start
+	Held     int        `json:"held"` // requests that paid for its start: that waited for it, or were cold before it gave a warm answer
 }
 
 // An Interval is a named stretch of time with the resolution of the clock or poll that saw it.

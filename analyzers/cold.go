@@ -46,7 +46,7 @@ func (ColdStarts) Describe() []assay.Desc {
 		{Metric: "cold/wait/worst", Unit: assay.Seconds, Better: "lower", Help: "longest of the same"},
 		{Metric: "cold/forced", Unit: assay.Count, Help: "cold starts that were forced and held their request; those whose request found a warm instance are void"},
 		{Metric: "cold/failed", Unit: assay.Ratio, Better: "lower", Help: "share of the forced cold starts whose request was not served"},
-		{Metric: "cold/held", Unit: assay.Count, Better: "lower", Help: "requests that waited for an instance to start"},
+		{Metric: "cold/held", Unit: assay.Count, Better: "lower", Help: "requests that paid for the start of an instance: that waited for it, or were cold as it gave no warm answer yet"},
 	}
 	for _, p := range append(slices.Clone(startPhases), unattributed) {
 		out = append(out, assay.Desc{Metric: "cold/phase/" + p, Unit: assay.Seconds, Better: "lower", Help: "median time charged to " + p + " on the critical path of an instance start"})

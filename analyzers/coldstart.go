@@ -73,7 +73,7 @@ func (b *starts) of(l *assay.Life) (assay.Start, bool) {
 	if l.Trigger != 0 && l.Trigger < s.Begin {
 		s.Begin = l.Trigger
 	}
-	waited := l.Held > 0 && l.First > s.Begin
+	waited := l.Trigger != 0 && l.First > s.Begin
 	until, how := l.Ready, "trigger to routing"
 	switch {
 	case l.Ready != 0:

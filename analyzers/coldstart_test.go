@@ -221,6 +221,28 @@ func TestColdRequestsFindTheirStart(t *testing.T) {
 	}
 }
 
+// What is cold and came once the instance was ready, before it gave a warm answer, paid for its start too; it did not wait for it.
+func TestFirstRequestsPayForTheStart(t *testing.T) {
+	run := startRun()
+	run.R = nil
+	for i, c := range []struct {
+		due  int64
+		cold assay.Cold
+	}{{100 * sec, assay.ColdYes}, {101 * sec, assay.ColdYes}, {102 * sec, assay.ColdYes}, {110 * sec, assay.ColdNo}, {300 * sec, assay.ColdYes}} { // ready at 100 s
+		run.R = append(run.R, assay.Request{ID: uint64(i + 1), Due: c.due, Sent: c.due, FirstToken: c.due + 2*sec, End: c.due + 2*sec, Outcome: assay.OK, Cold: c.cold, Instance: run.E[0].Instance})
+	}
+	r := assess(t, run, "cold", "coldcost")
+	if q := r.Find("cold/held").Quantity; q.Value != 3 || len(r.Starts) != 1 || r.Starts[0].Held != 3 {
+		t.Errorf("%s held, starts %+v: want the three before the first warm answer", q, r.Starts)
+	}
+	if q := r.Starts[0].FirstToken; r.Starts[0].End > 110*sec {
+		t.Errorf("start %+v, first token %s", r.Starts[0], q)
+	}
+	if q := r.Find("cold/flip").Quantity; !q.Known() || q.N != 1 {
+		t.Errorf("flip %s, want one of 1 start", q)
+	}
+}
+
 // Where nothing but spans tells of starts, each is one, and its instance is taken to have lived for as long as spans name it and no longer.
 func TestColdToldBySpansOnly(t *testing.T) {
 	run := startRun()

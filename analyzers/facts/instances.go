@@ -17,6 +17,7 @@ type instanceScan struct {
 	failed map[string]*failures  // requests of each instance, and under "" those of which it is not told
 	ready  []*assay.Life         // those that were ready, by when
 	good   map[*assay.Life]int64 // last good answer
+	warmed map[*assay.Life]bool  // those that gave a good answer to a request that was not cold
 	idle   *idleness
 	resets []suspect // of the series of instances
 	pods   []podFailure
@@ -31,7 +32,7 @@ type instanceScan struct {
 }
 
 func newInstanceScan(f *assay.Facts) *instanceScan {
-	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string]*failures{}, good: map[*assay.Life]int64{}, idle: newIdleness()}
+	s := &instanceScan{f: f, index: map[string][]int{}, failed: map[string]*failures{}, good: map[*assay.Life]int64{}, warmed: map[*assay.Life]bool{}, idle: newIdleness()}
 	for i := range f.Lives {
 		id := f.Lives[i].Instance
 		s.index[id] = append(s.index[id], i)
@@ -95,16 +96,20 @@ func (s *instanceScan) add(r *assay.Request) {
 	if r.FirstToken != 0 && (l.First == 0 || r.FirstToken < l.First) {
 		l.First = r.FirstToken
 	}
-	if r.Cold == assay.ColdYes && (l.Ready == 0 || r.Due <= l.Ready) {
+	switch {
+	case r.Cold == assay.ColdYes && !s.warmed[l]:
 		hold(l, r)
+	case r.Cold == assay.ColdNo && r.Outcome == assay.OK:
+		s.warmed[l] = true
 	}
 }
 
-// hold counts a request that waited for the start of an instance.
+// hold counts a request that paid for the start of an instance: it waited for it, or was among the first that it served, with which it became warm. Only what waited can have
+// triggered it.
 func hold(l *assay.Life, r *assay.Request) {
 	l.Held++
 	l.Forced = l.Forced || r.Forced
-	if l.Trigger == 0 || r.Due < l.Trigger {
+	if (l.Trigger == 0 || r.Due < l.Trigger) && (l.Ready == 0 || r.Due <= l.Ready) {
 		l.Trigger = r.Due
 	}
 }
