@@ -152,6 +152,18 @@ func TestBlastRadius(t *testing.T) {
 	}
 }
 
+// A row of all faults is of the worst, and says so.
+func TestRowsOfAllFaultsAreOfTheWorst(t *testing.T) {
+	xs := struckBy("kill", 2, 0, 3)
+	all, one := worstOf(xs, "", func(x *assay.FaultResult) *assay.Quantity { return &x.Degraded }), worstOf(xs[:1], "", func(x *assay.FaultResult) *assay.Quantity { return &x.Degraded })
+	if q := all.Quantity; q.Value != 4 || q.N != 2 || q.Method != "area; the worst of 2 faults" {
+		t.Errorf("of two %s", q)
+	}
+	if q := one.Quantity; q.Value != 3 || q.Method != "area" {
+		t.Errorf("of one %s", q)
+	}
+}
+
 func TestPowerOfTolerance(t *testing.T) {
 	xs := []assay.FaultResult{{State: assay.Tolerated, Carried: 12}, {State: assay.Tolerated, Carried: 5}, {State: assay.Recovered, Carried: 0}}
 	if got := power(xs, ""); got != "the least that a victim of the 2 tolerated carried is 5 requests: a fault that hurts half of them would have been felt with 96.9 %, one that hurts a tenth with 41 %" {

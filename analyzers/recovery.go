@@ -327,6 +327,8 @@ func worstOf(xs []assay.FaultResult, kind string, of func(*assay.FaultResult) *a
 	f.Quantity.N, f.Quantity.Of = n, "faults"
 	if n == 1 {
 		f.Quantity.Of = "fault"
+	} else {
+		f.Quantity.Method += fmt.Sprintf("; the worst of %d faults", n)
 	}
 	if skipped > 0 {
 		f.Warnings = []string{fmt.Sprintf("%d faults are left out: %s", skipped, why)}

@@ -47,46 +47,51 @@ func verify(ms []mending, next int, leave int, r *assay.Request) int {
 	return next
 }
 
-// repair cuts a natural failure into its stages. What the platform did for users that were already well again took no time from them; where it did nothing, all of the time is in
-// detection.
+// repair cuts a natural failure into its stages. What the platform did for users that were already well again took no time from them; where nothing of it fell into the
+// failure, nobody knows what part of it was detection, and none is told.
 func repair(f *assay.Facts, m *mending, cause string) assay.Repair {
 	e := m.e
 	x := assay.Repair{Begin: e.Begin, Cause: cause}
 	open := e.Begin - e.BeginLo
-	const total = "from the first lost request until so many were good in a row; interval: from the last good one before"
+	const (
+		down  = "from the first lost request to the first good one of those that end it; interval: from the last good one before"
+		total = "from the first lost request until so many were good in a row; interval: from the last good one before"
+	)
 	part := func(v, above int64, method string) assay.Quantity {
 		return stretch(v, v, v+above, 1, "failure", method)
 	}
 	detect, isolate := reacted(f, e)
 	ended := max(e.Begin, e.EndHi)
-	if detect == 0 || detect > ended {
-		detect, isolate = ended, ended
-	}
+	seen := detect != 0 && detect <= ended
 	if isolate == 0 || isolate > ended {
 		isolate = ended
 	}
-	known := len(f.Lives) > 0
-	if !known {
-		no := assay.NotMeasured(assay.Seconds, "nothing told how the platform reacted")
+	if !seen {
+		because := "no reaction of the platform was seen in it"
+		if len(f.Lives) == 0 {
+			because = "nothing told how the platform reacted"
+		}
+		no := assay.NotMeasured(assay.Seconds, because)
 		x.Detect, x.Isolate, x.Restore = no, no, no
+	} else {
+		x.Detect, x.Isolate = part(detect-e.Begin, open, "to the platform's first reaction"), part(isolate-detect, 0, "until an instance was out of routing")
 	}
-	switch {
-	case e.RightCensored:
-		x.Total = atLeast(ended-e.Begin, 1, "failure", total)
-		if known {
-			x.Detect, x.Isolate = part(detect-e.Begin, open, "to the platform's first reaction"), part(isolate-detect, 0, "until an instance was out of routing")
+	if e.RightCensored {
+		x.Down, x.Total = atLeast(ended-e.Begin, 1, "failure", down), atLeast(ended-e.Begin, 1, "failure", total)
+		if seen {
 			x.Restore = atLeast(ended-isolate, 1, "failure", "until requests were good again")
 		}
 		x.Verify = assay.NotMeasured(assay.Seconds, "it had not ended when last seen")
 		return x
-	case m.verified == 0:
+	}
+	x.Down = part(ended-e.Begin, open, down)
+	if m.verified == 0 {
 		m.verified = ended // the load ended first
 		x.Verify = assay.NotMeasured(assay.Seconds, "the load ended before so many were good in a row")
-	default:
+	} else {
 		x.Verify = part(m.verified-ended, 0, "until so many were good in a row that it is over")
 	}
-	if known {
-		x.Detect, x.Isolate = part(detect-e.Begin, open, "to the platform's first reaction"), part(isolate-detect, 0, "until an instance was out of routing")
+	if seen {
 		x.Restore = part(ended-isolate, 0, "until requests were good again")
 	}
 	x.Total = part(m.verified-e.Begin, open, total)

@@ -40,18 +40,24 @@ func longestRepair(r *assay.Report) string {
 		return q.Value
 	}
 	for i := range r.Repairs {
-		if x := &r.Repairs[i]; worst == nil || long(x.Total) > long(worst.Total) {
+		if x := &r.Repairs[i]; worst == nil || long(x.Down) > long(worst.Down) {
 			worst = x
 		}
 	}
 	if worst == nil {
 		return ""
 	}
-	s := "longest failure, at " + Instant(worst.Begin, r.Begin) + ": " + Measure(worst.Total)
-	if !worst.Detect.Known() {
-		return s + " in all; how the platform reacted is " + reasonKind(worst.Detect.Reason)
+	s := "longest failure, at " + Instant(worst.Begin, r.Begin) + ": users were down " + Measure(worst.Down)
+	if worst.Detect.Known() {
+		s += " = detect " + Value(worst.Detect) + " + isolate " + Value(worst.Isolate) + " + restore " + Value(worst.Restore)
+	} else {
+		_, why, _ := strings.Cut(worst.Detect.Reason, ", because ")
+		s += "; " + why
 	}
-	return s + " = detect " + Value(worst.Detect) + " + isolate " + Value(worst.Isolate) + " + restore " + Value(worst.Restore) + " + verify " + Value(worst.Verify)
+	if worst.Verify.Known() {
+		s += "; " + Value(worst.Verify) + " more to verify that it was over"
+	}
+	return s
 }
 
 // coverageLines say what the faults of a run amount to beyond each of them: coverage, how far they reached, and what they would cost.

@@ -35,14 +35,14 @@ func TestCoverageLines(t *testing.T) {
 func TestLongestRepair(t *testing.T) {
 	secs := func(v float64) assay.Quantity { return meas(assay.Seconds, v, 0, 1, "failure", "m") }
 	r := &assay.Report{Begin: sec, Repairs: []assay.Repair{
-		{Begin: 5 * sec, Detect: secs(1), Isolate: secs(0), Restore: secs(2), Verify: secs(1), Total: secs(4)},
-		{Begin: 31 * sec, Detect: secs(1.5), Isolate: secs(0.5), Restore: secs(6), Verify: secs(1), Total: secs(9)}}}
-	if got := longestRepair(r); got != "longest failure, at 30 s: 9 s = detect 1.5 s + isolate 500 ms + restore 6 s + verify 1 s" {
+		{Begin: 5 * sec, Down: secs(3), Detect: secs(1), Isolate: secs(0), Restore: secs(2), Verify: secs(9), Total: secs(12)},
+		{Begin: 31 * sec, Down: secs(8), Detect: secs(1.5), Isolate: secs(0.5), Restore: secs(6), Verify: secs(1), Total: secs(9)}}}
+	if got := longestRepair(r); got != "longest failure, at 30 s: users were down 8 s = detect 1.5 s + isolate 500 ms + restore 6 s; 1 s more to verify that it was over" {
 		t.Errorf("got %q", got)
 	}
-	no := assay.NotMeasured(assay.Seconds, "nothing told")
-	r.Repairs = []assay.Repair{{Begin: 5 * sec, Detect: no, Isolate: no, Restore: no, Verify: secs(1), Total: secs(4)}}
-	if got := longestRepair(r); got != "longest failure, at 4 s: 4 s in all; how the platform reacted is not measured" {
+	no := assay.NotMeasured(assay.Seconds, "no reaction of the platform was seen in it")
+	r.Repairs = []assay.Repair{{Begin: 5 * sec, Down: secs(3), Detect: no, Isolate: no, Restore: no, Verify: secs(1), Total: secs(4)}}
+	if got := longestRepair(r); got != "longest failure, at 4 s: users were down 3 s; no reaction of the platform was seen in it; 1 s more to verify that it was over" {
 		t.Errorf("got %q", got)
 	}
 	if got := longestRepair(&assay.Report{}); got != "" {
