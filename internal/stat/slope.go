@@ -27,38 +27,63 @@ type Slope struct {
 // [SlopeLeast] points or without two different x.
 func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	n := min(len(x), len(y))
-	slopes := make([]float64, 0, n*(n-1)/2)
-	for i := range n {
-		for j := i + 1; j < n; j++ {
-			dx, dy := x[j]-x[i], y[j]-y[i]
-			if dx == 0 {
-				continue
-			}
-			v := dy / dx
-			slopes = append(slopes, v)
-			switch {
-			case v > 0:
-				s.S++
-			case v < 0:
-				s.S--
+	return SlopeWithin([]Stretch{{x[:n], y[:n]}}, confidence)
+}
+
+// A Stretch is a piece of a series: values Y at rising X, as many of one as of the other.
+type Stretch struct{ X, Y []float64 }
+
+// SlopeWithin is [SlopeOf] of a trend that several stretches share while each has a level of its own: only pairs within a stretch are looked at, and the variances of their S add up
+// (Hirsch, Slack and Smith, Water Resour. Res. 18, 1982, whose stretches are seasons). The intercept is that of the last stretch.
+func SlopeWithin(stretches []Stretch, confidence float64) (s Slope, ok bool) {
+	var slopes []float64
+	for k := range stretches {
+		x, y := stretches[k].X, stretches[k].Y
+		s.N += len(x)
+		for i := range x {
+			for j := i + 1; j < len(x); j++ {
+				dx, dy := x[j]-x[i], y[j]-y[i]
+				if dx == 0 {
+					continue
+				}
+				v := dy / dx
+				slopes = append(slopes, v)
+				switch {
+				case v > 0:
+					s.S++
+				case v < 0:
+					s.S--
+				}
 			}
 		}
 	}
-	if s.N = n; n < SlopeLeast || len(slopes) == 0 {
+	n := s.N
+	if n < SlopeLeast || len(slopes) == 0 {
 		return s, false
 	}
 	slices.Sort(slopes)
 	s.PerX = Quantile(slopes, .5, Type7)
-	rest := make([]float64, n)
-	for i := range n {
-		rest[i] = y[i] - s.PerX*x[i]
+	var own, next, variance float64
+	for k := range stretches {
+		x, y := stretches[k].X, stretches[k].Y
+		if len(x) == 0 {
+			continue
+		}
+		rest := make([]float64, len(x))
+		for i := range x {
+			rest[i] = y[i] - s.PerX*x[i]
+		}
+		o, e := neighbours(rest, 1e-9*math.Max(math.Abs(slices.Max(y)), math.Abs(slices.Min(y))))
+		own, next = own+o, next+e
+		slices.Sort(rest)
+		s.Intercept = Quantile(rest, .5, Type7)
+		variance += (kendall(len(x)) - ties(y) - ties(x)) / 18
 	}
-	s.Rho = neighbours(rest, 1e-9*math.Max(math.Abs(slices.Max(y[:n])), math.Abs(slices.Min(y[:n]))))
-	slices.Sort(rest)
-	s.Intercept = Quantile(rest, .5, Type7)
-	variance := (kendall(n) - ties(y[:n]) - ties(x[:n])) / 18
-	// What Rho is too small by beside a trend is added (Kendall, Biometrika 41, 1954).
-	if rho := math.Min(s.Rho+(1+4*s.Rho)/float64(n), .99); rho > 1/math.Sqrt(float64(n)) {
+	if own > 0 {
+		s.Rho = next / own
+	}
+	// What Rho is too small by beside a trend is added (Kendall, Biometrika 41, 1954), for each stretch that has a level of its own.
+	if rho := math.Min(s.Rho+float64(len(stretches))*(1+4*s.Rho)/float64(n), .99); rho > 1/math.Sqrt(float64(n)) {
 		variance *= (1 + rho) / (1 - rho)
 	}
 	if variance > 0 {
@@ -82,13 +107,12 @@ func SlopeOf(x, y []float64, confidence float64) (s Slope, ok bool) {
 	return s, true
 }
 
-// neighbours returns the correlation of values with the next; 0 where they differ by less than rounding does.
-func neighbours(v []float64, rounding float64) float64 {
+// neighbours returns the sums of squares of values about their mean, and of their products with the next; 0 where they differ by less than rounding does.
+func neighbours(v []float64, rounding float64) (own, next float64) {
 	mean := 0.0
 	for _, x := range v {
 		mean += x / float64(len(v))
 	}
-	var own, next float64
 	for i, x := range v {
 		own += (x - mean) * (x - mean)
 		if i > 0 {
@@ -96,9 +120,9 @@ func neighbours(v []float64, rounding float64) float64 {
 		}
 	}
 	if own <= float64(len(v))*rounding*rounding {
-		return 0
+		return 0, 0
 	}
-	return next / own
+	return own, next
 }
 
 func kendall(n int) float64 {
