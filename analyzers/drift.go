@@ -1,7 +1,6 @@
 package analyzers
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -14,8 +13,7 @@ import (
 
 // Drift tells what changes steadily over a phase: latencies, and the memory of instances. Each steady phase is cut into blocks of
 // equal length; the change is the slope through the medians, or the p95, of the blocks (Theil and Sen) times the phase's length, as a share of the
-// median of all of them. Blocks that resemble their neighbours widen its interval. Memory is read in the second half of the steady phases only, since what fills up at the begin is no leak; of
-// all instances the one that certainly grew most counts. The worst of several phases or instances is chosen for looking bad, so its interval is that at which
+// median of all of them. Blocks that resemble their neighbours widen its interval. Of all instances the one whose memory certainly grew most counts: see driftmemory.go. The worst of several phases or instances is chosen for looking bad, so its interval is that at which
 // all of them hold at once (Bonferroni).
 type Drift struct{}
 
@@ -31,9 +29,6 @@ const (
 
 var driftFamilies = []string{"ttft", "e2e"}
 
-// memorySeries are the series that hold the memory of a process or container, in bytes, in the order in which they are tried.
-var memorySeries = []string{"process_resident_memory_bytes", "container_memory_working_set_bytes"}
-
 // Describe lists drift/….
 func (Drift) Describe() []assay.Desc {
 	return []assay.Desc{
@@ -41,7 +36,9 @@ func (Drift) Describe() []assay.Desc {
 		{Metric: "drift/e2e", Unit: assay.Ratio, Better: "lower", Help: "Steady change of the end-to-end time over a steady phase, as a share of its median. Of the phase in which it certainly grew most, unless phase says otherwise."},
 		{Metric: "drift/ttft/p95", Unit: assay.Ratio, Better: "lower", Help: "As drift/ttft, of the p95 of each block."},
 		{Metric: "drift/e2e/p95", Unit: assay.Ratio, Better: "lower", Help: "As drift/e2e, of the p95 of each block."},
-		{Metric: "drift/memory", Unit: assay.Bytes, Better: "lower", Help: "Steady growth of memory over the second half of the steady phases, of the instance that certainly grew most."},
+		{Metric: "drift/memory", Unit: assay.Bytes, Better: "lower", Help: "Steady growth of memory: what drift/memory/rate comes to over the time for which the instance was watched in the steady phases. Label of=gpu: of the memory of cards."},
+		{Metric: "drift/memory/rate", Unit: assay.BytesPerHour, Better: "lower", Help: "Steady growth of memory in an hour, within the second half of each life of an instance, since what fills up at the begin is no leak: a restart begins a life, and so does a fall that gives back half of what was gained. Of the instance that certainly grew most. Label of=gpu: of the memory of cards."},
+		{Metric: "drift/memory/left", Unit: assay.Seconds, Better: "higher", Help: "Projection: for how long memory lasts from the last reading on at drift/memory/rate, where the limit of the instance, or the memory of the card, is known."},
 	}
 }
 
@@ -100,7 +97,7 @@ func (p *driftPass) Finish(r *assay.Report) error {
 		p.latency(r, "drift/"+family, i, 0.5, driftLeast)
 		p.latency(r, "drift/"+family+"/p95", i, 0.95, driftTail)
 	}
-	r.Findings = append(r.Findings, p.memory())
+	r.Findings = append(r.Findings, p.memory()...)
 	return nil
 }
 
@@ -181,74 +178,6 @@ func (ph *driftPhase) change(family int, quantile float64, least uint64, confide
 	}
 	return assay.Quantity{Value: slope.PerX * scale, Lo: slope.Interval.Lo*scale - driftKnown, Hi: slope.Interval.Hi*scale + driftKnown, Confidence: slope.Interval.Confidence, Unit: assay.Ratio, N: n,
 		Of: fmt.Sprintf("requests in %d blocks", len(at)), Method: fmt.Sprintf("Theil-Sen slope through the %s of blocks of equal length, times the phase's length, over their median, to within %g %% of a sketch; Mann-Kendall p = %.2g", what, 100*driftKnown, slope.P), Basis: assay.Estimated}
-}
-
-// memory is the growth of the instance that certainly grew most.
-func (p *driftPass) memory() assay.Finding {
-	f := assay.Finding{Metric: "drift/memory"}
-	var begin, end int64
-	for _, ph := range p.phases {
-		if begin == 0 || ph.begin < begin {
-			begin = ph.begin
-		}
-		end = max(end, ph.begin+ph.length)
-	}
-	if end > begin && end-begin < driftLength {
-		f.Quantity = assay.NotEstimable(assay.Bytes, 0, "readings", fmt.Sprintf("the steady phases lasted %s, and growth that matters needs at least %s", duration(seconds(end-begin)), duration(seconds(driftLength))))
-		return f
-	}
-	if p.f.Metrics == nil || end <= begin {
-		f.Quantity = assay.NotMeasured(assay.Bytes, "the run has no metrics of a steady phase")
-		return f
-	}
-	begin = end - (end-begin)/2
-	step := max(int64(1e9), (end-begin)/driftBlocks)
-	for _, name := range memorySeries {
-		series, err := p.f.Metrics.Range(context.Background(), name, begin, end, step)
-		if err != nil {
-			f.Quantity = assay.NotMeasured(assay.Bytes, "the series of memory cannot be read: "+err.Error())
-			return f
-		}
-		n := 0
-		for i := range series {
-			if _, ok := growth(&series[i], Confidence); ok {
-				n++
-			}
-		}
-		found := false
-		for i := range series {
-			q, ok := growth(&series[i], apiece(max(1, n)))
-			if q = ofSeveral(q, n, "instances"); ok && (!found || q.Lo > f.Quantity.Lo) {
-				f.Quantity, f.Evidence, found = q, []string{name + " of " + labelsText(series[i].Labels)}, true
-			}
-		}
-		if found {
-			return f
-		}
-		if n > 0 {
-			f.Quantity = assay.NotEstimable(assay.Bytes, n, "instances", fmt.Sprintf("too few readings of each bound the worst of %d", n))
-			return f
-		}
-	}
-	f.Quantity = assay.NotMeasured(assay.Bytes, "no series of memory spans the second half of the steady phases")
-	return f
-}
-
-// growth is the Theil-Sen slope through a series times its length.
-func growth(s *assay.Series, confidence float64) (assay.Quantity, bool) {
-	var at, v []float64
-	for i, x := range s.Values {
-		if f := float64(x); !math.IsNaN(f) {
-			at, v = append(at, seconds(s.Times[i])), append(v, f)
-		}
-	}
-	slope, ok := stat.SlopeOf(at, v, confidence)
-	if !ok || len(at) < driftBlocks/2 || math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0) {
-		return assay.Quantity{}, false
-	}
-	span := at[len(at)-1] - at[0]
-	return assay.Quantity{Value: slope.PerX * span, Lo: slope.Interval.Lo * span, Hi: slope.Interval.Hi * span, Confidence: slope.Interval.Confidence, Unit: assay.Bytes, N: len(at), Of: "readings",
-		Method: fmt.Sprintf("Theil-Sen slope over %s, times that; Mann-Kendall p = %.2g", duration(span), slope.P), Basis: assay.Estimated}, true
 }
 
 func labelsText(labels []assay.Label) string {

@@ -15,7 +15,7 @@ var titles = map[string]string{
 	"overload/throttled": "throttled in overload", "k6/threshold": "k6 threshold", "idle/gap": "idle time to zero",
 	"slo/burn": "burn rate", "slo/burn/worst": "worst burn rate", "slo/spent": "budget spent", "slo/lasts": "a budget lasts",
 	"neighbour/latency": "wait beside a loud class", "fairness/goodput": "fairness", "scaling/fairness": "balance of instances", "cold/flip": "quantile at which cold begins",
-	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory",
+	"drift/ttft": "drift of TTFT", "drift/e2e": "drift of end to end", "drift/memory": "growth of memory", "drift/memory/rate": "growth of memory by the hour", "drift/memory/left": "time left of memory",
 }
 
 // Title returns a metric with its selectors as people say it: "TTFT p95, warm".

@@ -96,8 +96,20 @@ func driftLine(r *assay.Report) string {
 			parts = append(parts, fmt.Sprintf("%s %s by %s over %s", ph.Name, l.title, Measure(f.Quantity), Duration(seconds(ph.End-ph.Begin))))
 		}
 	}
-	if f := r.Find("drift/memory"); f != nil && f.Quantity.Known() && (len(parts) > 0 || f.Quantity.Lo > 0) {
-		parts = append(parts, "memory by "+Measure(f.Quantity))
+	for _, of := range [][]string{nil, {"of", "gpu"}} {
+		f := r.Find("drift/memory/rate", of...)
+		if f == nil || !f.Quantity.Known() || f.Quantity.Lo <= 0 && (len(parts) == 0 || of != nil) {
+			continue
+		}
+		what := "memory"
+		if of != nil {
+			what = "memory of a GPU"
+		}
+		s := fmt.Sprintf("%s by %s (%s)", what, Measure(f.Quantity), strings.Join(f.Evidence, "; "))
+		if left := r.Find("drift/memory/left", of...); left != nil && left.Quantity.Known() {
+			s += "; projection: at this rate its limit is reached " + Measure(left.Quantity) + " after the last reading (" + strings.Join(left.Evidence, "; ") + ")"
+		}
+		parts = append(parts, s)
 	}
 	if len(parts) == 0 {
 		return ""
