@@ -158,6 +158,7 @@ func TestValidateSaysWhatIsCarried(t *testing.T) {
 
 // TestVisionSandbox proves two clients on the embedded image classifier, with tenants at its gateway.
 func TestVisionSandbox(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []string{"kserve1", "openinference"} {
 		t.Run(protocol, func(t *testing.T) {
 			dir := t.TempDir()

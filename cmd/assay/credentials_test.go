@@ -93,6 +93,7 @@ load: [{name: steady, arrivals: {even: {rate: 20/s}}, for: 5s}]
 
 // TestRefusedCredentialIsReplaced: a token that the target revokes before its time is fetched anew at once, and the run says that it was refused.
 func TestRefusedCredentialIsReplaced(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	tokens, good, refused := map[string]bool{}, 0, 0
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -27,7 +27,14 @@ func TestDiskFull(t *testing.T) {
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 	write(t, dir, "plan.yaml", strings.Replace(hurtPlan, "at: 2s}", "at: 7s}", 1)+"budget: {for: 1m}\n")
 	cmd, errs := start(t, dir, "run", "plan.yaml")
-	until(t, "load", 30*time.Second, func() bool { return eventsHave(dir, `"phase.begin"`) })
+	until(t, "a request on the disk", 30*time.Second, func() bool { // beyond the log's eight bytes of magic
+		logs, _ := filepath.Glob(filepath.Join(disk, "*", "requests", "*.log"))
+		if len(logs) == 0 {
+			return false
+		}
+		at, err := os.Stat(logs[0])
+		return err == nil && at.Size() > 8
+	})
 	hog, err := os.Create(filepath.Join(disk, "hog"))
 	if err != nil {
 		t.Fatal(err)

@@ -134,6 +134,7 @@ func dressed(t *testing.T, r *assay.Report) {
 }
 
 func TestSameSeedSameSchedule(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "plan.yaml", strings.Replace(okPlan, "even: {rate: 5/s}", "poisson: {rate: 20/s}", 1))
 	hash := map[string]string{}
@@ -189,6 +190,7 @@ func eventsHave(dir, text string) bool {
 
 // TestInterrupt: Ctrl-C stops the load, reverts faults, and the report says so.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "plan.yaml", strings.Replace(strings.Replace(hurtPlan, "at: 4s, for: 2s", "at: 1s, for: 1m", 1), "for: 8s", "for: 2m", 1))
 	cmd, errs := start(t, dir, "run", "plan.yaml")
@@ -231,6 +233,7 @@ func tree(t *testing.T, dir string) map[string]string {
 // TestKilled: SIGKILL at random moments. Every fault is reverted within a second, no process is left, the directory loads and
 // reading does not change it.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	n := 2
 	if os.Getenv("ASSAY_FULL") != "" {
 		n = 10

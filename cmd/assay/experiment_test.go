@@ -35,6 +35,7 @@ hypothesis:
 `
 
 func TestExperimentOnSandbox(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	// One at a time is what the plan allows, and what it tells beforehand is refused.
 	write(t, dir, "plan.yaml", experimentPlan)

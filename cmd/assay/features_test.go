@@ -26,6 +26,7 @@ func answer(w http.ResponseWriter, words ...string) {
 
 // A server that answers quickly with garbage in the middle of a run has failed, though every request of the load was answered.
 func TestCanaryFindsGarbage(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	canaries := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -141,6 +142,7 @@ func (s *served) state() (replicas, notes, zeros int) {
 
 // A Deployment is made cold and put back, however the run ends.
 func TestColdStartsOfADeployment(t *testing.T) {
+	t.Parallel()
 	s := &served{replicas: 3, notes: map[string]any{}}
 	api, model := httptest.NewServer(http.HandlerFunc(s.api)), httptest.NewServer(http.HandlerFunc(s.model))
 	defer api.Close()

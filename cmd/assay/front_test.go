@@ -82,6 +82,7 @@ const hopSlack = int64(20 * time.Millisecond)
 // TestBehindNginx runs a plan through a real nginx with TLS to the sandbox, whose process is killed on the way, with the log and the status page watched,
 // and reads the same log afterwards: what the hop saw lies within what the client saw.
 func TestBehindNginx(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server := cli(t, dir, "sandbox", "--listen", "127.0.0.1:0", "--model", "nano", "--max-scale", "1")
 	out, err := server.StdoutPipe()
@@ -107,9 +108,12 @@ func TestBehindNginx(t *testing.T) {
 		t.Fatalf("runs %v\n%s%s", runs, got.out, got.err)
 	}
 	client, bySpan := recordingOf(t, runs[0]), map[assay.SpanID]assay.Request{}
-	failed := 0
+	failed, answered := 0, 0 // on a busy machine one may reach its deadline before the front knows of it
 	for _, q := range client.requests {
 		bySpan[q.SpanID] = q
+		if q.Status != 0 || pacetest.Full() {
+			answered++
+		}
 		if q.Outcome.Failed() {
 			failed++
 		}
@@ -122,16 +126,16 @@ func TestBehindNginx(t *testing.T) {
 			t.Errorf("%s: got %v, want it counted", name, v)
 		}
 	}
-	if v := client.value(t, "max(last_over_time(nginx_log_request_seconds_count[1h]))"); int(v) != len(client.requests) {
-		t.Errorf("the log told of %v requests, the client of %d", v, len(client.requests))
+	if v := client.value(t, "max(last_over_time(nginx_log_request_seconds_count[1h]))"); int(v) < answered || int(v) > len(client.requests) {
+		t.Errorf("the log told of %v requests, the client of %d, %d of them answered", v, len(client.requests), answered)
 	}
 
 	if got := assayIn(t, dir, "import", "--nginx", "access.log,format=@nginx.conf:assay,instance=upstream", "--out", "hop"); got.code != 0 || !strings.Contains(got.out, "nginx asked another upstream") {
 		t.Fatalf("import: exit %d\n%s%s", got.code, got.out, got.err)
 	}
 	hop := recordingOf(t, filepath.Join(dir, "hop"))
-	if len(hop.requests) != len(client.requests) {
-		t.Errorf("the hop saw %d requests, the client sent %d", len(hop.requests), len(client.requests))
+	if n := len(hop.requests); n < answered || n > len(client.requests) {
+		t.Errorf("the hop saw %d requests, the client sent %d and had answers to %d", n, len(client.requests), answered)
 	}
 	for _, q := range hop.requests {
 		c, ok := bySpan[q.SpanID]

@@ -246,6 +246,7 @@ load:
 
 // TestEveryKindOfPhase runs one and assesses it: each kind sends what its settings say.
 func TestEveryKindOfPhase(t *testing.T) {
+	t.Parallel()
 	dir := files(t)
 	write(t, dir, "plan.yaml", everyPhase)
 	begin := time.Now()

@@ -85,6 +85,7 @@ func able(t *testing.T, fault string) {
 // Weights that are read slowly lengthen the fetch of the start that falls into the fault, and of no other; the sandbox reads weights of its own, so
 // that no other run feels it.
 func TestSlowReadsOfWeights(t *testing.T) {
+	t.Parallel()
 	able(t, "slow-reads")
 	dir := t.TempDir()
 	write(t, dir, "plan.yaml", `apiVersion: assay/v1

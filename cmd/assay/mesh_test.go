@@ -27,6 +27,7 @@ chaos:
 
 // A run with faults through Chaos Mesh: what it says, what it does to the cluster, and that nothing is left.
 func TestRunWithChaosMesh(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	c := meshtest.New(t, nil, 2)

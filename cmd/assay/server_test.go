@@ -18,6 +18,7 @@ import (
 // A run on a server that someone else started on this machine: its process is hurt, found again by its pid file, and left alone
 // afterwards; a plan that names a process that must not be hurt, or none, is refused before the run.
 func TestRunOnAProcess(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server := cli(t, dir, "sandbox", "--listen", "127.0.0.1:0", "--model", "nano", "--max-scale", "1")
 	out, err := server.StdoutPipe()

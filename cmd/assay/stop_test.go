@@ -65,6 +65,7 @@ func stopped(t *testing.T, pid int) bool {
 
 // An injector that is frozen cannot keep its fault in force: the file, and the request, reach the guardian. Continued, it ends as interrupted.
 func TestStopOfAFrozenRun(t *testing.T) {
+	t.Parallel()
 	for _, by := range []string{"file", "request"} {
 		t.Run(by, func(t *testing.T) {
 			if by == "request" {

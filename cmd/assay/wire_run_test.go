@@ -14,6 +14,7 @@ import (
 // A run with faults between the load and an endpoint: the records name what was done, no more and no less, the endpoint got only what passed,
 // and everything says on which side the faults lay.
 func TestRunWithFaultsOnTheWire(t *testing.T) {
+	t.Parallel()
 	var served atomic.Int64
 	target := openAI(t, &served)
 	dir := t.TempDir()
