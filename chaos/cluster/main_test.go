@@ -74,10 +74,10 @@ func runner(d *chaos.Mesh, g chaos.Guard, j *drilltest.Journal, steps ...chaos.S
 		Sync: func(e *assay.Event) error { return j.Write(e) }, Begin: func(context.Context, string) (int64, error) { return 1, nil }}
 }
 
-// impatient lets the runner and its driver give up soon.
+// impatient lets the runner and its driver give up soon, and yet not before a busy machine has done its part.
 func impatient(r *chaos.Runner) {
 	d := r.Driver.(chaos.Drivers)[chaos.ByMesh].(*chaos.Mesh)
-	d.Patience, d.Select = time.Second, 1500*time.Millisecond
+	d.Patience, d.Select = 4*time.Second, 5*time.Second
 }
 
 // noGuard keeps nothing: for tests in which the injector lives.

@@ -195,7 +195,7 @@ func TestMisbehaviour(t *testing.T) {
 		text   string
 	}{
 		{"selects nothing", meshtest.Behaviour{NeverSelects: true}, []string{assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVoid, assay.EventFaultReverted, assay.EventFaultClear},
-			assay.EventFaultVoid, "Chaos Mesh selected nothing within 1.5s; a cluster that filters namespaces wants serving annotated chaos-mesh.org/inject: enabled"},
+			assay.EventFaultVoid, "Chaos Mesh selected nothing within 5s; a cluster that filters namespaces wants serving annotated chaos-mesh.org/inject: enabled"},
 		{"fails to inject", meshtest.Behaviour{FailsToInject: "no daemon on the node"}, []string{assay.EventFaultArmed, assay.EventFaultApplied, assay.EventFaultVoid, assay.EventFaultReverted, assay.EventFaultClear},
 			assay.EventFaultVoid, "Chaos Mesh says: apply of serving/pod failed: no daemon on the node"},
 		{"is slow", meshtest.Behaviour{Injects: 1500 * time.Millisecond}, whole, assay.EventFaultVerified, "after its object was created; told by its controller, not measured"},
@@ -324,7 +324,7 @@ func TestLinkLost(t *testing.T) {
 	if got := c.InForce(); len(got) != 1 {
 		t.Errorf("in force %v", got)
 	}
-	short, cancel := context.WithTimeout(background, time.Second)
+	short, cancel := context.WithTimeout(background, 5*time.Second)
 	defer cancel()
 	rep, err := chaos.Heal(short, dir, drilltest.Read(t, dir))
 	if err != nil || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], at) {
@@ -354,7 +354,7 @@ func TestForcedFinalizer(t *testing.T) {
 			}
 			pod := j.Find(assay.EventFaultArmed).Instance
 			heal := func(opt chaos.HealOptions) chaos.HealReport {
-				ctx, cancel := context.WithTimeout(background, 2500*time.Millisecond)
+				ctx, cancel := context.WithTimeout(background, 6*time.Second)
 				defer cancel()
 				rep, err := chaos.HealWith(ctx, dir, drilltest.Read(t, dir), opt)
 				if err != nil {

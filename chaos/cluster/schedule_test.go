@@ -10,8 +10,8 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/chaos"
-	"github.com/assay-dev/assay/internal/drilltest"
 	"github.com/assay-dev/assay/internal/meshtest"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // often is a Schedule's, whose experiments last longer than the test.
@@ -46,15 +46,19 @@ func TestScheduleEndsWithoutUs(t *testing.T) {
 				if e.Kind != assay.EventFaultVerified {
 					return
 				}
-				drilltest.Await(t, 5*time.Second, "of each level", func() bool {
-					return !slices.ContainsFunc(levels, func(kind string) bool { return len(names(kind)) == 0 })
-				})
+				missing := func(kind string) bool { return len(names(kind)) == 0 }
+				for begin := time.Now(); slices.ContainsFunc(levels, missing); time.Sleep(time.Millisecond) {
+					if time.Since(begin) > pacetest.Patience { // no Fatal here: this is the runner's goroutine, which would be gone
+						t.Errorf("not of each level after %v", pacetest.Patience)
+						break
+					}
+				}
 				c.Cut(true)
 				tc.end(c)
 				wg.Go(func() {
 					defer c.Cut(false)
 					for begin := time.Now(); len(names("Schedule"))+len(names("PodChaos"))+len(c.InForce()) > 0; time.Sleep(10 * time.Millisecond) {
-						if time.Since(begin) > 15*time.Second {
+						if time.Since(begin) > pacetest.Patience {
 							t.Errorf("not ended: %v %v, in force %v", names("Schedule"), names("PodChaos"), c.InForce())
 							return
 						}

@@ -31,7 +31,7 @@ func TestSweep(t *testing.T) {
 	}
 	c.Behave(meshtest.Behaviour{Stuck: "for ever"})
 	leave(t, s.Kubeconfig, s.Run)
-	ctx, cancel := context.WithTimeout(background, 4*time.Second)
+	ctx, cancel := context.WithTimeout(background, 15*time.Second)
 	defer cancel()
 	if rep, err := s.Do(ctx); err != nil || len(rep.Reverted) > 0 || len(rep.Remaining) != 1 || !strings.Contains(rep.Remaining[0], "NetworkChaos left-by-7e000001 in serving: ") {
 		t.Errorf("held by its controller: %+v, %v", rep, err)
