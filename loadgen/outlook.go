@@ -157,6 +157,13 @@ func (p *Phase) work() string {
 	if s := p.Session; s != nil {
 		parts = append(parts, "sessions of "+strings.TrimSuffix(lengthWords(s.Turns), " tokens")+" turns"+s.Think.words())
 	}
+	if u := p.Users; u != nil {
+		text := fmt.Sprintf("from %d users", u.N)
+		if u.Skew > 0 {
+			text += ", by Zipf's law with exponent " + number(u.Skew)
+		}
+		parts = append(parts, text)
+	}
 	if len(p.Mix) > 0 {
 		total := 0.0
 		for _, s := range p.Mix {

@@ -96,6 +96,9 @@ func TestUsersOfPopulation(t *testing.T) {
 	if mustSchedule(t, 1, p).Hash() == one.Hash() {
 		t.Error("without users, same hash")
 	}
+	if got, want := (&Phase{Arrivals: p.Arrivals, Prompt: Fixed(3), Output: Fixed(5), Users: &Users{N: 50, Skew: 1.5}}).work(), "prompts of 3 tokens; answers of 5 tokens; from 50 users, by Zipf's law with exponent 1.5"; got != want {
+		t.Errorf("told as %q, want %q", got, want)
+	}
 	// Each session is one user's, and a phase that follows has the same users.
 	chat := Phase{Name: "chat", Arrivals: Even{Profile{Rate: 2}}, For: 30 * time.Second, Session: &Session{Turns: Fixed(2)}, Users: &Users{N: 3}}
 	after := even("after", 10, 10*time.Second)
