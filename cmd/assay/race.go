@@ -87,7 +87,7 @@ func (o *raceOptions) check(args []string) error {
 				return exit(assay.ExitUsage, "--budget requests=%s: a whole number of 1 or more", value)
 			}
 		case "time":
-			if o.most, err = time.ParseDuration(value); err != nil || o.most <= 0 {
+			if o.most, err = plan.ParseDuration(value); err != nil || o.most <= 0 {
 				return exit(assay.ExitUsage, "--budget time=%s: a duration such as 5m", value)
 			}
 		default:

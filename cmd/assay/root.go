@@ -81,5 +81,6 @@ func command(io stdio) *cobra.Command {
 	root.AddCommand(runCommand(io), loadCommand(io), assessCommand(io), reportCommand(io), importCommand(io), traceCommand(io), validateCommand(io), schemaCommand(io), listCommand(io),
 		healCommand(io), chaosCommand(io), doctorCommand(io), stopCommand(io), calibrateCommand(io), evidenceCommand(io), statCommand(io), sandboxCommand(io), mergeCommand(io), k6Command(io), dashboardsCommand(io), compareCommand(io), versionCommand(io))
 	root.AddCommand(hidden(io)...)
+	readPrinted(root)
 	return root
 }

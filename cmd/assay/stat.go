@@ -282,11 +282,6 @@ func parseNumber(text string) (v float64, isTime bool, err error) {
 		}
 		return v, false, nil
 	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if v, err := strconv.ParseFloat(days, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			return v * 86400, true, nil
-		}
-	}
 	d, err := plan.ParseDuration(text)
 	if err != nil {
 		return 0, false, fmt.Errorf("%q is neither a number nor a duration such as 5h or 300ms", text)

@@ -11,12 +11,51 @@ import (
 	"github.com/assay-dev/assay"
 )
 
-// asPrinted is where minutes are written as they are printed; 5mins is no 5ms.
-var asPrinted = regexp.MustCompile(`([0-9.])min([0-9.]|$)`)
+// part is one number with its unit, as durations are printed and as people write them.
+var part = regexp.MustCompile(`^\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(min|ms|ns|us|µs|μs|[wdhms])`)
 
-// ParseDuration reads a duration as [time.ParseDuration] does, and minutes also as min, as they are printed.
+// ParseDuration reads a duration as [time.ParseDuration] does and as it is printed: minutes also as min, days and weeks, and spaces before a unit and between parts, as in 43.2 min or 1 h 5 s.
 func ParseDuration(text string) (time.Duration, error) {
-	return time.ParseDuration(asPrinted.ReplaceAllString(text, "${1}m${2}"))
+	rest, sign := strings.TrimSpace(text), time.Duration(1)
+	if rest == "0" {
+		return 0, nil
+	}
+	if after, minus := strings.CutPrefix(rest, "-"); minus {
+		rest, sign = after, -1
+	} else {
+		rest = strings.TrimPrefix(rest, "+")
+	}
+	sum := time.Duration(0)
+	for ok := false; !ok || rest != ""; ok = true {
+		m := part.FindStringSubmatch(rest)
+		if m == nil {
+			return 0, fmt.Errorf("%q is no duration", text)
+		}
+		rest = rest[len(m[0]):]
+		if m[2] == "m" && strings.HasPrefix(rest, "in") { // 5mins is no 5ms
+			return 0, fmt.Errorf("%q is no duration", text)
+		}
+		days := map[string]time.Duration{"d": 1, "w": 7}[m[2]]
+		unit := m[2]
+		switch {
+		case unit == "min":
+			unit = "m"
+		case days > 0:
+			unit = "h"
+		}
+		d, err := time.ParseDuration(m[1] + unit)
+		if days > 0 && err == nil {
+			if d > math.MaxInt64/(24*days) {
+				return 0, fmt.Errorf("%q is too long", text)
+			}
+			d *= 24 * days
+		}
+		if err != nil || sum > math.MaxInt64-d {
+			return 0, fmt.Errorf("%q is too long", text)
+		}
+		sum += d
+	}
+	return sign * sum, nil
 }
 
 // Duration is a length of time written as people write it: 800ms, 30s, 5m, 2h.
