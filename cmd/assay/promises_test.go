@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -193,5 +194,18 @@ func TestPromisesRefused(t *testing.T) {
 		if got.code != 2 || !strings.Contains(strings.ReplaceAll(got.err, filepath.ToSlash(dir)+"/", ""), c.want) {
 			t.Errorf("%s: exit %d, %s; want 2 and %q", c.args, got.code, got.err, c.want)
 		}
+	}
+}
+
+// An OpenSLO file is checked as what it is, and not as a plan.
+func TestValidatePromises(t *testing.T) {
+	dir := t.TempDir()
+	text := "- apiVersion: openslo/v1\n  kind: SLO\n  metadata: {name: pages}\n  spec:\n    service: web\n    indicator: {metadata: {name: pages-sli}, spec: {ratioMetric: {counter: true, good: {metricSource: {type: Any, spec: {query: Any}}}, total: {metricSource: {type: Any, spec: {query: Any}}}}}}\n" +
+		"    timeWindow: [{duration: 30d, isRolling: true}]\n    budgetingMethod: Occurrences\n    objectives: [{target: 0.99}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "slos.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := assayIn(t, dir, "validate", "slos.yaml"); got.code != 0 || !strings.Contains(got.out, "slos.yaml: an OpenSLO file of 1 promise;") || !strings.Contains(got.out, "pages: 99 %, which no run can judge: its metric source is of type any") {
+		t.Errorf("exit %d\n%s%s", got.code, got.out, got.err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/assay-dev/assay/analyzers"
 	"github.com/assay-dev/assay/chaos"
 	"github.com/assay-dev/assay/dashboards"
+	"github.com/assay-dev/assay/internal/openslo"
 	"github.com/assay-dev/assay/internal/plan"
 	"github.com/assay-dev/assay/internal/stat"
 )
@@ -70,6 +71,27 @@ func complete(p *plan.Plan) (*plan.Plan, []assay.Objective, error) {
 	return p, objectives, nil
 }
 
+// validatePromises checks an OpenSLO file, which is no plan: it says what it promises and what of it has no use.
+func validatePromises(io stdio, path string) error {
+	set, err := openslo.ReadFiles("", path)
+	if err != nil {
+		return &status{assay.ExitUsage, err}
+	}
+	fmt.Fprintf(io.out, "%s: an OpenSLO file of %s; a plan names it under slo, and assess and import take it as --slo\n", path, dashboards.Things(len(set.SLOs), "promises"))
+	for i := range set.SLOs {
+		s := &set.SLOs[i]
+		line := fmt.Sprintf("  %s: %g %%", s.Name, 100*s.Target)
+		if s.Unmapped != "" {
+			line += ", which no run can judge: " + s.Unmapped
+		}
+		fmt.Fprintln(io.out, line)
+	}
+	for _, n := range set.Notes {
+		fmt.Fprintln(io.out, "  "+n)
+	}
+	return nil
+}
+
 func validateCommand(io stdio) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -81,6 +103,9 @@ func validateCommand(io stdio) *cobra.Command {
 			path := ""
 			if len(args) == 1 {
 				path = args[0]
+			}
+			if head, err := headOf(path); err == nil && path != "" && openslo.Is(head) {
+				return validatePromises(io, path)
 			}
 			p, objectives, err := load(path)
 			if err != nil {

@@ -58,7 +58,7 @@ func readBounded(path string) ([]byte, error) {
 // Is reports whether a file begins as one of OpenSLO.
 func Is(head []byte) bool { return versionLine.Match(head) }
 
-var versionLine = regexp.MustCompile(`(?m)^\s*["']?apiVersion["']?\s*:\s*["']?openslo(\.com)?/v`)
+var versionLine = regexp.MustCompile(`(?m)^\s*(?:- +)?["']?apiVersion["']?\s*:\s*["']?openslo(\.com)?/v`)
 
 // Read decodes files. The error joins one *Error for each thing wrong.
 func Read(files ...File) (*Set, error) {
@@ -140,7 +140,17 @@ func (s *set) documents(r *reader, data []byte) {
 		if !r.resolve(&y, 0, &nodes) {
 			return
 		}
-		s.document(node{r: r, y: y.Content[0]})
+		objects := []*yaml.Node{y.Content[0]}
+		if y.Content[0].Kind == yaml.SequenceNode { // as OpenSLO's own tools write several
+			objects = y.Content[0].Content
+		}
+		if found += len(objects) - 1; found > maxDocs {
+			r.bad(&y, "", "has more than %d documents", maxDocs)
+			return
+		}
+		for _, o := range objects {
+			s.document(node{r: r, y: o})
+		}
 	}
 	if found == 0 {
 		r.bad(nil, "", "is empty; want documents with apiVersion openslo/v1 or openslo/v1alpha")
