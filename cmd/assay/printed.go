@@ -27,6 +27,9 @@ func readPrinted(c *cobra.Command) {
 		set.VisitAll(func(f *pflag.Flag) {
 			if _, is := f.Value.(printed); !is && f.Value.Type() == "duration" {
 				f.Value = printed{f.Value}
+				if f.DefValue == "0s" {
+					f.DefValue = "0" // a default that help does not show
+				}
 			}
 		})
 	}

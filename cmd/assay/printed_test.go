@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,9 @@ func TestPrintedDurations(t *testing.T) {
 		if err := root.Execute(); err != nil || d != want {
 			t.Errorf("--for %q: got %v, %v, want %v", text, d, err, want)
 		}
+	}
+	if got := assayIn(t, t.TempDir(), "assess", "--help"); strings.Contains(got.out, "default 0s") || !strings.Contains(got.out, "--rule-interval duration") {
+		t.Errorf("help shows a default that is none:\n%s", got.out)
 	}
 	if err := (printed{}).Set("5mins"); err == nil || err.Error() != `"5mins" is not a duration; write for example 800ms, 30s, 5min or 2d` {
 		t.Errorf("got %v", err)
