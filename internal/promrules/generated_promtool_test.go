@@ -47,7 +47,8 @@ func TestGeneratedAsPromtool(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "rule_files: [rules.yaml]\nevaluation_interval: %ds\ntests:\n- interval: %ds\n  input_series:\n%s  alert_rule_test:\n", every, sampled, series)
+	fmt.Fprintf(&b, "rule_files: [rules.yaml]\nevaluation_interval: %ds\ngroup_eval_order: [%s, %s, %s]\ntests:\n- interval: %ds\n  input_series:\n%s  alert_rule_test:\n",
+		every, groups[0].Name, groups[1].Name, groups[2].Name, sampled, series) // promtool takes groups in any order else
 	fired := map[string]int{}
 	for at := int64(0); at < until; at += every {
 		var firing []string
