@@ -52,11 +52,18 @@ type UnitEvidence struct {
 	Units    int             `json:"units"`      // that were told apart
 	Failures int             `json:"failures"`
 	Trend    *TrendEvidence  `json:"trend,omitempty"` // nil with fewer than 4 failures
-	MTBF     Quantity        `json:"mtbf"`            // at the end of the watch, where the rate is not constant
+	MTBF     Quantity        `json:"mtbf"`            // mean over the watch, as is the rate
 	Rate     Quantity        `json:"failure_rate"`
+	AtEnd    *RateEvidence   `json:"at_end,omitempty"`   // of the watch, by a power law; nil with fewer than 5 failures
 	Causes   []CauseEvidence `json:"causes,omitempty"`   // the most frequent first
 	Releases []ReleaseRate   `json:"releases,omitempty"` // where there are several
 	Doubts   []string        `json:"doubts,omitempty"`
+}
+
+// RateEvidence is an MTBF with its failure rate.
+type RateEvidence struct {
+	MTBF Quantity `json:"mtbf"`
+	Rate Quantity `json:"failure_rate"`
 }
 
 // TrendEvidence says whether a rate of failures is constant. The failures lie on the clock of the exposure, in the order of the calendar.

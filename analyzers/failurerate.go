@@ -12,11 +12,12 @@ import (
 
 // Rates of failure
 //
-// Before an MTBF stands the question whether there is one: three tests ask whether failures came at a constant rate, and that of MIL-HDBK-189 decides, which is the most
-// powerful against a power law. Where it finds a trend (p < 0.05), the MTBF is that at the end of the watch, by Crow's power law (AMSAA), and the mean over the watch is said beside
-// it. Below four failures no trend can be tested, and a constant rate is assumed and said to be. Of a few more only a strong trend shows; a weaker one makes the interval of a constant rate miss the
-// MTBF at the end more often than it says, so that the finding says what could have been seen, and what the power law makes of the end. Where Laplace's test finds that the rate changed, though by no power law, MTBF and rate are told to be
-// a mean over the watch.
+// MTBF and failure rate are those of the watch as a whole: its failures are Poisson about their mean number whatever the rate did meanwhile, so that the chi-square interval of their mean over the watch is
+// exact, with a trend or without (any non-homogeneous Poisson process). What they were at the end of the watch is another question and has a figure of its own, with the label at=end: by Crow's power law (AMSAA), from five failures
+// on whether or not a trend shows. It is not told of those alone in which one shows: where there is none, a trend found by luck comes with a figure that is wrong one time in three.
+//
+// Three tests ask whether the rate was constant, and that of MIL-HDBK-189 decides, which is the most powerful against a power law. Where it finds a trend (p < 0.05), or Laplace's test finds that the rate
+// changed though by no power law, an objective is held to the worse of both figures. Below four failures no trend can be tested; of a few more only a strong one shows, and the finding says which.
 
 // mostArranged bounds the failures whose order is looked at pair by pair.
 const mostArranged = 5000
@@ -41,11 +42,18 @@ type failing struct {
 	warnings []string
 	withheld string // why there can be no rate, or ""
 
-	trended bool   // the rate is not constant: MTBF and rate are those at the end
+	trended bool   // the rate is not constant
 	doubt   string // which test doubts a constant rate where the one that decides does not
 }
 
-const meanRate = "chi-square, time-terminated, mean over the watch, whose rate was not constant"
+// How the mean over the watch was told, and the same where a test says that the rate changed meanwhile.
+const (
+	meanOver = "chi-square, time-terminated; mean over the watch"
+	meanRate = meanOver + ", whose rate was not constant"
+)
+
+// atEnd is the label of what a rate was at the end of the watch.
+const atEnd = "end"
 
 // unexposed says why nothing was exposed to failure.
 func (x *failing) unexposed() string {
@@ -67,41 +75,55 @@ func (x *failing) findings() []assay.Finding {
 	if tested != "" {
 		mtbf.Evidence, rate.Evidence = append(mtbf.Evidence, tested), append(rate.Evidence, tested)
 	}
-	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && trend != "" {
-		x.trended = true
-		mtbf.Quantity, rate.Quantity = changingRate(&g)
-		said := fmt.Sprintf("the rate is not constant (%s): MTBF and rate are those at the end; over the whole watch it was %s between failures, %.3g failures an hour", trend, duration(x.exposure/float64(x.n)), 3600*float64(x.n)/x.exposure)
-		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, said), append(rate.Warnings, said)
-		return []assay.Finding{mtbf, rate}
-	}
 	mtbf.Quantity, rate.Quantity = steadyRate(x.n, x.exposure)
-	if x.doubt != "" {
+	said := x.unseen()
+	switch {
+	case trend != "":
+		x.trended = true
+		said = fmt.Sprintf("the rate is not constant (%s): MTBF and rate are the mean over the watch", trend)
+	case x.doubt != "":
+		said = x.doubt
+	}
+	if x.trended || x.doubt != "" {
 		mtbf.Quantity.Method, rate.Quantity.Method = meanRate, meanRate
-		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, x.doubt), append(rate.Warnings, x.doubt)
 	}
-	if unseen := x.unseen(); unseen != "" {
-		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, unseen), append(rate.Warnings, unseen)
+	var ends []assay.Finding
+	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && (g.N >= leastGrowth || x.trended) {
+		ends = x.ends(&g)
+		if x.trended || x.doubt != "" {
+			m, h := ends[0].Quantity, ends[1].Quantity
+			said += fmt.Sprintf("; at its end it was %s between failures, %.3g failures an hour, and an objective is held to the worse of both", duration(m.Value), h.Value)
+		}
 	}
-	if g, ok := stat.GrowthOf(x.ages, x.exposure, false, Confidence); ok && g.N >= leastGrowth {
-		m, h := changingRate(&g)
-		mtbf.Evidence = append(mtbf.Evidence, fmt.Sprintf("were the rate not constant, the MTBF at the end of the watch would be %s, %s to %s at %g %% (Crow-AMSAA power law, shape %.2g of %d failures)",
-			duration(m.Value), duration(m.Lo), duration(m.Hi), 100*Confidence, g.BetaU, g.N))
-		rate.Evidence = append(rate.Evidence, fmt.Sprintf("were it not constant, the rate at the end of the watch would be %.3g an hour, %.3g to %.3g at %g %% (Crow-AMSAA power law, shape %.2g of %d failures)",
-			h.Value, h.Lo, h.Hi, 100*Confidence, g.BetaU, g.N))
+	if said != "" {
+		mtbf.Warnings, rate.Warnings = append(mtbf.Warnings, said), append(rate.Warnings, said)
 	}
 	if x.n == 0 {
 		mtbf.Evidence = append(mtbf.Evidence, fmt.Sprintf("an MTBF of 720 h needs %s without a failure", duration(720*3600*stat.PlanningFactor(0, Confidence))))
 	}
-	return []assay.Finding{mtbf, rate}
+	return append([]assay.Finding{mtbf, rate}, ends...)
 }
 
-// steadyRate returns MTBF and failure rate after n failures in t seconds at a constant rate.
+// ends returns what MTBF and failure rate were at the end of the watch.
+func (x *failing) ends(g *stat.Growth) []assay.Finding {
+	m, h := changingRate(g)
+	at := func(metric string, q assay.Quantity) assay.Finding {
+		f := assay.Finding{Metric: metric + "/" + x.subject, Labels: map[string]string{"at": atEnd}, Ledger: assay.Natural, Quantity: q, Evidence: slices.Clone(x.evidence)}
+		if x.doubt != "" && !x.trended {
+			f.Warnings = []string{"by a power law, which the tests do not find"}
+		}
+		return f
+	}
+	return []assay.Finding{at("mtbf", m), at("failure_rate", h)}
+}
+
+// steadyRate returns the mean MTBF and failure rate over t seconds after n failures in them.
 func steadyRate(n int, t float64) (mtbf, rate assay.Quantity) {
 	in := stat.MTBF(t, n, Confidence)
-	method := "chi-square, time-terminated, constant rate"
+	method := meanOver
 	value, hourly, lo := math.NaN(), math.NaN(), 0.0
 	if n == 0 {
-		method = "one-sided bound without a failure: exposure/ln 20"
+		method = "one-sided bound without a failure: exposure/ln 20; mean over the watch"
 	} else {
 		value, hourly, lo = t/float64(n), 3600*float64(n)/t, 3600/in.Hi
 	}
@@ -110,7 +132,7 @@ func steadyRate(n int, t float64) (mtbf, rate assay.Quantity) {
 	return mtbf, rate
 }
 
-// changingRate returns MTBF and failure rate at the end of a watch whose rate was not constant.
+// changingRate returns MTBF and failure rate at the end of a watch.
 func changingRate(g *stat.Growth) (mtbf, rate assay.Quantity) {
 	method := fmt.Sprintf("Crow-AMSAA power law at the end of the watch, shape %.3g; NIST/SEMATECH 8.4.5.2", g.BetaU)
 	mtbf = assay.Quantity{Value: g.MTBF, Lo: g.In.Lo, Hi: g.In.Hi, Confidence: Confidence, Unit: assay.Seconds, N: g.N, Of: "failures", Method: method, Basis: assay.Estimated}
@@ -120,6 +142,7 @@ func changingRate(g *stat.Growth) (mtbf, rate assay.Quantity) {
 
 // trend says what the tests of a constant rate showed, and in trend, where it is not constant, which way it goes.
 func (x *failing) trend() (tested, trend string) {
+	x.trended, x.doubt = false, ""
 	if len(x.ages) < leastTrend {
 		return "", ""
 	}
@@ -139,7 +162,7 @@ func (x *failing) trend() (tested, trend string) {
 	if tr.MilHdbkP >= 1-Confidence {
 		// Failures that come in a part of the watch only are no power law. Two tests may doubt, so that each has half of what both may err by.
 		if tr.LaplaceP < (1-Confidence)/2 {
-			x.doubt = fmt.Sprintf("a test doubts that the rate is constant (Laplace %.3g, p %.2g; MIL-HDBK-189 finds no power law): MTBF and rate are a mean over the watch, and not what to expect at any time of it", tr.Laplace, tr.LaplaceP)
+			x.doubt = fmt.Sprintf("a test doubts that the rate is constant (Laplace %.3g, p %.2g; MIL-HDBK-189 finds no power law): MTBF and rate are the mean over the watch, and not what to expect at any time of it", tr.Laplace, tr.LaplaceP)
 		}
 		return tested, ""
 	}
@@ -157,17 +180,17 @@ func (x *failing) unseen() string {
 	case x.n == 0, x.doubt != "":
 		return ""
 	case n < leastTrend:
-		return fmt.Sprintf("that the rate is constant is assumed: a trend shows from %d failures on", leastTrend)
+		return fmt.Sprintf("MTBF and rate are the mean over the watch: whether they changed meanwhile shows from %d failures on", leastTrend)
 	}
 	lo, hi := stat.TrendSeen(n, 1-Confidence, trendPower)
 	if lo >= 1./trendWeak && hi <= trendWeak {
 		return ""
 	}
-	return fmt.Sprintf("no trend was found, and %d failures show one of a shape below %.2g or above %.2g only (four times in five; 1 is a constant rate): of a weaker one MTBF and rate are a mean over the watch, and may lie off what they are at its end by more than the interval says",
+	return fmt.Sprintf("no trend was found, and %d failures show one of a shape below %.2g or above %.2g only (four times in five; 1 is a constant rate): MTBF and rate are the mean over the watch, and by a weaker one those at its end may be others",
 		n, lo, hi)
 }
 
-// share returns the failure rate of those of x's failures that have one cause, over the whole watch: the rates of all causes sum to the mean rate over it.
+// share returns the failure rate of those of x's failures that have one cause, over the whole watch: the rates of all causes sum to that of all.
 func (x *failing) share(cause string, n int, evidence []string) assay.Finding {
 	f := assay.Finding{Metric: "failure_rate/" + x.subject, Labels: map[string]string{"cause": cause}, Ledger: assay.Natural, Evidence: evidence}
 	if x.withheld != "" || x.exposure <= 0 {
@@ -177,9 +200,6 @@ func (x *failing) share(cause string, n int, evidence []string) assay.Finding {
 	_, f.Quantity = steadyRate(n, x.exposure)
 	if x.trended || x.doubt != "" {
 		f.Quantity.Method = meanRate
-	}
-	if x.trended {
-		f.Warnings = []string{fmt.Sprintf("the mean over the watch, as are those of all causes, and failure_rate/%s is the rate at its end", x.subject)}
 	}
 	return f
 }

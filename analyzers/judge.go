@@ -39,6 +39,7 @@ func judge(r *assay.Report, o *assay.Objective) assay.Judgement {
 		j.Verdict, j.Why = assay.VerdictInconclusive, j.Quantity.Reason
 		return j
 	}
+	found, held := heldTo(r, found, desc, lo, hi)
 	j.Quantity = found.Quantity
 	j.Verdict = assay.Judge(found.Quantity, lo, hi)
 	if o.Test != nil {
@@ -64,7 +65,23 @@ func judge(r *assay.Report, o *assay.Objective) assay.Judgement {
 	if j.Verdict == assay.VerdictInconclusive {
 		j.Enough = enough(o, &j.Quantity, lo, hi)
 	}
+	if held != "" && j.Why != "" {
+		held = "; " + held
+	}
+	j.Why += held
 	return j
+}
+
+// heldTo returns which figure an objective on a rate of failures is held to where the rate was not constant, the worse of its mean and that at the end of the watch, and says so.
+func heldTo(r *assay.Report, mean *assay.Finding, desc assay.Desc, lo, hi float64) (f *assay.Finding, said string) {
+	end := r.Find(mean.Metric, "at", atEnd)
+	switch {
+	case len(mean.Labels) > 0 || mean.Quantity.Method != meanRate || end == nil || !end.Quantity.Known():
+		return mean, ""
+	case worse(end, mean, desc, lo, hi):
+		return end, "the rate is not constant, and the objective is held to that at the end of the watch, which is the worse"
+	}
+	return mean, "the rate is not constant, and the objective is held to its mean over the watch, which is worse than that at the end"
 }
 
 func superset(have, want map[string]string) bool {

@@ -20,8 +20,8 @@ type MTBF struct{}
 // Describe returns the metrics.
 func (MTBF) Describe() []assay.Desc {
 	return append(describeLifetimes(), []assay.Desc{
-		{Metric: "mtbf/service", Unit: assay.Seconds, Better: "higher", Help: "Up time in the natural ledger per failure episode of the service; chi-square interval, one-sided bound without a failure; at the end of the watch by Crow-AMSAA where the rate is not constant."},
-		{Metric: "mtbf/instance", Unit: assay.Seconds, Better: "higher", Help: "Time in routing in the natural ledger, summed over instances, per failure episode of an instance."},
+		{Metric: "mtbf/service", Unit: assay.Seconds, Better: "higher", Help: "Up time in the natural ledger per failure episode of the service; the mean over the watch, with a chi-square interval, one-sided without a failure; with at=end what it was at the end of the watch, by Crow-AMSAA."},
+		{Metric: "mtbf/instance", Unit: assay.Seconds, Better: "higher", Help: "Time in routing in the natural ledger, summed over instances, per failure episode of an instance: the mean over the watch, and with at=end at its end."},
 		{Metric: "failure_rate/service", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of the service per hour of up time in the natural ledger. Those with label cause sum to the mean over the watch."},
 		{Metric: "failure_rate/instance", Unit: assay.PerHour, Better: "lower", Help: "Failure episodes of instances per hour in routing in the natural ledger. Those with label cause sum to the mean over the watch."},
 	}...)

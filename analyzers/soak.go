@@ -72,6 +72,10 @@ func soaked(f *assay.Facts, r *assay.Report, up *facts.States, found []assay.Fin
 		if !q.Known() {
 			continue
 		}
+		if found[i].Labels["at"] == atEnd {
+			*q = assay.NotEstimable(q.Unit, stop.Failures, "failures", "a test of the failures themselves ended the watch, which is no set time")
+			continue
+		}
 		switch found[i].Metric {
 		case "mtbf/service":
 			*q = assay.Quantity{Value: value, Lo: in.Lo, Hi: in.Hi, Confidence: Confidence, Unit: assay.Seconds, N: stop.Failures, Of: "failures", Method: method, Basis: assay.Estimated}

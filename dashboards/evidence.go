@@ -195,6 +195,9 @@ func evidenceUnits(s *assay.ServiceEvidence) block {
 			name = Things(u.Units, string(u.Subject)+"s")
 		}
 		b.rows = append(b.rows, []string{name, Duration(u.Exposure), Integer(u.Failures), Value(u.MTBF), Interval(u.MTBF), Value(u.Rate), trend})
+		if u.AtEnd != nil && (u.Trend == nil || !u.Trend.Constant) {
+			b.rows = append(b.rows, []string{name + " at the end", "", "", Value(u.AtEnd.MTBF), Interval(u.AtEnd.MTBF), Value(u.AtEnd.Rate), "by Crow-AMSAA"})
+		}
 		for _, d := range u.Doubts {
 			b.lines = append(b.lines, string(u.Subject)+": "+d)
 		}
@@ -203,7 +206,7 @@ func evidenceUnits(s *assay.ServiceEvidence) block {
 		b.lines = append(b.lines, "not measured: no run of it watched natural time")
 		return b
 	}
-	b.lines = append(b.lines, "by chi-square for a watch that ended at a set time; by Crow-AMSAA, at its end, where the rate is not constant")
+	b.lines = append(b.lines, "the mean over the watch by chi-square, which holds whether or not the rate is constant; where it is not, beside it what it was at the end of the watch, by Crow-AMSAA")
 	return b
 }
 

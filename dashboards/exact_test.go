@@ -34,8 +34,8 @@ func TestRatesByCauseAreMeans(t *testing.T) {
 			Quantity: assay.Quantity{Value: float64(n), Lo: 1, Hi: 9, Confidence: .95, Unit: assay.PerHour, N: n, Of: "failures", Method: method, Basis: assay.Estimated}}
 	}
 	for method, want := range map[string]string{
-		"chi-square, mean over the watch": "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9]); rates by cause are means over the watch",
-		"chi-square, constant rate":       "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9])",
+		"chi-square; mean over the watch, whose rate was not constant": "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9]); rates by cause are means over the watch",
+		"chi-square; mean over the watch": "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9])",
 	} {
 		if got := causesLine(&assay.Report{Findings: []assay.Finding{cause("oom", method, 5), cause("crash", method, 3)}}); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -31,13 +31,18 @@ func naturalLines(r *assay.Report) []string {
 			continue
 		}
 		for _, w := range f.Warnings {
-			if !seen[w] && (m == "episodes/service" || strings.HasPrefix(w, "the rate is not constant") || strings.HasPrefix(w, "no trend was found") || strings.HasPrefix(w, "a test doubts")) {
+			if !seen[w] && (m == "episodes/service" || ofTrend(w)) {
 				add("doubt: " + m[strings.IndexByte(m, '/')+1:] + ": " + w)
 			}
 			seen[w] = true
 		}
 	}
 	return out
+}
+
+// ofTrend reports whether a warning says that a rate changed over the watch, or may have.
+func ofTrend(w string) bool {
+	return strings.HasPrefix(w, "the rate is not constant") || strings.HasPrefix(w, "no trend was found") || strings.HasPrefix(w, "a test doubts")
 }
 
 // causesLine says by what the service and its instances failed, most frequent first. Where all failed by one cause, its rate is the whole.
@@ -56,7 +61,7 @@ func causesLine(r *assay.Report) string {
 			s := Integer(f.Quantity.N) + " " + words(f.Labels["cause"])
 			if len(all) > 1 {
 				s += " (" + Measure(f.Quantity) + ")"
-				mean = mean || strings.Contains(f.Quantity.Method, "mean over the watch")
+				mean = mean || strings.Contains(f.Quantity.Method, "not constant")
 			}
 			causes = append(causes, s)
 		}

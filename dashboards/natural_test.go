@@ -30,3 +30,19 @@ func TestNaturalLines(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", d)
 	}
 }
+
+// Where the rate changed, or may have, what it was at the end of the watch stands below its mean.
+func TestRateAtTheEnd(t *testing.T) {
+	end := map[string]string{"at": "end"}
+	r := &assay.Report{Findings: []assay.Finding{
+		{Metric: "mtbf/service", Quantity: est(assay.Seconds, 60, 30, 120, 10, "failures", "chi-square"), Warnings: []string{"the rate is not constant (worsening)"}},
+		{Metric: "mtbf/service", Labels: end, Quantity: est(assay.Seconds, 20, 8, 40, 10, "failures", "Crow-AMSAA")},
+		{Metric: "failure_rate/service", Labels: end, Quantity: est(assay.PerHour, 180, 90, 450, 10, "failures", "Crow-AMSAA")}}}
+	if got, want := endLine(r, "service"), "at the end of the watch MTBF/service 20 s [8, 40]; rate 180/h [90, 450] (95 %) by Crow-AMSAA, and above their mean over it"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	r.Findings[0].Warnings = []string{"less than a fifth of the run is natural"}
+	if got := endLine(r, "service"); got != "" {
+		t.Errorf("at a constant rate: %q", got)
+	}
+}

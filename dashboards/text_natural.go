@@ -3,6 +3,7 @@ package dashboards
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/assay-dev/assay"
@@ -45,6 +46,9 @@ func (p *page) natural() {
 			}
 		}
 		p.para("", 2, strings.Join(parts, "; "))
+		if end := endLine(r, s); end != "" {
+			p.para("", 2, end)
+		}
 	}
 	if !requestless(r) || serviceTold(r) {
 		p.para("", 2, availabilityLine(r))
@@ -58,6 +62,15 @@ func (p *page) natural() {
 	for _, s := range failuresOfInstances(r) {
 		p.para("", 2, s)
 	}
+}
+
+// endLine says what MTBF and rate of a subject were at the end of the watch, where they changed meanwhile or may have; what precedes it is their mean.
+func endLine(r *assay.Report, subject string) string {
+	mean, mtbf, rate := r.Find("mtbf/"+subject), r.Find("mtbf/"+subject, "at", "end"), r.Find("failure_rate/"+subject, "at", "end")
+	if mean == nil || mtbf == nil || rate == nil || !mtbf.Quantity.Known() || !slices.ContainsFunc(mean.Warnings, ofTrend) {
+		return ""
+	}
+	return fmt.Sprintf("at the end of the watch MTBF/%s %s; rate %s%s by Crow-AMSAA, and above their mean over it", subject, Measure(mtbf.Quantity), Measure(rate.Quantity), confidenceText(rate.Quantity))
 }
 
 func confidenceText(q assay.Quantity) string {

@@ -35,7 +35,8 @@ func watchedOf(r *Run, k kind) (watched, assay.Quantity) {
 	if !q.Known() {
 		return watched{}, q
 	}
-	w := watched{at: r.begin(), trend: strings.Contains(q.Method, "power law") || strings.Contains(q.Method, "Crow")}
+	atEnd := strings.Contains(q.Method, "power law") || strings.Contains(q.Method, "Crow") // of results that told no mean
+	w := watched{at: r.begin(), trend: atEnd || strings.Contains(q.Method, "not constant")}
 	subject := assay.Subject(strings.TrimPrefix(k.metric, "failure_rate/"))
 	if len(k.labels) == 0 {
 		var ns int64
@@ -56,7 +57,7 @@ func watchedOf(r *Run, k kind) (watched, assay.Quantity) {
 	}
 	w.events = q.N
 	switch {
-	case w.trend:
+	case atEnd:
 		return watched{}, assay.NotMeasured(assay.PerHour, "its rate is that at the end of the watch, and the result does not tell how long it was watched")
 	case q.N > 0 && q.Value > 0:
 		w.hours = float64(q.N) / q.Value

@@ -104,15 +104,33 @@ func TestTrendOverCalendar(t *testing.T) {
 	}
 	near(t, "MIL-HDBK, two-sided", u.Trend.MilHdbkP, 2*.01099, 1e-5)
 	near(t, "Laplace, two-sided", u.Trend.LaplaceP, 2*.0923, 1e-4)
-	near(t, "MTBF at the end", u.MTBF.Value/3600, 310.234, 1e-3)
-	if !strings.HasPrefix(u.MTBF.Method, "Crow-AMSAA") || !strings.Contains(strings.Join(u.Doubts, ""), "not constant") {
+	near(t, "MTBF at the end", u.AtEnd.MTBF.Value/3600, 310.234, 1e-3)
+	near(t, "mean MTBF", u.MTBF.Value/3600, 150, 1e-6)
+	if !strings.HasPrefix(u.AtEnd.MTBF.Method, "Crow-AMSAA") || !strings.HasSuffix(u.MTBF.Method, "mean over the watch") || !strings.Contains(strings.Join(u.Doubts, ""), "not constant") {
 		t.Errorf("%+v", u)
 	}
 	j := s.Objectives[0]
-	near(t, "lower, one-sided 90 %", j.Quantity.Lo/3600, 157.7138, 1e-3)
-	near(t, "upper, one-sided 90 %", j.Quantity.Hi/3600, 548.5566, 1e-3)
-	if j.Verdict != assay.VerdictInconclusive || !strings.Contains(j.Enough, "not constant") {
+	near(t, "mean, lower, one-sided 90 %", j.Quantity.Lo/3600, 150*.6491, 0.01)
+	near(t, "mean, upper, one-sided 90 %", j.Quantity.Hi/3600, 150*1.6074, 0.01)
+	if j.Verdict != assay.VerdictInconclusive || !strings.Contains(j.Enough, "not constant") || !strings.HasSuffix(j.Why, "held to the mean over the watch, which is worse than what the rate was at its end") {
 		t.Errorf("%+v", j)
+	}
+	var at []float64
+	for _, a := range ages {
+		at = append(at, a*3600)
+	}
+	end := atEnd(at, 1500*3600, u.Trend, .8)
+	near(t, "at the end, lower, one-sided 90 %", end.MTBF.Lo/3600, 157.7138, 1e-3)
+	near(t, "at the end, upper, one-sided 90 %", end.MTBF.Hi/3600, 548.5566, 1e-3)
+}
+
+// TestTrendForTheWorse: an objective is held to what the rate has become.
+func TestTrendForTheWorse(t *testing.T) {
+	s := pooled(t, Options{Objectives: []Objective{{Objective: assay.Objective{Metric: "mtbf/service", Min: ptr(60 * 3600)}, Confidence: .9}}},
+		runOf(natural("a", 0, 1500, 700, 1100, 1200, 1300, 1350, 1400, 1430, 1460, 1480, 1495)))
+	u, j := s.Units[0], s.Objectives[0]
+	if u.Trend.Way != "worsening" || u.AtEnd.MTBF.Value >= u.MTBF.Value || j.Quantity.Value != u.AtEnd.MTBF.Value || j.Verdict != assay.VerdictFail || !(u.MTBF.Lo > 60*3600) || !strings.HasSuffix(j.Why, "held to what the rate was at the end of the watch, which is worse than the mean over it") {
+		t.Errorf("%+v: %+v", u, j)
 	}
 }
 

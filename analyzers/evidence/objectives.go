@@ -125,21 +125,29 @@ func (a Objective) unit(j *assay.Judgement, l *ledger, s assay.Subject) {
 	if n > 0 {
 		at = sided(c)
 	}
-	var mtbf, hourly assay.Quantity
+	mtbf, hourly := mean(unit.Exposure, n, at)
+	held := ""
 	if varies {
-		at := make([]int64, 0, n)
+		begins := make([]int64, 0, n)
 		for _, f := range l.failures[s] {
-			at = append(at, f.begin)
+			begins = append(begins, f.begin)
 		}
-		ages, total := clock(l.exposure[s], at)
-		mtbf, hourly = rates(ages, total, unit.Trend, sided(c))
-	} else {
-		mtbf, hourly = constant(unit.Exposure, n, at)
+		ages, total := clock(l.exposure[s], begins)
+		if end := atEnd(ages, total, unit.Trend, sided(c)); end != nil {
+			held = "held to the mean over the watch, which is worse than what the rate was at its end"
+			if end.MTBF.Lo < mtbf.Lo {
+				mtbf, hourly, held = end.MTBF, end.Rate, "held to what the rate was at the end of the watch, which is worse than the mean over it"
+			}
+		}
 	}
 	if j.Quantity = mtbf; rate {
 		j.Quantity = hourly
 	}
 	a.verdict(j)
+	if held != "" && j.Why != "" {
+		held = "; " + held
+	}
+	j.Why += held
 	if j.Verdict != assay.VerdictInconclusive || goal <= 0 {
 		return
 	}

@@ -24,7 +24,7 @@ func (a Objective) sequential(j *assay.Judgement, l *ledger, s assay.Subject) {
 	if unit.Failures == 0 {
 		at = a.Confidence // one-sided already
 	}
-	j.Quantity, _ = constant(unit.Exposure, unit.Failures, at)
+	j.Quantity, _ = mean(unit.Exposure, unit.Failures, at)
 	if unit.Trend != nil && !unit.Trend.Constant {
 		j.Why = "the rate is not constant, which the test takes for granted"
 		return

@@ -34,13 +34,14 @@ func (l *ledger) unit(s assay.Subject) (u assay.UnitEvidence, ok bool) {
 	case len(failures) > 0 && len(failures) < 4:
 		u.Doubts = append(u.Doubts, fmt.Sprintf("whether the rate is constant cannot be seen from %s: it needs 4 at least", things(len(failures), "failure")))
 	case u.Trend != nil && !u.Trend.Constant:
-		u.Doubts = append(u.Doubts, fmt.Sprintf("the rate is not constant (%s): the MTBF is that at the end of the watch, by a power law", u.Trend.Way))
+		u.Doubts = append(u.Doubts, fmt.Sprintf("the rate is not constant (%s): the MTBF is the mean over the watch, and an objective is held to the worse of it and that at the end", u.Trend.Way))
 	}
 	u.Releases = l.byRelease(s)
 	if doubt := uneven(s, u.Releases); doubt != "" {
 		u.Doubts = append(u.Doubts, doubt)
 	}
-	u.MTBF, u.Rate = rates(ages, total, u.Trend, confidence)
+	u.MTBF, u.Rate = mean(total, len(failures), confidence)
+	u.AtEnd = atEnd(ages, total, u.Trend, confidence)
 	u.Causes = causes(failures, total)
 	return u, true
 }
@@ -92,11 +93,11 @@ func trend(ages []float64, end float64) *assay.TrendEvidence {
 	return x
 }
 
-// rates returns MTBF and failure rate per hour after failures at some ages.
-func rates(ages []float64, total float64, t *assay.TrendEvidence, c float64) (mtbf, rate assay.Quantity) {
-	if t == nil || t.Constant {
-		return constant(total, len(ages), c)
-	}
+// leastEnd is how many failures tell what the rate was at the end of the watch, whether or not it changed.
+const leastEnd = 5
+
+// atEnd returns MTBF and failure rate per hour at the end of the watch, after failures at some ages, by a power law; nil where too few tell it.
+func atEnd(ages []float64, total float64, t *assay.TrendEvidence, c float64) *assay.RateEvidence {
 	var inside []float64
 	for _, a := range ages {
 		if a > 0 {
@@ -104,21 +105,22 @@ func rates(ages []float64, total float64, t *assay.TrendEvidence, c float64) (mt
 		}
 	}
 	g, ok := stat.GrowthOf(inside, total, false, c)
-	if !ok || !(g.MTBF > 0) {
-		return constant(total, len(ages), c)
+	if !ok || !(g.MTBF > 0) || g.N < leastEnd && (t == nil || t.Constant) {
+		return nil
 	}
 	const method = "Crow-AMSAA at the end of the watch, bias-corrected; approximate interval"
-	mtbf = assay.Quantity{Value: g.MTBF, Lo: g.In.Lo, Hi: g.In.Hi, Confidence: c, Unit: assay.Seconds, N: len(ages), Of: "failures", Method: method, Basis: assay.Estimated}
-	rate = assay.Quantity{Value: 3600 / g.MTBF, Lo: 3600 / g.In.Hi, Hi: 3600 / g.In.Lo, Confidence: c, Unit: assay.PerHour, N: len(ages), Of: "failures", Method: method, Basis: assay.Estimated}
-	return mtbf, rate
+	return &assay.RateEvidence{
+		MTBF: assay.Quantity{Value: g.MTBF, Lo: g.In.Lo, Hi: g.In.Hi, Confidence: c, Unit: assay.Seconds, N: len(ages), Of: "failures", Method: method, Basis: assay.Estimated},
+		Rate: assay.Quantity{Value: 3600 / g.MTBF, Lo: 3600 / g.In.Hi, Hi: 3600 / g.In.Lo, Confidence: c, Unit: assay.PerHour, N: len(ages), Of: "failures", Method: method, Basis: assay.Estimated},
+	}
 }
 
-// constant returns MTBF and failure rate per hour where the rate is taken for constant.
-func constant(total float64, n int, c float64) (mtbf, rate assay.Quantity) {
+// mean returns MTBF and failure rate per hour over the whole watch: exact for failures that come as a Poisson process, at a constant rate or not.
+func mean(total float64, n int, c float64) (mtbf, rate assay.Quantity) {
 	in := stat.MTBF(total, n, c)
-	method, value, hourly, least := "chi-square, time-terminated, constant rate", math.NaN(), math.NaN(), 0.0
+	method, value, hourly, least := "chi-square, time-terminated; mean over the watch", math.NaN(), math.NaN(), 0.0
 	if n == 0 {
-		method = "one-sided bound without a failure: exposure/ln(1/(1-confidence))"
+		method = "one-sided bound without a failure: exposure/ln(1/(1-confidence)); mean over the watch"
 	} else {
 		value, hourly, least = total/float64(n), 3600*float64(n)/total, 3600/in.Hi
 	}
@@ -136,7 +138,7 @@ func causes(failures []failure, total float64) []assay.CauseEvidence {
 	var out []assay.CauseEvidence
 	for cause, n := range count {
 		x := assay.CauseEvidence{Cause: cause, Failures: n}
-		x.MTBF, x.Rate = constant(total, n, confidence)
+		x.MTBF, x.Rate = mean(total, n, confidence)
 		out = append(out, x)
 	}
 	slices.SortFunc(out, func(a, b assay.CauseEvidence) int {
