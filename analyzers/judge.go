@@ -65,6 +65,9 @@ func judge(r *assay.Report, o *assay.Objective) assay.Judgement {
 	if j.Verdict == assay.VerdictInconclusive {
 		j.Enough = enough(o, &j.Quantity, lo, hi)
 	}
+	if q := &j.Quantity; (j.Verdict == assay.VerdictPass || j.Verdict == assay.VerdictFail) && q.Basis == assay.Estimated && q.Confidence > 0 && q.Confidence < Confidence-1e-9 {
+		held = fmt.Sprintf("its bounds hold at %.3g %%, which is what %d %s give", 100*q.Confidence, q.N, cmp.Or(q.Of, "records"))
+	}
 	if held != "" && j.Why != "" {
 		held = "; " + held
 	}

@@ -87,7 +87,7 @@ func methodLine(c *assay.Comparison, judged []*assay.Change) string {
 	}
 	for _, ch := range judged {
 		if ch.Change.Known() && ch.Role == assay.ChangeGate {
-			return fmt.Sprintf("%s; %s intervals; a failure must hold by Holm among all that may fail", ch.Change.Method, Percent(c.Confidence))
+			return fmt.Sprintf("%s; %s intervals; a failure must hold by Holm among all that may fail; for one look: more runs until it decides make each verdict likelier to be wrong than that", ch.Change.Method, Percent(c.Confidence))
 		}
 	}
 	return "no interval of what must pass could be given"

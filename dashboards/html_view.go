@@ -67,7 +67,7 @@ func (v *view) tiles(r *assay.Report) {
 	}
 	cold, _ := tileOf("cold start, worst", "cold/start/worst", "no instance started")
 	if p := r.Find("cold/start/p50"); p != nil && p.Quantity.Known() {
-		cold.More = "median " + Value(p.Quantity)
+		cold.More = "median " + attained(p.Quantity)
 	}
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
 	if f := r.Find("score"); f != nil && f.Quantity.Known() {
@@ -209,7 +209,7 @@ func (v *view) costs(r *assay.Report) {
 		if f := r.Find("cold/phase/" + p.Name); f != nil {
 			row.Interval = Value(f.Quantity)
 			if f.Quantity.Known() {
-				row.Interval = Measure(f.Quantity)
+				row.Interval = attained(f.Quantity)
 			}
 		}
 		v.ColdPhases = append(v.ColdPhases, row)

@@ -69,7 +69,7 @@ func waitText(r *assay.Report) string {
 	s := ""
 	for _, m := range []struct{ metric, word string }{{"cold/wait/p50", "median"}, {"cold/wait/worst", "worst"}} {
 		if f := r.Find(m.metric, "forced", "true"); f != nil && f.Quantity.Known() {
-			s += ", " + m.word + " " + Value(f.Quantity)
+			s += ", " + m.word + " " + attained(f.Quantity)
 		}
 	}
 	if s != "" {
@@ -77,6 +77,15 @@ func waitText(r *assay.Report) string {
 	}
 	if f := r.Find("cold/failed", "forced", "true"); f != nil && f.Quantity.Known() && f.Quantity.Value > 0 {
 		s += "; " + of(f.Quantity) + " not served"
+	}
+	return s
+}
+
+// attained writes a figure of few starts with its interval and the confidence that it has: three starts hold their median at 75 % and no more.
+func attained(q assay.Quantity) string {
+	s := Measure(q)
+	if q.Basis == assay.Estimated {
+		s += confidenceText(q)
 	}
 	return s
 }
@@ -96,7 +105,7 @@ func startsText(r *assay.Report, starts []assay.Start, kind string) string {
 		s += ", to zero after " + strings.TrimSpace(Value(f.Quantity)+" "+Bracket(f.Quantity)) + " idle"
 	}
 	if f := r.Find("cold/start/p50", labels...); f != nil && f.Quantity.Known() {
-		s += ", median " + Value(f.Quantity)
+		s += ", median " + attained(f.Quantity)
 	}
 	if f := r.Find("cold/start/worst", labels...); f != nil && f.Quantity.Known() {
 		s += ", worst " + Value(f.Quantity)
