@@ -30,7 +30,8 @@ type claim struct {
 	told  bool // false: not estimable
 	in    stat.Interval
 	truth float64
-	nines bool // it claims an availability of 0.9 or more
+	nines bool   // it claims an availability of 0.9 or more
+	why   string // it is not told
 }
 
 func claimed(in stat.Interval, truth float64) claim { return claim{told: true, in: in, truth: truth} }
@@ -48,7 +49,8 @@ type coverageRow struct {
 	Name      string  `json:"name"`
 	Nominal   float64 `json:"nominal"`
 	Runs      int     `json:"n"`
-	Abstained int     `json:"abstained"` // not estimable
+	Abstained int     `json:"abstained"`         // not estimable
+	Because   string  `json:"because,omitempty"` // it abstained
 	Covered   int     `json:"covered"`
 	OfTold    float64 `json:"coverage"`     // of the runs that told an interval
 	OfAll     float64 `json:"coverage_all"` // of all runs: not estimable does not count as covering
@@ -149,6 +151,7 @@ func (r row) count(claims []claim) coverageRow {
 	for _, c := range claims {
 		if !c.told {
 			x.Abstained++
+			x.Because = c.why
 			continue
 		}
 		if c.in.Lo <= c.truth && c.truth <= c.in.Hi {
@@ -208,4 +211,24 @@ func (s coverageScore) table(w io.Writer) {
 		fmt.Fprintf(w, "  %s\t%.3g\t%d\t%.1f %%\t%s\t%.3f\t%s\t%s\t%s\n", x.Name, x.Nominal, x.Runs, 100*float64(x.Abstained)/float64(x.Runs), covers, x.OfAll, width, nines, holds)
 	}
 	fmt.Fprintf(w, "\n%d of %d rows fall short, in %d runs each; seed %d\n", s.Short, len(s.Rows), s.Runs, s.Seed)
+	var reasons []string
+	of := map[string]int{}
+	for _, x := range s.Rows {
+		if x.Because == "" {
+			continue
+		}
+		if of[x.Because]++; of[x.Because] == 1 {
+			reasons = append(reasons, x.Because)
+		}
+	}
+	for _, why := range reasons {
+		fmt.Fprintf(w, "not estimable in %s, because %s\n", rowsText(of[why]), why)
+	}
+}
+
+func rowsText(n int) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
 }

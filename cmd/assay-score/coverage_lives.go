@@ -34,7 +34,7 @@ func lifeRows() []row {
 		add := func(name string, draw func(rng *rand.Rand) (stat.Interval, float64, bool)) {
 			out = append(out, row{"lifetimes", seen + name, confidence, 0, false, func(rng *rand.Rand) claim {
 				in, truth, ok := draw(rng)
-				return claim{told: ok, in: in, truth: truth}
+				return claim{told: ok, in: in, truth: truth, why: "none or all of the lives ended before, or too few to fit"}
 			}})
 		}
 		add("Weibull shape", func(rng *rand.Rand) (stat.Interval, float64, bool) {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -28,11 +30,13 @@ type gateScore struct {
 	Margin      float64      `json:"margin"`
 	Interleaved bool         `json:"interleaved"`
 	Seed        uint64       `json:"seed"`
-	Halves      []gateHalf   `json:"halves"` // of the series, every other one
+	Halves      []gateHalf   `json:"halves,omitempty"` // of the series, every other one
+	Groups      []gateHalf   `json:"groups,omitempty"` // of noise that is made
 	Series      []gateSeries `json:"series"`
 }
 
 type gateHalf struct {
+	Name      string  `json:"name"`
 	FalseFail float64 `json:"false_fail"`
 	Found     float64 `json:"found"`
 	Series    int     `json:"series"`
@@ -52,20 +56,24 @@ type gateSeries struct {
 
 func gateCommand(stdout io.Writer) *cobra.Command {
 	var s gateScore
-	var adjacent bool
-	cmd := &cobra.Command{Use: "gate DIR", Args: cobra.ExactArgs(1), Short: "False alarms of the comparison of runs and the losses it finds, on series of real noise",
+	var adjacent, synthetic bool
+	cmd := &cobra.Command{Use: "gate {DIR | --synthetic}", Args: cobra.MaximumNArgs(1), Short: "False alarms of the comparison of runs and the losses it finds, on series of real noise",
 		Long: "Each CSV file of DIR is a benchmark that was repeated on some machines, with the columns value (more is better), starttime and VM_id. The repeats of each machine are cut into stretches of " +
 			"twice n in the order of their execution, which are dealt out in turn as runs of a base and of a candidate that is the same. The gate must not fail it. Then each value of the candidate is made " +
-			"smaller by the loss, and the gate must find it; where it does not, it must say inconclusive.\n\nSeed 0 cuts from the first repeat on and lets the base begin; any other starts at some other repeat and deals by lot who begins.",
-		Example: "  assay-score gate shared/data/azure-vm-noise\n  assay-score gate shared/data/azure-vm-noise --seed 7 --output json\n  assay-score gate shared/data/azure-vm-noise --n 30 --loss 0.03",
+			"smaller by the loss, and the gate must find it; where it does not, it must say inconclusive.\n\nSeed 0 cuts from the first repeat on and lets the base begin; any other starts at some other repeat and deals by lot who begins.\n\nWith --synthetic the noise is made: of the kinds that measured series show, and of others (drift, steps, " +
+			"far values, whatever comes every few runs), on which no level of the gate was chosen. Noise in step with the turns is no noise to a comparison of two sides in turns that never change: it shows what the gate cannot do.",
+		Example: "  assay-score gate shared/data/azure-vm-noise\n  assay-score gate shared/data/azure-vm-noise --seed 7 --output json\n  assay-score gate shared/data/azure-vm-noise --n 30 --loss 0.03\n  assay-score gate --synthetic",
 	}
 	cmd.Flags().IntVar(&s.Runs, "n", 10, "runs of each side, 2 to 1000")
 	cmd.Flags().Float64Var(&s.Loss, "loss", 0.05, "share that is taken from the candidate, more than the margin and less than 1")
 	cmd.Flags().Float64Var(&s.Margin, "margin", 0.02, "loss that is tolerated, as a share of the base")
 	cmd.Flags().BoolVar(&adjacent, "adjacent", false, "all runs of the base first, then the candidate's, instead of in turn")
 	cmd.Flags().Uint64Var(&s.Seed, "seed", 0, "0 for the stretches of the protocol, any other for others")
+	cmd.Flags().BoolVar(&synthetic, "synthetic", false, "noise that is made, in place of a directory")
 	return scoring(cmd, stdout, func(ctx context.Context, args []string) (score, error) {
 		switch {
+		case synthetic != (len(args) == 0):
+			return nil, errors.New("want one directory of series, or --synthetic")
 		case s.Runs < 2 || s.Runs > 1000:
 			return nil, fmt.Errorf("--n %d is out of range; 2 to 1000", s.Runs)
 		case !(s.Margin >= 0 && s.Margin < 1):
@@ -74,6 +82,15 @@ func gateCommand(stdout io.Writer) *cobra.Command {
 			return nil, fmt.Errorf("--loss %g is out of range; more than the margin %g and less than 1", s.Loss, s.Margin)
 		}
 		s.Interleaved = !adjacent
+		if synthetic {
+			all, groups := made(s.Runs, s.Seed)
+			cut := s
+			cut.Seed = 0 // each machine is one comparison
+			err := cut.compare(ctx, all)
+			cut.Seed = s.Seed
+			cut.group(groups)
+			return cut, err
+		}
 		all, err := readNoise(args[0])
 		if err != nil {
 			return nil, err
@@ -100,7 +117,7 @@ func (s *gateScore) compare(ctx context.Context, all []noise) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	s.Halves = make([]gateHalf, 2)
+	s.Halves = []gateHalf{{Name: "odd"}, {Name: "even"}}
 	n := float64(len(all))
 	for i, x := range s.Series {
 		s.FalseFail += x.FalseFail / n
@@ -122,6 +139,27 @@ func (s *gateScore) compare(ctx context.Context, all []noise) error {
 		}
 	}
 	return nil
+}
+
+// group fills in the means of groups of series in place of halves.
+func (s *gateScore) group(names []string) {
+	s.Halves = nil
+	for i, name := range names {
+		k := slices.IndexFunc(s.Groups, func(g gateHalf) bool { return g.Name == name })
+		if k < 0 {
+			k = len(s.Groups)
+			s.Groups = append(s.Groups, gateHalf{Name: name})
+		}
+		g := &s.Groups[k]
+		g.FalseFail += s.Series[i].FalseFail
+		g.Found += s.Series[i].Found
+		g.Series++
+	}
+	for i := range s.Groups {
+		g := &s.Groups[i]
+		g.FalseFail /= float64(g.Series)
+		g.Found /= float64(g.Series)
+	}
 }
 
 // one scores a series.
@@ -195,10 +233,13 @@ func (s gateScore) table(w io.Writer) {
 	}
 	all := stat.ClopperPearson(s.Fails, s.Comparisons, 0.95)
 	fmt.Fprintf(w, "\nfalse fails: %d of %d, %.4f [%.4f, %.4f] at 95 %% if independent; losses that passed: %d\n", s.Fails, s.Comparisons, float64(s.Fails)/float64(s.Comparisons), all.Lo, all.Hi, s.Passes)
-	for i, h := range s.Halves {
+	for _, h := range s.Halves {
 		if h.Series > 0 {
-			fmt.Fprintf(w, "%s series (%d): false fails %.4f, found %.3f\n", []string{"odd", "even"}[i], h.Series, h.FalseFail, h.Found)
+			fmt.Fprintf(w, "%s series (%d): false fails %.4f, found %.3f\n", h.Name, h.Series, h.FalseFail, h.Found)
 		}
+	}
+	for _, g := range s.Groups {
+		fmt.Fprintf(w, "noise %s (%d kinds): false fails %.4f, found %.3f\n", g.Name, g.Series, g.FalseFail, g.Found)
 	}
 	fmt.Fprintf(w, "%d runs of each side, %s; margin %g %%; ranks with normal scores, interval at 90 %%, a change certain at %s %%; seed %d\n", s.Runs, order, 100*s.Margin, certain, s.Seed)
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/assay-dev/assay/internal/stat"
 )
 
 const shared = "../../../shared/data"
@@ -156,7 +158,7 @@ func TestCoverage(t *testing.T) {
 		t.Error("the seed changes nothing")
 	}
 	all := call(t, "coverage", "--runs", "20", "--only", "3 starts")
-	for _, want := range []string{"COLD STARTS", "p50 of 3 starts that hold 20 requests each  ", "0.75", "nothing claimed", "for comparison only", "0 of 6 rows fall short, in 20 runs each; seed 1"} {
+	for _, want := range []string{"COLD STARTS", "p50 of 3 starts that hold 20 requests each  ", "0.75", "nothing claimed", "for comparison only", "0 of 6 rows fall short, in 20 runs each; seed 1", "not estimable in 2 rows, because not even the range"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %q in\n%s", want, all)
 		}
@@ -227,7 +229,8 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"gate"}, "accepts 1 arg(s), received 0"},
+		{[]string{"gate"}, "want one directory of series, or --synthetic"},
+		{[]string{"gate", dir, "--synthetic"}, "want one directory of series, or --synthetic"},
 		{[]string{"gate", filepath.Join(dir, "none")}, "no such file"},
 		{[]string{"gate", dir}, "holds no *.csv; want one file for each series"},
 		{[]string{"gate", file("a", "value,start\n1,2\n")}, "x.csv:1: no column starttime among value, start"},
@@ -270,4 +273,46 @@ func FuzzReadSeries(f *testing.F) {
 			}
 		}
 	})
+}
+
+// On noise that is made, of kinds on which nothing was chosen, equal sides fail next to never and no loss passes, but where the noise keeps step with the turns.
+func TestGateOnMadeNoise(t *testing.T) {
+	each := 40
+	if os.Getenv("ASSAY_FULL") != "" {
+		each = eachOfNoise
+	}
+	s := gateScore{Runs: 10, Loss: .05, Margin: .02, Interleaved: true}
+	all, groups := made(s.Runs, 3)
+	for i := range all {
+		all[i].machines = all[i].machines[:each]
+	}
+	if err := s.compare(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	s.group(groups)
+	if len(s.Groups) != 3 || s.Groups[0].Series != 18 || s.Groups[0].Name != likeShared {
+		t.Fatalf("groups %+v", s.Groups)
+	}
+	for i, x := range s.Series {
+		if groups[i] == inStep {
+			continue
+		}
+		if x.FalsePass > 0 {
+			t.Errorf("%s: a loss passed in %g of %d", x.Name, x.FalsePass, x.Comparisons)
+		}
+		if p := stat.AtLeast(float64(x.Fails), float64(x.Comparisons), .004); p < 1e-4 {
+			t.Errorf("%s: %d of %d equal sides fail, more than one in 250", x.Name, x.Fails, x.Comparisons)
+		}
+	}
+	for _, g := range s.Groups[:2] {
+		if g.FalseFail > .002 {
+			t.Errorf("noise %s: %g of equal sides fail", g.Name, g.FalseFail)
+		}
+	}
+	if g := s.Groups[0]; g.Found < .85 {
+		t.Errorf("noise %s: %.3f of losses are found, want 0.85", g.Name, g.Found)
+	}
+	if out := tableOf(s); !strings.Contains(out, "noise in step with the turns (3 kinds): false fails ") || strings.Contains(out, "odd series") {
+		t.Error(out)
+	}
 }
