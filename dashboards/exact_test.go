@@ -35,7 +35,7 @@ func TestRatesByCauseAreMeans(t *testing.T) {
 	}
 	for method, want := range map[string]string{
 		"chi-square; mean over the watch, whose rate was not constant": "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9]); rates by cause are means over the watch",
-		"chi-square; mean over the watch": "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9])",
+		"chi-square; mean over the watch":                              "by cause: service 5 oom (5/h [1, 9]), 3 crash (3/h [1, 9])",
 	} {
 		if got := causesLine(&assay.Report{Findings: []assay.Finding{cause("oom", method, 5), cause("crash", method, 3)}}); got != want {
 			t.Errorf("got %q, want %q", got, want)
