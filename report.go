@@ -108,6 +108,7 @@ type Report struct {
 	Errors      []ErrorRow    `json:"errors,omitempty"`  // by ledger and outcome
 	Trust       Trust         `json:"trust"`
 	Series      []Series      `json:"series,omitempty"`
+	Changes     []PhaseStep   `json:"changes,omitempty"` // of level within steady phases, by what changed and in order
 	Warnings    []string      `json:"warnings,omitempty"`
 }
 

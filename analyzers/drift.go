@@ -31,7 +31,7 @@ var driftFamilies = []string{"ttft", "e2e"}
 
 // Describe lists drift/….
 func (Drift) Describe() []assay.Desc {
-	return []assay.Desc{
+	return append(describeChanges(), []assay.Desc{
 		{Metric: "drift/ttft", Unit: assay.Ratio, Better: "lower", Help: "Steady change of the time to first token over a steady phase, as a share of its median: 0.1 is 10 % slower at the end. Of the phase in which it certainly grew most, unless phase says otherwise."},
 		{Metric: "drift/e2e", Unit: assay.Ratio, Better: "lower", Help: "Steady change of the end-to-end time over a steady phase, as a share of its median. Of the phase in which it certainly grew most, unless phase says otherwise."},
 		{Metric: "drift/ttft/p95", Unit: assay.Ratio, Better: "lower", Help: "As drift/ttft, of the p95 of each block."},
@@ -39,7 +39,7 @@ func (Drift) Describe() []assay.Desc {
 		{Metric: "drift/memory", Unit: assay.Bytes, Better: "lower", Help: "Steady growth of memory: what drift/memory/rate comes to over the time for which the instance was watched in the steady phases. Label of=gpu: of the memory of cards."},
 		{Metric: "drift/memory/rate", Unit: assay.BytesPerHour, Better: "lower", Help: "Steady growth of memory in an hour, within the second half of each life of an instance, since what fills up at the begin is no leak: a restart begins a life, and so does a fall that gives back half of what was gained. Of the instance that certainly grew most. Label of=gpu: of the memory of cards."},
 		{Metric: "drift/memory/left", Unit: assay.Seconds, Better: "higher", Help: "Projection: for how long memory lasts from the last reading on at drift/memory/rate, where the limit of the instance, or the memory of the card, is known."},
-	}
+	}...)
 }
 
 // Begin starts a pass.
@@ -56,7 +56,10 @@ func (Drift) Begin(f *assay.Facts) assay.Pass {
 // A driftPhase holds the latencies of a phase by block.
 type driftPhase struct {
 	begin, length int64
-	blocks        [2][driftBlocks]stat.Sketch // as driftFamilies
+	blocks        [2][shiftBlocks]stat.Sketch // as driftFamilies
+	judged        [shiftBlocks]int
+	failed        [shiftBlocks]int
+	changes       map[string][]assay.PhaseStep // by what changed
 }
 
 type driftPass struct {
@@ -70,7 +73,7 @@ func (p *driftPass) Requests(block []assay.Request) {
 	var scratch assay.Request
 	for i := range block {
 		r := facts.AsUser(p.f, &block[i], &scratch)
-		if r == nil || r.Canary || r.Forced || r.Outcome != assay.OK || r.Cold == assay.ColdYes {
+		if r == nil || r.Canary || r.Forced || !r.Outcome.Judged() {
 			continue
 		}
 		if p.last == nil || r.Phase != p.name {
@@ -82,7 +85,15 @@ func (p *driftPass) Requests(block []assay.Request) {
 		if l, _ := facts.LedgerOf(p.f, r); l != assay.Natural {
 			continue
 		}
-		b := min(max((r.Due-p.last.begin)*driftBlocks/p.last.length, 0), driftBlocks-1)
+		b := p.last.block(r.Due)
+		p.last.judged[b]++
+		if r.Outcome != assay.OK {
+			p.last.failed[b]++
+			continue
+		}
+		if r.Cold == assay.ColdYes {
+			continue
+		}
 		if r.FirstToken != 0 {
 			p.last.blocks[0][b].Add(float64(r.FirstToken - r.Due))
 		}
@@ -93,6 +104,7 @@ func (p *driftPass) Requests(block []assay.Request) {
 }
 
 func (p *driftPass) Finish(r *assay.Report) error {
+	p.steps(r)
 	for i, family := range driftFamilies {
 		p.latency(r, "drift/"+family, i, 0.5, driftLeast)
 		p.latency(r, "drift/"+family+"/p95", i, 0.95, driftTail)
@@ -144,12 +156,28 @@ func ofSeveral(q assay.Quantity, n int, what string) assay.Quantity {
 	return q
 }
 
-// change is the drift of a quantile of one latency.
+// block is the finest block that an instant is in.
+func (ph *driftPhase) block(t int64) int64 {
+	share := float64(t-ph.begin) / float64(ph.length) * shiftBlocks // nanoseconds times blocks overflow in a long run
+	return int64(min(max(share, 0), shiftBlocks-1))
+}
+
+// merged are the sketches of one latency in m blocks.
+func (ph *driftPhase) merged(family, m int) []stat.Sketch {
+	out := make([]stat.Sketch, m)
+	for b := range ph.blocks[family] {
+		out[b*m/shiftBlocks].Merge(&ph.blocks[family][b])
+	}
+	return out
+}
+
+// change is the drift of a quantile of one latency: nothing where its level changed in a step, through which a slope says nothing.
 func (ph *driftPhase) change(family int, quantile float64, least uint64, confidence float64) assay.Quantity {
 	var at, values []float64
 	n := 0
-	for b := range ph.blocks[family] {
-		s := &ph.blocks[family][b]
+	blocks := ph.merged(family, driftBlocks)
+	for b := range blocks {
+		s := &blocks[b]
 		n += int(s.N)
 		if s.N >= least {
 			at, values = append(at, float64(b)+0.5), append(values, s.Placed(quantile))
@@ -160,6 +188,10 @@ func (ph *driftPhase) change(family int, quantile float64, least uint64, confide
 	}
 	if ph.length < driftLength {
 		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("the phase lasted %s, and a drift that matters needs at least %s", duration(seconds(ph.length)), duration(seconds(driftLength))))
+	}
+	if of := latencyChange(family, quantile); len(ph.changes[of]) > 0 {
+		c := &ph.changes[of][0]
+		return assay.NotEstimable(assay.Ratio, n, "requests", fmt.Sprintf("its level changed in %s and not steadily: the first %s into the phase, see change/%s", things(len(ph.changes[of]), "step"), instant(c.At-ph.begin), of))
 	}
 	slope, ok := stat.SlopeOf(at, values, confidence)
 	unbounded := math.IsInf(slope.Interval.Lo, 0) || math.IsInf(slope.Interval.Hi, 0)

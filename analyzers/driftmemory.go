@@ -45,6 +45,7 @@ func (p *driftPass) memory() (out []assay.Finding) {
 type growth struct {
 	s           *assay.Series
 	stretches   []stat.Stretch
+	whole       []stat.Stretch // all of each life
 	lives       int
 	falls       int     // lives that ended by a fall which no event tells of
 	watched     float64 // s, of all lives
@@ -74,17 +75,15 @@ func (p *driftPass) memoryOf(of string, kinds []string, quantity, limit profile.
 	if p.f.Metrics == nil || end <= begin {
 		return not("the run has no metrics of a steady phase")
 	}
-	step := max(int64(1e9), (end-begin)/memoryLooks)
 	seen, readings := 0, 0
 	for _, kind := range kinds {
-		series, err := readingsOf(p.f, profile.For(kind), quantity, begin, end, step)
+		grown, err := p.growths(kind, quantity, begin, end)
 		if err != nil {
 			return not("the series of memory cannot be read: " + err.Error())
 		}
 		var all []growth
-		for i := range series {
-			g := p.growth(&series[i])
-			seen, readings = seen+1, max(readings, len(series[i].Values))
+		for _, g := range grown {
+			seen, readings = seen+1, max(readings, g.n)
 			if _, ok := g.rate(Confidence); ok {
 				all = append(all, g)
 			}
@@ -104,7 +103,7 @@ func (p *driftPass) memoryOf(of string, kinds []string, quantity, limit profile.
 		amount.Method += ", times the " + duration(worst.watched) + " for which it was watched"
 		evidence := worst.evidence(nameOf(kind, quantity))
 		return []assay.Finding{{Metric: "drift/memory", Labels: labels, Quantity: amount, Evidence: evidence}, {Metric: "drift/memory/rate", Labels: labels, Quantity: most, Evidence: evidence},
-			p.left(labels, worst, most, kinds, limit, begin, end, step)}
+			p.left(labels, worst, most, kinds, limit, begin, end)}
 	}
 	if seen > 0 {
 		return none(func(u assay.Unit) assay.Quantity {
@@ -133,8 +132,18 @@ func nameOf(kind string, q profile.Quantity) string {
 	return kind
 }
 
+// growths are what each instance's memory did by one vocabulary.
+func (p *driftPass) growths(kind string, q profile.Quantity, begin, end int64) (out []growth, _ error) {
+	series, err := readingsOf(p.f, profile.For(kind), q, begin, end)
+	for i := range series {
+		out = append(out, p.growth(&series[i]))
+	}
+	return out, err
+}
+
 // readingsOf asks for the last reading of each step: what was not read in a step is not there.
-func readingsOf(f *assay.Facts, p *profile.Profile, q profile.Quantity, begin, end, step int64) ([]assay.Series, error) {
+func readingsOf(f *assay.Facts, p *profile.Profile, q profile.Quantity, begin, end int64) ([]assay.Series, error) {
+	step := max(int64(1e9), (end-begin)/memoryLooks)
 	query := p.Last(q, time.Duration(step))
 	if query == "" {
 		return nil, nil
@@ -176,6 +185,9 @@ func (p *driftPass) growth(s *assay.Series) growth {
 		if to-from >= 2 {
 			g.lives++
 			g.watched += at[to-1] - at[from]
+		}
+		if to-from >= memoryLeast {
+			g.whole = append(g.whole, thinned(at[from:to], v[from:to], shiftBlocks))
 		}
 		half := from
 		for half < to && at[half] < (at[from]+at[to-1])/2 {
@@ -271,10 +283,10 @@ func (g *growth) evidence(name string) []string {
 }
 
 // left projects when the limit of the instance that grew most is reached.
-func (p *driftPass) left(labels map[string]string, g *growth, rate assay.Quantity, kinds []string, limit profile.Quantity, begin, end, step int64) assay.Finding {
+func (p *driftPass) left(labels map[string]string, g *growth, rate assay.Quantity, kinds []string, limit profile.Quantity, begin, end int64) assay.Finding {
 	f := assay.Finding{Metric: "drift/memory/left", Labels: labels}
 	for _, kind := range kinds {
-		series, err := readingsOf(p.f, profile.For(kind), limit, begin, end, step)
+		series, err := readingsOf(p.f, profile.For(kind), limit, begin, end)
 		if err != nil {
 			continue
 		}

@@ -169,6 +169,9 @@ func (p *page) load() error {
 	if s := driftLine(p.r); s != "" {
 		p.para("", 2, s)
 	}
+	for _, s := range stepLines(p.r) {
+		p.para("", 2, s)
+	}
 	if len(p.out) > before {
 		p.blank()
 	}
@@ -192,8 +195,13 @@ func (m *markdown) load() {
 	if lines > 0 {
 		m.printf("\n")
 	}
-	if s := driftLine(m.r); s != "" {
-		m.printf("* %s\n\n", mdText(s))
+	for i, s := range append(stepLines(m.r), driftLine(m.r)) {
+		if s != "" {
+			m.printf("* %s\n", mdText(s))
+		}
+		if i == len(stepLines(m.r)) && (s != "" || i > 0) {
+			m.printf("\n")
+		}
 	}
 	if len(rows) == 0 {
 		return
@@ -244,6 +252,7 @@ func (v *view) load(r *assay.Report) {
 	if s := driftLine(r); s != "" {
 		v.LatencyNotes = append(v.LatencyNotes, s)
 	}
+	v.LatencyNotes = append(v.LatencyNotes, stepLines(r)...)
 	if v.Unseen = unseen(r); v.Unseen != "" {
 		if r.Limit == nil {
 			v.Limit = ""

@@ -50,6 +50,7 @@ func StepsOf(y []float64, beside int, least, confidence, level float64) (s Steps
 			at = append(at, c.Index)
 		}
 	}
+	found := slices.Clone(at)
 	looks := float64(n-1) * float64(max(1, beside))
 	for len(at) > 0 {
 		rho := serialOf(z, at)
@@ -69,7 +70,7 @@ func StepsOf(y []float64, beside int, least, confidence, level float64) (s Steps
 		}
 		at = slices.Delete(at, weakest, weakest+1)
 	}
-	if len(at) > 0 && bends(y, at) {
+	if len(found) > 0 && bends(y, found) || len(at) > 0 && bends(y, at) {
 		at, s.Trend = nil, true
 	}
 	s.Rho = serialOf(z, at)
