@@ -84,10 +84,12 @@ func StepsOf(y []float64, beside int, least, confidence, level float64) (s Steps
 	}
 	if len(at) == 0 {
 		s.In = Interval{0, 0, level}
+		wide := around(0, 1, float64(n)*(1-s.Rho)/(1+s.Rho)-2, 1-(1-level)/float64(n-1)) // of one standard error, the same at all places
 		for k := apart; k <= n-apart; k++ {
-			d, se, dof := differ(y, []int{k}, 0, s.Rho)
-			in := around(d, se, dof, 1-(1-level)/float64(n-1))
-			s.In.Lo, s.In.Hi = math.Min(s.In.Lo, in.Lo), math.Max(s.In.Hi, in.Hi)
+			d, se, _ := differ(y, []int{k}, 0, s.Rho)
+			if se > 0 || d != 0 {
+				s.In.Lo, s.In.Hi = math.Min(s.In.Lo, d+wide.Lo*math.Max(se, 1e-300)), math.Max(s.In.Hi, d+wide.Hi*math.Max(se, 1e-300))
+			}
 		}
 	}
 	return s, true
@@ -130,7 +132,7 @@ func serialOf(y []float64, at []int) float64 {
 		return 0
 	}
 	r := next / own
-	r += float64(len(at)+1) * (1 + 4*r) / float64(len(y))
+	r += 2 * float64(len(at)+1) * (1 + 4*r) / float64(len(y)) // twice the bias: an estimate that is too small tells a step where there is none
 	return math.Max(0, math.Min(r, .95))
 }
 
