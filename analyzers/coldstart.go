@@ -84,6 +84,9 @@ func (b *starts) of(l *assay.Life) (assay.Start, bool) {
 	default:
 		return s, false
 	}
+	if until < s.Begin-s.Resolution { // its sources contradict each other by more than their clocks
+		return s, false
+	}
 	s.End = until
 	s.FirstToken = assay.NotMeasured(assay.Seconds, "no request that waited for it was seen to get a token")
 	if waited {

@@ -15,7 +15,8 @@ import (
 // assumes it to strike (assume), and all alike where it assumes nothing. How often a plan injects a fault weighs nothing.
 //
 // The projection multiplies assumed rates with the degraded area of each kind, the seconds of full service that a fault cost. It is a what-if: as good as the assumption, and its interval is what
-// the mildest and the worst fault of each kind would make of it, by the bounds of what each cost, no more. One that was not recovered from costs more than was seen.
+// the mildest and the worst fault of each kind would make of it, by the bounds of what each cost, no more. One that was not recovered from costs more than was seen. Of a kind with one fault the
+// interval takes what one costs for exponential, and where none cost anything, nothing bounds it above.
 
 func describeCoverage() []assay.Desc {
 	return []assay.Desc{
@@ -90,6 +91,9 @@ func coverage(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 	return []assay.Finding{out}
 }
 
+// loneMean are the bounds of the mean of an exponential, of which one value was seen, over that value: 2 over the quantiles of chi-square with 2 degrees of freedom, two-sided at Confidence.
+var loneMean = [2]float64{-1 / math.Log((1-Confidence)/2), -1 / math.Log((1+Confidence)/2)}
+
 // projection returns what assumed rates would cost. Nothing where the plan assumes none.
 func projection(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 	if len(f.Manifest.Assume) == 0 {
@@ -97,7 +101,7 @@ func projection(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 	}
 	out := assay.Finding{Metric: "whatif/unavailability"}
 	var value, lo, hi float64
-	var missing, open []string
+	var missing, open, single, free []string
 	n, sure := 0, 1.0
 	for _, a := range f.Manifest.Assume {
 		var sum, least, most float64
@@ -121,6 +125,14 @@ func projection(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 			missing = append(missing, a.Fault)
 			continue
 		}
+		if k == 1 { // one shows no spread: what one costs is taken for exponential
+			least, most, sure = sum*loneMean[0], max(most, sum*loneMean[1]), min(sure, Confidence)
+			single = append(single, a.Fault)
+		}
+		if most == 0 {
+			free = append(free, fmt.Sprintf("%d of %[1]d %s cost nothing: nothing bounds what one that hurts costs", k, a.Fault))
+			hi = 1
+		}
 		mean, rate := sum/float64(k), 1/seconds(a.Every)
 		value, lo, hi = value+rate*mean, lo+rate*least, hi+rate*most
 		n += k
@@ -134,9 +146,12 @@ func projection(f *assay.Facts, xs []assay.FaultResult) []assay.Finding {
 		out.Quantity = assay.NotEstimable(assay.Ratio, n, "faults", "no "+strings.Join(missing, ", no ")+" that could be felt shows what one costs")
 		return []assay.Finding{out}
 	}
-	out.Quantity = assay.Quantity{Value: min(1, value), Lo: min(1, lo), Hi: min(1, hi), Confidence: sure, Unit: assay.Ratio, N: n, Of: "faults",
-		Method: "what-if: assumed rates × mean degraded area; interval: were each as mild as the mildest and as bad as the worst seen, by the bounds of their areas", Basis: assay.Assumed}
+	method := "what-if: assumed rates × mean degraded area; interval: were each as mild as the mildest and as bad as the worst seen, by the bounds of their areas"
+	if len(single) > 0 {
+		method += "; of " + strings.Join(single, ", ") + " one was seen: the interval of the mean of an exponential cost"
+	}
+	out.Quantity = assay.Quantity{Value: min(1, value), Lo: min(1, lo), Hi: min(1, hi), Confidence: sure, Unit: assay.Ratio, N: n, Of: "faults", Method: method, Basis: assay.Assumed}
 	out.Evidence = append(out.Evidence, fmt.Sprintf("%s of full service in 30 days", duration(value*30*86400)))
-	out.Warnings = append([]string{"a what-if from assumed rates, not a measurement: nothing of it is from how often faults were injected"}, open...)
+	out.Warnings = append([]string{"a what-if from assumed rates, not a measurement: nothing of it is from how often faults were injected"}, append(open, free...)...)
 	return []assay.Finding{out}
 }

@@ -72,8 +72,13 @@ func TestProjection(t *testing.T) {
 	f.Manifest.Assume = f.Manifest.Assume[:1]
 	one := struckBy("kill", 1, 1, 3)
 	one[0].Degraded.Lo, one[0].Degraded.Hi, one[0].Degraded.Confidence = 2, 5, .95
-	if q := projection(f, one)[0].Quantity; math.Abs(q.Lo-2./(360*3600)) > 1e-15 || math.Abs(q.Hi-5./(360*3600)) > 1e-15 || q.Confidence != .95 {
+	if q := projection(f, one)[0].Quantity; math.Abs(q.Lo-3*0.271085/(360*3600)) > 1e-11 || math.Abs(q.Hi-3*39.49789/(360*3600)) > 1e-10 || q.Confidence != .95 {
 		t.Errorf("of one fault %s at %g", q, q.Confidence)
+	}
+	mild := struckBy("kill", 1, 1, 10)
+	mild[0].Degraded = stretch(0, 0, 0, 1, "fault", "m")
+	if x := projection(f, mild)[0]; x.Quantity.Value != 0 || x.Quantity.Hi != 1 || !slices.Contains(x.Warnings, "1 of 1 kill cost nothing: nothing bounds what one that hurts costs") {
+		t.Errorf("of one that cost nothing %s, %v", x.Quantity, x.Warnings)
 	}
 	last := projection(f, struckBy("kill", 2, 1, 10))[0]
 	if q := last.Quantity; q.N != 2 || q.Hi != 1 || q.Lo != 10./(360*3600) || !slices.Contains(last.Warnings, "1 of 2 kill were not recovered from when last seen: what they cost is more than was seen, and nothing bounds it above") {

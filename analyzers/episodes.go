@@ -57,7 +57,11 @@ func (p *episodesPass) Finish(r *assay.Report) error {
 		}
 	}
 	if cut > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("%d natural episodes began before the watch or had not ended with it: their length is a lower bound, and the MTBF of the service counts none that it was down by from the first", cut))
+		length := "their length is"
+		if cut == 1 {
+			length = "its length is"
+		}
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s began before the watch or had not ended with it: %s a lower bound, and the MTBF of the service counts none that it was down by from the first", things(cut, "natural episode"), length))
 	}
 	r.Findings = append(r.Findings, p.number())
 	r.Findings = append(r.Findings, p.states()...)

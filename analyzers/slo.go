@@ -229,7 +229,7 @@ func (c *sloCount) lasts() assay.Quantity {
 	case bad.Value == 0:
 		return assay.NotEstimable(assay.Seconds, c.natural.events(), "events", "none of the natural ledger was bad, and so nothing shows how often they will be")
 	case c.natural.clusters.N < minClusters:
-		return assay.NotEstimable(assay.Seconds, c.natural.clusters.N, "clusters", fmt.Sprintf("what was bad came in %d clusters: %d or more would show how often they come", c.natural.clusters.N, minClusters))
+		return assay.NotEstimable(assay.Seconds, c.natural.clusters.N, "clusters", fmt.Sprintf("what was bad came in %s: %d or more would show how often they come", things(c.natural.clusters.N, "cluster"), minClusters))
 	}
 	at := func(share float64) float64 { return seconds(s.Window) * budget / share }
 	q := bad
@@ -263,6 +263,9 @@ func (c *sloCount) spentOn(bad, by, length float64) []assay.Share {
 			for _, k := range c.how[cause] {
 				n += k
 			}
+		}
+		if n == 0 { // nothing told them apart
+			n, of = c.all.events(), "events"
 		}
 		share := assay.Share{Name: cause, Seconds: v * length, Ratio: counted(v*by, assay.Ratio, n, of, "its part of the bad events of this run")}
 		if text != "" {

@@ -19,7 +19,7 @@ func kneeLine(r *assay.Report) string {
 	if q := f.Quantity; (q.Lo <= 0 || math.IsInf(q.Hi, 1)) && (sigma == nil || !sigma.Quantity.Known()) {
 		return "" // the steps of a search for something else did not show it
 	}
-	parts := []string{strings.TrimSpace(Value(f.Quantity) + " " + Bracket(f.Quantity))}
+	parts := []string{Whole(f.Quantity)}
 	switch {
 	case sigma == nil:
 	case !sigma.Quantity.Known():
@@ -39,6 +39,9 @@ func kneeLine(r *assay.Report) string {
 		} else if f != nil {
 			parts = append(parts, "peak "+f.Quantity.Reason)
 		}
+	}
+	if sigma != nil && sigma.Quantity.Known() && sigma.Quantity.N != f.Quantity.N { // the law and the knee may rest on different steps
+		parts = append(parts, "the law by "+NText(sigma.Quantity))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -59,14 +59,6 @@ func neighbourText(r *assay.Report) string {
 	return s
 }
 
-// rests is what a figure rests on, in brackets.
-func rests(q assay.Quantity) string {
-	if !q.Known() || q.N == 0 {
-		return ""
-	}
-	return " (" + NText(q) + ")"
-}
-
 // classes writes them.
 func (p *page) classes() {
 	label := "CLASSES"

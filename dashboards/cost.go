@@ -1,8 +1,6 @@
 package dashboards
 
 import (
-	"strings"
-
 	"github.com/assay-dev/assay"
 )
 
@@ -10,10 +8,10 @@ import (
 func coldCost(r *assay.Report) string {
 	s := ""
 	if f := r.Find("cold/p99/added"); f != nil && f.Quantity.Known() {
-		s += "; they add " + Measure(f.Quantity) + " to p99"
+		s += "; they add " + Measure(f.Quantity) + " to p99" + rests(f.Quantity)
 	}
 	if f := r.Find("cold/flip"); f != nil && f.Quantity.Known() && f.Quantity.Lo > 0.5 { // else it tells nothing yet
-		s += "; latencies are cold from " + Measure(f.Quantity) + " of requests on"
+		s += "; latencies are cold from " + Measure(f.Quantity) + " of requests on" + rests(f.Quantity)
 	}
 	if f := r.Find("cold/missed"); f != nil && f.Quantity.Known() && f.Quantity.Value > 0 {
 		s += "; cold were " + of(f.Quantity) + " of the missed requests"
@@ -23,12 +21,12 @@ func coldCost(r *assay.Report) string {
 
 // scalingQuality are the words for what is known of how well the number of instances followed the load.
 func scalingQuality(r *assay.Report) string {
-	var parts []string
+	var parts []entry
 	for _, m := range []struct{ metric, word string }{{"scaling/overshoot", "overshoot"}, {"scaling/to_zero", "to zero"}, {"scaling/detect", "rise seen after"}, {"scaling/held", "requests held"}, {"scaling/fairness", "balance"},
 		{"scaling/flaps", "swings"}, {"scaling/in", "fewer after"}} {
 		if f := r.Find(m.metric); f != nil && f.Quantity.Known() {
-			parts = append(parts, m.word+" "+Measure(f.Quantity))
+			parts = append(parts, entry{m.word + " " + Measure(f.Quantity), f.Quantity})
 		}
 	}
-	return strings.Join(parts, ", ")
+	return listed(parts, ", ")
 }

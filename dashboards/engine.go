@@ -44,7 +44,8 @@ func engineLines(r *assay.Report) (lines []string) {
 	}
 	for _, kind := range kinds {
 		find := func(metric string) *assay.Finding { return r.Find(metric, "engine", kind) }
-		var times, numbers, missing, doubts []string
+		var times, numbers []entry
+		var missing, doubts []string
 		for _, m := range engineTimes {
 			mean := find(m.metric + "/mean")
 			if mean == nil {
@@ -54,11 +55,11 @@ func engineLines(r *assay.Report) (lines []string) {
 				missing = append(missing, m.what)
 				continue
 			}
-			s := m.what + " mean " + Value(mean.Quantity)
+			s := m.what + " mean " + Measure(mean.Quantity)
 			if p95 := find(m.metric + "/p95"); p95 != nil && p95.Quantity.Known() {
 				s += ", p95 " + Measure(p95.Quantity)
 			}
-			times = append(times, s)
+			times = append(times, entry{s, mean.Quantity})
 			for _, w := range mean.Warnings {
 				doubts = append(doubts, m.what+": "+strings.TrimSuffix(w, "."))
 			}
@@ -71,7 +72,7 @@ func engineLines(r *assay.Report) (lines []string) {
 				missing = append(missing, m.what)
 			case math.IsInf(f.Quantity.Hi, 1) && f.Quantity.Value == 0:
 			default:
-				numbers = append(numbers, m.what+" "+Value(f.Quantity))
+				numbers = append(numbers, entry{m.what + " " + Measure(f.Quantity), f.Quantity})
 				if m.metric == "engine/tokens_out/rate" || m.metric == "engine/failures" {
 					for _, w := range f.Warnings {
 						doubts = append(doubts, m.what+": "+strings.TrimSuffix(w, "."))
@@ -80,9 +81,9 @@ func engineLines(r *assay.Report) (lines []string) {
 			}
 		}
 		head := kind + ": "
-		for _, part := range [][]string{times, numbers} {
+		for _, part := range [][]entry{times, numbers} {
 			if len(part) > 0 {
-				lines = append(lines, head+strings.Join(part, "; "))
+				lines = append(lines, head+listed(part, "; "))
 				head = ""
 			}
 		}

@@ -26,8 +26,8 @@ func TestEngineLines(t *testing.T) {
 		told("engine/preemptions", assay.NotMeasured(assay.Count, "vLLM exposed none")),
 	}}
 	want := []string{
-		"vllm: TTFT mean 250 ms, p95 400 ms [250, 500]; end to end mean 90 s, p95 ≥2m40s",
-		"KV cache at most 60 %",
+		"vllm: TTFT mean 250 ms, p95 400 ms [250, 500]; end to end mean 90 s, p95 ≥2m40s (10 observations)",
+		"KV cache at most 60 % (10 observations)",
 		"not measured, because it was not exposed or nothing was counted: preempted",
 		"TTFT: as the server counts it",
 	}

@@ -175,14 +175,22 @@ func runScore(r *assay.Report) string {
 
 // lostText writes how many requests a fault cost and how they ended: "9: 7 timeout, 2 reset; 3 slow".
 func lostText(f assay.FaultResult) string {
-	how := lostWays(f)
-	switch {
-	case how == "" || strings.HasPrefix(how, fmt.Sprint(f.Lost, " ")): // all ended in one way
-		return orElse(how, Integer(f.Lost))
-	case f.Lost == 0:
-		return "0; " + how
+	how, of := lostWays(f), ""
+	if f.Touched > 0 {
+		of = " of " + Integer(f.Touched)
 	}
-	return Integer(f.Lost) + ": " + how
+	one, alike := strings.CutPrefix(how, fmt.Sprint(f.Lost, " ")) // all ended in one way
+	switch {
+	case how == "":
+		return Integer(f.Lost) + of
+	case f.Lost == 0:
+		return "0" + of + "; " + how
+	case alike && of == "":
+		return how
+	case alike:
+		how = one
+	}
+	return Integer(f.Lost) + of + ": " + how
 }
 
 // lostWays says how the requests that a fault cost ended, most frequent first, and how many were slow. Where only streams are told, these.

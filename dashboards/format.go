@@ -214,12 +214,24 @@ func Value(q assay.Quantity) string {
 		return reasonKind(q.Reason)
 	case q.Value == 0 && exact.Value != 0:
 		return "<" + In(exact.Resolution, q.Unit)
+	case q.Unit == assay.Ratio && q.Value > 0.99 && q.Value < 1 && q.Lo < q.Value:
+		return join(trimmed(q.Value, q.Lo), "%")
 	case !math.IsNaN(q.Value):
 		return In(q.Value, q.Unit)
 	case q.Bounded():
 		return bounds(floor(q), q.Hi, q.Unit)
 	}
 	return "no value"
+}
+
+// trimmed writes a share close to one as a percentage with no more digits than two beyond those that tell the lower end of its interval from one, and four at least: never rounded up.
+func trimmed(v, lo float64) string {
+	most := math.Max(4, math.Ceil(-math.Log10(100-100*lo))+2)
+	if 100-100*v >= math.Pow(10, 1-most) { // it has no more
+		return percent(v)
+	}
+	p := math.Pow(10, most)
+	return trimZeros(strconv.FormatFloat(math.Floor(100*v*p)/p, 'f', int(most), 64))
 }
 
 // Interval writes the interval of q: 371..498 ms, ≥23 s, ±0.1 s for a measurement error. An
@@ -242,10 +254,7 @@ func Interval(q assay.Quantity) string {
 		}
 		return "±" + In(half, q.Unit)
 	}
-	if q.Confidence > 0 && q.Confidence < 0.9495 {
-		s += " (" + Percent(math.Round(q.Confidence*1000)/1000) + ")"
-	}
-	return s
+	return s + lessSure(q)
 }
 
 // floor returns the lower end of the interval. Where only a bound is known, a lower end of zero says
@@ -272,13 +281,21 @@ func Bracket(q assay.Quantity) string {
 	hi, hu := split(q.Hi, q.Unit)
 	switch {
 	case lu == hu && q.Unit == assay.Ratio:
-		return "[" + lo + ", " + hi + " %]"
+		return "[" + lo + ", " + hi + " %]" + lessSure(q)
 	case lu == hu && !math.IsInf(q.Lo, 0) && !math.IsInf(q.Hi, 0) && (lu == vu || math.IsNaN(q.Value)):
-		return "[" + lo + ", " + hi + "]"
+		return "[" + lo + ", " + hi + "]" + lessSure(q)
 	case lu == hu && !math.IsInf(q.Lo, 0) && !math.IsInf(q.Hi, 0):
-		return "[" + join(lo, lu) + ", " + join(hi, hu) + "]"
+		return "[" + join(lo, lu) + ", " + join(hi, hu) + "]" + lessSure(q)
 	}
-	return "[" + bounds(q.Lo, q.Hi, q.Unit) + "]"
+	return "[" + bounds(q.Lo, q.Hi, q.Unit) + "]" + lessSure(q)
+}
+
+// lessSure says the confidence of an interval of less than 95 %.
+func lessSure(q assay.Quantity) string {
+	if q.Confidence > 0 && q.Confidence < 0.9495 {
+		return " (" + Percent(math.Round(q.Confidence*1000)/1000) + ")"
+	}
+	return ""
 }
 
 func bounds(lo, hi float64, u assay.Unit) string {
@@ -350,6 +367,17 @@ func Measure(q assay.Quantity) string {
 	}
 	return s
 }
+
+// Brief writes a quantity with its interval, or the kind of its reason.
+func Brief(q assay.Quantity) string {
+	if !q.Known() {
+		return reasonKind(q.Reason)
+	}
+	return Measure(q)
+}
+
+// Whole writes a quantity with what it rests on: 101/h [12.3, 366] (2 failures), or its whole reason.
+func Whole(q assay.Quantity) string { return Measure(q) + rests(q) }
 
 func reasonKind(reason string) string {
 	kind, _, _ := strings.Cut(reason, ",")

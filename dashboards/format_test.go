@@ -77,7 +77,7 @@ func TestQuantities(t *testing.T) {
 		{bound(-inf, 152, assay.PerHour), "≤152/h", "≤152/h", "[≤152/h]", "≤152/h"},
 		{bound(0, 152, assay.PerHour), "≤152/h", "≤152/h", "[0, 152]", "≤152/h"},
 		{est(assay.Ratio, 1, 0.158, 1, 2, "faults", ""), "100 %", "15.8..100 %", "[15.8, 100 %]", "100 % [15.8, 100 %]"},
-		{ninety, "1 s", "500 ms..2 s (90 %)", "[500 ms..2 s]", "1 s [500 ms..2 s]"},
+		{ninety, "1 s", "500 ms..2 s (90 %)", "[500 ms..2 s] (90 %)", "1 s [500 ms..2 s] (90 %)"},
 		{assay.NotEstimable(assay.Ratio, 0, "episodes", "no failure was seen"), "not estimable", "none", "", "not estimable, because no failure was seen"},
 		{assay.NotMeasured(assay.Ratio, "nobody looked"), "not measured", "none", "", "not measured, because nobody looked"},
 		{assay.Quantity{Reason: "lost"}, "not known", "none", "", "lost"},
@@ -136,4 +136,17 @@ func FuzzFormat(f *testing.F) {
 		timeTicks(0, math.Abs(b), 4)
 		px(a)
 	})
+}
+
+// A share close to one has no more digits than its interval tells.
+func TestShareCloseToOne(t *testing.T) {
+	for _, c := range []struct {
+		v, lo float64
+		want  string
+	}{{0.99999962, 0.99986, "99.9999 %"}, {0.9971, 0.989, "99.71 %"}, {0.999999, 0.99999, "99.9999 %"}, {0.99999962, 0.999999, "99.999962 %"}, {0.99999962, 0.5, "99.9999 %"}} {
+		q := assay.Quantity{Value: c.v, Lo: c.lo, Hi: 1, Confidence: 0.95, Unit: assay.Ratio, N: 9, Of: "requests", Basis: assay.Estimated}
+		if got := Value(q); got != c.want {
+			t.Errorf("%v from %v: got %q, want %q", c.v, c.lo, got, c.want)
+		}
+	}
 }

@@ -29,7 +29,7 @@ func gpuLines(r *assay.Report) (lines []string) {
 		if len(f.Evidence) > 0 {
 			lines = append(lines, f.Evidence[0])
 		}
-		s := "MTBF/gpu " + Measure(f.Quantity)
+		s := "MTBF/gpu " + Whole(f.Quantity)
 		if rate := r.Find("failure_rate/gpu"); rate != nil && rate.Quantity.Known() {
 			s += "; rate " + Measure(rate.Quantity) + confidenceText(rate.Quantity)
 		}
@@ -56,7 +56,7 @@ func gpuLines(r *assay.Report) (lines []string) {
 	var shares []string
 	for i := range r.Findings {
 		if f := &r.Findings[i]; f.Metric == "gpu/throttled" {
-			s := f.Labels["class"] + " " + Percent(f.Quantity.Value)
+			s := f.Labels["class"] + " " + Measure(f.Quantity)
 			if f.Quantity.Value > 0 && len(f.Evidence) > 0 {
 				s += " (" + strings.Join(f.Evidence, ", ") + ")"
 			}
@@ -85,10 +85,10 @@ func gpuLines(r *assay.Report) (lines []string) {
 func gpuUse(r *assay.Report) string {
 	var parts []string
 	if mean, most := r.Find("gpu/busy/mean"), r.Find("gpu/busy/max"); mean != nil && most != nil {
-		parts = append(parts, "busy "+Value(mean.Quantity)+" of the time, at most "+Value(most.Quantity))
+		parts = append(parts, "busy "+Measure(mean.Quantity)+" of the time, at most "+Measure(most.Quantity))
 	}
 	if f := r.Find("gpu/memory/max"); f != nil {
-		parts = append(parts, "at most "+Value(f.Quantity)+" of one card's memory used")
+		parts = append(parts, "at most "+Measure(f.Quantity)+" of one card's memory used")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -97,7 +97,7 @@ func gpuUse(r *assay.Report) string {
 	if f == nil {
 		f = r.Find("gpu/memory/max")
 	}
-	return strings.Join(append(parts, f.Evidence...), ", ")
+	return strings.Join(append(parts, f.Evidence...), ", ") + rests(f.Quantity)
 }
 
 // injectedGPU counts failures of cards that were injected, or made up.

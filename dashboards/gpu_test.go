@@ -27,7 +27,7 @@ func TestGPULines(t *testing.T) {
 		{"cards that were held down", assay.Report{Findings: []assay.Finding{unknown, held}}, []string{"1 card seen by dcgm", "MTBF/gpu not measured, because nothing told", "clocks held down: capacity 25 % (software power cap 25 % by a counter)"}},
 		{"all", assay.Report{Findings: []assay.Finding{mtbf, finding("failure_rate/gpu", assay.Natural, est(assay.PerHour, 2, 0.4, 6, 2, "failures", "m")), errors, finding("gpu/ecc/corrected", assay.Natural, exact(assay.Count, 1, 2, "cards"))},
 			Episodes: []assay.Episode{{Subject: assay.GPU, Ledger: assay.Injected}, {Subject: assay.GPU, Ledger: assay.Natural}}},
-			[]string{"2 cards by dcgm; 1 h of their natural time watched", "MTBF/gpu 30m00s [10m00s, 2h30m]; rate 2/h [0.4, 6] (95 %); not counted: 1 failure in faults", "1 serious error: XID 79 ×1 on 1 card", "1 corrected ECC error"}},
+			[]string{"2 cards by dcgm; 1 h of their natural time watched", "MTBF/gpu 30m00s [10m00s, 2h30m] (2 failures); rate 2/h [0.4, 6] (95 %); not counted: 1 failure in faults", "1 serious error: XID 79 ×1 on 1 card", "1 corrected ECC error"}},
 	} {
 		if d := cmp.Diff(tc.want, gpuLines(&tc.r)); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.name, d)

@@ -114,16 +114,18 @@ type objectiveRow struct {
 type episodeRow struct{ Subject, Cause, Begin, End, Lost, Notes string }
 
 type faultRow struct {
-	Told                                                                                                         string // what its effect is known by, if that was not measured
-	Name, Target, At, State, Verdict, Sign, Score, Detect, Isolate, Restore, User, Capacity, Degraded, Lost, How string
+	Told                                              string // what its effect is known by, if that was not measured
+	Name, Target, At, State, Verdict, Sign, Lost, How string
+
+	Score, Detect, Isolate, Restore, User, Capacity, Degraded pair // value and interval
 
 	Notes []string
 	Bad   bool
 }
 
 type costRow struct {
-	Name, Share, Interval, Time string
-	Evidence                    []string
+	Name, Share, Interval, N, Time string
+	Evidence                       []string
 }
 
 type scaleRow struct{ At, Change, Decide, Provision, Serve, Total string }
@@ -149,7 +151,7 @@ type trustBox struct {
 }
 
 type trustRow struct {
-	Name, Value, Limit, Answer string
+	Name, Value, Interval, N, Limit, Answer string
 }
 
 type findingRow struct {

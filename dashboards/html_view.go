@@ -67,7 +67,7 @@ func (v *view) tiles(r *assay.Report) {
 	}
 	cold, _ := tileOf("cold start, worst", "cold/start/worst", "no instance started")
 	if p := r.Find("cold/start/p50"); p != nil && p.Quantity.Known() {
-		cold.More = "median " + attained(p.Quantity)
+		cold.More = "median " + Whole(p.Quantity)
 	}
 	v.Tiles = []tile{a, m, rate, rec, lim, cold}
 	if f := r.Find("score"); f != nil && f.Quantity.Known() {
@@ -139,8 +139,8 @@ func (v *view) faults(r *assay.Report) {
 	var rows []barRow
 	for i, f := range r.Faults {
 		name := faultName(i, f)
-		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Told: strings.TrimPrefix(verdictText(f), string(verdictOf(f))), Sign: faultSign(verdictOf(f)), Score: scoreText(f.Score), Degraded: dash(f.Degraded), Detect: dash(f.Detect), Isolate: dash(f.Isolate),
-			Restore: dash(f.Restore), User: dash(f.User), Capacity: dash(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), How: lostWays(f),
+		row := faultRow{Name: name, Target: orElse(f.Window.Target, "not named"), At: "never", State: string(f.State), Verdict: string(verdictOf(f)), Told: strings.TrimPrefix(verdictText(f), string(verdictOf(f))), Sign: faultSign(verdictOf(f)), Score: pair{scoreText(f.Score), strings.Replace(strings.Trim(scoreBounds(f.Score), " []"), ", ", "..", 1)}, Degraded: figurePair(f.Degraded), Detect: figurePair(f.Detect), Isolate: figurePair(f.Isolate),
+			Restore: figurePair(f.Restore), User: figurePair(f.User), Capacity: figurePair(f.Capacity), Lost: fmt.Sprintf("%s of %s", Integer(f.Lost), Integer(f.Touched)), How: lostWays(f),
 			Bad: verdictOf(f) == assay.FaultFail}
 		if f.Window.Applied != 0 {
 			row.At = Instant(f.Window.Applied, r.Begin)
@@ -185,12 +185,23 @@ func (v *view) faults(r *assay.Report) {
 	v.FaultBars = bars("faults", "Recovery of users after each fault", "For each fault, the time to detect it, to isolate the victim and to recover, in a row.", assay.Seconds, rows, 0)
 }
 
+// figurePair writes a value and its interval for a cell of two lines; one that is exact, or has a reason in the row below, has one.
+func figurePair(q assay.Quantity) pair {
+	switch {
+	case !q.Known():
+		return pair{"–", ""}
+	case Bracket(q) == "":
+		return pair{Value(q), ""}
+	}
+	return pair{Value(q), Interval(q)}
+}
+
 // dash writes a value for a cell whose reason, if it has none, stands in the row below.
 func dash(q assay.Quantity) string {
 	if !q.Known() {
 		return "–"
 	}
-	return Value(q)
+	return Measure(q)
 }
 
 func (v *view) costs(r *assay.Report) {
@@ -209,7 +220,7 @@ func (v *view) costs(r *assay.Report) {
 		if f := r.Find("cold/phase/" + p.Name); f != nil {
 			row.Interval = Value(f.Quantity)
 			if f.Quantity.Known() {
-				row.Interval = attained(f.Quantity)
+				row.Interval = Whole(f.Quantity)
 			}
 		}
 		v.ColdPhases = append(v.ColdPhases, row)
@@ -221,7 +232,7 @@ func (v *view) costs(r *assay.Report) {
 	}
 	row := barRow{label: "end-to-end time"}
 	for _, s := range r.Attribution {
-		c := costRow{Name: words(s.Name), Share: Value(s.Ratio), Interval: Interval(s.Ratio), Time: Duration(s.Seconds), Evidence: s.Evidence}
+		c := costRow{Name: words(s.Name), Share: Value(s.Ratio), Interval: Interval(s.Ratio), N: NText(s.Ratio), Time: Duration(s.Seconds), Evidence: s.Evidence}
 		v.Causes = append(v.Causes, c)
 		if s.Ratio.Known() {
 			row.parts = append(row.parts, barPart{s.Name, s.Ratio.Value, words(s.Name) + " " + Measure(s.Ratio)})
@@ -237,7 +248,7 @@ func (v *view) scaling(r *assay.Report) {
 	}
 	var rows []barRow
 	for i, s := range r.Scaling {
-		v.Scaling = append(v.Scaling, scaleRow{Instant(s.At, r.Begin), fmt.Sprintf("%d → %d", s.From, s.To), Value(s.Decide), Value(s.Provision), Value(s.Serve), Value(s.Total)})
+		v.Scaling = append(v.Scaling, scaleRow{Instant(s.At, r.Begin), fmt.Sprintf("%d → %d", s.From, s.To), Brief(s.Decide), Brief(s.Provision), Brief(s.Serve), Brief(s.Total)})
 		if i >= most || !s.Total.Known() {
 			continue
 		}
@@ -288,7 +299,7 @@ func (v *view) trust(r *assay.Report) {
 		if !row.Quantity.Known() {
 			value = row.Quantity.Reason
 		}
-		v.Trust.Rows = append(v.Trust.Rows, trustRow{row.Name, value, row.Limit, trustAnswer(r, row)})
+		v.Trust.Rows = append(v.Trust.Rows, trustRow{row.Name, value, trustInterval(row), NText(row.Quantity), row.Limit, trustAnswer(r, row)})
 	}
 }
 

@@ -52,7 +52,7 @@ func outcomeLine(r *assay.Report) string {
 	for _, l := range ledgers {
 		s := l + ": " + strings.Join(of[assay.Ledger(l)], " · ")
 		if f := r.Find("error_ratio"); l == string(assay.Natural) && f != nil && f.Quantity.Known() {
-			s += ", error ratio " + Measure(f.Quantity)
+			s += ", error ratio " + Whole(f.Quantity)
 		}
 		parts = append(parts, s)
 	}
@@ -93,7 +93,7 @@ func driftLine(r *assay.Report) string {
 			if f == nil || !f.Quantity.Known() || ph.End-ph.Begin < longEnough && f.Quantity.Lo <= 0 && f.Quantity.Hi >= 0 {
 				continue
 			}
-			parts = append(parts, fmt.Sprintf("%s %s by %s over %s", ph.Name, l.title, Measure(f.Quantity), Duration(seconds(ph.End-ph.Begin))))
+			parts = append(parts, fmt.Sprintf("%s %s by %s over %s", ph.Name, l.title, Whole(f.Quantity), Duration(seconds(ph.End-ph.Begin))))
 		}
 	}
 	for _, of := range [][]string{nil, {"of", "gpu"}} {
@@ -105,9 +105,9 @@ func driftLine(r *assay.Report) string {
 		if of != nil {
 			what = "memory of a GPU"
 		}
-		s := fmt.Sprintf("%s by %s (%s)", what, Measure(f.Quantity), strings.Join(f.Evidence, "; "))
+		s := fmt.Sprintf("%s by %s (%s)", what, Whole(f.Quantity), strings.Join(f.Evidence, "; "))
 		if left := r.Find("drift/memory/left", of...); left != nil && left.Quantity.Known() {
-			s += "; projection: at this rate its limit is reached " + Measure(left.Quantity) + " after the last reading (" + strings.Join(left.Evidence, "; ") + ")"
+			s += "; projection: at this rate its limit is reached " + Whole(left.Quantity) + " after the last reading (" + strings.Join(left.Evidence, "; ") + ")"
 		}
 		parts = append(parts, s)
 	}

@@ -188,8 +188,8 @@ func (m *markdown) faults() {
 	var rows [][]string
 	for i, f := range r.Faults {
 		v := verdictOf(f)
-		rows = append(rows, []string{faultName(i, f), faultSign(v) + " " + verdictText(f), string(f.State), scoreText(f.Score), Value(f.Detect), Value(f.Isolate),
-			Value(f.Restore), Value(f.User), Value(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(own[i], "; ")})
+		rows = append(rows, []string{faultName(i, f), faultSign(v) + " " + verdictText(f), string(f.State), scoreText(f.Score) + scoreBounds(f.Score), Brief(f.Detect), Brief(f.Isolate),
+			Brief(f.Restore), Brief(f.User), Brief(f.Capacity), lostText(f), dash(f.Degraded), streamText(f.Streams), f.Revert, strings.Join(own[i], "; ")})
 	}
 	m.table([]string{"fault", "verdict", "state", "score", "detect", "isolate", "recover", "total", "capacity back", "lost", "degraded area", "streams", "reverted", "note"}, "lllrrrrrrlrlll", rows)
 	for _, n := range shared {
@@ -270,9 +270,9 @@ func (m *markdown) costs() {
 	}
 	var rows [][]string
 	for _, s := range r.Attribution {
-		rows = append(rows, []string{words(s.Name), Value(s.Ratio), Interval(s.Ratio), Duration(s.Seconds), strings.Join(s.Evidence, "; ")})
+		rows = append(rows, []string{words(s.Name), Value(s.Ratio), Interval(s.Ratio), NText(s.Ratio), Duration(s.Seconds), strings.Join(s.Evidence, "; ")})
 	}
-	m.table([]string{"cause", "share of time", "interval", "time", "evidence"}, "lrrrl", rows)
+	m.table([]string{"cause", "share of time", "interval", "n", "time", "evidence"}, "lrrrrl", rows)
 }
 
 func (m *markdown) errors() {
@@ -315,11 +315,19 @@ func (m *markdown) trust() {
 	}
 	var rows [][]string
 	for _, t := range r.Trust.Rows {
-		rows = append(rows, []string{t.Name, Value(t.Quantity), t.Limit, trustAnswer(r, t)})
+		rows = append(rows, []string{t.Name, Value(t.Quantity), trustInterval(t), NText(t.Quantity), t.Limit, trustAnswer(r, t)})
 	}
 	if len(rows) > 0 {
-		m.table([]string{"check", "value", "limit", "answer"}, "lrrl", rows)
+		m.table([]string{"check", "value", "interval", "n", "limit", "answer"}, "lrrrrl", rows)
 	}
+}
+
+// trustInterval is the interval of a check; nothing where there is no value, whose reason stands in its place.
+func trustInterval(t assay.TrustRow) string {
+	if !t.Quantity.Known() {
+		return ""
+	}
+	return Interval(t.Quantity)
 }
 
 // trustAnswer is what a check of the measurement found. What was not measured and does not spoil the run has no answer.

@@ -85,7 +85,7 @@ func watchLine(r *assay.Report) string {
 	if good == nil || bad == nil || unknown == nil || !good.Quantity.Known() || bad.Quantity.Value == 0 && unknown.Quantity.Value < 0.01*good.Quantity.Value {
 		return ""
 	}
-	s := "good " + Value(good.Quantity) + ", bad " + Measure(bad.Quantity) + ", unknown " + Value(unknown.Quantity)
+	s := "good " + Measure(good.Quantity) + ", bad " + Measure(bad.Quantity) + ", unknown " + Measure(unknown.Quantity)
 	if f := r.Find("episodes/service"); f != nil && f.Quantity.Known() && f.Quantity.Lo != f.Quantity.Hi && len(f.Warnings) == 0 {
 		s += "; " + Measure(f.Quantity) + " episodes by rules halved and doubled"
 	}
@@ -98,9 +98,9 @@ func lifetimeLine(r *assay.Report) string {
 	if m == nil || k == nil || !m.Quantity.Known() && !k.Quantity.Known() {
 		return ""
 	}
-	s := "instances live " + Measure(m.Quantity) + " in the median until they fail"
+	s := "instances live " + Measure(m.Quantity) + " in the median until they fail" + rests(m.Quantity)
 	if k.Quantity.Known() {
-		s += ", Weibull shape " + Measure(k.Quantity)
+		s += ", Weibull shape " + Measure(k.Quantity) + restsToo(k.Quantity, m.Quantity)
 	}
 	return s + "; " + strings.Join(m.Evidence, "; ")
 }
@@ -115,23 +115,24 @@ func availabilityLine(r *assay.Report) string {
 	if !f.Quantity.Known() {
 		return s
 	}
-	more, nines := false, "request"
+	said, nines := []entry{{s, f.Quantity}}, "request"
 	if serviceProbed(r) {
-		s, nines = s+" of the time", "time"
+		said[0].text, nines = s+" of the time", "time"
 	}
 	for _, by := range []struct{ label, words string }{{"time", " of the time"}, {"user", " of " + usersTime(r)}} {
 		if x := r.Find("availability/natural", "by", by.label); x != nil && x.Quantity.Known() && x != f && (by.label != "user" || len(x.Warnings) == 0) { // one user is no user
-			if !more && f.Labels["by"] == "request" {
-				s += " of requests"
+			if len(said) == 1 && f.Labels["by"] == "request" {
+				said[0].text += " of requests"
 			}
-			s, more = s+", "+Measure(x.Quantity)+by.words, true
+			said = append(said, entry{Measure(x.Quantity) + by.words, x.Quantity})
 		}
 	}
+	s = listed(said, ", ")
 	if n := r.Find("availability/nines", "by", nines); n != nil && n.Quantity.Known() {
-		s += "; nines " + Measure(n.Quantity)
+		s += "; nines " + Measure(n.Quantity) + restsToo(n.Quantity, f.Quantity)
 	}
 	if w, x := worstWindow(r), r.Find("availability/natural", "by", "user"); w != nil && x != nil && len(x.Warnings) == 0 {
-		s += "; worst " + w.Labels["window"] + " " + Value(w.Quantity) + " of " + usersTime(r)
+		s += "; worst " + w.Labels["window"] + " " + Measure(w.Quantity) + " of " + usersTime(r) + rests(w.Quantity)
 	}
 	return s
 }

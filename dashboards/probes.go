@@ -9,7 +9,7 @@ import (
 // probesLine tells the three availabilities apart, where anything looked at what the target says of itself; nothing where nothing did.
 func probesLine(r *assay.Report) string {
 	looked := false
-	var parts []string
+	var parts []entry
 	for _, k := range []string{"live", "ready", "serving"} {
 		f := r.Find("availability/" + k)
 		if f == nil {
@@ -29,10 +29,10 @@ func probesLine(r *assay.Report) string {
 				s = k + " in all of " + strings.TrimSuffix(good, ", and so nothing bounds how long a failure would last")
 			}
 		}
-		parts = append(parts, s)
+		parts = append(parts, entry{s, f.Quantity})
 	}
 	if !looked {
 		return ""
 	}
-	return "by three signals: " + strings.Join(parts, "; ")
+	return "by three signals: " + listed(parts, "; ")
 }

@@ -49,13 +49,13 @@ func longestRepair(r *assay.Report) string {
 	}
 	s := "longest failure, at " + Instant(worst.Begin, r.Begin) + ": users were down " + Measure(worst.Down)
 	if worst.Detect.Known() {
-		s += " = detect " + Value(worst.Detect) + " + isolate " + Value(worst.Isolate) + " + restore " + Value(worst.Restore)
+		s += " = detect " + Brief(worst.Detect) + " + isolate " + Brief(worst.Isolate) + " + restore " + Brief(worst.Restore)
 	} else {
 		_, why, _ := strings.Cut(worst.Detect.Reason, ", because ")
 		s += "; " + why
 	}
 	if worst.Verify.Known() {
-		s += "; " + Value(worst.Verify) + " more to verify that it was over"
+		s += "; " + Brief(worst.Verify) + " more to verify that it was over"
 	}
 	return s
 }
@@ -75,9 +75,15 @@ func coverageLines(r *assay.Report) []string {
 		out = append(out, s)
 	}
 	if a := r.Find("blast/requests"); a != nil && a.Quantity.Known() {
-		s := "blast radius of the worst fault " + Value(a.Quantity) + " of requests"
+		s := "blast radius of the "
+		if n := a.Quantity.N; n > 1 {
+			s += "worst of " + NText(a.Quantity)
+		} else {
+			s += "fault"
+		}
+		s += ": " + Measure(a.Quantity) + " of requests"
 		if b := r.Find("blast/users"); b != nil && b.Quantity.Known() {
-			s += ", " + Value(b.Quantity) + " of users"
+			s += ", " + Measure(b.Quantity) + " of users"
 		}
 		if b := r.Find("blast/user_time"); b != nil && b.Quantity.Known() {
 			s += ", " + Value(b.Quantity) + " of users' time"

@@ -20,7 +20,7 @@ func TestCoverageLines(t *testing.T) {
 	}}
 	want := []string{
 		"coverage 95 % [87, 98 %] of 80 faults, by kind, weighed by assumed rates; oom is assumed to strike",
-		"blast radius of the worst fault 40 % of requests, 50 % of users in its window and washout",
+		"blast radius of the worst of 2 faults: 40 % of requests, 50 % of users in its window and washout",
 		"time to repair: user median 4 s [2, 12], mean 6 s [3, 18] (5 repairs, of which 4 ended and 1 had not when last seen)",
 		"WHAT-IF 0.01 % [0.005, 0.02 %] of full service lost, by 2 faults; assumed: one kill each 30 days; a what-if",
 	}

@@ -128,9 +128,9 @@ func overText(r *assay.Report, x *assay.Replay) string {
 	if n := len(x.Over); n > 1 {
 		s += fmt.Sprintf(" %d times, first", n)
 	}
-	bad := Percent(o.Bad.Value) + " of " + Things(o.Bad.N, o.Bad.Of) + " were bad"
+	bad := Measure(o.Bad) + " of " + NText(o.Bad) + " were bad"
 	if o.Bad.Of != "requests" {
-		bad = "what the metrics tell of was bad to " + Percent(o.Bad.Value)
+		bad = "what the metrics tell of was bad to " + Whole(o.Bad)
 	}
 	return s + fmt.Sprintf(" at %s without an incident, but RIGHTLY by the budget: in the %s before %s, and %s allows %s", Instant(o.At, r.Begin), promrules.Span(time.Duration(o.Window)), bad, o.SLO, Percent(o.Allowed))
 }
@@ -160,7 +160,7 @@ func detectionText(r *assay.Report, d *assay.Detection) string {
 	case math.IsNaN(d.Resolve.Value):
 		s += ", still firing at the end of the run"
 	case d.Resolve.Known():
-		s += ", gone " + Value(d.Resolve) + " after it ended"
+		s += ", gone " + Measure(d.Resolve) + " after it ended"
 	}
 	return s
 }

@@ -429,8 +429,8 @@ func invalid() *assay.Report {
 	r.Trust.Valid = false
 	r.Trust.Problems = []string{"send lateness p99 41 ms is above 8 ms", "17 requests were not recorded"}
 	r.Trust.Rules = []string{"lateness/p99", "unrecorded"}
-	r.Trust.Rows[0].Quantity.Value, r.Trust.Rows[0].OK = 0.041, false
-	r.Trust.Rows[1].Quantity.Value, r.Trust.Rows[1].OK = 17, false
+	r.Trust.Rows[0].Quantity, r.Trust.Rows[0].OK = meas(assay.Seconds, 0.041, 1e-5, 529, "requests", "clock"), false
+	r.Trust.Rows[1].Quantity, r.Trust.Rows[1].OK = exact(assay.Count, 17, 529, "requests"), false
 	r.Series = nil
 	return r
 }

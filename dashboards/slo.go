@@ -73,7 +73,7 @@ func sloLines(x *assay.SLOResult) []string {
 	if !x.Burn.Known() {
 		return []string{x.Burn.Reason}
 	}
-	out := []string{"spent " + Measure(x.Spent) + " of the budget in " + sloLength(x) + "; burn rate " + times(x.Burn) + rests(x.Burn)}
+	out := []string{"spent " + Measure(x.Spent) + restsToo(x.Spent, x.Burn) + " of the budget in " + sloLength(x) + "; burn rate " + times(x.Burn) + rests(x.Burn)}
 	if s := worstBurns(x); s != "" {
 		out = append(out, s)
 	}
@@ -110,20 +110,20 @@ func times(q assay.Quantity) string {
 
 // worstBurns writes the highest burn rates; a window longer than the run shows what there was.
 func worstBurns(x *assay.SLOResult) string {
-	var parts []string
+	var parts []entry
 	for _, b := range x.Worst {
 		if b.Rate.Known() {
 			s := promrules.Span(time.Duration(b.Window)) + " " + times(b.Rate)
 			if strings.Contains(b.Rate.Method, "shorter") {
 				s += " (over all of the run, which is shorter)"
 			}
-			parts = append(parts, s)
+			parts = append(parts, entry{s, b.Rate})
 		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "at worst over " + strings.Join(parts, ", ")
+	return "at worst over " + listed(parts, ", ")
 }
 
 // spentOn writes what the budget was spent on.
@@ -135,9 +135,11 @@ func spentOn(x *assay.SLOResult) string {
 			continue
 		}
 		text := c.Name + " " + Percent(roundTo(share, 3))
+		text += " (" + NText(c.Ratio)
 		if len(c.Evidence) > 0 {
-			text += " (" + words(strings.Join(c.Evidence, "; ")) + ")"
+			text += ": " + words(strings.Join(c.Evidence, "; "))
 		}
+		text += ")"
 		parts = append(parts, text)
 	}
 	if len(parts) == 0 {

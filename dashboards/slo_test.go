@@ -58,15 +58,15 @@ func TestSLOText(t *testing.T) {
 	want := []string{
 		"a: 99.9 % of requests served over 30 days",
 		"spent 0.2 % [0.01, 1 %] of the budget in 1m44s; burn rate 50x [2..300] (3 clusters)",
-		"at worst over 5m 171x (over all of the run, which is shorter)",
-		"spent on fault http 75 % (30 server error), unexplained 25 %",
+		"at worst over 5m 171x (over all of the run, which is shorter) (3 clusters)",
+		"spent on fault http 75 % (3 clusters: 30 server error), unexplained 25 % (3 clusters)",
 		"how long a budget lasts by itself: not estimable, because there is one",
 		"b: 95 % of requests with e2e ≤ 2 s over 7 days by the calendar, by slices of 60 s that are 90 % good",
 		"not measured, because no event of it was seen",
 		"2 alerting rules evaluated on series made of the run's requests and on recorded metrics each 5 s: instants are known to that",
-		"page ASLO fault http at 15 s: would have fired 5 s [4, 5] after it began, gone 5 s after it ended; failure at 55 s: would have fired 5 s [4, 5] after it began and FLAPPED, 2 times, still firing at the end of the run",
+		"page ASLO fault http at 15 s: would have fired 5 s [4, 5] after it began, gone 5 s [4, 5] after it ended; failure at 55 s: would have fired 5 s [4, 5] after it began and FLAPPED, 2 times, still firing at the end of the run",
 		"Own of own.yaml fault http at 15 s: DID NOT FIRE in 40 s; was firing already when 2 incidents began, the first at 82 s; rightly quiet in 1 incident that hurt nobody; fired once WITHOUT AN INCIDENT, at 3 s; " +
-			"fired at 2 s without an incident, but RIGHTLY by the budget: in the 1h before what the metrics tell of was bad to 20 %, and a allows 0.1 %",
+			"fired at 2 s without an incident, but RIGHTLY by the budget: in the 1h before what the metrics tell of was bad to 20 % (3 clusters), and a allows 0.1 %",
 		"it looks back further than the 100 s of the run",
 		"Own of own.yaml: the run has no series x",
 	}

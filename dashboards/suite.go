@@ -15,7 +15,7 @@ func suiteLine(r *assay.Report) string {
 	if !r.Suite.Measured.Known() {
 		return fmt.Sprintf("%s, version %d, size %s: %s", r.Suite.Name, r.Suite.Version, r.Suite.Size, r.Suite.Measured.Reason)
 	}
-	return fmt.Sprintf("%s, version %d, size %s: %s of its weights measured (%s)", r.Suite.Name, r.Suite.Version, r.Suite.Size, Value(r.Suite.Measured), r.Suite.Measured.Method)
+	return fmt.Sprintf("%s, version %d, size %s: %s of its weights measured (%s)", r.Suite.Name, r.Suite.Version, r.Suite.Size, Measure(r.Suite.Measured), r.Suite.Measured.Method)
 }
 
 // stepVerdict returns the verdict of a step, that of the worst of its faults, what became of its users, and its score where it has one.

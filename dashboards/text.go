@@ -89,7 +89,7 @@ func Text(o TextOptions) Render {
 		p.files()
 		if len(p.out) > repeatAfter {
 			p.blank()
-			p.decision()
+			p.out = append(p.out, p.out[0])
 		}
 		_, err := io.WriteString(w, strings.Join(p.out, "\n")+"\n")
 		return err
@@ -201,13 +201,20 @@ func (p *page) decision() {
 	pad := strings.Repeat(" ", max(7-textWidth(head), 1))
 	room := p.Width - textWidth(head) - len(pad) - textWidth(tail) - 2
 	before, after := p.paint(head)
-	first := before + head + after + pad
-	if room >= textWidth(said) {
+	first, rest := before+head+after+pad, ""
+	if room < textWidth(said) {
+		said, rest, _ = strings.Cut(said, "; ")
+	}
+	if room < textWidth(said) {
+		said, rest = "", strings.Trim(said+"; "+rest, "; ")
+		p.out = append(p.out, first+tail)
+	} else {
 		p.out = append(p.out, first+said+strings.Repeat(" ", room-textWidth(said)+2)+tail)
+	}
+	if rest == "" {
 		return
 	}
-	p.out = append(p.out, first+tail)
-	for _, l := range wrap(said, p.Width-7) {
+	for _, l := range wrap(rest, p.Width-7) {
 		p.out = append(p.out, "       "+l)
 	}
 }
@@ -222,9 +229,9 @@ func scoreLine(r *assay.Report) string {
 	}
 	if requestless(r) && len(r.Objectives) == 0 {
 		if f := availability(r); requestsCounted(r) && f != nil && f.Quantity.Known() {
-			return "no gated objectives; availability " + Value(f.Quantity) + " by counters"
+			return "no gated objectives; availability " + Whole(f.Quantity) + " by counters"
 		} else if serviceProbed(r) && f != nil && f.Quantity.Known() {
-			return "no gated objectives; availability " + Value(f.Quantity) + " of the time, by looks"
+			return "no gated objectives; availability " + Whole(f.Quantity) + " of the time, by looks"
 		}
 		return "no gated objectives; a recording without requests"
 	}
@@ -239,7 +246,7 @@ func scoreLine(r *assay.Report) string {
 	case !f.Quantity.Known():
 		return s + "; availability " + reasonKind(f.Quantity.Reason)
 	}
-	return s + "; availability " + Value(f.Quantity)
+	return s + "; availability " + Whole(f.Quantity)
 }
 
 func (p *page) top() {
@@ -279,7 +286,7 @@ func limitLine(r *assay.Report) string {
 	if num, ok := strings.CutSuffix(rate, "/s"); ok {
 		rate = num + " req/s"
 	}
-	s = strings.TrimSpace(s + " at " + rate + " " + Bracket(l.Rate))
+	s = strings.TrimSpace(s+" at "+rate+" "+Bracket(l.Rate)) + rests(l.Rate)
 	if l.Broke != "" {
 		s += "; broke beyond it: " + l.Broke
 	}

@@ -30,7 +30,7 @@ func coldRequests(r *assay.Report) string {
 	s := "; " + Things(f.Quantity.N, "cold requests") + ": E2E"
 	for i, m := range []string{"p50", "max"} {
 		if f := r.Find("e2e/"+m, "cold", "cold"); f != nil && f.Quantity.Known() {
-			s += strings.Repeat(",", min(i, 1)) + " " + m + " " + Value(f.Quantity)
+			s += strings.Repeat(",", min(i, 1)) + " " + m + " " + Measure(f.Quantity)
 		}
 	}
 	return s
@@ -69,7 +69,7 @@ func waitText(r *assay.Report) string {
 	s := ""
 	for _, m := range []struct{ metric, word string }{{"cold/wait/p50", "median"}, {"cold/wait/worst", "worst"}} {
 		if f := r.Find(m.metric, "forced", "true"); f != nil && f.Quantity.Known() {
-			s += ", " + m.word + " " + attained(f.Quantity)
+			s += ", " + m.word + " " + Measure(f.Quantity)
 		}
 	}
 	if s != "" {
@@ -77,15 +77,6 @@ func waitText(r *assay.Report) string {
 	}
 	if f := r.Find("cold/failed", "forced", "true"); f != nil && f.Quantity.Known() && f.Quantity.Value > 0 {
 		s += "; " + of(f.Quantity) + " not served"
-	}
-	return s
-}
-
-// attained writes a figure of few starts with its interval and the confidence that it has: three starts hold their median at 75 % and no more.
-func attained(q assay.Quantity) string {
-	s := Measure(q)
-	if q.Basis == assay.Estimated {
-		s += confidenceText(q)
 	}
 	return s
 }
@@ -102,13 +93,13 @@ func startsText(r *assay.Report, starts []assay.Start, kind string) string {
 		s = Things(len(starts), kind+"starts")
 	}
 	if f := r.Find("idle/gap"); kind == "" && f != nil && f.Quantity.Known() && !math.IsInf(f.Quantity.Hi, 1) {
-		s += ", to zero after " + strings.TrimSpace(Value(f.Quantity)+" "+Bracket(f.Quantity)) + " idle"
+		s += ", to zero after " + Measure(f.Quantity) + " idle" + rests(f.Quantity)
 	}
 	if f := r.Find("cold/start/p50", labels...); f != nil && f.Quantity.Known() {
-		s += ", median " + attained(f.Quantity)
+		s += ", median " + Measure(f.Quantity)
 	}
 	if f := r.Find("cold/start/worst", labels...); f != nil && f.Quantity.Known() {
-		s += ", worst " + Value(f.Quantity)
+		s += ", worst " + Measure(f.Quantity)
 	}
 	if total <= 0 {
 		return s + "; phases not measured, because no start told them"

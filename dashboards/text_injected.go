@@ -20,11 +20,23 @@ func (p *page) injected() error {
 	}
 	t := &table{head: []string{"INJECTED", "verdict", "score", "detect", "isolate", "recover", "total", "lost"}}
 	for i, f := range r.Faults {
-		t.rows = append(t.rows, []string{"  " + faultName(i, f), verdictText(f), scoreText(f.Score), dash(f.Detect), dash(f.Isolate),
-			dash(f.Restore), dash(f.User), lostText(f)})
+		row := []string{"  " + faultName(i, f), verdictText(f), scoreText(f.Score)}
+		for _, q := range []assay.Quantity{f.Detect, f.Isolate, f.Restore, f.User} {
+			if !q.Known() {
+				row = append(row, "–")
+				continue
+			}
+			row = append(row, Value(q))
+		}
+		t.rows = append(t.rows, append(row, lostText(f)))
 	}
 	if err := p.table(t, 0); err != nil {
 		return err
+	}
+	for i, f := range r.Faults {
+		if s := betweens(f); s != "" {
+			p.para("", 2, faultName(i, f)+": "+s)
+		}
 	}
 	for _, n := range allNotes(r) {
 		p.para("", 2, n.String())
@@ -40,8 +52,8 @@ func (p *page) injectedNarrow() {
 	p.para("INJECTED", 11, Things(len(p.r.Faults), "faults"))
 	own, shared := splitNotes(p.r)
 	for i, f := range p.r.Faults {
-		s := fmt.Sprintf("%s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", faultName(i, f), verdictText(f), scoreText(f.Score),
-			Value(f.User), Value(f.Detect), Value(f.Isolate), Value(f.Restore), lostText(f))
+		s := fmt.Sprintf("%s: %s, score %s; %s = detect %s + isolate %s + recover %s; lost %s", faultName(i, f), verdictText(f), scoreText(f.Score)+scoreBounds(f.Score),
+			Measure(f.User), Brief(f.Detect), Brief(f.Isolate), Brief(f.Restore), lostText(f))
 		if !f.User.Known() {
 			s = faultName(i, f)
 		}
@@ -90,4 +102,23 @@ func rates(r *assay.Report) string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// betweens says what the figures in a fault's row lie between; "" where all are exact.
+func betweens(f assay.FaultResult) string {
+	var parts []string
+	if f.Score.Known() {
+		if scoreBounds(f.Score) != "" {
+			parts = append(parts, fmt.Sprintf("score %.2f..%.2f", f.Score.Lo, f.Score.Hi))
+		}
+	}
+	for _, x := range []struct {
+		name string
+		q    assay.Quantity
+	}{{"detect", f.Detect}, {"isolate", f.Isolate}, {"recover", f.Restore}, {"total", f.User}} {
+		if Bracket(x.q) != "" {
+			parts = append(parts, x.name+" "+Interval(x.q))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

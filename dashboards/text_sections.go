@@ -29,7 +29,7 @@ func (p *page) overload() { p.para("OVERLOAD", 11, overloadLine(p.r)) }
 func overloaded(r *assay.Report) (parts []string) {
 	for _, s := range []struct{ metric, word string }{{"overload/refused", "refused past the limit"}, {"overload/throttled", "throttled"}} {
 		if f := r.Find(s.metric); f != nil && f.Quantity.Known() {
-			parts = append(parts, Value(f.Quantity)+" "+s.word)
+			parts = append(parts, Value(f.Quantity)+" "+s.word+rests(f.Quantity))
 		}
 	}
 	return parts
@@ -62,7 +62,7 @@ func canaryLine(r *assay.Report) string {
 	}
 	s := Things(failed.Quantity.N, "canary requests")
 	if failed.Quantity.Known() {
-		s += ", " + Percent(failed.Quantity.Value) + " failed"
+		s += ", " + Measure(failed.Quantity) + " failed"
 	}
 	if !wrong.Quantity.Known() {
 		return s + "; wrong content " + wrong.Quantity.Reason
@@ -85,7 +85,7 @@ func retriesLine(r *assay.Report) string {
 		}
 	}
 	if f := r.Find("retries/amplification"); f != nil && f.Quantity.Known() {
-		parts = append(parts, "×"+Number(f.Quantity.Value)+" attempts per request")
+		parts = append(parts, "×"+Measure(f.Quantity)+" attempts per request"+rests(f.Quantity))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -107,9 +107,9 @@ func (p *page) bottleneck() {
 		if i == 0 {
 			n += " %"
 		}
-		names = append(names, words(s.Name)+" "+n)
+		names = append(names, words(s.Name)+" "+n+wholePercents(s.Ratio))
 	}
-	p.para("BOTTLENECK", 11, strings.Join(names, " · "))
+	p.para("BOTTLENECK", 11, strings.Join(names, " · ")+restShares(r.Attribution))
 	if first := r.Attribution[0]; len(first.Evidence) > 0 {
 		p.para("", 2, words(first.Name)+": "+strings.Join(first.Evidence, "; "))
 	}
@@ -125,7 +125,7 @@ func (p *page) scaling() {
 	if f := r.Find("scaling/provision"); len(r.Scaling) == 0 && f != nil && len(f.Evidence) > 0 {
 		said := Measure(f.Quantity)
 		if f.Quantity.Known() {
-			said = "at most " + said
+			said = "at most " + said + rests(f.Quantity)
 		}
 		p.para("SCALING", 11, f.Evidence[0]+"; from a decision to a ready instance "+said)
 		return
@@ -163,7 +163,7 @@ func stepText(s assay.ScaleStep, begin int64) string {
 	if !s.Total.Known() {
 		return head + s.Total.Reason
 	}
-	return head + fmt.Sprintf("%s = decide %s + provision %s + serve %s", Value(s.Total), Value(s.Decide), Value(s.Provision), Value(s.Serve))
+	return head + fmt.Sprintf("%s = decide %s + provision %s + serve %s", Brief(s.Total), Brief(s.Decide), Brief(s.Provision), Brief(s.Serve))
 }
 
 // problems says what makes the run invalid, each with the name of the rule that it broke.
@@ -210,10 +210,11 @@ func (p *page) trust() {
 	if !r.Trust.Valid {
 		head = "INVALID"
 	}
+	var rows []entry
 	var parts, why []string
 	missing := map[string][]string{} // rows without a value, by why there is none
 	for _, row := range r.Trust.Rows {
-		s := row.Name + " " + Value(row.Quantity)
+		s := row.Name + " " + Measure(row.Quantity)
 		if !row.Quantity.Known() {
 			none := Value(row.Quantity)
 			if missing[none] == nil {
@@ -229,7 +230,10 @@ func (p *page) trust() {
 			}
 			s += ")"
 		}
-		parts = append(parts, s)
+		rows = append(rows, entry{s, row.Quantity})
+	}
+	if len(rows) > 0 {
+		parts = append(parts, listed(rows, ", "))
 	}
 	if len(r.Trust.Rows) == 0 {
 		parts = append(parts, "no check of the measurement was recorded")

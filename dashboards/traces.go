@@ -26,17 +26,17 @@ func tracesText(r *assay.Report) string {
 		of := func(name string) string {
 			for j := range r.Findings {
 				if l := &r.Findings[j]; l.Metric == "trace/late/"+name && l.Labels["source"] == f.Labels["source"] {
-					return Value(l.Quantity)
+					return Measure(l.Quantity)
 				}
 			}
 			return "?"
 		}
-		parts = append(parts, fmt.Sprintf("by %s spans came %s after their end at the median, %s at p95, at most %s (n %s)", f.Labels["source"], Value(f.Quantity), of("p95"), of("max"), Integer(f.Quantity.N)))
+		parts = append(parts, fmt.Sprintf("by %s spans came %s after their end at the median, %s at p95, at most %s (n %s)", f.Labels["source"], Measure(f.Quantity), of("p95"), of("max"), Integer(f.Quantity.N)))
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Metric == "validity/late" && f.Quantity.Known() {
-			parts = append(parts, fmt.Sprintf("from %s the last trace came %s after the load (n %s)", f.Labels["store"], Value(f.Quantity), Integer(f.Quantity.N)))
+			parts = append(parts, fmt.Sprintf("from %s the last trace came %s after the load (n %s)", f.Labels["store"], Measure(f.Quantity), Integer(f.Quantity.N)))
 		}
 	}
 	return strings.Join(parts, "; ")

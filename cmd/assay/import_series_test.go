@@ -63,7 +63,7 @@ func TestImportProber(t *testing.T) {
 	}
 	got := assayIn(t, dir, "assess", "runs/week")
 	text := strings.Join(strings.Fields(got.out), " ")
-	for _, want := range []string{"availability 95 % of the time, by looks", "2 failures of the service", "MTBF/service 2h22m", "2 [2, 3] episodes by rules halved and doubled", "only looks at the service"} {
+	for _, want := range []string{"availability 95 % [", "(2 failures) of the time, by looks", "2 failures of the service", "MTBF/service 2h22m", "2 [2, 3] episodes by rules halved and doubled", "only looks at the service"} {
 		if got.code != 0 || !strings.Contains(text, want) {
 			t.Errorf("assess: exit %d, lacks %q\n%s%s", got.code, want, got.out, got.err)
 		}

@@ -66,6 +66,7 @@ func assayIn(t *testing.T, dir string, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("assay %v: %v", args, err)
 	}
+	figuresStand(t, dir, out.String())
 	return result{out.String(), errs.String(), cmd.ProcessState.ExitCode()}
 }
 

@@ -113,8 +113,10 @@ func (a *solution) print(w io.Writer, output string) error {
 		fmt.Fprintf(tw, "%s\t≤ %s (%g %%, one-sided)\n", a.title, inUnit(q.Hi, q.Unit), 100*q.Confidence)
 	case a.open != "":
 		fmt.Fprintf(tw, "%s\t%s  interval %s\n", a.title, inUnit(q.Value, q.Unit), a.open)
-	case !q.Bounded(), q.Confidence == 1 && q.Lo == q.Hi:
-		fmt.Fprintf(tw, "%s\t%s\n", a.title, inUnit(q.Value, q.Unit))
+	case q.Confidence == 1 && q.Lo == q.Hi && q.Basis == assay.Assumed:
+		fmt.Fprintf(tw, "%s\t%s  exact, from what was given\n", a.title, inUnit(q.Value, q.Unit))
+	case q.Confidence == 1 && q.Lo == q.Hi:
+		fmt.Fprintf(tw, "%s\t%s  exact, of these data\n", a.title, inUnit(q.Value, q.Unit))
 	default:
 		fmt.Fprintf(tw, "%s\t%s  [%s, %s] at %.4g %%\n", a.title, inUnit(q.Value, q.Unit), inUnit(q.Lo, q.Unit), inUnit(q.Hi, q.Unit), 100*q.Confidence)
 	}
@@ -329,7 +331,7 @@ func estimated(v, lo, hi, confidence float64, u assay.Unit, n int, of, method st
 	return assay.Quantity{Value: v, Lo: lo, Hi: hi, Confidence: confidence, Unit: u, N: n, Of: of, Method: method, Basis: assay.Estimated}
 }
 
-// exact is a quantity that follows from its inputs without doubt.
+// exact is a quantity that follows from what was given without doubt: it is as good as that, and no sample stands behind it.
 func exact(v float64, u assay.Unit, method string) assay.Quantity {
-	return assay.Quantity{Value: v, Lo: v, Hi: v, Confidence: 1, Unit: u, Method: method, Basis: assay.Estimated}
+	return assay.Quantity{Value: v, Lo: v, Hi: v, Confidence: 1, Unit: u, Method: method, Basis: assay.Assumed}
 }

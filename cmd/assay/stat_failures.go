@@ -148,7 +148,7 @@ func (s *statFlags) trend() calculator {
 		}
 		t := stat.TrendOf(tested, end.v)
 		r, of, more, less := stat.Arrangements(between)
-		a.q = assay.Quantity{Value: t.MilHdbkP, Lo: t.MilHdbkP, Hi: t.MilHdbkP, Confidence: 1, Unit: assay.Ratio, N: len(ages), Of: "failures", Method: "MIL-HDBK test, two-sided", Basis: assay.Estimated}
+		a.q = assay.Quantity{Value: t.MilHdbkP, Lo: t.MilHdbkP, Hi: t.MilHdbkP, Confidence: 1, Unit: assay.Ratio, N: len(ages), Of: "failures", Method: "MIL-HDBK test, two-sided", Basis: assay.Measured}
 		way := "none to be seen at 5 %"
 		if t.MilHdbkP < 0.05 {
 			way = "improving: failures become rarer"

@@ -119,12 +119,17 @@ func (s *statFlags) mannWhitney() calculator {
 		}
 		a := &solution{title: "shift", source: "Mann and Whitney 1947; Hodges and Lehmann 1963; R wilcox.test"}
 		a.q = estimated(t.Shift, t.In.Lo, t.In.Hi, t.In.Confidence, x.unit, t.N+t.M, "values", "Hodges-Lehmann; "+how)
+		if t.In.Lo == t.In.Hi && t.Shift == t.In.Lo { // ranks alone tell, and ties have none
+			a.q = assay.NotEstimable(x.unit, t.N+t.M, "values", "so many values are equal that their order does not tell how far the samples lie apart: the shift between them would be shown without any doubt")
+			a.q.Method = "Hodges-Lehmann; " + how
+			a.add("sample", "of these values", t.Shift, x.unit)
+		}
 		a.add("u", "U", t.U, "")
 		a.add("p", "p, two-sided", t.P, "")
 		a.add("p_greater", "p, first not larger", t.PMore, "")
 		a.add("p_less", "p, first not smaller", t.PLess, "")
 		a.add("effect", "chance that one of the first is larger", t.Effect, "")
-		if !a.q.Bounded() {
+		if a.q.Known() && !a.q.Bounded() {
 			least := stat.LeastRanks(confidence)
 			a.open = fmt.Sprintf("not estimable: %d and %d values bound no shift at %g %%; %d and %[4]d would", t.N, t.M, 100*confidence, least)
 		}

@@ -78,6 +78,7 @@ func TestCalculators(t *testing.T) {
 		if m := got.(map[string]any); m["source"] == "" || m["unit"] == nil {
 			t.Errorf("%s: no source or unit: %s", c.args, out)
 		}
+		figuresAlone(t, c.args, []byte(out))
 		for path, want := range c.want {
 			v, ok := at(got, path).(float64)
 			if !ok || !(math.Abs(v-want[0]) <= want[1]+1e-15) {
@@ -188,12 +189,15 @@ func TestCalculatorsAbstain(t *testing.T) {
 		"changepoints 1":  "a change needs at least 3 values",
 		"mannwhitney 1 2": "-1  interval not estimable: 1 and 1 values bound no shift at 95 %; 4 and 4 would",
 		"mannwhitney --confidence .99 1,2,3,4 5,6,7,8": "4 and 4 values bound no shift at 99 %; 5 and 5 would",
+		"mannwhitney 1,1,1,1,1 1,1,1,1,1":              "their order does not tell how far the samples lie apart",
 		"burn --bad 1 --total 100":                     "not decided: the interval of the burn rate holds it",
 	} {
 		out, errs, code := calculate("1 2", strings.Fields(args)...)
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%s: exit %d, want %q:\n%s%s", args, code, want, out, errs)
 		}
+		out, _, _ = calculate("1 2", append(strings.Fields(args), "--output", "json")...)
+		figuresAlone(t, args, []byte(out))
 	}
 }
 
