@@ -79,7 +79,7 @@ func loadCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.out, "out", "", "the run's directory itself, which must not be there yet, instead of a new one in --dir")
 	f.StringVarP(&o.output, "output", "o", "text", "what goes to standard output: text, markdown or json")
 	f.StringVar(&o.ui, "ui", "auto", "progress on standard error: auto, tui, plain, json or none")
-	f.StringVar(&o.metrics, "metrics", "", "serve live metrics for Prometheus on this loopback address, for example 127.0.0.1:9464")
+	o.metrics.flags(cmd)
 	return cmd
 }
 
@@ -87,6 +87,9 @@ func loadCommand(io stdio) *cobra.Command {
 func (o *loadOptions) session(io stdio) (*session, error) {
 	if err := o.check(); err != nil {
 		return nil, err
+	}
+	if _, err := o.metrics.token(); err != nil {
+		return nil, &status{assay.ExitUsage, err}
 	}
 	p, err := o.plan()
 	if err != nil {

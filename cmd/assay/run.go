@@ -27,7 +27,7 @@ type runOptions struct {
 	dir      string // parent of run directories
 	output   string
 	ui       string
-	metrics  string // address of the live metrics
+	metrics  metricsOptions
 	truth    string // directory of the sandbox's truth log
 	seed     uint64
 	url      string
@@ -64,7 +64,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.dir, "dir", "runs", "directory that run directories are made in")
 	f.StringVarP(&o.output, "output", "o", "text", "what goes to standard output: text, markdown or json")
 	f.StringVar(&o.ui, "ui", "auto", "progress on standard error: auto, tui, plain, json or none")
-	f.StringVar(&o.metrics, "metrics", "", "serve live metrics for Prometheus on this loopback address, for example 127.0.0.1:9464")
+	o.metrics.flags(cmd)
 	f.StringVar(&o.truth, "truth", "", "let the sandbox write what really happened into this directory, to score the analyzers against")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
 	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
@@ -89,6 +89,9 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	}
 	if !slices.Contains(uis, o.ui) {
 		return nil, exit(assay.ExitUsage, "--ui %q is unknown; one of %s", o.ui, strings.Join(uis, ", "))
+	}
+	if _, err := o.metrics.token(); err != nil {
+		return nil, &status{assay.ExitUsage, err}
 	}
 	s := &session{io: io, opt: o, hurry: make(chan struct{}), stops: make(chan string, 1)}
 	if o.url != "" {
