@@ -1,9 +1,13 @@
 # Two tiers of tests: `make test` is the README's test command, which CI runs; `make full` is what is run before a release: many seeds, kill
 # points, dials and scores, on an otherwise idle machine.
-.PHONY: build test test-ollama full score lint generate bench
+.PHONY: build build-all test test-ollama full score lint generate bench
 
+# assay itself, which needs nothing but Go.
 build:
 	CGO_ENABLED=0 go build -trimpath -o dist/assay ./cmd/assay
+
+# And the programs beside it: assay-k6 is a module of its own, assay-nvml needs a C compiler.
+build-all: build
 	CGO_ENABLED=0 go build -trimpath -o dist/assay-gpu ./cmd/assay-gpu
 	cd loadgen/k6 && CGO_ENABLED=0 go build -trimpath -o ../../dist/assay-k6 ./cmd/assay-k6
 	cd cmd/assay-nvml && CGO_CFLAGS=-Wno-deprecated-declarations go build -trimpath -o ../../dist/assay-nvml .
