@@ -157,10 +157,6 @@ func refusal(v Victim, platform Process) string {
 	switch {
 	case err != nil:
 		return err.Error()
-	case s.sid == p.PID && !v.Named:
-		return "it leads a session"
-	case s.sid == p.PID && s.tty != 0:
-		return "it leads the session of a terminal"
 	case p.PID == platform.PID:
 		return "it is the platform itself"
 	}
@@ -174,7 +170,12 @@ func refusal(v Victim, platform Process) string {
 		}
 		pid = a.ppid
 	}
-	if v.Named {
+	switch {
+	case s.sid == p.PID && !v.Named:
+		return "it leads a session"
+	case s.sid == p.PID && s.tty != 0:
+		return "it leads the session of a terminal"
+	case v.Named:
 		return p.stranger()
 	}
 	if platform.PID > 0 && kin(p.PID, platform.PID) {
