@@ -94,7 +94,7 @@ func (a *solution) print(w io.Writer, output string) error {
 		}
 		m["source"] = a.source
 		if a.open != "" {
-			m["interval"] = a.open
+			m["reason"] = a.open
 		}
 		if len(a.notes) > 0 {
 			m["notes"] = a.notes
@@ -169,6 +169,9 @@ func statCommand(io stdio) *cobra.Command {
 			a, err := c.calc(args)
 			if err != nil {
 				return &status{assay.ExitUsage, err}
+			}
+			if asked, err := c.cmd.Flags().GetFloat64("confidence"); err == nil && !a.q.Known() {
+				a.q.Confidence = asked
 			}
 			return a.print(io.out, output)
 		}

@@ -48,8 +48,10 @@ func (s *statFlags) mtbf() calculator {
 			return nil, err
 		}
 		switch {
-		case !watched.set || !(watched.v > 0):
+		case !watched.set:
 			return nil, errors.New("--time is needed: the time watched, above 0, for example 800h")
+		case !(watched.v > 0):
+			return nil, fmt.Errorf("--time %s is out of range: the time watched, above 0, for example 800h", &watched)
 		case failures < 0:
 			return nil, fmt.Errorf("--failures %d is out of range; 0 or more", failures)
 		case failures == 0 && how == byFailure:
@@ -76,6 +78,7 @@ func (s *statFlags) mtbf() calculator {
 		a.add("rate"+suffix+"_hi", "  at most", per/in.Lo, unit)
 		if failures == 0 {
 			a.rows = []solutionRow{{a.rows[2].key, "failure rate at most", a.rows[2].value, a.rows[2].text}}
+			a.notes = append(a.notes, fmt.Sprintf("one-sided at %g %%; the lower end of a two-sided interval, which tables of factors print, is %s", 100*confidence, inUnit(watched.v/math.Log(2/(1-confidence)), u)))
 		}
 		a.add("time", "watched", watched.v, u)
 		if failures < 2 {
@@ -110,7 +113,7 @@ func (s *statFlags) ages(args []string, end *amount, how string) (ages []float64
 	case end.unit() != d.unit:
 		return nil, "", errors.New("--end and the ages want the same unit, or none")
 	case end.v < last:
-		return nil, "", fmt.Errorf("a failure at %g lies after the end at %g", last, end.v)
+		return nil, "", fmt.Errorf("a failure at %s lies after the end, --end %s", inUnit(last, d.unit), inUnit(end.v, d.unit))
 	}
 	return d.v, d.unit, nil
 }
@@ -148,6 +151,10 @@ func (s *statFlags) trend() calculator {
 		}
 		t := stat.TrendOf(tested, end.v)
 		r, of, more, less := stat.Arrangements(between)
+		chances := "exact"
+		if len(between) > stat.ExactArrangements {
+			chances = "normal"
+		}
 		a.q = assay.Quantity{Value: t.MilHdbkP, Lo: t.MilHdbkP, Hi: t.MilHdbkP, Confidence: 1, Unit: assay.Ratio, N: len(ages), Of: "failures", Method: "MIL-HDBK test, two-sided", Basis: assay.Measured}
 		way := "none to be seen at 5 %"
 		if t.MilHdbkP < 0.05 {
@@ -161,7 +168,7 @@ func (s *statFlags) trend() calculator {
 				fmt.Sprintf("chi2 %.6g with %d degrees of freedom, upper p %.4g", t.MilHdbk, 2*t.N, t.MilHdbkTail)},
 			solutionRow{"laplace", "Laplace", map[string]any{"z": t.Laplace, "p": t.LaplaceP, "p_lower": distuv.UnitNormal.CDF(t.Laplace)}, fmt.Sprintf("z %.6g, lower p %.4g; below 0 is improving", t.Laplace, distuv.UnitNormal.CDF(t.Laplace))},
 			solutionRow{"reverse_arrangements", "reverse arrangements", map[string]any{"r": r, "of": of, "p_at_least": more, "p_at_most": less},
-				fmt.Sprintf("%d of %d, p of at least as many %.4g, of at most %.4g (exact)", r, of, more, less)})
+				fmt.Sprintf("%d of %d, p of at least as many %.4g, of at most %.4g (%s)", r, of, more, less, chances)})
 		a.add("end", "watched", end.v, u)
 		if len(ages) < 10 {
 			a.notes = append(a.notes, fmt.Sprintf("with %d failures only a strong trend can be seen; ten or more are better", len(ages)))
@@ -187,7 +194,7 @@ func (s *statFlags) growth() calculator {
 		a := &solution{title: "MTBF at the end", source: "NIST/SEMATECH e-Handbook 8.4.5.2; Crow 1974"}
 		g, ok := stat.GrowthOf(ages, end.v, how == byFailure, confidence)
 		if !ok {
-			a.q = assay.NotEstimable(u, len(ages), "failures", fmt.Sprintf("growth needs at least 3 failures, not all at the end, and there are %d", len(ages)))
+			a.q = assay.NotEstimable(u, len(ages), "failures", fmt.Sprintf("growth needs at least 3 failures, not all at the end nor all at the beginning, and there are %d", len(ages)))
 			a.q.Method = "Crow-AMSAA, bias-corrected, " + how + "-terminated"
 			return a, nil
 		}

@@ -33,8 +33,8 @@ func (s *statFlags) lives(args, censored []string) (lives []stat.Life, u assay.U
 		value, count, many := strings.Cut(text, ":")
 		n := 1
 		if many {
-			if n, err = strconv.Atoi(count); err != nil || n < 1 || n > maxNumbers {
-				return nil, "", fmt.Errorf("--censored %q: want a time, or time:count", text)
+			if n, err = strconv.Atoi(count); err != nil || n < 1 || n > maxNumbers-len(lives) {
+				return nil, "", fmt.Errorf("--censored %q: want a time, or time:count with a count of 1 or more, and no more than %d lives in all", text, maxNumbers)
 			}
 		}
 		v, isTime, err := parseNumber(value)
@@ -71,7 +71,9 @@ func fitted(a *solution, f stat.LifeFit, err error, u assay.Unit, told func()) *
 	if err != nil {
 		a.q = assay.NotEstimable(u, f.Failures, "failures", err.Error())
 		a.q.Method = "maximum likelihood with right censoring"
-		a.notes = append(a.notes, "two failures at different times give a fit, about 20 a good one")
+		if f.Failures < 3 {
+			a.notes = append(a.notes, "two failures at different times give a fit, about 20 a good one")
+		}
 		return a
 	}
 	told()
@@ -145,7 +147,7 @@ func solveLognormal(lives []stat.Life, u assay.Unit, confidence float64) *soluti
 		median, in := f.Median()
 		a.q = estimated(median, in.Lo, in.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; Student's t of the logarithms")
 		both := func(key, name string, v float64, in stat.Interval) {
-			a.rows = append(a.rows, solutionRow{key, name, map[string]any{"value": v, "lo": in.Lo, "hi": in.Hi}, fmt.Sprintf("%s  [%s, %s]", inUnit(v, u), inUnit(in.Lo, u), inUnit(in.Hi, u))})
+			a.rows = append(a.rows, solutionRow{key, name, map[string]any{"value": finite(v), "lo": finite(in.Lo), "hi": finite(in.Hi)}, fmt.Sprintf("%s  [%s, %s]", inUnit(v, u), inUnit(in.Lo, u), inUnit(in.Hi, u))})
 		}
 		if r, err := stat.RepairOf(lives, confidence); err == nil {
 			a.q = estimated(r.Median, r.InMedian.Lo, r.InMedian.Hi, confidence, u, f.Failures, "failures", "lognormal, maximum likelihood with right censoring; interval for small samples")

@@ -77,11 +77,15 @@ func (s *statFlags) quantile() calculator {
 		least := stat.LeastN(p, confidence)
 		lo, hi, attained, ok := stat.Ranks(n, p, confidence)
 		if !ok {
-			a.q = assay.NotEstimable(d.unit, n, "values", fmt.Sprintf("at %g %% it needs at least %d values and there are %d", 100*confidence, least, n))
-			a.q.Method = fmt.Sprintf("Hyndman-Fan type %d; order statistics", kind)
-			if n > 0 {
-				a.add("sample", "of these values", stat.Quantile(d.v, p, kind), d.unit)
+			because := fmt.Sprintf("at %g %% it needs at least %d values and there are %d", 100*confidence, least, n)
+			method := fmt.Sprintf("Hyndman-Fan type %d; order statistics", kind)
+			if n == 0 {
+				a.q = assay.NotEstimable(d.unit, n, "values", because)
+				a.q.Method = method
+				return a, nil
 			}
+			a.q = estimated(stat.Quantile(d.v, p, kind), math.NaN(), math.NaN(), confidence, d.unit, n, "values", method)
+			a.open = "not estimable, because " + because
 			return a, nil
 		}
 		a.q = estimated(stat.Quantile(d.v, p, kind), d.v[lo-1], d.v[hi-1], attained, d.unit, n, "values", fmt.Sprintf("Hyndman-Fan type %d; order statistics %d and %d", kind, lo, hi))
@@ -131,6 +135,7 @@ func (s *statFlags) mannWhitney() calculator {
 		a.add("effect", "chance that one of the first is larger", t.Effect, "")
 		if a.q.Known() && !a.q.Bounded() {
 			least := stat.LeastRanks(confidence)
+			a.q.Confidence = confidence
 			a.open = fmt.Sprintf("not estimable: %d and %d values bound no shift at %g %%; %d and %[4]d would", t.N, t.M, 100*confidence, least)
 		}
 		return a, nil
@@ -179,7 +184,7 @@ func (s *statFlags) usl() calculator {
 			a.rows = append(a.rows, solutionRow{c.key, c.name, map[string]any{"value": c.v, "lo": finite(c.in.Lo), "hi": finite(c.in.Hi), "se": finite(f.SE[i])}, fmt.Sprintf("%.6g  [%.4g, %.4g], se %.4g", c.v, c.in.Lo, c.in.Hi, f.SE[i])})
 		}
 		if ok {
-			a.rows = append(a.rows, solutionRow{"peak", "highest throughput", map[string]any{"value": top, "lo": inTop.Lo, "hi": inTop.Hi}, fmt.Sprintf("%.6g  [%.6g, %.6g]", top, inTop.Lo, inTop.Hi)})
+			a.rows = append(a.rows, solutionRow{"peak", "highest throughput", map[string]any{"value": finite(top), "lo": finite(inTop.Lo), "hi": finite(inTop.Hi)}, fmt.Sprintf("%.6g  [%.6g, %.6g]", top, inTop.Lo, inTop.Hi)})
 		}
 		a.add("r2", "R²", f.R2, "")
 		var points []map[string]any
@@ -264,6 +269,8 @@ func (s *statFlags) erlang() calculator {
 			return nil, fmt.Errorf("--ca2 %g --cs2 %g: want 0 or more, and finite", ca2, cs2)
 		case (servers > 0) == limit.set:
 			return nil, errors.New("exactly one of --servers, 1 or more, and --limit is needed")
+		case servers > 10_000_000:
+			return nil, fmt.Errorf("--servers %d is out of range; at most ten million", servers)
 		case arrivals.v/service.v > 1e6:
 			return nil, fmt.Errorf("a load of %g servers is out of range; at most a million", arrivals.v/service.v)
 		}
@@ -452,8 +459,10 @@ func (s *statFlags) changePoints() calculator {
 		points := stat.ChangePoints(d.v, window, p, magnitude)
 		a := &solution{title: "change points", source: "Matteson and James, JASA 109, 2014; Fleming et al., ICPE 2023; Apache Otava"}
 		a.q = assay.Quantity{Value: float64(len(points)), Lo: float64(len(points)), Hi: float64(len(points)), Confidence: 1, Unit: assay.Count, N: len(d.v), Of: "values", Method: fmt.Sprintf("E-divisive means, Student's t, window %d, p %g, magnitude %g", window, p, magnitude), Basis: assay.Measured}
-		if len(d.v) < 3 {
-			a.q = assay.NotEstimable(assay.Count, len(d.v), "values", fmt.Sprintf("a change needs at least 3 values and there are %d", len(d.v)))
+		if side := min(window, len(d.v)) / 2; side < 2 {
+			a.q = assay.NotEstimable(assay.Count, len(d.v), "values", fmt.Sprintf("a change shows between 2 values a side at least, so it needs 4 values in a window of 4; there are %d, in a window of %d", len(d.v), window))
+		} else {
+			a.notes = append(a.notes, fmt.Sprintf("with %d values a side a change is found where it is some %.2g times the spread within either", side, stat.StudentT(1-p/2, float64(2*side-2))*math.Sqrt(2/float64(side))))
 		}
 		list := []map[string]any{}
 		for _, c := range points {

@@ -2,6 +2,7 @@ package stat
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -29,7 +30,7 @@ func GrowthOf(ages []float64, end float64, failureTerminated bool, confidence fl
 	}
 	var logs float64
 	for _, t := range ages {
-		logs += math.Log(end / t)
+		logs += math.Log(end) - math.Log(t) // a quotient may overflow
 	}
 	if !(logs > 0) {
 		return Growth{N: len(ages)}, false
@@ -42,7 +43,9 @@ func GrowthOf(ages []float64, end float64, failureTerminated bool, confidence fl
 	}
 	g.BetaU = free * g.Beta
 	g.Slope = 1 - g.BetaU
-	g.MTBF = end / (r * g.BetaU)
+	if g.MTBF = end / (r * g.BetaU); math.IsInf(g.MTBF, 1) {
+		return Growth{N: len(ages)}, false
+	}
 	z := normalQuantile(1 - (1-confidence)/2)
 	low := r + z*z/4 + math.Sqrt(r*z*z/2+z*z*z*z/16)
 	g.In = Interval{g.MTBF * r * (r - 1) / (low * low), math.Inf(1), confidence}
@@ -59,19 +62,39 @@ func GrowthOf(ages []float64, end float64, failureTerminated bool, confidence fl
 	return g, true
 }
 
+// ExactArrangements is of how many times at most [Arrangements] tells exact chances.
+const ExactArrangements = 100
+
+// ascents returns how many pairs of x are in rising order, and sorts x by merging with the help of spare, which is as long.
+func ascents(x, spare []float64) (r int) {
+	if len(x) < 2 {
+		return 0
+	}
+	mid := len(x) / 2
+	a, b := x[:mid], x[mid:]
+	r = ascents(a, spare[:mid]) + ascents(b, spare[mid:])
+	i, j := 0, 0
+	for k := range x {
+		if j == len(b) || i < len(a) && a[i] < b[j] {
+			spare[k] = a[i]
+			r += len(b) - j // all that are left of b are larger
+			i++
+		} else {
+			spare[k] = b[j]
+			j++
+		}
+	}
+	copy(x, spare)
+	return r
+}
+
 // Arrangements returns the number of reverse arrangements among times between failures, the pairs of which the later is the longer, how many pairs there
 // are, and the chance of at least and of at most as many if they come in no order (NIST/SEMATECH e-Handbook 8.2.3.4), exact up to a hundred times and by the normal distribution beyond. Many mean that failures become rarer.
 func Arrangements(between []float64) (r, of int, atLeast, atMost float64) {
 	n := len(between)
 	of = n * (n - 1) / 2
-	for i, a := range between {
-		for _, b := range between[i+1:] {
-			if b > a {
-				r++
-			}
-		}
-	}
-	if n > 100 {
+	r = ascents(slices.Clone(between), make([]float64, n))
+	if n > ExactArrangements {
 		m := float64(n)
 		mean, sd := m*(m-1)/4, math.Sqrt(m*(m-1)*(2*m+5)/72)
 		normal := func(x float64) float64 { return distuv.UnitNormal.CDF((x - mean) / sd) }

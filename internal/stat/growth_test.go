@@ -20,6 +20,26 @@ func TestArrangementsOfMany(t *testing.T) {
 	}
 }
 
+// Pairs are counted as by looking at each, ties and all.
+func TestArrangementsCountsPairs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	for n := range 40 {
+		between := make([]float64, n)
+		want := 0
+		for i := range between {
+			between[i] = float64(rng.IntN(12))
+			for _, b := range between[:i] {
+				if between[i] > b {
+					want++
+				}
+			}
+		}
+		if r, _, _, _ := Arrangements(between); r != want {
+			t.Errorf("%v: got %d, want %d", between, r, want)
+		}
+	}
+}
+
 // Tables of chi-square: 3.247 and 20.483 on 10 degrees of freedom at 2.5 and 97.5 %, 6.179 and 13.442 at 20 and 80 %. With that shape the test finds a trend as often as it says.
 func TestTrendSeen(t *testing.T) {
 	lo, hi := TrendSeen(5, .05, .8)

@@ -18,6 +18,29 @@ type Life struct {
 // errLives says why a lifetime distribution cannot be fitted.
 var errLives = errors.New("a fit needs at least two different failures, all times above 0")
 
+// errSpread says why lifetimes that a fit would take have none.
+var errSpread = errors.New("the times are so far apart that a fit lies beyond all numbers")
+
+// An age is one time of lives: its logarithm against the longest one, how many lasted as long, and how many of these failed.
+type age struct{ log, n, failed float64 }
+
+// agesOf returns the different times of lives, the shortest first, and the longest.
+func agesOf(lives []Life) (ages []age, longest float64) {
+	sorted := slices.SortedFunc(slices.Values(lives), func(a, b Life) int { return cmp.Compare(a.Time, b.Time) })
+	longest = sorted[len(sorted)-1].Time
+	for i, l := range sorted {
+		if i == 0 || l.Time != sorted[i-1].Time {
+			ages = append(ages, age{log: math.Log(l.Time / longest)})
+		}
+		a := &ages[len(ages)-1]
+		a.n++
+		if !l.Censored {
+			a.failed++
+		}
+	}
+	return ages, longest
+}
+
 // failures returns how many lives ended in a failure, and an error unless a two-parameter distribution can be fitted.
 func failures(lives []Life) (r int, err error) {
 	first, differ := math.NaN(), false
@@ -60,24 +83,20 @@ func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 	if err != nil {
 		return WeibullFit{LifeFit: LifeFit{Failures: r, Censored: len(lives) - r}}, err
 	}
-	longest, logs := 0.0, 0.0
-	for _, l := range lives {
-		longest = max(longest, l.Time)
-	}
-	for _, l := range lives {
-		if !l.Censored {
-			logs += math.Log(l.Time / longest)
-		}
+	// Times are in units of the longest, so that no power overflows, and equal ones stand once.
+	ages, longest := agesOf(lives)
+	logs := 0.0
+	for _, a := range ages {
+		logs += a.failed * a.log
 	}
 	logs /= float64(r)
-	// The likelihood equation of the shape rises with it; times are in units of the longest, so that no power overflows.
+	// The likelihood equation of the shape rises with it.
 	score := func(k float64) float64 {
 		var sum, weighted float64
-		for _, l := range lives {
-			x := l.Time / longest
-			p := math.Pow(x, k)
+		for _, a := range ages {
+			p := a.n * math.Exp(k*a.log)
 			sum += p
-			weighted += p * math.Log(x)
+			weighted += p * a.log
 		}
 		return weighted/sum - 1/k - logs
 	}
@@ -87,8 +106,12 @@ func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 			return WeibullFit{}, errLives
 		}
 	}
-	for range 200 {
-		if mid := (lo + hi) / 2; score(mid) < 0 {
+	for hi-lo > 1e-15*hi {
+		mid := (lo + hi) / 2
+		if mid == lo || mid == hi {
+			break
+		}
+		if score(mid) < 0 {
 			lo = mid
 		} else {
 			hi = mid
@@ -96,26 +119,30 @@ func FitWeibull(lives []Life, confidence float64) (WeibullFit, error) {
 	}
 	k := (lo + hi) / 2
 	var sum float64
-	for _, l := range lives {
-		sum += math.Pow(l.Time/longest, k)
+	for _, a := range ages {
+		sum += a.n * math.Exp(k*a.log)
 	}
 	eta := longest * math.Pow(sum/float64(r), 1/k)
+	if !(eta > 0) || math.IsInf(eta, 0) {
+		return WeibullFit{LifeFit: LifeFit{Failures: r, Censored: len(lives) - r}}, errSpread
+	}
+	lnl := math.Log(longest)
 	like := func(lnk, lneta float64) float64 {
-		k, eta := math.Exp(lnk), math.Exp(lneta)
+		k := math.Exp(lnk)
 		var s float64
-		for _, l := range lives {
-			z := math.Log(l.Time / eta)
-			if !l.Censored {
-				s += lnk - lneta + (k-1)*z
+		for _, a := range ages {
+			z := a.log + lnl - lneta
+			if a.failed > 0 {
+				s += a.failed * (lnk - lneta + (k-1)*z)
 			}
-			s -= math.Exp(k * z)
+			s -= a.n * math.Exp(k*z)
 		}
 		return s
 	}
 	f := WeibullFit{Shape: k, Scale: eta, LifeFit: lifeFit(lives, r, like(math.Log(k), math.Log(eta)))}
 	g1, g2 := math.Gamma(1+1/k), math.Gamma(1+2/k)
 	f.Mean, f.SD = eta*g1, eta*math.Sqrt(g2-g1*g1)
-	f.profile(lives, like, confidence)
+	f.profile(ages, lnl, like, confidence)
 	return f, nil
 }
 
