@@ -80,7 +80,7 @@ func (d *decomposition) total() (s float64) {
 
 // Limits of memory: beyond keepTraced the scopes keep a seeded reservoir, and say so.
 const (
-	keepTraced = 1 << 20
+	keepTraced = 1 << 18
 	keepSlow   = 64
 )
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -20,6 +21,16 @@ import (
 // written are the views that a run leaves in its directory.
 var written = []string{"json", "html", "markdown", "junit"}
 
+// assessMemory is how much, in bytes, the assessment of a run may hold before garbage is collected as often as that takes: a run of any size is promised 1 GiB.
+const assessMemory = 640 << 20
+
+// frugal holds the process to assessMemory, or to less where GOMEMLIMIT says so, until what it returns is called.
+func frugal() (as func()) {
+	before := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(before, assessMemory))
+	return func() { debug.SetMemoryLimit(before) }
+}
+
 // assess computes the report of the run in dir. With write it leaves result.json and the views there and returns their paths. Objectives
 // and promises that are asked for come beside the run's own; what is written is never about these.
 func assess(ctx context.Context, dir string, write bool, asked *demands) (*assay.Report, []string, error) {
@@ -28,6 +39,7 @@ func assess(ctx context.Context, dir string, write bool, asked *demands) (*assay
 		return nil, nil, err
 	}
 	defer run.Close()
+	defer frugal()()
 	var opts analyzers.Options
 	if asked != nil {
 		if err := distinct(run.Manifest().SLOs, asked.slos); err != nil {
