@@ -136,7 +136,11 @@ type Episode struct {
 	Evidence   []string   `json:"evidence,omitempty"`   // what says that it happened, where nothing said so plainly
 	Hit        []string   `json:"hit,omitempty"`        // of a GPU's: instances that were on it, as far as is told
 	Class      string     `json:"class,omitempty"`      // of a GPU's: how far it reached (app, platform, link, gpu, node)
+	CountedBy  string     `json:"counted_by,omitempty"` // one of FailureCauses: what a natural failure of the service or of an instance counts by
 }
+
+// FailureCauses are the causes that rates of natural failures are told by, as the label cause: an error of a GPU by how far it reached, or what ended or stopped the instance.
+var FailureCauses = []string{"xid_app", "xid_platform", "xid_link", "xid_gpu", "xid_node", "oom", "crash", "hang", "network", "platform", "server_error", "content", "unknown"}
 
 // UnexplainedRestart is the cause of an episode of an instance that ended by itself in order and was started anew, which nothing explains and nobody lost a request with: no failure by itself, and so none of the
 // natural ledger.

@@ -139,15 +139,22 @@ func (l lostBy) add(f *assay.Facts, es []*assay.Episode, r *assay.Request) {
 	l[es[i]][r.Outcome]++
 }
 
-// nameCauses gives the natural episodes of the service in the report, of which nothing else told the cause, that which they are counted by. The facts stay as they are.
+// nameCauses gives the natural episodes of the report the causes that rates count them by, and those of the service, of which nothing else told the cause, that as theirs. The facts stay
+// as they are.
 func nameCauses(f *assay.Facts, r *assay.Report, lost lostBy) {
 	if len(r.Episodes) != len(f.Episodes) {
 		return
 	}
 	r.Episodes = slices.Clone(r.Episodes)
 	for i := range r.Episodes {
-		if e := &r.Episodes[i]; e.Subject == assay.Service && e.Ledger == assay.Natural {
-			e.Cause = cmp.Or(e.Cause, causeOfService(f, &f.Episodes[i], lost[&f.Episodes[i]]))
+		e, fact := &r.Episodes[i], &f.Episodes[i]
+		switch {
+		case e.Ledger != assay.Natural:
+		case e.Subject == assay.Service:
+			e.CountedBy = causeOfService(f, fact, lost[fact])
+			e.Cause = cmp.Or(e.Cause, e.CountedBy)
+		case e.Subject == assay.InstanceOf:
+			e.CountedBy = causeOfInstance(f, fact)
 		}
 	}
 }

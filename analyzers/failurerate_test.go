@@ -158,6 +158,19 @@ func TestRatesCoverTheTruth(t *testing.T) {
 	}
 }
 
+// The rate of a cause that is asked for is told where nothing failed by it too, with its bound.
+func TestRateOfAskedCause(t *testing.T) {
+	f := &assay.Facts{Manifest: &assay.Manifest{Objectives: []assay.Objective{{Metric: "failure_rate/instance", Labels: map[string]string{"cause": "oom"}}, {Metric: "failure_rate/service", Labels: map[string]string{"cause": "hang"}}}}}
+	x := &failing{subject: "instance", n: 1, exposure: 36000}
+	got := perCause(f, x, []*assay.Episode{{Cause: "crash"}}, func(e *assay.Episode) string { return e.Cause })
+	if len(got) != 2 || got[0].Labels["cause"] != "crash" || got[1].Labels["cause"] != "oom" {
+		t.Fatalf("got %+v, want the crash and the oom that is asked for", got)
+	}
+	if q := got[1].Quantity; q.N != 0 || math.Abs(q.Hi-math.Log(20)/10) > 1e-9 {
+		t.Errorf("got %+v, want no failure in 10 h: at most ln 20/10 an hour", q)
+	}
+}
+
 // Whatever fails, the rates by cause sum to the mean rate over the watch, and each failure has one cause.
 func TestRatesByCauseSum(t *testing.T) {
 	n := 40

@@ -158,15 +158,17 @@ func enough(o *assay.Objective, q *assay.Quantity, lo, hi float64) string {
 	}
 	// The width of an interval goes with the root of the sample.
 	times := math.Ceil(half/distance*(half/distance) - 1e-9)
-	if times > 1000 {
-		return "the value lies on the goal: no amount of data decides it soon"
-	}
-	of := q.Of
-	if of == "" {
-		of = "records"
+	of := cmp.Or(q.Of, "records")
+	if times > 1000 && q.N < fewUnits { // the interval of so few narrows faster than with the root
+		return fmt.Sprintf("a watch that sees more %s than %d: of so few the interval does not tell how it will narrow", of, q.N)
+	} else if times > 1000 {
+		return fmt.Sprintf("more than 1000 times as much data as the %d %s seen: the value lies too close to the goal for how wide its interval is", q.N, of)
 	}
 	return fmt.Sprintf("about %.0f times as much data, if it stays as it is (%.0f in place of %d %s)", max(2, times), max(2, times)*float64(q.N), q.N, of)
 }
+
+// fewUnits is how many failures, clusters or starts an interval must rest on for its width to go on with the root of their number.
+const fewUnits = 10
 
 func watchFor(goal float64, failures int) string {
 	need := goal * stat.PlanningFactor(failures, Confidence)

@@ -124,7 +124,7 @@ func (p *mtbfPass) Finish(r *assay.Report) error {
 	}
 	soaked(f, r, &up, found)
 	r.Findings = append(r.Findings, found...)
-	r.Findings = append(r.Findings, perCause(&service, within, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
+	r.Findings = append(r.Findings, perCause(f, &service, within, func(e *assay.Episode) string { return causeOfService(f, e, p.lost[e]) })...)
 	nameCauses(f, r, p.lost)
 	for i := range p.mends {
 		e := p.mends[i].e
@@ -198,21 +198,26 @@ func (p *mtbfPass) instances(es []*assay.Episode, up float64, withheld string) [
 		}
 	}
 	x.exposure += seconds(unsure)
-	out := append(x.findings(), perCause(&x, es, func(e *assay.Episode) string { return causeOfInstance(f, e) })...)
+	out := append(x.findings(), perCause(f, &x, es, func(e *assay.Episode) string { return causeOfInstance(f, e) })...)
 	if unsure > 0 || f.Undated > 0 {
 		undated(out, f, known, unsure)
 	}
 	return out
 }
 
-// perCause returns the rate of each cause, the most frequent first.
-func perCause(x *failing, es []*assay.Episode, cause func(*assay.Episode) string) (out []assay.Finding) {
+// perCause returns the rate of each cause that was seen or is asked for, the most frequent first.
+func perCause(f *assay.Facts, x *failing, es []*assay.Episode, cause func(*assay.Episode) string) (out []assay.Finding) {
 	n := map[string]int{}
 	such := map[string]string{}
 	for _, e := range es {
 		c := cause(e)
 		if n[c]++; n[c] == 1 {
 			such[c] = asTold(e)
+		}
+	}
+	for i := range f.Manifest.Objectives {
+		if o := &f.Manifest.Objectives[i]; o.Metric == "failure_rate/"+x.subject && o.Labels["cause"] != "" {
+			n[o.Labels["cause"]] += 0
 		}
 	}
 	causes := keys(n)

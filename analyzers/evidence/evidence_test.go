@@ -51,6 +51,19 @@ func near(t *testing.T, what string, got, want, within float64) {
 	}
 }
 
+// A failure counts by the cause that the assessment of its run counts it by, and else by what was told.
+func TestCauses(t *testing.T) {
+	m, r := natural("a", 0, 100, 10, 20, 30)
+	r.Episodes[0].Cause, r.Episodes[0].CountedBy = "exit 137", "xid_node"
+	got := map[string]int{}
+	for _, c := range pooled(t, Options{}, runOf(m, r)).Units[0].Causes {
+		got[c.Cause] = c.Failures
+	}
+	if d := cmp.Diff(map[string]int{"xid_node": 1, "crash": 2}, got); d != "" {
+		t.Errorf("causes (-want +got):\n%s", d)
+	}
+}
+
 // TestHandbook: the handbook's system, watched in two runs of 400 h with a failure each, comes to the handbook's figures (8.4.5.1).
 func TestHandbook(t *testing.T) {
 	s := pooled(t, Options{}, runOf(natural("b", 500, 400, 100)), runOf(natural("a", 0, 400, 50)))

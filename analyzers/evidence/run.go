@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/assay-dev/assay"
@@ -83,7 +84,7 @@ func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
 		if e.Ledger != assay.Natural || e.Subject == assay.GPU && e.Class == "app" {
 			continue
 		}
-		f := failure{subject: e.Subject, unit: e.Instance, cause: e.Cause, release: m.Target.Release, lo: m.Epoch + e.BeginLo, hi: m.Epoch + e.EndHi, begin: m.Epoch + e.Begin, end: m.Epoch + (e.End+e.EndHi)/2, open: e.RightCensored}
+		f := failure{subject: e.Subject, unit: e.Instance, cause: cmp.Or(e.CountedBy, e.Cause), release: m.Target.Release, lo: m.Epoch + e.BeginLo, hi: m.Epoch + e.EndHi, begin: m.Epoch + e.Begin, end: m.Epoch + (e.End+e.EndHi)/2, open: e.RightCensored}
 		if e.Subject == assay.Service {
 			f.unit = ""
 		}

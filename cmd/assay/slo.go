@@ -12,7 +12,7 @@ import (
 const sloHelp = "what must hold, for example ttft/p95=2s, error_ratio=1% or e2e/p95{class=search}=300ms; or an OpenSLO file; repeatable"
 
 // sloLabels are what a metric of --slo can be of.
-var sloLabels = []string{"phase", "class", "cold", "fault", "by", "engine"}
+var sloLabels = []string{"phase", "class", "cold", "fault", "cause", "by", "engine"}
 
 // objectivesOf reads the values of --slo: a metric, what it is of in braces, and its bound, an upper one unless more of the metric is better.
 func objectivesOf(slo []string) ([]assay.Objective, error) {
@@ -26,6 +26,9 @@ func objectivesOf(slo []string) ([]assay.Objective, error) {
 			if !slices.Contains(sloLabels, k) {
 				return nil, exit(assay.ExitUsage, "--slo %s: there is no label %q; one of %s", metric, k, strings.Join(sloLabels, ", "))
 			}
+		}
+		if c, is := labels["cause"]; is && (!strings.HasPrefix(metric, "failure_rate/") || !slices.Contains(assay.FailureCauses, c)) {
+			return nil, exit(assay.ExitUsage, "--slo %s{cause=%s}: want failure_rate/service or failure_rate/instance, and a cause of %s", metric, c, strings.Join(assay.FailureCauses, ", "))
 		}
 		var v plan.Value
 		if err := v.UnmarshalText([]byte(bound)); err != nil {

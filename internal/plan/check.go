@@ -176,6 +176,12 @@ func (p *Plan) check() error {
 		if o.Cold != "" {
 			c.oneOf(at+".cold", o.Cold, "cold", "all")
 		}
+		if o.Cause != "" {
+			c.oneOf(at+".cause", o.Cause, assay.FailureCauses...)
+			if !strings.HasPrefix(o.Metric, "failure_rate/") {
+				c.bad(at+".cause", "belongs to failure_rate/service and failure_rate/instance, not %s", o.Metric)
+			}
+		}
 		if o.Forced && !strings.HasPrefix(o.Metric, "cold/") {
 			c.bad(at+".forced", "belongs to metrics of cold starts, not %s", o.Metric)
 		}

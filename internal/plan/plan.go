@@ -61,6 +61,7 @@ type Objective struct {
 	Metric  string   `yaml:"metric" json:"metric" jsonschema:"description=Path of the metric; assay list names them."`
 	Phase   string   `yaml:"phase" json:"phase,omitempty" jsonschema:"description=Only this load phase."`
 	Fault   string   `yaml:"fault" json:"fault,omitempty" jsonschema:"description=Only this kind of fault."`
+	Cause   string   `yaml:"cause" json:"cause,omitempty" jsonschema:"enum=xid_app,enum=xid_platform,enum=xid_link,enum=xid_gpu,enum=xid_node,enum=oom,enum=crash,enum=hang,enum=network,enum=platform,enum=server_error,enum=content,enum=unknown,description=Only natural failures of this cause; for failure_rate/service and failure_rate/instance."`
 	Class   string   `yaml:"class" json:"class,omitempty" jsonschema:"description=Only requests of this class: for latencies and what is told by class (see the metrics)."`
 	Cold    string   `yaml:"cold" json:"cold,omitempty" jsonschema:"enum=cold,enum=all,description=Cold or all requests instead of warm ones."`
 	Forced  bool     `yaml:"forced" json:"forced,omitempty" jsonschema:"description=Only the starts that the plan forced; for metrics of cold starts."`

@@ -87,7 +87,7 @@ func (c *checker) promise(at string, o *Objective, p *Plan) (assay.Objective, bo
 			c.bad(at+".max", "no request is that fast; more than 0s")
 		}
 	}
-	for name, set := range map[string]bool{"min": o.Min != nil, "fault": o.Fault != "", "cold": o.Cold != "", "by": o.By != "", "forced": o.Forced} {
+	for name, set := range map[string]bool{"min": o.Min != nil, "fault": o.Fault != "", "cause": o.Cause != "", "cold": o.Cold != "", "by": o.By != "", "forced": o.Forced} {
 		if set {
 			c.bad(at+"."+name, "does not go with target; a promise is of all requests, of one phase or of one class")
 		}

@@ -80,7 +80,7 @@ func (c *checker) objective(at string, o *Objective, p *Plan, k Kinds) (assay.Ob
 	if o.Fault != "" && !slices.ContainsFunc(p.Chaos, func(f Fault) bool { return f.Fault == o.Fault }) {
 		c.bad(at+".fault", "no fault %q in chaos: nothing would decide this", o.Fault)
 	}
-	for _, kv := range [][2]string{{"phase", o.Phase}, {"fault", o.Fault}, {"class", o.Class}, {"cold", o.Cold}, {"by", o.By}, {"forced", map[bool]string{true: "true"}[o.Forced]}} {
+	for _, kv := range [][2]string{{"phase", o.Phase}, {"fault", o.Fault}, {"cause", o.Cause}, {"class", o.Class}, {"cold", o.Cold}, {"by", o.By}, {"forced", map[bool]string{true: "true"}[o.Forced]}} {
 		if kv[1] != "" {
 			if out.Labels == nil {
 				out.Labels = map[string]string{}
