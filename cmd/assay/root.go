@@ -82,5 +82,6 @@ func command(io stdio) *cobra.Command {
 		healCommand(io), chaosCommand(io), doctorCommand(io), stopCommand(io), calibrateCommand(io), evidenceCommand(io), statCommand(io), sandboxCommand(io), mergeCommand(io), k6Command(io), dashboardsCommand(io), compareCommand(io), versionCommand(io))
 	root.AddCommand(hidden(io)...)
 	readPrinted(root)
+	teach(root)
 	return root
 }

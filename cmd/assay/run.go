@@ -19,6 +19,9 @@ import (
 	"github.com/assay-dev/assay/loadgen"
 )
 
+// fullSize is the size of a suite that leaves nothing out.
+const fullSize = "full"
+
 // uis are the ways to show progress.
 var uis = []string{"auto", string(live.Terminal), string(live.Plain), string(live.JSON), string(live.None)}
 
@@ -73,7 +76,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token for --url")
 	f.StringVar(&o.suite, "suite", "", "without PLAN: run this standard suite on the sandbox; assay list suite describes it")
-	f.StringVar(&o.size, "size", "full", "with --suite: quick or full")
+	f.StringVar(&o.size, "size", fullSize, "with --suite: quick or full")
 	f.BoolVar(&o.gameday, "gameday", false, "ask on the terminal before each fault, and take notes, as mode: gameday in a plan does")
 	f.BoolVarP(&o.yes, "yes", "y", false, "on a game day: nobody is asked, every fault is injected")
 	f.StringVar(&o.k6, "k6-binary", "", "assay-k6, for a plan with k6 scripts; otherwise $ASSAY_K6, or found on PATH or beside assay")
@@ -104,8 +107,11 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 	} else {
 		for name, given := range map[string]bool{"--slo": len(o.slo) > 0, "--model": o.model != "", "--token-env": o.tokenEnv != ""} {
 			if given {
-				return nil, exit(assay.ExitUsage, "%s goes with --url", name)
+				return nil, exit(assay.ExitUsage, "%s goes with --url; a plan says it itself: objectives, target.model, target.auth", name)
 			}
+		}
+		if o.suite == "" && o.size != fullSize {
+			return nil, exit(assay.ExitUsage, "--size goes with --suite; assay list suite names them")
 		}
 		if err := s.read(args); err != nil {
 			return nil, err

@@ -39,7 +39,7 @@ func objectivesOf(slo []string) ([]assay.Objective, error) {
 			return nil, exit(assay.ExitUsage, "--slo %s is a promise, which has a target over a window: write it in the plan (target: 99.9%%, window: 30d) or in an OpenSLO file, --slo FILE.yaml; of one run itself speak availability/natural and %s", metric, map[bool]string{true: "error_ratio", false: metric + "/p95"}[metric == "availability"])
 		}
 		if !known {
-			return nil, exit(assay.ExitUsage, "--slo %q is no metric; for example ttft/p95, e2e/p95 or error_ratio", metric)
+			return nil, exit(assay.ExitUsage, "--slo %q is no metric; for example ttft/p95, e2e/p95 or error_ratio; assay list metric names all", metric)
 		}
 		limit, err := v.In(d.Unit)
 		if err != nil {

@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 		{"slo without url", "", []string{"run", "--slo", "ttft/p95=2s"}, 2, "--slo goes with --url"},
 		{"unset token", "", []string{"run", "--url", "http://" + nobody, "--slo", "ttft/p95=2s", "--token-env", "ASSAY_NO_SUCH"}, 2, "ASSAY_NO_SUCH is not set"},
 		{"unknown flag", "", []string{"run", "--sed", "1"}, 2, "unknown flag: --sed"},
-		{"unknown command", "", []string{"rum"}, 2, `unknown command "rum"`},
+		{"unknown command", "", []string{"rum"}, 2, `"rum" is no command of assay; did you mean "run"?`},
 		{"no run", "", []string{"assess", "."}, 2, "not a run directory: it has no run.json"},
 		{"no run, heal", "", []string{"heal", "."}, 2, "not a run directory: it has no run.json"},
 		{"no such directory", "", []string{"report", "nowhere"}, 2, "nowhere"},
