@@ -136,7 +136,7 @@ func (s *statFlags) mannWhitney() calculator {
 		if a.q.Known() && !a.q.Bounded() {
 			least := stat.LeastRanks(confidence)
 			a.q.Confidence = confidence
-			a.open = fmt.Sprintf("not estimable: %d and %d values bound no shift at %g %%; %d and %[4]d would", t.N, t.M, 100*confidence, least)
+			a.open = fmt.Sprintf("not estimable, because %d and %d values bound no shift at %g %%; %d and %[4]d would", t.N, t.M, 100*confidence, least)
 		}
 		return a, nil
 	}}

@@ -196,7 +196,7 @@ func TestCalculatorsAbstain(t *testing.T) {
 		"growth --end 1e308 1e-308 1 2 3":              "not estimable, because growth needs at least 3 failures",
 		"weibull 1e-308 1e308 5 3":                     "lies beyond all numbers",
 		"mtbf --time 800h --confidence 0.9":            "which tables of factors print, is 267.047 h", // NIST 8.4.5.1: 0.3338 of the time
-		"mannwhitney 1 2":                              "-1  interval not estimable: 1 and 1 values bound no shift at 95 %; 4 and 4 would",
+		"mannwhitney 1 2":                              "-1  interval not estimable, because 1 and 1 values bound no shift at 95 %; 4 and 4 would",
 		"mannwhitney --confidence .99 1,2,3,4 5,6,7,8": "4 and 4 values bound no shift at 99 %; 5 and 5 would",
 		"mannwhitney 1,1,1,1,1 1,1,1,1,1":              "their order does not tell how far the samples lie apart",
 		"burn --bad 1 --total 100":                     "not decided: the interval of the burn rate holds it",
