@@ -64,6 +64,15 @@ type Manifest struct {
 	End        Ending          `json:"end"`
 }
 
+// Failed reports whether an outcome speaks against the availability of the target of this run. Requests that others made and recorded may be wrong by
+// themselves: their client errors are their users', and judge nothing. See [Outcome.Failed].
+func (m *Manifest) Failed(o Outcome) bool {
+	return o.Failed() && !(o == ClientError && m != nil && m.Imported)
+}
+
+// Judged reports whether an outcome says anything about the availability of the target of this run: it was either served or failed.
+func (m *Manifest) Judged(o Outcome) bool { return o == OK || m.Failed(o) }
+
 // An XIDRow is what a person says of one error of GPUs, in place of our table.
 type XIDRow struct {
 	Code    int    `json:"code"`

@@ -47,7 +47,7 @@ const (
 	Loading                       // 503 that says the model is not loaded yet
 	Unavailable                   // 503 or 502/504 from the platform
 	ServerError                   // any other 5xx
-	ClientError                   // any other 4xx: ours, or the plan's
+	ClientError                   // any other 4xx: a route, a revision or a model that is gone, or a request that the plan got wrong
 	Timeout                       // our deadline passed before the answer was complete
 	Refused                       // connection refused
 	Reset                         // connection reset before the first byte of the answer
@@ -57,7 +57,7 @@ const (
 	BadPayload                    // complete but not what the protocol promises
 	WrongContent                  // well formed but failed a content check
 	Unresolved                    // name or TLS failure: no connection was made
-	RefusedByCap                  // refused by our own in-flight cap: never sent
+	RefusedByCap                  // refused by our own in-flight cap, or for want of ports and files of our own: never sent
 	Unfinished                    // the run ended first
 	Credential                    // our own credential was refused or expired
 	outcomes
@@ -77,15 +77,24 @@ func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil 
 func (o *Outcome) UnmarshalText(b []byte) error { return parseEnum(outcomeNames[:], b, o, "outcome") }
 
 // Failed reports whether the outcome speaks against the target: something was asked
-// of it and not delivered. Throttling, our own cap, our own bad requests and
+// of it and not delivered. A client error does too: who plans the requests sends none that are wrong, so that a 4xx says that what they ask for is gone,
+// or that the plan is wrong, and neither may pass; of users' own requests, which a run may hold that others recorded, see [Manifest.Failed]. Throttling, our own cap and
 // credentials, and requests still open when the run ended do not.
 func (o Outcome) Failed() bool {
 	switch o {
-	case Loading, Unavailable, ServerError, Timeout, Refused, Reset, CutFIN, CutRST, CutStall, BadPayload, WrongContent, Unresolved:
+	case Loading, Unavailable, ServerError, ClientError, Timeout, Refused, Reset, CutFIN, CutRST, CutStall, BadPayload, WrongContent, Unresolved:
 		return true
 	}
 	return false
 }
+
+// Bad reports whether a request that was sent was not served, whatever the reason: it failed, or the target turned it away. This is what error_ratio counts
+// wherever it stands: in findings and objectives, in guards and looks at a steady state, in a search and in k6, and so do promises to users and their rules.
+func (o Outcome) Bad() bool { return o.Failed() || o == Throttled }
+
+// Counts reports whether error_ratio counts a request of the outcome at all. What was not sent, because of a cap of our own, what the end of the run cut short
+// and what our own credential was refused say nothing; the last makes a run invalid.
+func (o Outcome) Counts() bool { return o == OK || o.Bad() }
 
 // Judged reports whether the outcome says anything about the target's availability: it was
 // either served or failed.

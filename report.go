@@ -89,6 +89,7 @@ type Report struct {
 	Segments    []Segment     `json:"segments,omitempty"`
 	Episodes    []Episode     `json:"episodes,omitempty"`
 	Repairs     []Repair      `json:"repairs,omitempty"` // of the natural failures of the service, in order; at most 1000
+	Judged      int           `json:"judged,omitempty"`  // requests that availability counts, of the natural ledger
 	Lost        []int         `json:"lost,omitempty"`    // requests that each run of natural failures took, as availability counts them, in order; absent where there are more than 1000
 	Faults      []FaultResult `json:"faults,omitempty"`
 	SLOs        []SLOResult   `json:"slos,omitempty"`

@@ -23,7 +23,7 @@ func (Availability) Describe() []assay.Desc {
 		{Metric: "availability/windowed", Unit: assay.Ratio, Better: "higher", Help: "Least share of users' time that was up in any window of a length (label window) of this run: tells one long outage from as much in small pieces."},
 		{Metric: "requests/counted", Unit: assay.Count, Help: "Requests that counters tell of as served or failed, in a run that holds no requests: availability, error_ratio and mtbf/service are then from these counters."},
 		{Metric: "probes/looks", Unit: assay.Count, Help: "Looks at the service that were made all the time, in a run that holds no requests and no counters of them: episodes of the service, mtbf/service and availability by time are then from these looks."},
-		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: "Share of judged requests of the natural ledger that failed, in this run."},
+		{Metric: "error_ratio", Unit: assay.Ratio, Better: "lower", Help: errorHelp},
 	}...)
 }
 
@@ -40,7 +40,9 @@ func (Availability) Begin(f *assay.Facts) assay.Pass {
 type tally struct {
 	clusters stat.Clusters
 	silent   int // judged nothing: throttled, unfinished
+	users    int // their own client errors, of requests that others made
 	doubted  int // served while the canary's answers were wrong
+	errors   notServed
 }
 
 type availabilityPass struct {
@@ -66,24 +68,32 @@ func (p *availabilityPass) Requests(block []assay.Request) {
 			p.phases[r.Phase] = t
 		}
 		for _, t := range []*tally{&p.all, t} {
+			m := p.f.Manifest
 			switch {
 			case !r.Canary && r.Outcome == assay.OK && p.wrong.at(r.Due):
 				t.doubted++
-			case r.Outcome.Judged():
-				t.clusters.Add(r.Outcome.Failed())
-			case r.Outcome != assay.RefusedByCap && r.Outcome != assay.ClientError && r.Outcome != assay.Credential:
+				continue
+			case m.Judged(r.Outcome):
+				t.clusters.Add(m.Failed(r.Outcome))
+			case r.Outcome == assay.ClientError:
+				t.users++
+			case r.Outcome != assay.RefusedByCap && r.Outcome != assay.Credential:
 				t.silent++
 			}
+			t.errors.add(r)
 		}
 	}
 }
 
 func (p *availabilityPass) Finish(r *assay.Report) error {
 	byRequest := p.byRequest()
-	r.Lost = p.all.clusters.Sizes()
+	r.Lost, r.Judged = p.all.clusters.Sizes(), p.all.clusters.Good+p.all.clusters.Bad
 	byTime := p.byTime()
 	if n := p.all.silent; n > 0 {
 		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were throttled or unfinished and judge nothing", n))
+	}
+	if n := p.all.users; n > 0 {
+		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were answered with a 4xx and judge nothing: others made them, and they may be wrong by themselves; error_ratio counts them", n))
 	}
 	if n := p.all.doubted; n > 0 {
 		byRequest.Warnings = append(byRequest.Warnings, fmt.Sprintf("%d requests were served while the canary's answers were wrong, and judge nothing: their content was not looked into", n))
@@ -189,18 +199,6 @@ func (p *availabilityPass) byTime() assay.Finding {
 			Method: "up of known time; interval: rate of failures × mean length", Basis: assay.Estimated}
 		f.Evidence = []string{fmt.Sprintf("down for %.3g s of %.0f s", seconds(down), seconds(known))}
 	}
-	return f
-}
-
-func (p *availabilityPass) errors(t *tally, labels map[string]string) assay.Finding {
-	f := assay.Finding{Metric: "error_ratio", Labels: labels, Ledger: assay.Natural}
-	c := &t.clusters
-	n := c.Good + c.Bad
-	if n == 0 {
-		f.Quantity = assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")
-		return f
-	}
-	f.Quantity = counted(float64(c.Bad)/float64(n), assay.Ratio, n, "requests", "failed of judged requests, in this run")
 	return f
 }
 

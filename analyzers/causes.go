@@ -125,7 +125,7 @@ type lostBy map[*assay.Episode]map[assay.Outcome]int
 
 // add counts a request for the episode of es, in order, in which it was lost.
 func (l lostBy) add(f *assay.Facts, es []*assay.Episode, r *assay.Request) {
-	if len(es) == 0 || !r.Outcome.Failed() || r.Forced {
+	if len(es) == 0 || !f.Manifest.Failed(r.Outcome) || r.Forced {
 		return
 	}
 	at := facts.Stand(f.Faults, r)

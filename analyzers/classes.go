@@ -37,6 +37,7 @@ type classCount struct {
 	number int
 	goodCount
 	clusters stat.Clusters
+	errors   notServed
 }
 
 // Begin starts a pass.
@@ -69,9 +70,10 @@ func (p *classesPass) Requests(block []assay.Request) {
 			p.names = append(p.names, r.Class)
 		}
 		c.due++
-		if r.Outcome.Judged() {
-			c.clusters.Add(r.Outcome.Failed())
+		if m := p.f.Manifest; m.Judged(r.Outcome) {
+			c.clusters.Add(m.Failed(r.Outcome))
 		}
+		c.errors.add(r)
 		good := r.Outcome == assay.OK && p.limits.Missed(r) == nil
 		if good {
 			c.good++
@@ -101,7 +103,7 @@ func (p *classesPass) Finish(r *assay.Report) error {
 		r.Findings = append(r.Findings,
 			assay.Finding{Metric: "goodput/ratio", Labels: labels, Ledger: assay.Natural, Quantity: goodRatio(&c.goodCount)},
 			assay.Finding{Metric: "availability/natural", Labels: labels, Ledger: assay.Natural, Quantity: availabilityOf(&c.clusters)},
-			assay.Finding{Metric: "error_ratio", Labels: labels, Ledger: assay.Natural, Quantity: errorRatio(&c.clusters)})
+			assay.Finding{Metric: "error_ratio", Labels: labels, Ledger: assay.Natural, Quantity: c.errors.ratio()})
 		in, _ := c.interval(apiece(len(p.counts)))
 		shares = append(shares, float64(c.good)/float64(c.due))
 		bounds = append(bounds, in)
@@ -131,12 +133,4 @@ func availabilityOf(c *stat.Clusters) assay.Quantity {
 	in := stat.Unavailability(float64(c.Good), float64(c.Bad), c.N, c.Sigma(), Confidence)
 	return assay.Quantity{Value: float64(c.Good) / float64(n), Lo: 1 - in.Hi, Hi: 1 - in.Lo, Confidence: Confidence, Unit: assay.Ratio, N: c.N, Of: "failures",
 		Method: "good of judged requests; interval: rate of failures × requests lost to one", Basis: assay.Estimated}
-}
-
-func errorRatio(c *stat.Clusters) assay.Quantity {
-	n := c.Good + c.Bad
-	if n == 0 {
-		return assay.NotMeasured(assay.Ratio, "no request of the natural ledger was judged")
-	}
-	return counted(float64(c.Bad)/float64(n), assay.Ratio, n, "requests", "failed of judged requests, in this run")
 }

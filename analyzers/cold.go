@@ -75,7 +75,7 @@ func (c *coldPass) Requests(block []assay.Request) {
 			c.forced.add(facts.AsUser(c.f, r, &scratch))
 			continue
 		}
-		if r.Canary || !r.Outcome.Judged() {
+		if r.Canary || !c.f.Manifest.Judged(r.Outcome) {
 			continue
 		}
 		switch r.Cold {

@@ -61,7 +61,7 @@ func (p *coldCostPass) Requests(block []assay.Request) {
 	var scratch assay.Request
 	for i := range block {
 		r := facts.AsUser(p.f, &block[i], &scratch)
-		if r == nil || r.Canary || r.Forced || !r.Outcome.Judged() || p.stress[r.Phase] {
+		if r == nil || r.Canary || r.Forced || !p.f.Manifest.Judged(r.Outcome) || p.stress[r.Phase] {
 			continue
 		}
 		if l, _ := facts.LedgerOf(p.f, r); l != assay.Natural {
@@ -76,7 +76,7 @@ func (p *coldCostPass) Requests(block []assay.Request) {
 			cell = cellWarm
 			p.warm++
 		}
-		if r.Outcome.Failed() || p.limits.Missed(r) != nil {
+		if p.f.Manifest.Failed(r.Outcome) || p.limits.Missed(r) != nil {
 			p.missed++
 			switch cell {
 			case cellCold:

@@ -49,7 +49,7 @@ const maxGaps = 4096
 func (p *gapPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
-		if p.last != 0 && r.Due > p.last && r.Outcome.Judged() && !r.Forced && r.Attempt == 0 && !p.unsure {
+		if p.last != 0 && r.Due > p.last && p.f.Manifest.Judged(r.Outcome) && !r.Forced && r.Attempt == 0 && !p.unsure {
 			p.gap(r)
 		}
 		if end := max(r.End, r.Due); r.Sent != 0 && end >= p.last {

@@ -122,6 +122,10 @@ func enough(o *assay.Objective, q *assay.Quantity, lo, hi float64) string {
 		if !math.IsInf(hi, 1) && hi > 0 {
 			return watchFor(3600/hi, q.N)
 		}
+	case "error_ratio":
+		if s := errorsEnough(q, hi); s != "" {
+			return s
+		}
 	case "limit/rate":
 		if q.Known() {
 			return "rates closer together: a smaller within of the search, and the time for its steps"

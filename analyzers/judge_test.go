@@ -52,7 +52,18 @@ func TestDecisions(t *testing.T) {
 		{"late, nothing asked", []func(*factstest.Run){late}, assay.InvalidRun, 0, "so the exit status is 0"},
 		{"capped", []func(*factstest.Run){capped, bad}, assay.InvalidRun, 12, "in-flight cap"},
 		{"capped, nothing asked", []func(*factstest.Run){capped}, assay.InvalidRun, 0, "in-flight cap"},
-		{"lost records, nothing asked", []func(*factstest.Run){late, func(run *factstest.Run) { run.M.End.Unrecorded = map[string]int64{"span": 3} }}, assay.InvalidRun, 12, "fell behind"},
+		{"lost records, nothing asked", []func(*factstest.Run){late, func(run *factstest.Run) { run.M.End.Unrecorded = map[string]int64{"span": 3} }}, assay.InvalidRun, 12, "3 span"},
+		{"some refused", []func(*factstest.Run){func(run *factstest.Run) {
+			run.M.Objectives = []assay.Objective{{Metric: "error_ratio", Max: float(.01)}}
+			refuse(run, 5)
+		}}, assay.NoGo, 10, "error ratio"},
+		{"all refused", []func(*factstest.Run){late, bad, func(run *factstest.Run) { refuse(run, 1) }}, assay.InvalidRun, 12, "the target refused the request itself, all "},
+		{"all refused, nothing asked", []func(*factstest.Run){func(run *factstest.Run) { refuse(run, 1) }}, assay.InvalidRun, 12, "404 Not Found: no model"},
+		{"credential goes first", []func(*factstest.Run){late, func(run *factstest.Run) {
+			for i := range run.R {
+				run.R[i].Outcome, run.R[i].Status = assay.Credential, 403
+			}
+		}}, assay.InvalidRun, 12, "our own credential was refused"},
 		{"no requests", []func(*factstest.Run){func(run *factstest.Run) { run.R = nil }}, assay.InvalidRun, 12, "no request"},
 		{"disk full", []func(*factstest.Run){status(assay.EndDiskFull), bad}, assay.InvalidRun, 12, "disk"},
 		{"budget, all decided", []func(*factstest.Run){status(assay.EndBudget), bad}, assay.NoGo, 10, ""},
@@ -84,6 +95,15 @@ func TestDecisions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// refuse answers every nth request with a 404.
+func refuse(run *factstest.Run, n int) {
+	for i := range run.R {
+		if r := &run.R[i]; i%n == 0 {
+			r.Outcome, r.Status, r.Error, r.FirstToken, r.Arrivals = assay.ClientError, 404, "404 Not Found: no model", 0, nil
+		}
 	}
 }
 

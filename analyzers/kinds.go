@@ -130,6 +130,10 @@ func LeastSample(o assay.Objective) (n int, of string, ok bool) {
 		if p, is := quantileOf(name); is {
 			return stat.LeastN(p, Confidence), "requests", true
 		}
+	case o.Metric == "error_ratio":
+		if o.Max != nil && *o.Max > 0 && *o.Max < 1 {
+			return stat.Trials(*o.Max, 0, Confidence), "requests", true
+		}
 	case o.Metric == "recovery/rate" || o.Metric == "fault_tolerance":
 		if o.Min != nil && *o.Min > 0 && *o.Min < 1 {
 			return faultsFor(*o.Min), "faults", true

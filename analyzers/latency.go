@@ -91,7 +91,7 @@ func (p *latencyPass) Requests(block []assay.Request) {
 	var scratch assay.Request
 	for i := range block {
 		r := facts.AsUser(p.f, &block[i], &scratch)
-		if r == nil || r.Canary || r.Forced || !r.Outcome.Judged() {
+		if r == nil || r.Canary || r.Forced || !p.f.Manifest.Judged(r.Outcome) {
 			continue
 		}
 		l, _ := facts.LedgerOf(p.f, r)

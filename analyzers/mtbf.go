@@ -40,7 +40,8 @@ func (MTBF) Begin(f *assay.Facts) assay.Pass {
 
 // watchOf returns the watch of the service, which requests fill where there are any.
 func watchOf(f *assay.Facts) facts.Watch {
-	w := facts.Watch{Silence: facts.RulesOf(f.Manifest, f.Phases).Silence}
+	rules := facts.RulesOf(f.Manifest, f.Phases)
+	w := facts.Watch{Silence: rules.Silence, Users: rules.Users}
 	if isCounted(f) {
 		w.Spans = f.Counted.Spans
 	}
@@ -66,8 +67,8 @@ func (p *mtbfPass) Requests(block []assay.Request) {
 		r := &block[i]
 		p.watch.Add(r)
 		p.lost.add(p.f, p.service, r)
-		p.mended = verify(p.mends, p.mended, p.leave, r)
-		if r.Outcome.Judged() && !r.Forced {
+		p.mended = verify(p.f.Manifest, p.mends, p.mended, p.leave, r)
+		if p.f.Manifest.Judged(r.Outcome) && !r.Forced {
 			if l, _ := facts.LedgerOf(p.f, r); l == assay.Natural {
 				p.judged++
 			}

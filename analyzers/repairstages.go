@@ -29,15 +29,15 @@ func mendings(f *assay.Facts) (out []mending) {
 }
 
 // verify takes the next request, in order of Due.
-func verify(ms []mending, next int, leave int, r *assay.Request) int {
+func verify(of *assay.Manifest, ms []mending, next int, leave int, r *assay.Request) int {
 	for next < len(ms) && (ms[next].verified != 0 || next+1 < len(ms) && r.Due >= ms[next+1].e.Begin) {
 		next++
 	}
-	if next == len(ms) || r.Canary || r.Forced || r.Due < ms[next].e.EndHi || !r.Outcome.Judged() {
+	if next == len(ms) || r.Canary || r.Forced || r.Due < ms[next].e.EndHi || !of.Judged(r.Outcome) {
 		return next
 	}
 	m := &ms[next]
-	if r.Outcome.Failed() {
+	if of.Failed(r.Outcome) {
 		m.good = 0
 		return next
 	}

@@ -33,7 +33,7 @@ const anyPromise = ""
 
 // count tells a request to the promises that it broke.
 func (p *replayPass) count(r *assay.Request) {
-	bad := promrules.Bad(r.Outcome)
+	bad := r.Outcome.Bad()
 	for i := range p.slos {
 		s := &p.slos[i]
 		if !s.Good.Own() {

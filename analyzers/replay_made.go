@@ -59,7 +59,7 @@ func (m *madeSeries) add(r *assay.Request) {
 	i := min(max(0, int((at+m.step-1)/m.step)), m.n-1)
 	k := madeKey{phase: r.Phase, class: r.Class, outcome: r.Outcome}
 	m.of(m.ended, &m.last, k)[i]++
-	if promrules.Counts(r.Outcome) {
+	if r.Outcome.Counts() {
 		m.counted++
 	}
 	if r.Outcome != assay.OK {

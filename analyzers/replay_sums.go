@@ -41,7 +41,7 @@ func (m *madeSeries) windows(f *assay.Facts, lines []madeLine, s *assay.SLO, pas
 			continue
 		}
 		bucket := x.limit.family != ""
-		all, some := !bucket && promrules.Counts(x.key.outcome), w.good && bucket && x.limit == limit || !w.good && !bucket && promrules.Bad(x.key.outcome)
+		all, some := !bucket && x.key.outcome.Counts(), w.good && bucket && x.limit == limit || !w.good && !bucket && x.key.outcome.Bad()
 		if !all && !some {
 			continue
 		}

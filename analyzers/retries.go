@@ -52,7 +52,7 @@ func (p *retriesPass) Requests(block []assay.Request) {
 		if r == nil {
 			continue
 		}
-		if r.Outcome.Judged() {
+		if p.f.Manifest.Judged(r.Outcome) {
 			p.judged++
 		}
 		if r.Outcome == assay.OK {

@@ -15,8 +15,7 @@ import (
 // SLOs reports what the run did to the budget of each promise to users: how much of the window's budget it spent, on what, how fast at worst, and how long a budget
 // lasts if the service goes on as it did by itself.
 //
-// A user who was turned away was not served: throttled requests are bad here, unlike in availability/natural. What our own cap refused, what was our own
-// mistake and what the run cut short says nothing. A latency's promise also breaks with each request that failed.
+// A user who was turned away was not served: throttled requests are bad here, unlike in availability/natural. What our own cap refused and what the run cut short says nothing. A latency's promise also breaks with each request that failed.
 //
 // slo/good, which is judged, is of the natural ledger. A budget is one, whoever spends it, and so do alerts see it: burn rates and what was spent are of all requests, with
 // each ledger's part told apart as a cause. The share that a run spends of a window's budget is its burn rate times its length over the window's: it takes the
@@ -62,7 +61,7 @@ func (p *sloPass) Requests(block []assay.Request) {
 	}
 	for i := range block {
 		r := &block[i]
-		if !promrules.Counts(r.Outcome) {
+		if !r.Outcome.Counts() {
 			continue
 		}
 		ledger, fault := facts.LedgerOf(p.f, r)
@@ -103,7 +102,7 @@ func (p *sloPass) warming(phase string) bool {
 
 // goodFor reports whether an indicator counts a request, and as a good one.
 func goodFor(in *assay.Indicator, r *assay.Request) (counts, good bool) {
-	if !promrules.Counts(r.Outcome) || in.Phase != "" && in.Phase != r.Phase || in.Class != "" && in.Class != r.Class {
+	if !r.Outcome.Counts() || in.Phase != "" && in.Phase != r.Phase || in.Class != "" && in.Class != r.Class {
 		return false, false
 	}
 	if r.Outcome != assay.OK || in.Metric == "availability" {

@@ -30,7 +30,7 @@ type slowestPass struct {
 func (p *slowestPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
-		if r.Canary || r.Forced || r.Sent == 0 || r.End == 0 || !r.Outcome.Judged() {
+		if r.Canary || r.Forced || r.Sent == 0 || r.End == 0 || !p.f.Manifest.Judged(r.Outcome) {
 			continue
 		}
 		e2e := seconds(r.End - r.Due)

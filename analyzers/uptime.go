@@ -78,7 +78,7 @@ type user struct {
 
 // add takes the next request in order of Due.
 func (u *uptime) add(r *assay.Request) {
-	if r = facts.AsUser(u.f, r, &u.scratch); r == nil || r.Canary || r.Forced || !r.Outcome.Judged() {
+	if r = facts.AsUser(u.f, r, &u.scratch); r == nil || r.Canary || r.Forced || !u.f.Manifest.Judged(r.Outcome) {
 		return
 	}
 	name := r.User

@@ -27,6 +27,7 @@ func (Validity) Describe() []assay.Desc {
 	return append(describePacing(), []assay.Desc{
 		{Metric: "validity/dropped", Unit: assay.Count, Better: "lower", Help: "Requests outside stress phases that our own in-flight cap refused. Invalid above 1 %."},
 		{Metric: "validity/credential", Unit: assay.Count, Better: "lower", Help: "Requests that were not served because our own credential was refused, expired or missing. Any makes the run invalid: it says nothing of the target."},
+		{Metric: "validity/refused", Unit: assay.Count, Better: "lower", Help: "Requests that the target refused with a 4xx as wrong in themselves, in a run in which it answered no request otherwise: invalid, since it says nothing of the target. 0 where any was served or failed."},
 		{Metric: "validity/unrecorded", Unit: assay.Count, Better: "lower", Help: "Records that could not be kept. Any makes the run invalid."},
 		{Metric: "validity/spans", Unit: assay.Ratio, Better: "higher", Help: "Share of the answered requests that asked for a trace and have spans of the target."},
 		{Metric: "validity/came", Unit: assay.Ratio, Better: "higher", Help: "Share of the traces of answered requests that a store had, of those it was asked for after the load (label store)."},
@@ -61,8 +62,11 @@ type validityPass struct {
 	total      int
 	gentle     int // outside stress phases
 	dropped    int
-	denied     int // for our own credential
-	answered   int // with a trace asked for
+	denied     int            // for our own credential
+	refused    int            // with a 4xx, as wrong in themselves
+	heard      int            // served, failed or turned away in any other way
+	why        map[string]int // what the target said to those it refused
+	answered   int            // with a trace asked for
 	noSchedule int
 	findings   []assay.Finding // of single phases
 	traces     traceHealth
@@ -79,8 +83,13 @@ func (p *validityPass) Requests(block []assay.Request) {
 	for i := range block {
 		r := &block[i]
 		p.total++
-		if r.Outcome == assay.Credential {
+		switch o := r.Outcome; {
+		case o == assay.Credential:
 			p.denied++
+		case o == assay.ClientError && !r.Canary:
+			p.refuse(r)
+		case o.Counts() && !r.Canary:
+			p.heard++
 		}
 		if r.Canary { // it has neither the schedule's pace nor its cap
 			p.ask(r)
@@ -144,6 +153,8 @@ func (p *validityPass) Finish(r *assay.Report) error {
 	}
 	check("credential", q, "none", p.denied == 0,
 		fmt.Sprintf("our own credential was refused, expired or missing for %d of %d requests: they say nothing of the target", p.denied, p.total), "")
+
+	p.itself(check)
 
 	p.delivered(check)
 	p.spacing(check)
@@ -218,6 +229,7 @@ func (p *validityPass) Finish(r *assay.Report) error {
 		}
 	}
 	p.warnings(r)
+	rank(t)
 	t.Valid = len(t.Problems) == 0
 	return nil
 }

@@ -55,7 +55,7 @@ func (s *site) failed(ctx context.Context, r *assay.Request, err error) {
 	case expired(err) || ctx.Err() != nil: // net/http may give the cause of the end in place of an error of its own
 		s.expire(ctx, r)
 	case local(err): // what our own machine lacks says nothing about the target
-		r.Outcome = assay.ClientError
+		r.Outcome = assay.RefusedByCap
 	case errors.Is(err, syscall.ECONNREFUSED):
 		r.Outcome = assay.Refused
 	case errors.Is(err, syscall.ETIMEDOUT):

@@ -253,7 +253,7 @@ func (s *step) end(r *assay.Request) {
 		x.value[i] = l.value(r)
 	}
 	s.seen = append(s.seen, x)
-	s.failed = s.failed || shed(r.Outcome)
+	s.failed = s.failed || r.Outcome.Bad()
 }
 
 // settled reports whether every request that was due has ended.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/assay-dev/assay"
 )
 
 // A Search looks for the highest rate at which limits hold. It raises the rate step by step by a
@@ -305,6 +303,3 @@ func (g *Generator) conclude(p *Phase, c *climb, why string, at int64) {
 
 // metrics returns the metrics of an SLO in order of name.
 func metrics(slo map[string]float64) []string { return slices.Sorted(maps.Keys(slo)) }
-
-// shed reports whether a careful search must stop on the outcome.
-func shed(o assay.Outcome) bool { return o.Failed() || o == assay.Throttled }

@@ -70,7 +70,7 @@ func BlockOf(requests []assay.Request) Block {
 	add := func(family string, ns float64) { b.times[family] = append(b.times[family], ns/1e9) }
 	for i := range requests {
 		r := &requests[i]
-		if !r.Outcome.Judged() {
+		if !r.Outcome.Counts() {
 			continue
 		}
 		if b.judged++; r.Outcome != assay.OK {

@@ -18,7 +18,7 @@ func FuzzPool(f *testing.F) {
 	}
 	f.Add(raw, m.Epoch)
 	f.Add([]byte(`{"trust":{"valid":true},"exposure":[{"subject":"service","time_ns":-5,"in":[{"begin_ns":9,"end_ns":3},{"begin_ns":-9223372036854775808,"end_ns":9223372036854775807}]}],"episodes":[{"subject":"service","ledger":"natural","begin_ns":9223372036854775807}]}`), int64(1)<<62)
-	f.Add([]byte(`{"trust":{"valid":true},"findings":[{"metric":"error_ratio","quantity":{"value":-3e300,"n":-7}},{"metric":"availability/natural","quantity":{"of":"failures","n":-1}}]}`), int64(0))
+	f.Add([]byte(`{"trust":{"valid":true},"judged":-7,"findings":[{"metric":"availability/natural","quantity":{"value":-3e300,"of":"failures","n":-1}}]}`), int64(0))
 	f.Fuzz(func(t *testing.T, raw []byte, epoch int64) {
 		var r assay.Report
 		if json.Unmarshal(raw, &r) != nil || len(r.Exposure) > 50 || len(r.Episodes) > 50 || len(r.Faults) > 50 {

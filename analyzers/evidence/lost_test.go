@@ -12,8 +12,8 @@ func TestLost(t *testing.T) {
 	sizes := []int{20, 20, 20, 20, 20, 20, 20, 20}
 	of := func(id string, from float64, lost []int) *Run {
 		m, r := natural(id, from, 1)
-		r.Lost = lost
-		r.Findings = []assay.Finding{{Metric: "error_ratio", Quantity: assay.Quantity{Value: 160. / 12000, N: 12000, Of: "requests"}}, {Metric: "availability/natural", Quantity: assay.Quantity{Value: 1 - 160./12000, N: 8, Of: "failures"}}}
+		r.Lost, r.Judged = lost, 12000
+		r.Findings = []assay.Finding{{Metric: "availability/natural", Quantity: assay.Quantity{Value: 1 - 160./12000, N: 8, Of: "failures"}}}
 		return runOf(m, r)
 	}
 	for _, c := range []struct {

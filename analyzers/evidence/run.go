@@ -104,12 +104,10 @@ func Of(dir string, m *assay.Manifest, r *assay.Report, why string) *Run {
 		}
 		x.drills = append(x.drills, d)
 	}
-	if f := r.Find("error_ratio"); f != nil && f.Quantity.Known() {
-		x.asked.judged = f.Quantity.N
-		x.asked.bad = int(f.Quantity.Value*float64(f.Quantity.N) + 0.5)
-	}
-	if f := r.Find("availability/natural"); f != nil && f.Quantity.Of == "failures" {
+	x.asked.judged = r.Judged
+	if f := r.Find("availability/natural"); f != nil && f.Quantity.Of == "failures" && f.Quantity.Known() {
 		x.asked.clusters = f.Quantity.N
+		x.asked.bad = int((1-f.Quantity.Value)*float64(r.Judged) + 0.5)
 	}
 	x.asked.unsized = x.asked.clusters
 	if len(r.Lost) == x.asked.clusters {

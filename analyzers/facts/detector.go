@@ -15,12 +15,13 @@ type Rules struct {
 	Leave   int     // successes in a row that end one
 	Merge   int64   // two that lie less apart are one
 	Silence int64   // without a judged request nothing is known
+	Users   bool    // others made the requests: their client errors judge nothing
 }
 
 // RulesOf returns the default rules, fitted to a run: the merge gap is no shorter than two probe periods,
 // and time is unknown no sooner than after five mean gaps of the slowest phase.
 func RulesOf(m *assay.Manifest, phases []assay.Phase) Rules {
-	r := Rules{Enter: 3, Ratio: 0.5, Least: 8, Window: 10 * second, Leave: 5, Merge: max(second, 2*m.Probe), Silence: 10 * second}
+	r := Rules{Enter: 3, Ratio: 0.5, Least: 8, Window: 10 * second, Leave: 5, Merge: max(second, 2*m.Probe), Silence: 10 * second, Users: m.Imported}
 	for i := range phases {
 		if rate := phases[i].Rate; rate > 0 && phases[i].Role != assay.RoleIdle {
 			r.Silence = max(r.Silence, int64(5/rate*float64(second)))
@@ -134,7 +135,7 @@ func (d *Detector) Add(r *assay.Request) {
 	for len(d.wait) > 0 && d.wait[0].at <= r.Due {
 		d.take(d.wait.pop())
 	}
-	if !r.Outcome.Judged() {
+	if !r.Outcome.Judged() || d.rules.Users && r.Outcome == assay.ClientError {
 		return
 	}
 	d.wait.push(verdict{Stand(d.faults, r), r.Outcome.Failed()})

@@ -66,7 +66,7 @@ func answered(r *assay.Request) int64 { return cmp.Or(r.FirstToken, r.End, r.Due
 
 func (s *instanceScan) add(r *assay.Request) {
 	s.idle.add(r)
-	if r.Outcome.Failed() {
+	if s.f.Manifest.Failed(r.Outcome) {
 		of := s.failed[r.Instance]
 		if of == nil && len(s.failed) < mostFailures {
 			of = &failures{}

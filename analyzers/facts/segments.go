@@ -107,12 +107,13 @@ func Within(f *assay.Facts, l assay.Ledger, begin, end int64) int64 {
 // most the silence of the rules. The rest is unknown, neither up nor down.
 type Watch struct {
 	Silence int64
+	Users   bool             // as [Rules] have it
 	Spans   []assay.Interval // in order, disjoint
 }
 
 // Add takes the next request in order of Due.
 func (w *Watch) Add(r *assay.Request) {
-	if r.Forced || !r.Outcome.Judged() {
+	if r.Forced || !r.Outcome.Judged() || w.Users && r.Outcome == assay.ClientError {
 		return
 	}
 	if n := len(w.Spans); n > 0 && r.Due <= w.Spans[n-1].End {

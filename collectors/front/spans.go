@@ -46,7 +46,7 @@ func (d *decoder) spans(e *entry) error {
 	d.attrs = append(d.attrs, assay.Attr{Key: hopAttr, Value: hop})
 	begin, ok := e.asked()
 	d.span = assay.Span{TraceID: e.trace, SpanID: own, Parent: e.parent, Name: name, Service: d.kind, Kind: assay.SpanServer,
-		Start: d.run(e.begin), End: d.run(e.end), Failed: e.outcome.Failed(), Attrs: d.attrs}
+		Start: d.run(e.begin), End: d.run(e.end), Failed: e.outcome.Failed() && e.outcome != assay.ClientError, Attrs: d.attrs}
 	if err := d.emit(&d.span); err != nil || !ok {
 		return err
 	}
@@ -55,7 +55,7 @@ func (d *decoder) spans(e *entry) error {
 		d.attrs = append(d.attrs, assay.Attr{Key: "server.address", Value: d.text(e.server)})
 	}
 	d.span = assay.Span{TraceID: e.trace, SpanID: e.id(1), Parent: own, Name: "upstream", Service: d.kind, Kind: assay.SpanClient,
-		Start: d.run(begin), End: d.run(e.end), Failed: e.outcome.Failed(), Attrs: d.attrs}
+		Start: d.run(begin), End: d.run(e.end), Failed: e.outcome.Failed() && e.outcome != assay.ClientError, Attrs: d.attrs}
 	return d.emit(&d.span)
 }
 

@@ -397,7 +397,7 @@ func TestExceptions(t *testing.T) {
 		{"javax.net.ssl.SSLHandshakeException", "PKIX path building failed", assay.Unresolved, assay.Unresolved},
 		{"javax.net.ssl.SSLHandshakeException", "Received fatal alert: bad_certificate", assay.Credential, assay.Credential},
 		{"java.net.UnknownHostException", "h", assay.Unresolved, assay.Unresolved},
-		{"java.net.BindException", "Address already in use: connect", assay.ClientError, assay.ClientError},
+		{"java.net.BindException", "Address already in use: connect", assay.RefusedByCap, assay.RefusedByCap},
 		{"java.net.URISyntaxException", "Illegal character", assay.ClientError, assay.ClientError},
 		{"org.apache.http.client.ClientProtocolException", "", assay.ServerError, assay.ServerError},
 		{"com.example.Mine$Broken (Caused by: x)", "", assay.ServerError, assay.ServerError},

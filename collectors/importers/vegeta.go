@@ -88,8 +88,8 @@ var troubles = []struct {
 	says    string
 }{
 	{"connection refused", assay.Refused, "connection refused"},
-	{"too many open files", assay.ClientError, "too many open files"},
-	{"cannot assign requested address", assay.ClientError, "no local port was free"},
+	{"too many open files", assay.RefusedByCap, "too many open files"},
+	{"cannot assign requested address", assay.RefusedByCap, "no local port was free"},
 	{"no such host", assay.Unresolved, "no such host"},
 	{"no route to host", assay.Unresolved, "no route to host"},
 	{"network is unreachable", assay.Unresolved, "network is unreachable"},

@@ -103,11 +103,11 @@ func Expand(expr, run, phase, window string) string {
 	return strings.NewReplacer("$run", run, "$phase", phase, "$__rate_interval", window).Replace(expr)
 }
 
-// failed is the regular expression of the outcomes that speak against the target, by the vocabulary's own rule.
-func failed() string { return outcomes(assay.Outcome.Failed) }
+// failed is the regular expression of the outcomes that error_ratio counts as not served, by the vocabulary's own rule.
+func failed() string { return outcomes(assay.Outcome.Bad) }
 
-// judged is that of the outcomes that say anything about availability.
-func judged() string { return outcomes(assay.Outcome.Judged) }
+// judged is that of all outcomes that it counts.
+func judged() string { return outcomes(assay.Outcome.Counts) }
 
 func outcomes(keep func(assay.Outcome) bool) string {
 	var names []string

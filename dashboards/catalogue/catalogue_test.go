@@ -47,7 +47,7 @@ func TestOutcomes(t *testing.T) {
 		return false
 	}
 	for o := assay.OutcomeUnknown; o <= assay.Credential; o++ {
-		if in(o, failed()) != o.Failed() || in(o, judged()) != o.Judged() {
+		if in(o, failed()) != o.Bad() || in(o, judged()) != o.Counts() {
 			t.Errorf("%s: failed %v, judged %v in the queries", o, in(o, failed()), in(o, judged()))
 		}
 	}

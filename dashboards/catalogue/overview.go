@@ -41,7 +41,7 @@ func nowRow() Row {
 	stat := func(id uint32, title, question, unit, expr string) Panel {
 		return Panel{ID: id, Title: title, Question: question, Form: Stat, Unit: unit, Queries: []Query{{Expr: expr, Legend: title}}, Width: 4, Height: 4, NoValue: "no traffic"}
 	}
-	bad := stat(12, "Failed share", "Which share of the requests that the target answered or failed did it fail? Zero outside fault windows when all is well; refusals by our own cap and throttling are not in it.", "percentunit", failedShare())
+	bad := stat(12, "Failed share", "Which share of the requests that were sent was not served? Zero outside fault windows when all is well; refusals by our own cap are not in it.", "percentunit", failedShare())
 	bad.Warn = 0.01
 	faults := stat(15, "Faults in force", "How many faults are in force at this moment? Zero before and after the chaos part of the plan.", "none",
 		`sum(assay_fault_active{run="$run", state="injected"}) or vector(0)`)

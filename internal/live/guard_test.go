@@ -39,8 +39,10 @@ func TestGuards(t *testing.T) {
 		{func() { add(9, assay.Timeout, 0) }, nil}, // too few to judge by
 		{func() { add(1, assay.Timeout, 0) }, []string{"error_ratio over 10s is 100.0 %, above its max 50.0 % (n=10)"}},
 		{func() { add(10, assay.OK, 1) }, nil}, // at its max, not above
-		{func() { add(9, assay.OK, 3); add(30, assay.Throttled, 0) }, nil},
+		{func() { add(9, assay.OK, 3) }, nil},
 		{func() { add(1, assay.OK, 3) }, []string{"ttft/p95 over 10s is 3.00 s, above its max 2.00 s (n=20)"}},
+		{func() { at += 11e9 }, nil},
+		{func() { add(10, assay.OK, 1); add(6, assay.Throttled, 0); add(6, assay.ClientError, 0) }, []string{"error_ratio over 10s is 54.5 %, above its max 50.0 % (n=22)"}}, // turned away, or gone
 		{func() { at += 11e9 }, nil},
 		{func() { open = 101 }, []string{"in_flight is 101, above its max 100"}},
 	}
@@ -52,7 +54,7 @@ func TestGuards(t *testing.T) {
 	}
 }
 
-// Canaries count as errors and against their own guard, and tell nothing of latency or rate.
+// Canaries count against their own guard, and tell nothing of the load: of its errors, latency or rate.
 func TestGuardsSeeTheCanary(t *testing.T) {
 	w := New(Options{Clock: clock.New()})
 	g, err := NewGuards(w, []Guard{{Metric: "canary_ratio", Over: 10 * time.Second, Max: 0.4}, {Metric: "error_ratio", Max: 0.15}})
@@ -72,7 +74,7 @@ func TestGuardsSeeTheCanary(t *testing.T) {
 		{func() { add(8, assay.OK, false); add(1, assay.WrongContent, true) }, nil}, // one canary judges nothing
 		{func() { add(1, assay.OK, true); add(1, assay.Throttled, true) }, []string{"canary_ratio over 10s is 50.0 %, above its max 40.0 % (n=2)"}},
 		{func() { add(1, assay.OK, true) }, nil},
-		{func() { add(2, assay.WrongContent, true) }, []string{"canary_ratio over 10s is 60.0 %, above its max 40.0 % (n=5)", "error_ratio over 10s is 23.1 %, above its max 15.0 % (n=13)"}},
+		{func() { add(2, assay.WrongContent, true) }, []string{"canary_ratio over 10s is 60.0 %, above its max 40.0 % (n=5)"}},
 	} {
 		s.do()
 		if d := cmp.Diff(s.want, texts(g.Evaluate(at))); d != "" {
@@ -99,7 +101,7 @@ func TestGuardsNoData(t *testing.T) {
 		{nil, 100, nil}, // no load yet
 		{event(assay.EventPhaseBegin, s(100), "phase", "a", "role", "steady", "rate", "8"), 129.9, nil},
 		{nil, 130, []string{"no data: no request has been answered or failed for 30s"}},
-		{&assay.Request{Due: s(130), End: s(131), Outcome: assay.Throttled}, 131, []string{"no data: no request has been answered or failed for 31s"}},
+		{&assay.Request{Due: s(130), End: s(131), Outcome: assay.RefusedByCap}, 131, []string{"no data: no request has been answered or failed for 31s"}},
 		{&assay.Request{Due: s(130), End: s(132), Outcome: assay.Timeout}, 133, nil},
 		{nil, 162, []string{"no data: no request has been answered or failed for 30s"}},
 		{event(assay.EventPhaseBegin, s(163), "phase", "b", "role", "idle"), 300, nil},

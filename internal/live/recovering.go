@@ -25,7 +25,7 @@ func (f *fleet) served(r *assay.Request) {
 		switch {
 		case r.Outcome == assay.OK:
 			b.well++
-		case r.Outcome.Failed() || r.Outcome == assay.Throttled:
+		case r.Outcome.Bad():
 			b.well = 0
 		}
 		if b.clear && b.well >= wellRun {

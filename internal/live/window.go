@@ -162,10 +162,10 @@ func (w *Window) request(r *assay.Request) {
 			w.lateness.add(r.Sent-r.Due, nil, 0)
 		}
 	}
-	if r.Outcome.Judged() {
+	if r.Outcome.Counts() {
 		w.total.judged++
 		w.total.lastJudged = max(w.total.lastJudged, e.at)
-		if r.Outcome.Failed() {
+		if r.Outcome.Bad() {
 			w.total.failed++
 		}
 	}
@@ -256,13 +256,14 @@ func (w *Window) each(over time.Duration, now int64, f func(*entry)) {
 	}
 }
 
-// ErrorRatio returns failed over judged requests of the last over, canaries included, and how many were judged. With none it is NaN.
+// ErrorRatio returns the share of the requests of the last over that were not served, as [assay.Outcome.Bad] says, of those that count, and how many these are. Canaries
+// have a ratio of their own. With none it is NaN.
 func (w *Window) ErrorRatio(over time.Duration, now int64) (ratio float64, n int) {
 	failed := 0
 	w.each(over, now, func(e *entry) {
-		if e.outcome.Judged() {
+		if !e.canary && e.outcome.Counts() {
 			n++
-			if e.outcome.Failed() {
+			if e.outcome.Bad() {
 				failed++
 			}
 		}

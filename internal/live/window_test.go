@@ -60,13 +60,17 @@ func oracle(rs []assay.Request, over time.Duration, now int64) (ratio float64, j
 		}
 		switch r.Outcome {
 		case assay.OK:
-			judged++
 			if r.Canary {
 				continue
 			}
+			judged++
 			ttft = append(ttft, r.FirstToken-r.Due)
 			e2e = append(e2e, r.End-r.Due)
-		case assay.Loading, assay.Unavailable, assay.ServerError, assay.Timeout, assay.Refused, assay.Reset, assay.CutFIN, assay.CutRST, assay.CutStall, assay.BadPayload, assay.WrongContent, assay.Unresolved:
+		case assay.Loading, assay.Unavailable, assay.ServerError, assay.Timeout, assay.Refused, assay.Reset, assay.CutFIN, assay.CutRST, assay.CutStall, assay.BadPayload, assay.WrongContent, assay.Unresolved,
+			assay.ClientError, assay.Throttled:
+			if r.Canary {
+				continue
+			}
 			judged++
 			failed++
 		}

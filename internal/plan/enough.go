@@ -64,3 +64,20 @@ func perMinute(o assay.Objective) string {
 	}
 	return fmt.Sprintf("; were a failure known to last no more than a minute, %v without one would show %.6g %%, and as much more for each further minute", seconds(60*stat.PlanningFactor(0, 0.95)/(1-*o.Min)), 100**o.Min)
 }
+
+// failing says whether so many natural requests can show that at most a share of them is not served, where none fails; undrawn is set where the run decides how many
+// there are.
+func failing(limit, n float64, steady time.Duration, undrawn bool) (bool, string) {
+	if limit <= 0 {
+		return false, "no number of requests shows that none will fail: allow for some, such as 0.1 %"
+	}
+	need := stat.Trials(limit, 0, 0.95)
+	if undrawn && n < float64(need) {
+		return true, fmt.Sprintf("if the load makes %d requests without a failure, the least that show %.3g %% at 95 %%: how many it makes is decided in the run", need, 100*limit)
+	}
+	why := fmt.Sprintf("about %.0f natural requests expected; %d without a failure are the least that show %.3g %% at 95 %%, %d with one", n, need, 100*limit, stat.Trials(limit, 1, 0.95))
+	if n < float64(need) {
+		return false, why + longer(n, need, steady)
+	}
+	return true, why
+}

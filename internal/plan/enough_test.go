@@ -16,7 +16,7 @@ func TestEnough(t *testing.T) {
 		switch head, _, _ := strings.Cut(metric, "/"); head {
 		case "failure_rate":
 			d.Unit = assay.PerHour
-		case "availability":
+		case "availability", "error_ratio":
 			d.Unit = assay.Ratio
 		}
 		return d, true
@@ -35,6 +35,9 @@ func TestEnough(t *testing.T) {
 		{"rate", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: failure_rate/service, max: 1/h}", false, "2h59m45s without a failure"},
 		{"cold starts", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: cold/start/p90, max: 9s}", false, "29 independent instance starts are the least for a 95 % interval, and how many a run sees is not planned; a phase with cold: {force: 29}"},
 		{"worst cold start", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: cold/start/worst, max: 9s}", true, "decided by the instance starts"},
+		{"errors", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 150s}]", "", "{metric: error_ratio, max: 1%}", false, "about 150 natural requests expected; 299 without a failure are the least that show 1 % at 95 %, 473 with one: 4m59s at this load"},
+		{"errors of enough", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 300s}]", "", "{metric: error_ratio, max: 1%}", true, "about 300 natural requests"},
+		{"no error", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 300s}]", "", "{metric: error_ratio, max: 0%}", false, "no number of requests shows that none will fail"},
 		{"availability", "[{name: a, arrivals: {even: {rate: 1/s}}, for: 1h}]", "", "{metric: availability/natural, min: 99%}", false, "were a failure known to last no more than a minute, 4h59m34s without one would show 99 %, and as much more for each further minute; assay evidence adds up"},
 	} {
 		text := head + "load: " + c.load + "\n"

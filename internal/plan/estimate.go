@@ -138,6 +138,9 @@ func (p *Plan) decidable(o assay.Objective, open []string, natural float64, stea
 		}
 	case o.Test != nil:
 		d.OK, d.Why = foretold(o, calm)
+	case o.Metric == "error_ratio" && o.Max != nil && *o.Max < 1:
+		undrawn := slices.Contains(open, o.Labels["phase"]) || o.Labels["phase"] == "" && len(open) > 0
+		d.OK, d.Why = failing(*o.Max, natural, steady, undrawn)
 	case head == "mtbf" && o.Min != nil:
 		d.OK, d.Why = rare(last, *o.Min, calm)
 	case head == "failure_rate" && o.Max != nil && *o.Max > 0:

@@ -19,12 +19,6 @@ const (
 // LatencySeries returns the name of the series that count served requests of a latency by bucket.
 func LatencySeries(family string) string { return fmt.Sprintf(latencySeries, family) }
 
-// Bad reports whether an outcome is one that a promise to users counts as bad: it failed, or the target turned its user away.
-func Bad(o assay.Outcome) bool { return o.Failed() || o == assay.Throttled }
-
-// Counts reports whether an outcome says anything about a promise.
-func Counts(o assay.Outcome) bool { return o == assay.OK || Bad(o) }
-
 // outcomes returns a matcher of those that take; it names the fewer others.
 func outcomes(take func(assay.Outcome) bool) string {
 	var others []string
@@ -55,7 +49,7 @@ func errorRatio(s *assay.SLO, window string) (expr string, notes []string) {
 	switch {
 	case in.Metric == "availability":
 		labels := selectors(in)
-		return fmt.Sprintf("sum(rate(%s{%s}[%s]))\n/\nsum(rate(%s{%s}[%s]))", RequestSeries, labels+outcomes(Bad), window, RequestSeries, labels+outcomes(Counts), window), own(in)
+		return fmt.Sprintf("sum(rate(%s{%s}[%s]))\n/\nsum(rate(%s{%s}[%s]))", RequestSeries, labels+outcomes(assay.Outcome.Bad), window, RequestSeries, labels+outcomes(assay.Outcome.Counts), window), own(in)
 	case in.Own():
 		le, exact := Bucket(in.Metric, in.Max)
 		labels, notes := selectors(in), own(in)
@@ -66,7 +60,7 @@ func errorRatio(s *assay.SLO, window string) (expr string, notes []string) {
 			notes = []string{"no live metric counts requests by tpot: these rules have nothing to ask but in a replay"}
 		}
 		fast := fmt.Sprintf(`sum(rate(%s{%s%s}[%s]))`, LatencySeries(in.Metric), labels, bucketMatcher(le), window)
-		return fmt.Sprintf("1 - (\n  (%s or vector(0))\n  /\n  sum(rate(%s{%s}[%s]))\n)", fast, RequestSeries, labels+outcomes(Counts), window), notes
+		return fmt.Sprintf("1 - (\n  (%s or vector(0))\n  /\n  sum(rate(%s{%s}[%s]))\n)", fast, RequestSeries, labels+outcomes(assay.Outcome.Counts), window), notes
 	case in.Good != "":
 		return fmt.Sprintf("1 - (\n  (%s)\n  /\n  (%s)\n)", fill(in.Good), fill(in.Total)), nil
 	case in.Bad != "":
