@@ -48,16 +48,17 @@ func newMeters(registry *metrics.Registry) (*meters, error) {
 }
 
 // samples returns what r adds to the metrics. Latencies are those of complete answers: a refusal is quick, and would make a target
-// that refuses look fast. Failed is error_ratio of the whole test: see [assay.Outcome.Bad].
+// that refuses look fast. Failed is error_ratio of the whole test, see [assay.Outcome.Bad], and a refused credential besides: k6 has no word for a test that could not measure, and a rate
+// without any sample passes every threshold.
 func (m *meters) samples(r *assay.Request, t *times, tags metrics.TagsAndMeta, at time.Time) []metrics.Sample {
 	out := make([]metrics.Sample, 0, 8)
 	add := func(metric *metrics.Metric, v float64) {
 		out = append(out, metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags.Tags}, Time: at, Value: v, Metadata: tags.Metadata})
 	}
 	add(m.requests, 1)
-	if r.Outcome.Counts() {
+	if denied := r.Outcome == assay.Credential; denied || r.Outcome.Counts() {
 		failed := 0.0
-		if r.Outcome.Bad() {
+		if denied || r.Outcome.Bad() {
 			failed = 1
 		}
 		add(m.failed, failed)

@@ -190,13 +190,13 @@ export default function () {
   check(plain.request(q), { plain: (r) => r.outcome === 'throttled' });
   check(old.request(q), { completions: (r) => r.ok && r.tokensOut === 8 });
 }`, m.URL)
-	o.want(t, 99) // the threshold on assay_failed: 4 of 6
+	o.want(t, 99) // the threshold on assay_failed: 6 of 8
 	if got := o.summary["checks"]; got.Passes != 8 || got.Fails != 0 {
 		t.Errorf("checks: %+v\n%s", got, o.output)
 	}
 	// The summary calls the value 1 of a rate a pass.
-	if got := o.summary["assay_failed"]; got.Passes != 4 || got.Fails != 2 {
-		t.Errorf("assay_failed %+v, want 4 of 6: throttling says nothing of the target", got)
+	if got := o.summary["assay_failed"]; got.Passes != 6 || got.Fails != 2 {
+		t.Errorf("assay_failed %+v, want 6 of 8: who is turned away was not served", got)
 	}
 	r := read(t, s.out)
 	want := map[string]int{"default throttled": 2, "default server_error": 1, "default timeout": 1, "default refused": 1, "default ok": 2}
@@ -233,6 +233,34 @@ export default function () {
 	}
 	if one != 7 {
 		t.Errorf("%d requests came with the script's header, want 7", one)
+	}
+}
+
+// TestNothingServed: a test in which nothing is served fails, whatever the reason, and does not hammer who refuses it.
+func TestNothingServed(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("examples/chat.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := strings.NewReplacer("duration: '5s'", "duration: '1s'", "duration: '30s'", "duration: '1s'", "startTime: '6s'", "startTime: '1s'", "rate: 8", "rate: 30").Replace(string(script))
+	for path, outcome := range map[string]string{"/gone": "client_error", "/denied": "credential"} {
+		m := newModel(t)
+		s := &session{t: t, env: []string{"URL=" + m.URL + path}}
+		o := s.run(short, "")
+		o.want(t, 99)
+		for _, metric := range []string{"assay_failed", "assay_tokens_out{scenario:steady}", "checks"} {
+			if !strings.Contains(o.output, metric) {
+				t.Errorf("%s: k6 does not say that %s was crossed:\n%s", path, metric, o.output)
+			}
+		}
+		if got := o.summary["assay_failed"]; got.Passes == 0 || got.Fails != 0 {
+			t.Errorf("%s: assay_failed %+v, want all", path, got)
+		}
+		got := read(t, s.out).outcomes()
+		if n := got["warmup "+outcome]; n < 2 || n > 4 {
+			t.Errorf("%s: %d requests of two users in a second that is refused at once, want one or two of each: %v", path, n, got)
+		}
 	}
 }
 

@@ -55,6 +55,10 @@ func (m *model) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"error":{"message":"too many"}}`, http.StatusTooManyRequests)
 	case "broken":
 		http.Error(w, `{"error":{"message":"broken"}}`, http.StatusInternalServerError)
+	case "gone":
+		http.Error(w, `{"error":{"message":"no such model"}}`, http.StatusNotFound)
+	case "denied":
+		http.Error(w, `{"error":{"message":"denied"}}`, http.StatusForbidden)
 	case "hang":
 		<-r.Context().Done()
 	case "whole":
