@@ -42,7 +42,7 @@ func loadCommand(io stdio) *cobra.Command {
 		Short: "Put load on an endpoint and report, without a plan file",
 		Long: "Runs one of five kinds of test on the endpoint at --url, without faults: load (the default), stress, concurrency, latency or soak; assay list preset says what each answers and how long it takes.\n\n" +
 			"The path of the URL says which client speaks to it, unless --kind does: /v1/chat/completions is asked as an OpenAI endpoint, /v1/models/NAME:predict as a KServe one, and so on; any other path gets a plain GET.\n\n" +
-			"Without --slo nothing is asked of the numbers, and the exit status is 0; a report of a run whose pace was not the planned one says INVALID all the same. With it, 12 says that the run could not measure, 10 that the endpoint misses a goal and 11 that the sample cannot decide one.",
+			"One small request is sent first: an endpoint that refuses it, for its model, its path or its credential, ends the run with exit status 3 before any load. Without --slo nothing is asked of the numbers, and the exit status is 0; a report of a run whose pace was not the planned one says INVALID all the same. With it, 12 says that the run could not measure, 10 that the endpoint misses a goal and 11 that the sample cannot decide one.",
 		Example: "  assay load --url http://localhost:8080/ --rate 200/s --for 30s\n" +
 			"  assay load --url http://localhost:8000/v1/chat/completions --model m --preset stress --slo ttft/p95=500ms\n" +
 			"  assay load --url http://localhost:8000/v1/chat/completions --model m --concurrency 16 --out results/c16",

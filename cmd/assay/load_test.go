@@ -67,7 +67,7 @@ func TestLoadCommand(t *testing.T) {
 		got := assayIn(t, dir, "load", "--url", server.URL+"/x", "--rate", "200/s", "--for", "2s", "--out", "one", "--seed", "7", "--ui", "none")
 		measured(t, got, 0)
 		r, _ := readResult(t, filepath.Join(dir, "one"))
-		if n := r.Find("load/offered", "phase", "load").Quantity.N; n < 300 || n > 500 || gets.Load() != int64(r.Find("error_ratio").Quantity.N) {
+		if n := r.Find("load/offered", "phase", "load").Quantity.N; n < 300 || n > 500 || gets.Load() != 1+int64(r.Find("error_ratio").Quantity.N) { // one was asked before the load
 			t.Errorf("%d requests were due, the server saw %d", n, gets.Load())
 		}
 		for _, want := range []string{"LOAD ", "LATENCY ", "E2E ", "UNSEEN     limit, faults, instances, cold starts, bottleneck, scaling: not", "RUN        seed 7 · schedule " + r.Schedule[:16], "OBJECTIVES none", "one/report.html"} {
@@ -104,9 +104,8 @@ func TestLoadCommand(t *testing.T) {
 		nothing := httptest.NewServer(http.NotFoundHandler())
 		defer nothing.Close()
 		got := assayIn(t, dir, "load", "--url", nothing.URL, "--rate", "50/s", "--for", "500ms", "--ui", "none")
-		measured(t, got, 0)
-		if !strings.Contains(got.out, "client error (404") || strings.HasPrefix(got.out, "GO ") || strings.HasPrefix(got.out, "INCONCLUSIVE") && !strings.Contains(got.out, "0 % of requests were served: ") {
-			t.Errorf("it does not say that nothing was served:\n%s", got.out)
+		if got.code != assay.ExitPreflight || !strings.Contains(got.err, "it refuses the request itself: 404 Not Found") || got.out != "" {
+			t.Errorf("exit %d, want %d, and that the request itself is refused:\n%s%s", got.code, assay.ExitPreflight, got.err, got.out)
 		}
 	})
 	t.Run("goals", func(t *testing.T) {

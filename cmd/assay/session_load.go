@@ -36,6 +36,11 @@ func (s *session) generator(ctx context.Context) error {
 	if s.client, err = client(s.plan, e); err != nil {
 		return &status{assay.ExitUsage, err}
 	}
+	if s.opt.url != "" {
+		if err := s.ask(ctx, model); err != nil {
+			return &status{assay.ExitPreflight, err}
+		}
+	}
 	canary, err := s.canary(e)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
