@@ -68,7 +68,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 			exit = assay.ExitGo
 			why += "; nothing was asked of the numbers, so the exit status is 0"
 		}
-		set(assay.InvalidRun, exit, why, "remove the cause and run again")
+		set(assay.InvalidRun, exit, why, remedy(&r.Trust))
 	case end.Status == assay.EndBudget && undecided > 0:
 		set(assay.InvalidRun, assay.ExitInvalid, fmt.Sprintf("the budget was spent with %d of %d objectives undecided: %s", undecided, total, reason("it was too small")), "raise the budget or ask for less")
 	case count[assay.VerdictFail] > 0:

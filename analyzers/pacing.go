@@ -207,6 +207,9 @@ func (p *pacing) histogram() []assay.Bin {
 	return out
 }
 
+// limitRule is how the limit comes about.
+const limitRule = "1 % of the tightest goal on a latency, and 1 ms at least"
+
 // LatenessLimit returns how late the generator may send at p99, in ns, by the plan's objectives and promises on latencies.
 func LatenessLimit(m *assay.Manifest) int64 {
 	tightest := math.Inf(1)
@@ -300,7 +303,7 @@ func (p *validityPass) lateness(check checkFunc) {
 		how, in = how+"; of the worst phase, "+worst.name, " in phase "+worst.name
 	}
 	check("lateness/p99", q(v, worst.sample.n, how), duration(limit), v <= limit || worst.sample.above(limit) <= 1,
-		fmt.Sprintf("our generator fell behind: it sent %s late at p99%s, and %s is the limit", duration(v), in, duration(limit)), "")
+		fmt.Sprintf("our generator fell behind: it sent %s late at p99%s, and %s is the limit: %s", duration(v), in, duration(limit), limitRule), "")
 	check("lateness/max", q(s.max(), s.n, "largest of sent less due"), "", true, "", "")
 }
 
