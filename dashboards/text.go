@@ -239,7 +239,11 @@ func scoreLine(r *assay.Report) string {
 	if len(r.Objectives) == 0 {
 		s = "no gated objectives"
 	}
+	if r.Decision == assay.InvalidRun {
+		return useNone + "; " + s + notServed(r)
+	}
 	f := availability(r)
+	s += notServed(r)
 	switch {
 	case f == nil:
 		return s + "; availability not measured"
