@@ -84,6 +84,7 @@ func evidenceBlocks(e *assay.Evidence) []block {
 	if below != "" {
 		top.lines = append(top.lines, "runs below "+below)
 	}
+	top.lines = append(top.lines, missed(e)...)
 	out := []block{top}
 	for i := range e.Services {
 		out = append(out, serviceBlocks(&e.Services[i], below)...)
@@ -98,11 +99,40 @@ func evidenceBlocks(e *assay.Evidence) []block {
 	return out
 }
 
-func serviceBlocks(s *assay.ServiceEvidence, below string) []block {
+// missed names what decided: which objective of which service failed, or, where none did, is not decided. One line each, and no more than fit on a screen.
+func missed(e *assay.Evidence) []string {
+	const most = 8
+	for _, v := range []assay.Verdict{assay.VerdictFail, assay.VerdictInconclusive} {
+		var lines []string
+		for i := range e.Services {
+			s := &e.Services[i]
+			for _, j := range s.Objectives {
+				if j.Verdict == v {
+					lines = append(lines, fmt.Sprintf("%s: %s of %s: %s", v, j.Title, serviceName(s), j.Why))
+				}
+			}
+		}
+		if n := len(lines); n > most {
+			lines = append(lines[:most], fmt.Sprintf("%d more below", n-most))
+		}
+		if lines != nil {
+			return lines
+		}
+	}
+	return nil
+}
+
+// serviceName names a service with its model.
+func serviceName(s *assay.ServiceEvidence) string {
 	name := orElse(s.Target, "a target without a name")
 	if s.Model != "" && !strings.Contains(name, "model ") {
 		name += ", model " + s.Model
 	}
+	return name
+}
+
+func serviceBlocks(s *assay.ServiceEvidence, below string) []block {
+	name := serviceName(s)
 	top := block{title: "SERVICE " + name, rank: 1}
 	if len(s.Simulated) > 0 {
 		top.lines = append(top.lines, "SIMULATED: "+strings.Join(s.Simulated, ", ")+"; never added to a real target")
