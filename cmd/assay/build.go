@@ -105,7 +105,7 @@ func gentle(url, kind, model, tokenEnv string, slo map[string]float64) (*plan.Pl
 		return nil, exit(assay.ExitUsage, "--slo: say what must hold, for example --slo ttft/p95=2s")
 	}
 	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, model: %q, auth: {env: %q}}\n"+
-		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, tokenEnv, loadgen.GentleRequests)
+		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, tokenEnv, loadgen.GentleFor(slo))
 	return plan.Parse("--url", []byte(yaml))
 }
 

@@ -6,7 +6,7 @@
 //	assay run --suite serverless-model       the standard suite of faults, on the embedded sandbox
 //	assay run plan.yaml --gameday            ask before each fault, and take notes
 //	assay run --url http://host:8000 --slo ttft/p95=2s
-//	                                         a gentle ramp on your endpoint: no faults, at most 300 requests
+//	                                         a gentle ramp on your endpoint: no faults, 300 requests or as many as the goals need
 //	assay load --url http://host:8080/ --rate 200/s --for 30s
 //	                                         one of five kinds of load test, without a plan file
 //	assay assess DIR                         compute the findings of a run again

@@ -52,7 +52,7 @@ func runCommand(io stdio) *cobra.Command {
 		Use:   "run [PLAN]",
 		Short: "Run a plan and report; without one, the built-in plan on the embedded sandbox",
 		Long: "Runs PLAN: load and faults on one clock, everything recorded, then the report. Without PLAN it runs the built-in pre-release plan on the embedded sandbox. " +
-			"With --url it drives a gentle ramp of at most 300 requests at your endpoint, without faults.\n\n" +
+			"With --url it drives a gentle ramp at your endpoint, without faults: at most 300 requests, or as many as the goals need, up to 1500.\n\n" +
 			"Ctrl-C stops the load, reverts all faults and still writes the report; a second Ctrl-C does so as fast as is safe.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
