@@ -35,6 +35,7 @@ import (
 
 	"github.com/assay-dev/assay"
 	"github.com/assay-dev/assay/internal/clock"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 // A sink keeps a copy of all it is given.
@@ -439,7 +440,8 @@ func TestOTLPToken(t *testing.T) {
 }
 
 func TestOTLPTakesLateBatchesWithinItsGrace(t *testing.T) {
-	o := listen(t, &OTLP{Grace: 500 * time.Millisecond})
+	hurry := make(chan struct{})
+	o := listen(t, &OTLP{Grace: pacetest.Patience, Hurry: hurry})
 	s := new(sink)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -449,6 +451,7 @@ func TestOTLPTakesLateBatchesWithinItsGrace(t *testing.T) {
 	if code, _, _ := post(t, "http://"+o.HTTPAddr()+"/v1/traces", b); code != 200 {
 		t.Errorf("got %d, want 200", code)
 	}
+	close(hurry)
 	addr := o.HTTPAddr()
 	if err := <-done; err != nil {
 		t.Fatal(err)

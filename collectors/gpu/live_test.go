@@ -64,14 +64,13 @@ func start(t *testing.T, src assay.Source, s *sink) (stop func() error) {
 // until waits for what the sink is to hold.
 func (s *sink) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 1000 {
+	for end := time.Now().Add(pacetest.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		ok := holds()
 		s.mu.Unlock()
 		if ok {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("no %s: %d scrapes, %+v", what, len(s.scrapes), s.events)
 }

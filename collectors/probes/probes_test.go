@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 )
 
 type wall struct{ start time.Time }
@@ -61,7 +62,11 @@ func TestLook(t *testing.T) {
 		{server.URL + "/cut", Failed, "the connection broke"},
 		{gone, Refused, "connection refused"},
 	} {
-		if got, why := Look(t.Context(), Client(100*time.Millisecond), c.url, "run"); got != c.want || why != c.why {
+		patience := pacetest.Patience
+		if c.why == "no answer in time" {
+			patience = 100 * time.Millisecond
+		}
+		if got, why := Look(t.Context(), Client(patience), c.url, "run"); got != c.want || why != c.why {
 			t.Errorf("%s: got %s (%s), want %s (%s)", c.url, got, why, c.want, c.why)
 		}
 	}
