@@ -300,15 +300,15 @@ export const options = { scenarios: { s: SCENARIO }, thresholds: { THRESHOLD } }
 export default function () { if (__ITER >= ABORT) exec.test.abort('enough'); c.request('p'); }`
 	for name, tt := range map[string]struct {
 		scenario, threshold, abort string
-		signal                     func(*os.Process)
+		interrupted                bool // once so many are open
 		exit                       int
 		end                        string
 		open                       int
 	}{
-		"graceful stop":          {scenario: "{ executor: 'constant-vus', vus: 3, duration: '1s', gracefulStop: '0s' }", end: assay.EndComplete, open: 3},
-		"graceful stop, ours":    {scenario: "{ executor: 'assay-arrivals', process: 'even', rate: 5, duration: '1s', preAllocatedVUs: 10, gracefulStop: '300ms' }", end: assay.EndComplete, open: 5},
-		"interrupted":            {scenario: "{ executor: 'constant-vus', vus: 2, duration: '30s' }", signal: interrupt, exit: 105, end: assay.EndInterrupted, open: 2},
-		"interrupted, ours":      {scenario: "{ executor: 'assay-arrivals', process: 'even', rate: 1, duration: '30s', preAllocatedVUs: 9 }", signal: interrupt, exit: 105, end: assay.EndInterrupted, open: 2},
+		"graceful stop":          {scenario: "{ executor: 'constant-vus', vus: 3, duration: '3s', gracefulStop: '0s' }", end: assay.EndComplete, open: 3},
+		"graceful stop, ours":    {scenario: "{ executor: 'assay-arrivals', process: 'even', rate: 5, duration: '1s', preAllocatedVUs: 10, gracefulStop: '2s' }", end: assay.EndComplete, open: 5},
+		"interrupted":            {scenario: "{ executor: 'constant-vus', vus: 2, duration: '30s' }", interrupted: true, exit: 105, end: assay.EndInterrupted, open: 2},
+		"interrupted, ours":      {scenario: "{ executor: 'assay-arrivals', process: 'even', rate: 1, duration: '30s', preAllocatedVUs: 9 }", interrupted: true, exit: 105, end: assay.EndInterrupted, open: 2},
 		"aborted by script":      {scenario: "{ executor: 'constant-vus', vus: 1, duration: '30s' }", abort: "0", exit: 108, end: assay.EndAborted},
 		"aborted by script, own": {scenario: "{ executor: 'assay-arrivals', rate: 20, duration: '30s', preAllocatedVUs: 9 }", abort: "0", exit: 108, end: assay.EndAborted},
 		"aborted by threshold": {scenario: "{ executor: 'constant-vus', vus: 1, duration: '30s' }", threshold: "vus: [{ threshold: 'value<1', abortOnFail: true }]",
@@ -320,7 +320,10 @@ export default function () { if (__ITER >= ABORT) exec.test.abort('enough'); c.r
 			if tt.abort == "" {
 				tt.abort = "1e9"
 			}
-			s := &session{t: t, signal: tt.signal}
+			s := &session{t: t}
+			if tt.interrupted {
+				s.signal = func(p *os.Process) { m.interruptAt(tt.open, p) }
+			}
 			o := s.run(strings.NewReplacer("SCENARIO", tt.scenario, "THRESHOLD", tt.threshold, "ABORT", tt.abort).Replace(script), m.URL)
 			o.want(t, tt.exit)
 			r := read(t, s.out)
@@ -338,9 +341,16 @@ export default function () { if (__ITER >= ABORT) exec.test.abort('enough'); c.r
 	}
 }
 
-// interrupt is a person's Ctrl-C, after the load has begun.
-func interrupt(p *os.Process) {
-	time.Sleep(1700 * time.Millisecond)
+// interruptAt is a person's Ctrl-C, when the model has seen n requests.
+func (m *model) interruptAt(n int, p *os.Process) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		m.mu.Lock()
+		seen := len(m.headers)
+		m.mu.Unlock()
+		if seen >= n {
+			break
+		}
+	}
 	_ = p.Signal(syscall.SIGINT)
 }
 
