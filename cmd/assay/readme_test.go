@@ -17,62 +17,78 @@ var (
 	fileBlock    = regexp.MustCompile("(?s)<!-- file: (\\S+) -->\n```\\w+\n(.*?)```")
 	consoleBlock = regexp.MustCompile("(?s)```console\n\\$ assay ([^\n]*)\n(.*?)```")
 	notHere      = regexp.MustCompile(`(?m)^ +NOT AVAILABLE HERE: .*\n(?: .*\n)*`) // to the end of what is said of a thing in a list
+	localLink    = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	shellBlock   = regexp.MustCompile("(?s)```sh\n(.*?)```")
 )
 
-// TestReadme runs the README's commands and compares what they print with what it shows.
+// pages returns the paths of the README and of what it leads to.
+func pages(t *testing.T) []string {
+	t.Helper()
+	more, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
+	if err != nil || len(more) == 0 {
+		t.Fatalf("no page beside the README: %v", err)
+	}
+	return append([]string{filepath.Join("..", "..", "README.md")}, more...)
+}
+
+// TestReadme runs the commands of the README and of its pages, in one directory, and compares what they print with what is shown.
 func TestReadme(t *testing.T) {
-	path := filepath.Join("..", "..", "README.md")
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme := string(raw)
 	dir := t.TempDir()
-	files := fileBlock.FindAllStringSubmatch(readme, -1)
-	if len(files) == 0 {
-		t.Fatal("the README shows no plan")
-	}
-	for _, f := range files {
-		write(t, dir, f[1], f[2])
-	}
 	t.Setenv("API_TOKEN", "x")
-	shown := consoleBlock.FindAllStringSubmatch(readme, -1)
-	if len(shown) < 2 {
-		t.Fatalf("the README shows %d commands with their output", len(shown))
-	}
-	for _, b := range shown {
-		got := assayIn(t, dir, strings.Fields(b[1])...)
-		if got.code != 0 {
-			t.Errorf("assay %s: exit %d: %s", b[1], got.code, got.err)
-		}
-		got.out = notHere.ReplaceAllString(got.out, "") // the README shows a machine that can do all
-		if got.out == b[2] {
-			continue
-		}
-		if *update {
-			readme = strings.Replace(readme, b[0], "```console\n$ assay "+b[1]+"\n"+got.out+"```", 1)
-			continue
-		}
-		t.Errorf("assay %s prints\n%s\nand the README shows\n%s\nRun go test ./cmd/assay -run Readme -update", b[1], got.out, b[2])
-	}
-	if *update {
-		if err := os.WriteFile(path, []byte(readme), 0o644); err != nil {
+	files, shown := 0, 0
+	for _, path := range pages(t) {
+		raw, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	// Commands that are shown without output must at least be commands that exist with those flags.
-	for _, b := range shellBlock.FindAllStringSubmatch(readme, -1) {
-		for line := range strings.Lines(b[1]) {
-			line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
-			args, ok := strings.CutPrefix(line, "assay ")
-			if !ok {
+		page, name := string(raw), filepath.Base(path)
+		for _, f := range fileBlock.FindAllStringSubmatch(page, -1) {
+			files++
+			write(t, dir, f[1], f[2])
+		}
+		for _, b := range consoleBlock.FindAllStringSubmatch(page, -1) {
+			shown++
+			got := assayIn(t, dir, strings.Fields(b[1])...)
+			if got.code != 0 {
+				t.Errorf("%s: assay %s: exit %d: %s", name, b[1], got.code, got.err)
+			}
+			got.out = notHere.ReplaceAllString(got.out, "") // the pages show a machine that can do all
+			if got.out == b[2] {
 				continue
 			}
-			if got := assayIn(t, dir, append(strings.Fields(args), "--help")...); got.code != 0 {
-				t.Errorf("%s: %s", line, got.err)
+			if *update {
+				page = strings.Replace(page, b[0], "```console\n$ assay "+b[1]+"\n"+got.out+"```", 1)
+				continue
+			}
+			t.Errorf("assay %s prints\n%s\nand %s shows\n%s\nRun go test ./cmd/assay -run Readme -update", b[1], got.out, name, b[2])
+		}
+		if *update {
+			if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
+		// Commands that are shown without output must at least be commands that exist with those flags.
+		for _, b := range shellBlock.FindAllStringSubmatch(page, -1) {
+			for line := range strings.Lines(b[1]) {
+				line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
+				args, ok := strings.CutPrefix(line, "assay ")
+				if !ok {
+					continue
+				}
+				line, _, _ = strings.Cut(args, " && ")
+				if got := assayIn(t, dir, append(strings.Fields(line), "--help")...); got.code != 0 {
+					t.Errorf("%s: assay %s: %s", name, line, got.err)
+				}
+			}
+		}
+		for _, link := range localLink.FindAllStringSubmatch(page, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), link[1])); err != nil {
+				t.Errorf("%s leads to %s: %v", name, link[1], err)
+			}
+		}
+	}
+	if files < 2 || shown < 2 {
+		t.Fatalf("the pages show %d files and %d commands with their output", files, shown)
 	}
 }
 
