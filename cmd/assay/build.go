@@ -100,12 +100,12 @@ func setTime(dst *time.Duration, v *plan.Duration) {
 }
 
 // gentle is the plan of `run --url`: a ramp on an endpoint that must not be hurt.
-func gentle(url, kind, model, tokenEnv string, slo map[string]float64) (*plan.Plan, error) {
+func gentle(url, host, kind, model, tokenEnv string, slo map[string]float64) (*plan.Plan, error) {
 	if len(slo) == 0 {
 		return nil, exit(assay.ExitUsage, "--slo: say what must hold, for example --slo ttft/p95=2s")
 	}
-	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, model: %q, auth: {env: %q}}\n"+
-		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, model, tokenEnv, loadgen.GentleFor(slo))
+	yaml := fmt.Sprintf("apiVersion: assay/v1\nname: gentle\ntarget: {kind: %s, url: %q, host: %q, model: %q, auth: {env: %q}}\n"+
+		"load: [{name: ramp, for: 1s}]\nbudget: {requests: %d}\n", kind, url, host, model, tokenEnv, loadgen.GentleFor(slo))
 	return plan.Parse("--url", []byte(yaml))
 }
 

@@ -37,6 +37,7 @@ func endpoint(p *plan.Plan, c *clock.Clock) (loadgen.Endpoint, error) {
 	if e.Proxy, err = proxy(t.Proxy); err != nil {
 		return e, err
 	}
+	reachOf(t).lead(&e)
 	return e, nil
 }
 

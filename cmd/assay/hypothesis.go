@@ -113,6 +113,7 @@ func probeOf(at string, e *loadgen.Endpoint) (string, *http.Client, error) {
 	if e.Proxy != nil {
 		way.Proxy = e.Proxy
 	}
+	way.DialContext = e.Dial
 	return (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: path.Path, RawQuery: path.RawQuery}).String(), client, nil
 }
 

@@ -57,6 +57,7 @@ func loadCommand(io stdio) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.url, "url", "", "the endpoint")
+	f.StringVar(&o.host, "host", "", hostHelp)
 	f.StringVar(&o.kind, "kind", "", "client that speaks to it; assay list client names them. Default: as the URL's path says, else http")
 	f.StringVar(&o.preset, "preset", "", "kind of test: load, stress, concurrency, latency or soak. Default load, or concurrency where --concurrency is given")
 	f.StringVar(&o.rate, "rate", "", "requests per second, for example 200/s; for stress that of the first step. Default: the preset's")
@@ -69,7 +70,7 @@ func loadCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.model, "model", "", "model to ask for")
 	f.StringVar(&o.method, "method", "", "for kind http. Default GET, or POST with --body")
 	f.StringVar(&o.body, "body", "", "for kind http: body of each request; or @FILE, also for kinds that send images and tensors")
-	f.StringArrayVar(&o.headers, "header", nil, "header sent with each request, for example 'X-Team: a'; no secrets; repeatable")
+	f.StringArrayVar(&o.headers, "header", nil, "header sent with each request, for example 'X-Team: a'; no secrets; Host is --host; repeatable")
 	f.StringVar(&o.tokenEnv, "token-env", "", "environment variable that holds the bearer token")
 	f.DurationVar(&o.deadline, "deadline", 20*time.Second, "longest wait for one answer")
 	f.IntVar(&o.inFlight, "cap", 0, "most requests in flight; what is over it is refused by us and counted as ours. Default: what --rate makes within the deadline, 256 to 4096")
@@ -206,7 +207,7 @@ func (o *loadOptions) plan() (*plan.Plan, error) {
 
 // target is the endpoint as a plan names it; rate is what it will get.
 func (o *loadOptions) target(rate float64) (plan.Target, error) {
-	t := plan.Target{Kind: o.kind, URL: o.url, Model: o.model, Auth: plan.Credential{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
+	t := plan.Target{Kind: o.kind, URL: o.url, Host: o.host, Model: o.model, Auth: plan.Credential{Env: o.tokenEnv}, Method: o.method, Body: o.body, Deadline: plan.Duration(o.deadline), Cap: o.inFlight}
 	if path, ok := strings.CutPrefix(o.body, "@"); ok {
 		t.Body, t.Payloads = "", &plan.Payloads{Files: []string{path}}
 	}
@@ -215,10 +216,17 @@ func (o *loadOptions) target(rate float64) (plan.Target, error) {
 		if !ok {
 			return t, fmt.Errorf("--header %q: write 'Name: value'", h)
 		}
+		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(name), "Host") {
+			if t.Host != "" && t.Host != value {
+				return t, fmt.Errorf("--header 'Host: %s' stands beside %s; give one", value, t.Host)
+			}
+			t.Host = value
+			continue
+		}
 		if t.Headers == nil {
 			t.Headers = map[string]string{}
 		}
-		t.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		t.Headers[strings.TrimSpace(name)] = value
 	}
 	if t.Cap == 0 {
 		t.Cap = max(o.concurrency, int(math.Min(math.Max(256, rate*o.deadline.Seconds()), 4096)))
@@ -235,7 +243,7 @@ func (o *loadOptions) announce(w io.Writer, s *session, sched *loadgen.Schedule)
 		n = fmt.Sprintf("at most %d requests", o.maxRequests)
 	}
 	fmt.Fprintf(w, "%s: %s\n", k.Name, k.Answers)
-	fmt.Fprintf(w, "  %s: %s in %v to %s as %s, schedule %.16s\n", k.Phases, n, sched.Duration().Round(10*time.Millisecond), s.plan.Target.URL, o.kind, sched.Hash())
+	fmt.Fprintf(w, "  %s: %s in %v to %s as %s, schedule %.16s\n", k.Phases, n, sched.Duration().Round(10*time.Millisecond), urlOf(&s.plan.Target), o.kind, sched.Hash())
 	main := plan.Load{}
 	for _, l := range s.plan.Load {
 		if l.Name == o.preset {

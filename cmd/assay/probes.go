@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,11 +23,12 @@ func (s *session) probes(out map[string]assay.Source) {
 	if p == nil {
 		return
 	}
-	base := s.plan.Target.URL
+	base := asked(&s.plan.Target)
 	if s.platform != nil {
 		base = s.platform.URL
 	}
-	out["collect.probes"] = &probes.Probes{Live: onTarget(base, p.Live), Ready: onTarget(base, p.Ready), Interval: p.Interval.D(), Timeout: p.Timeout.D(), RunID: s.manifest.ID, Clock: s.clock}
+	out["collect.probes"] = &probes.Probes{Live: onTarget(base, p.Live), Ready: onTarget(base, p.Ready), Interval: p.Interval.D(), Timeout: p.Timeout.D(), RunID: s.manifest.ID, Clock: s.clock,
+		Dial: reachOf(&s.plan.Target).dial((&net.Dialer{}).DialContext)}
 }
 
 // onTarget makes a URL of a path on the target.
@@ -48,7 +50,7 @@ func examineProbes(ctx context.Context, p *patient) {
 	if c == nil {
 		return
 	}
-	client := probes.Client(c.Timeout.D())
+	client := looker(&p.plan.Target, c.Timeout.D())
 	defer client.CloseIdleConnections()
 	for _, l := range []struct{ name, url, of string }{{"live", c.Live, "live"}, {"ready", c.Ready, "ready"}} {
 		if l.url == "" {
@@ -63,7 +65,7 @@ func examineProbes(ctx context.Context, p *patient) {
 			p.ok("collect.probes.%s: %s on the target that the run starts", l.name, l.url)
 			continue
 		}
-		url := onTarget(p.plan.Target.URL, l.url)
+		url := onTarget(asked(&p.plan.Target), l.url)
 		result, why := probes.Look(ctx, client, url, "")
 		if result == probes.OK {
 			p.ok("collect.probes.%s: %s answers; %s", l.name, url, clockText(ctx, client, url))
@@ -134,7 +136,7 @@ func offsetText(offset, within time.Duration, err error) string {
 
 // clocksAhead asks every HTTP source of the plan for the time and writes how its clock stands to ours into the manifest.
 func (s *session) clocksAhead(ctx context.Context) {
-	client := probes.Client(2 * time.Second)
+	client := looker(&s.plan.Target, 2*time.Second)
 	defer client.CloseIdleConnections()
 	ask := func(name, url string) {
 		if url == "" || strings.HasPrefix(url, "/") {
@@ -148,6 +150,6 @@ func (s *session) clocksAhead(ctx context.Context) {
 		ask(fmt.Sprintf("collect.prometheus[%d]", i), cmp.Or(c.URL, c.HTTPSD))
 	}
 	if p := s.plan.Collect.Probes; p != nil {
-		ask("collect.probes", cmp.Or(onTarget(s.plan.Target.URL, p.Live), onTarget(s.plan.Target.URL, p.Ready)))
+		ask("collect.probes", cmp.Or(onTarget(asked(&s.plan.Target), p.Live), onTarget(asked(&s.plan.Target), p.Ready)))
 	}
 }

@@ -34,6 +34,7 @@ type runOptions struct {
 	truth    string // directory of the sandbox's truth log
 	seed     uint64
 	url      string
+	host     string // that requests to url ask for
 	kind     string
 	model    string
 	slo      []string
@@ -71,6 +72,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.StringVar(&o.truth, "truth", "", "let the sandbox write what really happened into this directory, to score the analyzers against")
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
 	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
+	f.StringVar(&o.host, "host", "", "with --url: "+hostHelp)
 	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url; assay list client names them")
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
 	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
@@ -105,7 +107,7 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 			return nil, err
 		}
 	} else {
-		for name, given := range map[string]bool{"--slo": len(o.slo) > 0, "--model": o.model != "", "--token-env": o.tokenEnv != ""} {
+		for name, given := range map[string]bool{"--slo": len(o.slo) > 0, "--host": o.host != "", "--model": o.model != "", "--token-env": o.tokenEnv != ""} {
 			if given {
 				return nil, exit(assay.ExitUsage, "%s goes with --url; a plan says it itself: objectives, target.model, target.auth", name)
 			}
@@ -184,7 +186,7 @@ func (s *session) gentle() error {
 		limits[o.Metric] = *o.Max
 	}
 	s.objectives = objectives
-	p, err := gentle(s.opt.url, kind, s.opt.model, s.opt.tokenEnv, limits)
+	p, err := gentle(s.opt.url, s.opt.host, kind, s.opt.model, s.opt.tokenEnv, limits)
 	if err != nil {
 		return &status{assay.ExitUsage, err}
 	}

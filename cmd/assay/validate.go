@@ -185,7 +185,7 @@ func targetName(p *plan.Plan) string {
 		}
 		return "sandbox, model " + p.Target.Model
 	}
-	name := p.Target.URL
+	name := urlOf(&p.Target)
 	if p.Target.Model != "" {
 		name += ", model " + p.Target.Model
 	}

@@ -29,22 +29,26 @@ type wire struct {
 }
 
 // startWire puts a fault proxy between the load and the target of the endpoint, and changes the endpoint to lead through it.
-func startWire(e *loadgen.Endpoint, steps []chaos.Step) (*wire, error) {
+func startWire(e *loadgen.Endpoint, r *reach, steps []chaos.Step) (*wire, error) {
 	target, err := url.Parse(e.URL)
 	if err != nil {
 		return nil, fmt.Errorf("target.url: %w", err)
 	}
-	opt := faultproxy.Options{TLS: e.TLS, Proxy: e.Proxy,
+	opt := faultproxy.Options{TLS: e.TLS, Proxy: e.Proxy, Dial: e.Dial,
 		Secure: slices.ContainsFunc(steps, func(s chaos.Step) bool { return s.Mode == faultproxy.Expired })}
 	if opt.Proxy == nil {
 		opt.Proxy = http.ProxyFromEnvironment
 	}
 	w := &wire{}
 	if slices.ContainsFunc(steps, func(s chaos.Step) bool { return s.Fault == "dns" && s.By == chaos.ByWire }) {
-		if w.names, err = resolver.Listen(resolver.Options{Name: target.Hostname(), Find: resolver.Others}); err != nil {
+		name := target.Hostname()
+		if r != nil { // that is never looked up
+			name, _, _ = net.SplitHostPort(r.at)
+		}
+		if w.names, err = resolver.Listen(resolver.Options{Name: name, Find: resolver.Others}); err != nil {
 			return nil, err
 		}
-		opt.Dial = (&resolver.Dialer{Addr: w.names.Addr(), Dialer: net.Dialer{Timeout: 10 * time.Second}}).DialContext
+		opt.Dial = r.dial((&resolver.Dialer{Addr: w.names.Addr(), Dialer: net.Dialer{Timeout: 10 * time.Second}}).DialContext)
 	}
 	if w.proxy, err = faultproxy.Listen(e.URL, opt); err != nil {
 		w.close()
@@ -67,7 +71,7 @@ func startWire(e *loadgen.Endpoint, steps []chaos.Step) (*wire, error) {
 	through, _ := url.Parse(w.proxy.URL())
 	target.Scheme, target.Host = through.Scheme, through.Host
 	w.url = target.String()
-	e.URL, e.TLS = w.url, nil
+	e.URL, e.TLS, e.Dial = w.url, nil, nil
 	e.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
 	if opt.Secure {
 		roots, name := w.proxy.Roots()
@@ -107,7 +111,7 @@ func (s *session) putOnWire(e *loadgen.Endpoint) error {
 		return nil
 	}
 	var err error
-	if s.wire, err = startWire(e, steps(s.plan)); err != nil {
+	if s.wire, err = startWire(e, reachOf(&s.plan.Target), steps(s.plan)); err != nil {
 		return &status{assay.ExitPreflight, err}
 	}
 	return s.store.Emit(&assay.Event{Time: s.clock.Now(), Source: "chaos", Kind: assay.EventWarning, Text: onWire})

@@ -26,7 +26,7 @@ func TestWireWithTLS(t *testing.T) {
 	defer target.Close()
 	e := loadgen.Endpoint{URL: target.URL + "/a?b=c", Clock: clock.New(), TLS: target.Client().Transport.(*http.Transport).TLSClientConfig}
 	step := chaos.Step{Fault: "http", Mode: "tls-expired", Instances: 1, For: time.Second}
-	w, err := startWire(&e, []chaos.Step{step})
+	w, err := startWire(&e, nil, []chaos.Step{step})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestWireNames(t *testing.T) {
 	defer target.Close()
 	e := loadgen.Endpoint{URL: strings.Replace(target.URL, "127.0.0.1", "localhost", 1), Clock: clock.New()}
 	step := chaos.Step{Fault: "dns", By: chaos.ByWire, Mode: "servfail", Instances: 1, For: time.Second}
-	w, err := startWire(&e, []chaos.Step{step})
+	w, err := startWire(&e, nil, []chaos.Step{step})
 	if err != nil {
 		t.Fatal(err)
 	}

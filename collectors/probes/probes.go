@@ -62,6 +62,7 @@ type Probes struct {
 	Interval time.Duration
 	Timeout  time.Duration // of a look; no longer than the interval
 	RunID    string
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer
 	Clock    collectors.Clock
 }
 
@@ -81,6 +82,9 @@ func (p *Probes) Run(ctx context.Context, emit func(assay.Record) error) error {
 		interval = defaultInterval
 	}
 	client := Client(p.timeout(interval))
+	if p.Dial != nil {
+		client.Transport.(*http.Transport).DialContext = p.Dial
+	}
 	defer client.CloseIdleConnections()
 	var wg sync.WaitGroup
 	for _, l := range []*looker{{probe: Liveness, url: p.Live}, {probe: Readiness, url: p.Ready}} {

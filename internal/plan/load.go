@@ -109,6 +109,9 @@ func (c *checker) load(p *Plan, i int, phases map[string]bool) float64 {
 	}
 	c.workload(at, l)
 	c.k6(at, l)
+	if l.K6 != "" && p.Target.Host != "" {
+		c.bad("target.host", "a k6 script connects by itself: give its options hosts, and a url with the name")
+	}
 	var given []string
 	for name, is := range map[string]bool{"arrivals": l.Arrivals != nil, "closed": l.Closed != nil, "search": l.Search != nil, "hold": l.Hold != nil,
 		"cold": l.Cold != nil, "k6": l.K6 != ""} {

@@ -15,7 +15,7 @@ var secretHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", "
 	"X-Functions-Key", "Ocp-Apim-Subscription-Key"}
 
 // ownHeaders are those that the client sets.
-var ownHeaders = []string{"Host", "Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"}
+var ownHeaders = []string{"Content-Length", "Transfer-Encoding", "Connection", "Accept-Encoding"}
 
 // secretQuery are the names in a URL's query that carry credentials: in lower case, without dashes and underscores.
 var secretQuery = []string{"code", "key", "apikey", "subscriptionkey", "token", "accesstoken", "idtoken", "authtoken", "sig", "signature", "secret", "clientsecret", "password",
@@ -30,6 +30,8 @@ func (c *checker) headers(at string, list map[string]string) {
 		switch {
 		case slices.Contains(secretHeaders, key):
 			c.bad(path, "may carry a credential, which no plan holds; use target.auth, which names where it is, with header for the header's name")
+		case key == "Host":
+			c.bad(path, "belongs to the whole target: give its name as target.host, or as --host with --url")
 		case slices.Contains(ownHeaders, key):
 			c.bad(path, "is the client's own; leave it out")
 		case !token.MatchString(name) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):

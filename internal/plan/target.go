@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,6 +23,7 @@ type Target struct {
 	Expect   *Expect    `yaml:"expect" json:"expect,omitempty" jsonschema:"description=What a good answer holds. One that lacks it has failed with wrong_content."`
 
 	// How the connection is made.
+	Host        string            `yaml:"host" json:"host,omitempty" jsonschema:"description=Name that requests ask for where url only says where to connect: a virtual host of an ingress that no DNS knows. Sent as Host or :authority and as the TLS server name. Default the URL's host."`
 	Headers     map[string]string `yaml:"headers" json:"headers,omitempty" jsonschema:"description=Sent with each request. No secrets: those belong into auth."`
 	ClassHeader string            `yaml:"classHeader" json:"classHeader,omitempty" jsonschema:"description=Header that tells the target the class of each request. Default X-Tenant for a sandbox with tenants; else none."`
 	UserHeader  string            `yaml:"userHeader" json:"userHeader,omitempty" jsonschema:"description=Header that tells the target the user of each request where the load has users or sessions: a pseudonym. Default none."`
@@ -289,6 +291,7 @@ func (c *checker) settings(t *Target, kind targetKind) {
 // connection checks how the connection is made.
 func (c *checker) connection(t *Target) {
 	c.headers("target.headers", t.Headers)
+	c.host(t)
 	for name, header := range map[string]string{"classHeader": t.ClassHeader, "userHeader": t.UserHeader} {
 		if header != "" && !token.MatchString(header) {
 			c.bad("target."+name, "%q is not the name of an HTTP header", header)
@@ -310,6 +313,24 @@ func (c *checker) connection(t *Target) {
 		if strings.HasPrefix(t.URL, "http://") {
 			c.bad("target.tls", "has no effect with %s; write https://", redact(t.URL))
 		}
+	}
+}
+
+// host checks the name that requests ask for.
+func (c *checker) host(t *Target) {
+	if t.Host == "" {
+		return
+	}
+	u, err := url.Parse("http://" + t.Host)
+	switch {
+	case t.Kind == "sandbox":
+		c.bad("target.host", "the sandbox has no virtual hosts; leave it out")
+	case err != nil || u.Host != t.Host || u.Hostname() == "":
+		c.bad("target.host", "%q is no host; write a name such as llama.models.example.com, with a port only where the Host header is to have one", redact(t.Host))
+	case t.Kind == "openinference-grpc" && t.TLS != nil && t.TLS.ServerName != "" && t.TLS.ServerName != u.Hostname():
+		c.bad("target.tls.serverName", "stands beside host: over gRPC both are one name; leave it out")
+	case t.Proxy != "" && t.Proxy != "none":
+		c.bad("target.proxy", "stands beside host: a proxy would look that name up; leave one out")
 	}
 }
 
