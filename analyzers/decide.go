@@ -102,7 +102,7 @@ func decide(f *assay.Facts, r *assay.Report) {
 	default:
 		set(assay.Go, assay.ExitGo, tally+missing(r), "")
 		if f.Manifest.Target.Kind == "sandbox" {
-			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, <= 300 requests)"
+			r.Next = "assay run --url URL --slo ttft/p95=2s     (no faults, some 400 requests)"
 		}
 	}
 	if s := moreTraffic(r); s != "" {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/assay-dev/assay"
+	"github.com/assay-dev/assay/internal/pacetest"
 	"github.com/assay-dev/assay/internal/store"
 	"github.com/assay-dev/assay/internal/trace"
 )
@@ -306,7 +307,7 @@ load: [{name: ladder, arrivals: {ladder: {start: 1s, factor: 1.25, max: 6s}}, ou
 }
 
 // TestReplayedTraceKeepsItsGaps replays two seconds of a public trace: each gap between requests, as recorded in due, is that of the
-// trace, and as recorded in sent within a millisecond of it. Other load on the machine can make one send late, so the best of three tries counts.
+// trace, and as recorded in sent within a millisecond of it where the machine is ours. Other load on it can make one send late, so the best of three tries counts.
 func TestReplayedTraceKeepsItsGaps(t *testing.T) {
 	path, err := filepath.Abs("../../../shared/data/workloads/AzureLLMInferenceTrace_conv.csv")
 	if err != nil {
@@ -325,8 +326,8 @@ func TestReplayedTraceKeepsItsGaps(t *testing.T) {
 		}
 		want = append(want, it.At)
 	}
-	best := int64(math.MaxInt64)
-	for try := 0; try < 3 && best > int64(time.Millisecond); try++ {
+	best, most := int64(math.MaxInt64), int64(pacetest.Most(time.Millisecond))
+	for try := 0; try < 3 && best > most; try++ {
 		dir := t.TempDir()
 		got := assayIn(t, dir, "load", "--url", server.URL, "--arrivals", "{trace: {files: ["+path+"], from: 10m, to: 602s}}", "--out", "r", "--ui", "none")
 		measured(t, got, 0)
@@ -346,7 +347,7 @@ func TestReplayedTraceKeepsItsGaps(t *testing.T) {
 		t.Logf("%d requests; the gap furthest from the trace's is off by %v", len(list), time.Duration(worst))
 		best = min(best, worst)
 	}
-	if best > int64(time.Millisecond) {
-		t.Errorf("worst gap off by %v; want at most 1ms", time.Duration(best))
+	if best > most {
+		t.Errorf("worst gap off by %v; want at most %v", time.Duration(best), time.Duration(most))
 	}
 }
