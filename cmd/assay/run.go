@@ -31,6 +31,7 @@ type runOptions struct {
 	output   string
 	ui       string
 	metrics  metricsOptions
+	dryRun   bool   // say what would be sent
 	truth    string // directory of the sandbox's truth log
 	seed     uint64
 	url      string
@@ -61,6 +62,9 @@ func runCommand(io stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.dryRun {
+				return s.dryRun()
+			}
 			return s.run(cmd.Context())
 		},
 	}
@@ -73,6 +77,7 @@ func runCommand(io stdio) *cobra.Command {
 	f.Uint64Var(&o.seed, "seed", 0, "seed of all randomness, instead of the plan's")
 	f.StringVar(&o.url, "url", "", "assess this endpoint with a gentle ramp instead of running a plan")
 	f.StringVar(&o.host, "host", "", "with --url: "+hostHelp)
+	f.BoolVar(&o.dryRun, "dry-run", false, "with --url: say at most what would be sent, and send nothing")
 	f.StringVar(&o.kind, "kind", "openai", "kind of the endpoint at --url; assay list client names them")
 	f.StringVar(&o.model, "model", "", "model to ask the endpoint at --url for")
 	f.StringArrayVar(&o.slo, "slo", nil, "with --url: "+sloHelp)
@@ -194,7 +199,7 @@ func (s *session) gentle() error {
 		return &status{assay.ExitUsage, err}
 	}
 	s.plan = p
-	s.phases = loadgen.Ramp(limits, p.Budget.Requests, loadgen.Fixed(64), loadgen.Fixed(32))
+	s.phases = loadgen.Ramp(limits, p.Budget.Requests, loadgen.Fixed(gentlePrompt), loadgen.Fixed(gentleAnswer))
 	if _, err := loadgen.NewSchedule(s.phases, p.Seed); err != nil {
 		return &status{assay.ExitUsage, fmt.Errorf("--slo: %w", err)}
 	}

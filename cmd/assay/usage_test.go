@@ -45,6 +45,7 @@ func TestRefusals(t *testing.T) {
 		{"slo's unit", "", []string{"run", "--url", "http://" + nobody, "--slo", "ttft/p95=3%"}, 2, "write a duration such as 800ms"},
 		{"slo of no side", "", []string{"run", "--url", "http://" + nobody, "--slo", "load/offered=3/s"}, 2, "--slo load/offered: neither more nor less of load/offered is better; ask for it among the objectives of a plan"},
 		{"key in url", "", []string{"run", "--url", "http://" + nobody + "/f?code=x", "--slo", "ttft/p95=2s"}, 2, `target.url: "code" in the query of a URL may carry a credential`},
+		{"dry run without url", okPlan, []string{"run", "plan.yaml", "--dry-run"}, 2, "--dry-run goes with --url; of a plan assay validate PLAN says what it will send"},
 		{"slo without url", "", []string{"run", "--slo", "ttft/p95=2s"}, 2, "--slo goes with --url"},
 		{"unset token", "", []string{"run", "--url", "http://" + nobody, "--slo", "ttft/p95=2s", "--token-env", "ASSAY_NO_SUCH"}, 2, "ASSAY_NO_SUCH is not set"},
 		{"unknown flag", "", []string{"run", "--sed", "1"}, 2, "unknown flag: --sed"},
