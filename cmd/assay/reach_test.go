@@ -167,7 +167,7 @@ name: hosted
 target: {kind: http, url: '%s/x', host: %s}
 load: [{name: steady, for: 1s, arrivals: {even: {rate: 20/s}}}]
 canary: {every: 200ms, expect: {contains: ok}}
-collect: {probes: {live: /live, ready: /ready, interval: 200ms}}
+collect: {probes: {live: /live, ready: /ready, interval: 5s, timeout: 5s}}
 `, v.URL, virtualName))
 	check := func(got result, code int, paths ...string) {
 		t.Helper()
