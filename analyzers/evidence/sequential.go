@@ -7,11 +7,11 @@ import (
 	"github.com/assay-dev/assay/internal/stat"
 )
 
-// sequential decides an objective on an MTBF by Wald's test against a Bad one, along the clock of the exposure: the first line that the path of failures
+// sequential decides an objective on an MTBF by Wald's test against a Bad one, between lines that hold its risks for certain, along the clock of the exposure: the first line that the path of failures
 // crosses decides. It holds its risks however often somebody looks, which a test of a set time does not.
 func (a Objective) sequential(j *assay.Judgement, l *ledger, s assay.Subject) {
 	risk := 1 - a.Confidence
-	t := stat.Sequential{Good: *a.Min, Bad: a.Bad, Alpha: risk, Beta: risk}
+	t := stat.Sequential{Good: *a.Min, Bad: a.Bad, Alpha: risk, Beta: risk}.Sure()
 	j.Title = fmt.Sprintf("%s, in sequence against %s", title(a), span(a.Bad))
 	j.Verdict = assay.VerdictInconclusive
 	unit, ok := l.unit(s)
