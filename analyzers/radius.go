@@ -20,7 +20,7 @@ func radius(u *facts.Users) assay.BlastRadius {
 			"lost or slow of those judged in window and washout; the interval counts those not judged as well, then as hurt")
 	}
 	if u.Seen > 0 {
-		b.Users = counted(float64(u.Hit)/float64(u.Seen), assay.Ratio, u.Seen, "users", "users with a lost or slow request in window and washout"+map[bool]string{false: "; a class of requests stands for a user"}[u.Told])
+		b.Users = counted(float64(u.Hit)/float64(u.Seen), assay.Ratio, u.Seen, map[bool]string{false: "classes", true: "users"}[u.Told], "users with a lost or slow request in window and washout"+map[bool]string{false: "; a class of requests stands for a user"}[u.Told])
 	}
 	if u.Told && u.Seen > 0 {
 		b.UserTime = counted(seconds(u.Down), assay.Seconds, u.Seen, "users", "time of users in window and washout from a lost request until their next, if that came within thirty seconds")

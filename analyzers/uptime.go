@@ -46,6 +46,14 @@ type uptime struct {
 	down int64 // ns of users' time, once findings were asked for
 }
 
+// kind is what a user is here: a class of requests stands for one where no request tells its user.
+func (u *uptime) kind() string {
+	if u.named {
+		return "users"
+	}
+	return "classes"
+}
+
 // who says who the users are.
 func (u *uptime) who() string {
 	s := fmt.Sprintf("%d users", len(u.users))
@@ -232,7 +240,7 @@ func (u *uptime) findings() []assay.Finding {
 		}
 		if v, n := worstWindow(spent, w); n > 0 {
 			out = append(out, assay.Finding{Metric: "availability/windowed", Labels: map[string]string{"by": "user", "window": duration(seconds(w))}, Ledger: assay.Natural, Evidence: evidence,
-				Quantity: counted(v, assay.Ratio, len(u.users), "users", fmt.Sprintf("least share of users' time that was up in any %s that holds half of the mean time of users, in this run", duration(seconds(w))))})
+				Quantity: counted(v, assay.Ratio, len(u.users), u.kind(), fmt.Sprintf("least share of users' time that was up in any %s that holds half of the mean time of users, in this run", duration(seconds(w))))})
 		}
 	}
 	return out
