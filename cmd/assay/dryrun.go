@@ -41,6 +41,8 @@ func (s *session) dryRun() error {
 		total += ph.Max
 		fmt.Fprintf(s.io.out, "  %-8s at most %s in %v, %s\n", ph.Name, dashboards.Things(ph.Max, "requests"), last, rate)
 	}
+	fmt.Fprintf(s.io.out, "  first    one short request of the same kind, asked up to %d times if it is refused\n", askTries)
+	total += askTries
 	fmt.Fprintf(s.io.out, "  in all   at most %d requests in %v, %d in flight at once; for models %d tokens of prompts and %d of answers\n", total, sched.Duration().Round(time.Second), s.plan.Target.Cap, gentlePrompt*total, gentleAnswer*total)
 	return nil
 }

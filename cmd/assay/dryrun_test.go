@@ -20,7 +20,8 @@ func TestDryRun(t *testing.T) {
   canary   at most 1 request in 2s, one alone
   ramp     at most 149 requests in 1m30s, from 0.5/s up to 8/s at most, doubled every 10s; it ends at the first goal that breaks, and at the first request that fails
   steady   at most 359 requests in 1m29.75s, at 80 % of the highest rate that held
-  in all   at most 509 requests in 3m2s, 256 in flight at once; for models 32576 tokens of prompts and 16288 of answers
+  first    one short request of the same kind, asked up to 3 times if it is refused
+  in all   at most 512 requests in 3m2s, 256 in flight at once; for models 32768 tokens of prompts and 16384 of answers
 `}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(result{})); d != "" {
 		t.Errorf("(-want +got)\n%s", d)

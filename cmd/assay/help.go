@@ -74,13 +74,13 @@ func teach(root *cobra.Command) {
 	each(root, func(c *cobra.Command) {
 		check := c.Args
 		c.Args = func(c *cobra.Command, args []string) error {
-			if len(args) > 0 && c.HasAvailableSubCommands() {
-				return exit(assay.ExitUsage, "%q is no command of %s; %s", args[0], c.CommandPath(), suggest.Meant(args[0], subcommands(c)))
-			}
 			if check == nil {
 				return nil
 			}
 			if err := check(c, args); err != nil {
+				if len(args) > 0 && c.HasAvailableSubCommands() {
+					return exit(assay.ExitUsage, "%q is no command of %s; %s", args[0], c.CommandPath(), suggest.Meant(args[0], subcommands(c)))
+				}
 				return exit(assay.ExitUsage, "want %s, got %d arguments; see %s --help", strings.TrimSuffix(c.UseLine(), " [flags]"), len(args), c.CommandPath())
 			}
 			for i := range args {

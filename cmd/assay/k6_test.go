@@ -156,11 +156,11 @@ func TestK6Complaint(t *testing.T) {
 func TestMergeCommand(t *testing.T) {
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
-		`required flag(s) "out" not set`:    {"a", "b"},
-		"requires at least 2 arg(s)":        {"a", "--out", "c"},
-		"merge a: open run a: not a run":    {"a", "b", "--out", "c"},
-		`--output "pdf" is unknown; text`:   {"a", "b", "--out", "c", "--output", "pdf"},
-		`invalid argument "soon" for "--cl`: {"a", "b", "--out", "c", "--clock-error", "soon"},
+		`required flag(s) "out" not set`:                     {"a", "b"},
+		"want assay merge DIR... --out DIR, got 1 arguments": {"a", "--out", "c"},
+		"merge a: open run a: not a run":                     {"a", "b", "--out", "c"},
+		`--output "pdf" is unknown; text`:                    {"a", "b", "--out", "c", "--output", "pdf"},
+		`invalid argument "soon" for "--cl`:                  {"a", "b", "--out", "c", "--clock-error", "soon"},
 	} {
 		got := assayIn(t, dir, append([]string{"merge"}, args...)...)
 		if got.code != 2 || !strings.Contains(got.err, want) {

@@ -117,7 +117,7 @@ func newSession(io stdio, o runOptions, args []string) (*session, error) {
 				return nil, exit(assay.ExitUsage, "%s goes with --url; a plan says it itself: objectives, target.model, target.auth", name)
 			}
 		}
-		if o.suite == "" && o.size != fullSize {
+		if o.suite == "" && o.size != "" && o.size != fullSize {
 			return nil, exit(assay.ExitUsage, "--size goes with --suite; assay list suite names them")
 		}
 		if err := s.read(args); err != nil {

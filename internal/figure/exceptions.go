@@ -6,7 +6,7 @@ import (
 )
 
 // Events are, beside all that is a plain count, what may be counted and found none of: there n is 0 and says so, and the interval rests on how long it was watched, which the method or the section tells.
-var Events = []string{"failures", "episodes", "times that it fired", "changes of the number wanted", "requests", "bad events"}
+var Events = []string{"failures", "episodes", "times that it fired", "changes of the number wanted", "requests", "bad events", "streams"}
 
 // An Exception is a kind of figures that a view may show without n or interval beside them, and why.
 type Exception struct {
