@@ -143,8 +143,9 @@ func TestBehindNginx(t *testing.T) {
 			t.Errorf("request of span %v: the client sent none", q.SpanID)
 			continue
 		}
+		same := q.Outcome == c.Outcome || q.Outcome == assay.OK && c.Outcome.Cut() // the log tells the status of an answer whose stream is cut, and not that it is
 		begin, end := q.Due+hop.epoch-client.epoch, q.End+hop.epoch-client.epoch
-		if begin < c.Sent-hopSlack || end > c.End+int64(pacetest.Most(time.Duration(hopSlack))) || q.Status != c.Status || q.Outcome != c.Outcome {
+		if begin < c.Sent-hopSlack || end > c.End+int64(pacetest.Most(time.Duration(hopSlack))) || q.Status != c.Status || !same {
 			t.Errorf("the hop saw %v %d from %v to %v, the client %v %d from %v to %v", q.Outcome, q.Status, begin, end, c.Outcome, c.Status, c.Sent, c.End)
 		}
 		if q.Outcome.Failed() && (q.Status != 502 || q.Error != "Bad Gateway, no connection to the upstream" && q.Error != "Bad Gateway, the upstream did not answer") {
