@@ -169,6 +169,9 @@ func newView(r *assay.Report) *view {
 		Score: scoreLine(r), Why: r.Why, Next: r.Next, Length: length(r), Exit: r.Exit, Simulated: strings.Join(r.Simulated, ", "),
 		Overload: overloadLine(r), Goodput: goodputLine(r), Knee: kneeLine(r), USL: uslChart("usl", r), Alerts: alertsLine(r), Canary: canaryLine(r), Retries: retriesLine(r), Budget: budgetLine(r), Cold: coldLine(r), Limit: limitLine(r),
 	}
+	if strings.Contains(v.Score, v.Why) { // as where all is well
+		v.Why = ""
+	}
 	v.Facts = []pair{{"seed", fmt.Sprint(r.Seed)}}
 	for _, p := range []pair{{"plan", r.PlanHash}, {"schedule", r.Schedule}} {
 		if p.Value != "" {
