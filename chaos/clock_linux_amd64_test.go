@@ -21,6 +21,21 @@ func clocksOnly(t *testing.T) {
 	}
 }
 
+// sleepingClock starts a process that sleeps, and waits until it has the code that reads the clock: the kernel tells that a process was started before it gives it that.
+func sleepingClock(t *testing.T) Process {
+	t.Helper()
+	p := sleeper(t).Process
+	limit, cancel := context.WithTimeout(t.Context(), pacetest.Patience)
+	defer cancel()
+	if err := until(limit, time.Millisecond, func() error {
+		_, err := p.clockCode(time.Second)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // A process whose threads read the clock all the time survives that the code they do it with is replaced under them, again and again.
 func TestClockOfABusyProcess(t *testing.T) {
 	clocksOnly(t)
@@ -161,7 +176,7 @@ func TestVDSORange(t *testing.T) {
 // What cannot be done is not tried again and again: the process would be stopped most of the time.
 func TestClockThatCannotBeShifted(t *testing.T) {
 	clocksOnly(t)
-	p := sleeper(t).Process
+	p := sleepingClock(t)
 	one, err := p.clockCode(10 * time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +202,7 @@ func TestClockThatCannotBeShifted(t *testing.T) {
 // Whoever shifts a clock may die while the process is stopped for it. The undo continues it, and sees that it is to be done.
 func TestClockUndoContinues(t *testing.T) {
 	clocksOnly(t)
-	p := sleeper(t).Process
+	p := sleepingClock(t)
 	code, err := p.clockCode(10 * time.Second)
 	if err != nil {
 		t.Fatal(err)
