@@ -19,6 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// readsReady is what the process says once its file system answers and it asks nothing of that itself.
+const readsReady = "ready"
+
 // fuseWorks reports why no file system of ours can be mounted here. It asks the kernel for the beginning of a mount, which needs the same
 // rights, and lets it go.
 func fuseWorks() error {
@@ -67,6 +70,7 @@ func ReadsMain(ctx context.Context, stdin io.Reader, args []string) error {
 	if err != nil {
 		return fmt.Errorf("mount over %s: %w", r.Dir, err)
 	}
+	fmt.Println(readsReady)
 	<-ctx.Done()
 	held.lift()
 	err = unmount(r.Dir, mark)

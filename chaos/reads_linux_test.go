@@ -32,8 +32,16 @@ func cover(t *testing.T, r reads) (Process, *Undo, io.Closer) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
+	}
+	// Killed before it says so, it may be asking its own file system for something, and nobody answers.
+	if _, err := out.Read(make([]byte, len(readsReady))); err != nil {
+		t.Errorf("it did not say that it is ready: %v", err)
 	}
 	t.Cleanup(func() {
 		u.Do(t.Context())
